@@ -1,0 +1,1 @@
+"""First Order Motion: animate the faces of a picture with the motion of a video."""

@@ -1,0 +1,58 @@
+"""Grids, gaussians and warps, with the conventions of the published weights."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def identity_grid(height: int, width: int, *, like: Tensor) -> Tensor:
+    """Sampling grid that leaves an image unchanged.
+
+    Convention:
+        - returns (height, width, 2), last axis (x, y), corner pixel centres at -1 and 1
+        - grids are *inverse* maps: output pixel p takes its colour from grid[p]
+        - pair with ``warp(..., align_corners=True)``; identity then holds to 1e-4 in float32
+    """
+    y = 2 * torch.arange(height, device=like.device, dtype=like.dtype) / (height - 1) - 1
+    x = 2 * torch.arange(width, device=like.device, dtype=like.dtype) / (width - 1) - 1
+    return torch.stack([x.expand(height, width), y[:, None].expand(height, width)], dim=-1)
+
+
+def gaussian_heatmap(points: Tensor, size: tuple[int, int], variance: float) -> Tensor:
+    """Draw each point as exp(-|z - p|² / (2 variance)), peak 1: (B, K, 2) → (B, K, h, w). Equation 6 of the paper."""
+    grid = identity_grid(*size, like=points)
+    distance = (grid - points[:, :, None, None]).square().sum(-1)
+    return torch.exp(-0.5 * distance / variance)
+
+
+def inverse_2x2(matrix: Tensor) -> Tensor:
+    """Inverse of (..., 2, 2) matrices in closed form; no host synchronisation, exportable."""
+    a, b, c, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 0], matrix[..., 1, 1]
+    adjugate = torch.stack([d, -b, -c, a], dim=-1).unflatten(-1, (2, 2))
+    return adjugate / (a * d - b * c)[..., None, None]
+
+
+def warp(image: Tensor, grid: Tensor, *, align_corners: bool) -> Tensor:
+    """Bilinear backward warp with zeros outside: (B, C, H, W) and (B, h, w, 2) → (B, C, h, w).
+
+    ``image`` may be a single picture (B = 1) for a whole batch of grids.
+    """
+    if image.shape[0] != grid.shape[0]:
+        image = image.expand(grid.shape[0], -1, -1, -1)
+    return F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=align_corners)
+
+
+def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bring a (B, h, w, 2) flow to another resolution. Not corner-aligned: the published weights were trained so."""
+    if tuple(flow.shape[1:3]) == tuple(size):
+        return flow
+    return F.interpolate(flow.movedim(-1, 1), size=size, mode="bilinear", align_corners=False).movedim(1, -1)
+
+
+def resize_map(values: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bring a (B, C, h, w) map to another resolution, the same way as :func:`resize_flow`."""
+    if tuple(values.shape[2:]) == tuple(size):
+        return values
+    return F.interpolate(values, size=size, mode="bilinear", align_corners=False)

@@ -1,0 +1,153 @@
+"""Hyper-parameters of the networks.
+
+Widths are written out level by level instead of as ``block_expansion`` and ``max_features``: so every config can be
+read back from the tensors it built, and pruned models need no special case. ``regular`` gives the published pattern.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class HourglassConfig:
+    """Channels of an encoder-decoder, level by level."""
+
+    encoder: tuple[int, ...]  # after each halving, shallow to deep
+    decoder: tuple[int, ...]  # after each doubling, deep to shallow
+
+    @classmethod
+    def regular(cls, block_expansion: int, max_features: int, num_blocks: int) -> HourglassConfig:
+        """Doubling per level up to a ceiling, and the same way back."""
+        return cls(
+            encoder=tuple(min(max_features, block_expansion * 2 ** (i + 1)) for i in range(num_blocks)),
+            decoder=tuple(min(max_features, block_expansion * 2**i) for i in reversed(range(num_blocks))),
+        )
+
+
+@dataclass(frozen=True)
+class KeypointDetectorConfig:
+    """The network that places keypoints on a picture, without supervision."""
+
+    hourglass: HourglassConfig
+    num_kp: int = 10
+    num_channels: int = 3
+    estimate_jacobian: bool = True
+    single_jacobian_map: bool = False  # one map shared by all keypoints
+    scale_factor: float = 0.25  # the picture is shrunk to this before the hourglass
+    temperature: float = 0.1  # of the softmax that turns a map into a point
+    pad: int = 0  # of the heads: 0 keeps keypoints off the border
+    mobile: bool = False  # PaddleGAN's depthwise blocks
+
+
+@dataclass(frozen=True)
+class DenseMotionConfig:
+    """The network that turns sparse keypoint motion into a flow and an occlusion map."""
+
+    hourglass: HourglassConfig
+    scale_factor: float = 0.25
+    kp_variance: float = 0.01  # of the gaussians that draw the keypoints
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """The network that warps the source's features and paints what was hidden."""
+
+    first: int  # channels at full resolution
+    down: tuple[int, ...]  # after each halving
+    bottleneck: tuple[int, ...]  # inner channels of each residual block
+    up: tuple[int, ...]  # after each doubling
+    dense_motion: DenseMotionConfig | None
+    num_kp: int = 10
+    num_channels: int = 3
+    estimate_occlusion_map: bool = True
+    mobile: bool = False  # also of the dense motion network
+
+    @classmethod
+    def regular(
+        cls,
+        block_expansion: int,
+        max_features: int,
+        num_down_blocks: int,
+        num_bottleneck_blocks: int,
+        dense_motion: DenseMotionConfig | None,
+        *,
+        num_kp: int = 10,
+        num_channels: int = 3,
+        estimate_occlusion_map: bool = True,
+        mobile: bool = False,
+    ) -> GeneratorConfig:
+        """The published pattern: doubling per level up to a ceiling; inner channels twice as wide in mobile blocks."""
+
+        def width(level: int) -> int:
+            return min(max_features, block_expansion * 2**level)
+
+        return cls(
+            first=block_expansion,
+            down=tuple(width(i + 1) for i in range(num_down_blocks)),
+            bottleneck=(width(num_down_blocks) * (2 if mobile else 1),) * num_bottleneck_blocks,
+            up=tuple(width(i) for i in reversed(range(num_down_blocks))),
+            dense_motion=dense_motion,
+            num_kp=num_kp,
+            num_channels=num_channels,
+            estimate_occlusion_map=estimate_occlusion_map,
+            mobile=mobile,
+        )
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A whole model: both networks, and the conventions its weights were trained with."""
+
+    keypoint_detector: KeypointDetectorConfig
+    generator: GeneratorConfig
+    image_size: tuple[int, int] = (256, 256)  # height, width seen in training
+    align_corners: bool = True  # of every warp; False only for weights trained on later PyTorch with its new default
+    border_blend: bool = False  # PaddleGAN fades the flow to identity at the border when it animates
+
+    @property
+    def num_channels(self) -> int:
+        return self.keypoint_detector.num_channels
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
+        """Inverse of :meth:`to_dict`, also after a trip through JSON. Raises KeyError or TypeError on other input."""
+
+        def hourglass(part: dict[str, Any]) -> HourglassConfig:
+            return HourglassConfig(tuple(part["encoder"]), tuple(part["decoder"]))
+
+        detector = dict(values["keypoint_detector"])
+        detector["hourglass"] = hourglass(detector["hourglass"])
+        generator = dict(values["generator"])
+        if generator["dense_motion"] is not None:
+            motion = dict(generator["dense_motion"])
+            generator["dense_motion"] = DenseMotionConfig(**{**motion, "hourglass": hourglass(motion["hourglass"])})
+        for widths in ("down", "bottleneck", "up"):
+            generator[widths] = tuple(generator[widths])
+        return cls(
+            KeypointDetectorConfig(**detector),
+            GeneratorConfig(**generator),
+            image_size=(int(values["image_size"][0]), int(values["image_size"][1])),
+            align_corners=bool(values["align_corners"]),
+            border_blend=bool(values["border_blend"]),
+        )
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """The training-time critic, one patch discriminator per scale."""
+
+    block_expansion: int = 32
+    max_features: int = 512
+    num_blocks: int = 4
+    scales: tuple[float, ...] = (1.0,)
+    spectral_norm: bool = False
+    use_kp: bool = False  # also show it the keypoints as gaussians
+    num_kp: int = 10
+    num_channels: int = 3
+    kp_variance: float = 0.01

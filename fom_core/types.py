@@ -1,0 +1,166 @@
+"""The values that travel between stages. All are immutable; each stage takes values and returns new ones.
+
+Two layouts, told apart by type: a *network batch* is a ``torch.Tensor`` ``(B, C, H, W)``, float in [0, 1]; a *picture*
+is a ``numpy.ndarray`` ``(H, W, C)``, uint8 RGB (frames: ``(T, H, W, C)``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, overload
+
+import torch
+from torch import Tensor
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in pixels of one frame, origin at the top-left corner."""
+
+
+@dataclass(frozen=True)
+class Keypoints:
+    """Where the motion is anchored and how space stretches there.
+
+    value:    (B, K, 2) points (x, y) in [-1, 1], corner pixels at exactly -1 and 1.
+    jacobian: (B, K, 2, 2) local derivative at each point, or None for translation-only models.
+    """
+
+    value: Tensor
+    jacobian: Tensor | None = None
+
+    def __len__(self) -> int:
+        return self.value.shape[0]
+
+    def __getitem__(self, frames: slice) -> Keypoints:
+        return Keypoints(self.value[frames], None if self.jacobian is None else self.jacobian[frames])
+
+    def to(self, device: torch.device | str) -> Keypoints:
+        return Keypoints(self.value.to(device), None if self.jacobian is None else self.jacobian.to(device))
+
+    @staticmethod
+    def cat(parts: Sequence[Keypoints]) -> Keypoints:
+        """Join along the batch axis."""
+        jacobians = [part.jacobian for part in parts if part.jacobian is not None]
+        return Keypoints(
+            torch.cat([part.value for part in parts]), torch.cat(jacobians) if len(jacobians) == len(parts) else None
+        )
+
+
+@dataclass(frozen=True)
+class SourceFeatures:
+    """Everything that depends on the source face alone, computed once per face.
+
+    image:     (S, C, H, W) the source, S = 1 (or the batch size while training).
+    small:     (S, C, h, w) the source at the resolution of the dense motion network.
+    features:  (S, F, H / 2^d, W / 2^d) what the generator's encoder sees.
+    keypoints: of the source.
+    """
+
+    image: Tensor
+    small: Tensor
+    features: Tensor
+    keypoints: Keypoints
+
+
+@dataclass(frozen=True)
+class DenseMotion:
+    """Backward flow and visibility. (h, w) is the dense motion network's resolution.
+
+    deformation:     (B, h, w, 2) where in the source each output pixel takes its colour, (x, y) in [-1, 1].
+    occlusion_map:   (B, 1, h, w) in [0, 1], 0 = must be painted anew; None if the model has none.
+    mask:            (B, K + 1, h, w) share of each keypoint's motion, slot 0 = background.
+    sparse_deformed: (B, K + 1, C, h, w) the source moved by each keypoint alone; only with details.
+    """
+
+    deformation: Tensor
+    occlusion_map: Tensor | None
+    mask: Tensor
+    sparse_deformed: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Generated:
+    """One generated batch. ``dense_motion`` is None for a model without one (a plain autoencoder).
+
+    prediction: (B, C, H, W) in [0, 1].
+    deformed:   (B, C, H, W) the source warped by the flow, before any painting; only with details.
+    """
+
+    prediction: Tensor
+    dense_motion: DenseMotion | None
+    deformed: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class FaceRegion:
+    """A face in one frame. Everything in pixels of that frame, floats, origin at the top-left corner."""
+
+    box_px: Box  # from the detector
+    crop_px: Box  # the rectangle handed to the model; may reach past the border
+    score: float
+    id: int  # stable name of the face; 0 for the leftmost one when detected
+    frame_size: tuple[int, int]  # height, width
+    landmarks_px: tuple[tuple[float, float], ...] | None = None  # eyes, nose, mouth corners where the detector has them
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """The faces of one picture, left to right."""
+
+    faces: tuple[FaceRegion, ...]
+    frame_size: tuple[int, int]  # height, width
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def __iter__(self) -> Iterator[FaceRegion]:
+        return iter(self.faces)
+
+    @overload
+    def __getitem__(self, index: int) -> FaceRegion: ...
+    @overload
+    def __getitem__(self, index: slice) -> FaceSet: ...
+    def __getitem__(self, index: int | slice) -> FaceRegion | FaceSet:
+        return replace(self, faces=self.faces[index]) if isinstance(index, slice) else self.faces[index]
+
+    @classmethod
+    def from_crops(cls, crops_px: Sequence[Box], frame_size: tuple[int, int]) -> FaceSet:
+        """Faces whose crop rectangles are given; no crop rule is applied and the order is kept."""
+        faces = []
+        for index, (x0, y0, x1, y1) in enumerate(crops_px):
+            crop = (float(x0), float(y0), float(x1), float(y1))
+            faces.append(FaceRegion(crop, crop, score=1.0, id=index, frame_size=frame_size))
+        return cls(tuple(faces), frame_size)
+
+
+@dataclass(frozen=True)
+class MotionTransfer:
+    """How the driver's motion is given to the source (section 3.3 of the paper and the authors' demo).
+
+    relative_motion:      move by the driver's change since the initial frame; off copies positions outright.
+    relative_jacobian:    the same choice for the local stretching.
+    adapt_movement_scale: scale the movement by the size of the source face over the driver's.
+    initial_frame:        the driving frame that corresponds to the source: an index, or "best" to search for the
+                          frame whose pose is nearest to the source's.
+    gain:                 1 copies the movement, 0 freezes it, more exaggerates; only with relative motion.
+    """
+
+    relative_motion: bool = True
+    relative_jacobian: bool = True
+    adapt_movement_scale: bool = True
+    initial_frame: int | Literal["best"] = 0
+    gain: float = 1.0
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Keypoints of a driving video with its frame rate: what a motion file holds."""
+
+    keypoints: Keypoints
+    fps: float
+    model: str  # name of the model whose detector saw the video; keypoints mean nothing to another one
+    image_size: tuple[int, int]  # height, width the detector saw
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.keypoints)
