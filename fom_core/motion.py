@@ -1,0 +1,122 @@
+"""What moves and by how much: transferring motion, choosing the initial frame, motion files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .errors import FomError, UsageError
+from .geometry import inverse_2x2
+from .types import Keypoints, Motion, MotionTransfer
+
+_FORMAT = "fom-motion-1"
+
+
+def transfer_motion(source: Keypoints, driving: Keypoints, initial: Keypoints, transfer: MotionTransfer) -> Keypoints:
+    """Where the source's keypoints go when it moves like the driver (section 3.3 of the paper).
+
+    source:  (1, K) keypoints of the still face.
+    driving: (B, K) keypoints of the frames to copy.
+    initial: (1, K) keypoints of the driving frame that corresponds to the source; unused in absolute mode.
+    """
+    if not transfer.relative_motion:
+        return driving
+    scale = movement_scale(source, initial) if transfer.adapt_movement_scale else 1.0
+    # x = source + s·(driving - initial),  J = J_driving · J_initial⁻¹ · J_source
+    value = (driving.value - initial.value) * (scale * transfer.gain) + source.value
+    if driving.jacobian is None or initial.jacobian is None or source.jacobian is None:
+        return Keypoints(value)
+    if not transfer.relative_jacobian:
+        return Keypoints(value, driving.jacobian)
+    change = driving.jacobian @ inverse_2x2(initial.jacobian)
+    if transfer.gain != 1:
+        change = torch.lerp(torch.eye(2).to(change), change, transfer.gain)
+    return Keypoints(value, change @ source.jacobian)
+
+
+def movement_scale(source: Keypoints, initial: Keypoints) -> float:
+    """Size of the source face over the driver's: the square root of the ratio of their keypoints' convex hulls.
+
+    1 where a hull has no area (fewer than three keypoints, or all in line).
+    """
+    source_area, initial_area = hull_area(source.value[0]), hull_area(initial.value[0])
+    return float(np.sqrt(source_area / initial_area)) if source_area > 0 and initial_area > 0 else 1.0
+
+
+def hull_area(points: Tensor) -> float:
+    """Area of the convex hull of (K, 2) points."""
+    hull = cv2.convexHull(points.detach().float().cpu().numpy())
+    return float(cv2.contourArea(hull))
+
+
+def find_best_frame(source: Keypoints, driving: Keypoints) -> int:
+    """The driving frame whose pose is nearest to the source's, judged by the model's own keypoints.
+
+    Both are centred and scaled to unit hull area first, so that place and size of the faces do not count.
+    """
+
+    def pose(points: Tensor) -> Tensor:
+        centred = points - points.mean(dim=0)
+        return centred / max(hull_area(points), 1e-8) ** 0.5
+
+    target = pose(source.value[0])
+    distances = [float((pose(points) - target).square().sum()) for points in driving.value]
+    return int(np.argmin(distances))
+
+
+def initial_frame(source: Keypoints, driving: Keypoints, transfer: MotionTransfer) -> int:
+    """Index of the driving frame that corresponds to the source. Raises UsageError beyond the video's end."""
+    if transfer.initial_frame == "best":
+        return find_best_frame(source, driving)
+    if not 0 <= transfer.initial_frame < len(driving):
+        raise UsageError(
+            f"The initial frame must be one of the {len(driving)} driving frames, 0 to {len(driving) - 1}; "
+            f'got {transfer.initial_frame}. Choose another, or "best".'
+        )
+    return transfer.initial_frame
+
+
+def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
+    """Write keypoints, frame rate and the model's name as safetensors, about a quarter of a kilobyte a frame."""
+    path = Path(path)
+    tensors = {"value": motion.keypoints.value.cpu().contiguous()}
+    if motion.keypoints.jacobian is not None:
+        tensors["jacobian"] = motion.keypoints.jacobian.cpu().contiguous()
+    header = {"fps": motion.fps, "model": motion.model, "image_size": motion.image_size, "metadata": motion.metadata}
+    partial = path.with_name(path.name + ".tmp")
+    try:
+        save_file(tensors, partial, metadata={"format": _FORMAT, "motion": json.dumps(header)})
+        partial.replace(path)
+    except OSError as error:
+        raise FomError(f"Could not write the motion to {path}: {error.strerror}. Choose a writable folder.") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_motion(path: str | os.PathLike[str]) -> Motion:
+    """Read a motion file. Raises FomError when it is missing or something else."""
+    path = Path(path)
+    if not path.is_file():
+        raise FomError(f"There is no motion file at {path}. Make one with `fom motion VIDEO --output {path.name}`.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = file.metadata() or {}
+            if about.get("format") != _FORMAT:
+                raise FomError(f"{path.name} is not a motion file. Make one with `fom motion VIDEO --output FILE`.")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = json.loads(about["motion"])
+        keypoints = Keypoints(tensors["value"], tensors.get("jacobian"))
+        height, width = header["image_size"]
+        return Motion(keypoints, float(header["fps"]), header["model"], (height, width), header["metadata"])
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise FomError(
+            f"{path.name} is damaged or not a motion file ({error}). Make it anew with `fom motion`."
+        ) from error
