@@ -5,7 +5,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+
+from fom_core.networks import (
+    DenseMotionConfig,
+    GeneratorConfig,
+    HourglassConfig,
+    KeypointDetectorConfig,
+    ModelConfig,
+    MotionModel,
+    create_model,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -17,3 +29,42 @@ def shared() -> Path:
     if not path.is_dir():
         pytest.skip(f"reference data not found at {path}; set FOM_SHARED to its folder")
     return path
+
+
+TINY = ModelConfig(
+    KeypointDetectorConfig(HourglassConfig.regular(8, 16, 2), num_kp=4),
+    GeneratorConfig.regular(8, 16, 1, 1, DenseMotionConfig(HourglassConfig.regular(8, 16, 2)), num_kp=4),
+    image_size=(64, 64),
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> ModelConfig:
+    """Four keypoints, 64 px, a few thousand weights."""
+    return TINY
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> MotionModel:
+    """A random model whose keypoints depend on the picture; treat it as read-only."""
+    torch.manual_seed(0)
+    model = create_model(TINY).eval()
+    for parameter in model.keypoint_detector.kp.parameters():
+        parameter.data *= 3
+    assert model.keypoint_detector.jacobian is not None
+    for parameter in model.keypoint_detector.jacobian.parameters():
+        parameter.data += 0.05 * torch.randn(parameter.shape)
+    model.name = "tiny"
+    return model.requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def clip() -> np.ndarray:
+    """Twelve frames of a bright blob that wanders over a textured ground: (12, 80, 80, 3) uint8."""
+    noise = np.random.default_rng(0).integers(0, 90, (80, 80, 3))
+    y, x = np.mgrid[:80, :80]
+    frames = []
+    for t in np.linspace(0, 2 * np.pi, 12, endpoint=False):
+        distance = (x - 40 - 14 * np.cos(t)) ** 2 + (y - 40 - 14 * np.sin(t)) ** 2
+        frames.append(noise + 160 * np.exp(-distance / 120)[..., None])
+    return np.stack(frames).astype(np.uint8)

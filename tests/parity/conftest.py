@@ -1,0 +1,87 @@
+"""Reference results of the original code, as cases that tests can ask for tensors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from torch import Tensor
+
+from fom_core.types import Keypoints
+from fom_core.weights.load import load_model
+
+LIMITS = {"value": 2e-5, "jacobian": 5e-5, "map": 2e-4, "picture": 2e-3}
+
+
+@dataclass
+class Golden:
+    """One stored case: weights, input frames and what the original code made of them."""
+
+    folder: Path
+    name: str
+    suffix: str
+
+    def __post_init__(self) -> None:
+        self.weights = self.folder / f"{self.name}{self.suffix}"
+        self.yaml = self.folder / f"{self.name}.yaml"
+        self.about: dict[str, Any] = json.loads((self.folder / "manifest.json").read_text())[self.name]
+        self.input = np.load(self.folder / f"{self.name}.input.npz")
+        self.stored = np.load(self.folder / f"{self.name}.golden.npz")
+
+    def model(self, **overrides: Any):
+        return load_model(self.weights, config=self.yaml, device="cpu", **overrides)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return yaml.safe_load(self.yaml.read_text())
+
+    def images(self, key: str) -> Tensor:
+        frames = torch.from_numpy(self.input[key]).float() / 255
+        batch = frames.reshape(-1, *frames.shape[-3:]).permute(0, 3, 1, 2)
+        return batch.mean(dim=1, keepdim=True) if self.about.get("channels", 3) == 1 else batch
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.stored.files
+
+    def __getitem__(self, key: str) -> Tensor:
+        array = self.stored[key]
+        return torch.from_numpy(array.astype(np.float32) / 65535 if array.dtype == np.uint16 else array)
+
+    def keypoints(self, prefix: str) -> Keypoints:
+        jacobian = f"{prefix}_jacobian"
+        return Keypoints(self[f"{prefix}_value"], self[jacobian] if jacobian in self else None)
+
+    def frame_numbers(self, prefix: str = "") -> list[int]:
+        """Driving frames whose generator stages are stored under ``<prefix>frameN/``."""
+        names = {key[len(prefix) :].split("/")[0] for key in self.stored.files if key.startswith(f"{prefix}frame")}
+        return sorted(int(name.removeprefix("frame")) for name in names)
+
+    def assert_close(self, actual: Tensor | None, key: str, kind: str) -> None:
+        """Within the limits that the references themselves keep between float32 and float64."""
+        assert actual is not None
+        expected = self[key]
+        assert actual.shape == expected.shape
+        noise = self.about.get("fp32_noise_vs_fp64", {}).get(key.rsplit("/", 1)[-1], 0.0)
+        error = (actual - expected).abs()
+        limit = LIMITS[kind] if kind in ("value", "jacobian") else max(LIMITS[kind], 5 * noise)
+        assert error.max() <= limit, f"{self.name} {key}: max {error.max():.2e} > {limit:.0e}"
+        if kind == "picture":
+            assert error.mean() < 1e-4, f"{self.name} {key}: mean {error.mean():.2e}"
+
+
+@pytest.fixture
+def golden(shared: Path) -> Callable[[str], Golden]:
+    """``golden("torch/vox_64")`` → the stored case."""
+
+    def load(case: str) -> Golden:
+        family, name = case.split("/")
+        return Golden(shared / "golden" / family, name, ".pth.tar" if family == "torch" else ".pdparams")
+
+    return load

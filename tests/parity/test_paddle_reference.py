@@ -1,0 +1,85 @@
+"""PaddleGAN's code: standard and mobile networks, with and without its border treatment."""
+
+import pytest
+import torch
+
+from fom_core.motion import transfer_motion
+from fom_core.pipeline import animate
+from fom_core.types import MotionTransfer
+
+CASES = ["std_64", "std_128_nb5", "kpmobile_64", "genmobile_64", "bothmobile_128", "vox_mobile_256_full"]
+MODES = {
+    "abs": MotionTransfer(relative_motion=False, relative_jacobian=False, adapt_movement_scale=False),
+    "rel": MotionTransfer(adapt_movement_scale=False),
+    "rel_adapt": MotionTransfer(adapt_movement_scale=True),
+}
+BORDER = {"inf": True, "noinf": False}
+
+
+@pytest.fixture(params=CASES)
+def case(request, golden):
+    return golden(f"paddle/{request.param}")
+
+
+@torch.inference_mode()
+def test_keypoints_are_the_originals(case):
+    model = case.model()
+    for who, images in (("kp_source", case.images("source")), ("kp_driving", case.images("driving"))):
+        found = model.detect_keypoints(images)
+        case.assert_close(found.value, f"{who}_value", "value")
+        case.assert_close(found.jacobian, f"{who}_jacobian", "jacobian")
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("border", BORDER)
+def test_generator_stages_are_the_originals(case, border):
+    model = case.model(border_blend=BORDER[border])
+    source = model.generator.encode(case.images("source"), case.keypoints("kp_source"))
+    compared = 0
+    for frame in case.frame_numbers():
+        out = model.generate(source, case.keypoints("kp_driving")[frame : frame + 1], details=True)
+        motion = out.dense_motion
+        assert motion is not None
+        stages = {
+            f"frame{frame}/mask": (motion.mask, "map"),
+            f"frame{frame}/sparse_deformed": (motion.sparse_deformed, "picture"),
+            f"frame{frame}/deformation": (motion.deformation, "map"),
+            f"frame{frame}/occlusion_map": (motion.occlusion_map, "map"),
+            f"{border}/frame{frame}/deformed": (out.deformed, "picture"),
+            f"{border}/frame{frame}/prediction": (out.prediction, "picture"),
+        }
+        if f"{border}/frame{frame}/occlusion_map" in case:
+            size = tuple(case[f"{border}/frame{frame}/occlusion_map"].shape[2:])
+            seen = model.generator.visibility(motion, size)
+            stages[f"{border}/frame{frame}/occlusion_map"] = (seen, "map")
+        for key, (actual, kind) in stages.items():
+            if key in case:
+                case.assert_close(actual, key, kind)
+                compared += 1
+    assert compared >= 5
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("mode", MODES)
+def test_transferred_keypoints_are_the_originals(case, mode):
+    driving = case.keypoints("kp_driving")
+    moved = transfer_motion(case.keypoints("kp_source"), driving, driving[:1], MODES[mode])
+    case.assert_close(moved.value, f"anim_{mode}/kp_norm_value", "value")
+    case.assert_close(moved.jacobian, f"anim_{mode}/kp_norm_jacobian", "jacobian")
+
+
+@pytest.mark.parametrize("border", BORDER)
+@pytest.mark.parametrize("mode", MODES)
+def test_animations_are_the_originals_end_to_end(case, mode, border):
+    stored = f"{border}/anim_{mode}/prediction"
+    if stored not in case:
+        pytest.skip(f"{case.name} stores no {mode} animation with border treatment {border}")
+    model = case.model(border_blend=BORDER[border])
+    chunks = list(animate(model, [case.images("source")], case.images("driving"), MODES[mode], chunk_size=2))
+    frames = torch.cat([faces[0] for faces in chunks])
+    case.assert_close(frames[case.about["prediction_frames"][stored]], stored, "picture")
+
+
+def test_weights_from_paddlegan_blend_the_border_unless_told_otherwise(case):
+    assert case.model().config.border_blend
+    assert not case.model(border_blend=False).config.border_blend

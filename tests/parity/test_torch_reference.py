@@ -1,0 +1,124 @@
+"""The authors' PyTorch code, stage by stage and end to end."""
+
+import pytest
+import torch
+
+from fom_core.motion import transfer_motion
+from fom_core.networks.config import DiscriminatorConfig
+from fom_core.networks.discriminator import ImagePyramid, MultiScaleDiscriminator
+from fom_core.pipeline import animate
+from fom_core.types import MotionTransfer
+
+CASES = [
+    "vox_128",
+    "vox_64",
+    "voxadv_64",
+    "fashion_rect",
+    "taichi_kp5",
+    "mgif_singlejac",
+    "bair_nojac_noocc",
+    "nemo_scale1_pad3",
+    "mixed_scale",
+    "gray_1ch",
+    "no_dense_motion",
+]
+MODES = {
+    "abs": MotionTransfer(relative_motion=False, relative_jacobian=False, adapt_movement_scale=False),
+    "rel": MotionTransfer(adapt_movement_scale=False),
+    "rel_adapt": MotionTransfer(adapt_movement_scale=True),
+    "rel_nojac": MotionTransfer(relative_jacobian=False, adapt_movement_scale=False),
+    "rel_nojac_adapt": MotionTransfer(relative_jacobian=False, adapt_movement_scale=True),
+}
+STAGES = {"mask": "map", "sparse_deformed": "picture", "deformation": "map", "occlusion_map": "map"}
+
+
+@pytest.fixture(params=CASES)
+def case(request, golden):
+    return golden(f"torch/{request.param}")
+
+
+@torch.inference_mode()
+def test_keypoints_are_the_originals(case):
+    model = case.model()
+    for who, images in (("kp_source", case.images("source")), ("kp_driving", case.images("driving"))):
+        found = model.detect_keypoints(images)
+        case.assert_close(found.value, f"{who}_value", "value")
+        assert (found.jacobian is not None) == (f"{who}_jacobian" in case)
+        if found.jacobian is not None:
+            case.assert_close(found.jacobian, f"{who}_jacobian", "jacobian")
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("prefix", ["", "acF/"])
+def test_generator_stages_are_the_originals(case, prefix):
+    frames = case.frame_numbers(prefix)
+    if not frames:
+        pytest.skip(f"no {prefix or 'corner-aligned'} stages are stored for {case.name}")
+    model = case.model(align_corners=prefix != "acF/")
+    source = model.generator.encode(case.images("source"), case.keypoints("kp_source"))
+    for frame in frames:
+        stored = f"{prefix}frame{frame}/"
+        out = model.generate(source, case.keypoints("kp_driving")[frame : frame + 1], details=True)
+        case.assert_close(out.prediction, stored + "prediction", "picture")
+        if f"{stored}mask" not in case:
+            assert out.dense_motion is None
+            continue
+        case.assert_close(out.deformed, stored + "deformed", "picture")
+        for stage, kind in STAGES.items():
+            if stored + stage in case:
+                case.assert_close(getattr(out.dense_motion, stage), stored + stage, kind)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("mode", MODES)
+def test_transferred_keypoints_are_the_originals(case, mode):
+    stored = f"anim_{mode}/kp_norm"
+    if f"{stored}_value" not in case:
+        pytest.skip(f"{case.name} stores no {mode} animation")
+    driving = case.keypoints("kp_driving")
+    moved = transfer_motion(case.keypoints("kp_source"), driving, driving[:1], MODES[mode])
+    case.assert_close(moved.value, f"{stored}_value", "value")
+    if f"{stored}_jacobian" in case:
+        case.assert_close(moved.jacobian, f"{stored}_jacobian", "jacobian")
+
+
+@pytest.mark.parametrize("prefix", ["", "acF/"])
+@pytest.mark.parametrize("mode", MODES)
+def test_animations_are_the_originals_end_to_end(case, mode, prefix):
+    stored = f"{prefix}anim_{mode}/prediction"
+    if stored not in case:
+        pytest.skip(f"{case.name} stores no {mode} animation")
+    model = case.model(align_corners=prefix != "acF/")
+    chunks = list(animate(model, [case.images("source")], case.images("driving"), MODES[mode], chunk_size=2))
+    frames = torch.cat([faces[0] for faces in chunks])
+    # Random networks carry a keypoint's rounding error of 1e-6 into the picture about a hundredfold.
+    case.assert_close(frames[case.about["prediction_frames"][stored]], stored, "picture")
+
+
+@torch.inference_mode()
+def test_discriminator_is_the_original(case):
+    settings = case.settings["model_params"]
+    options = settings["discriminator_params"]
+    scales = tuple(float(scale) for scale in options["scales"])
+    if f"disc/prediction_map_{options['scales'][0]}" not in case:
+        pytest.skip(f"{case.name} stores no discriminator")
+    config = DiscriminatorConfig(
+        block_expansion=options["block_expansion"],
+        max_features=options["max_features"],
+        num_blocks=options["num_blocks"],
+        scales=scales,
+        spectral_norm=options.get("sn", False),
+        use_kp=options.get("use_kp", False),
+        num_kp=settings["common_params"]["num_kp"],
+        num_channels=settings["common_params"]["num_channels"],
+    )
+    critic = MultiScaleDiscriminator(config).eval()
+    critic.load_state_dict(torch.load(case.weights, weights_only=True)["discriminator"])
+
+    pyramid = ImagePyramid(scales, config.num_channels)(case.images("driving")[:1])
+    critiques = critic(pyramid, case.keypoints("kp_driving")[:1])
+
+    for scale, critique in zip(options["scales"], critiques, strict=True):
+        case.assert_close(critique.score, f"disc/prediction_map_{scale}", "map")
+        for index, features in enumerate(critique.features):
+            case.assert_close(features, f"disc/feature_maps_{scale}/{index}", "map")
