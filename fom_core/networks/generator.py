@@ -14,6 +14,7 @@ from .dense_motion import DenseMotionNetwork
 from .mobile import MOBILE
 
 BORDER_PX = 5  # width of PaddleGAN's border treatment, in pixels of the map it is applied to
+_GAUSSIAN_9 = (4, 13, 30, 51, 60, 51, 30, 13, 4)  # of 256
 
 
 class OcclusionAwareGenerator(nn.Module):
@@ -99,15 +100,13 @@ class OcclusionAwareGenerator(nn.Module):
 def border_weight(height: int, width: int, *, like: Tensor) -> Tensor:
     """Share of the predicted flow against the identity, (height, width): 1 inside, fading out over the border.
 
-    PaddleGAN's inference rule: a box that leaves out five pixels on each side, blurred by a 9-wide gaussian of
-    sigma 1.7 with zeros beyond the edge.
+    PaddleGAN's inference rule: a box that leaves out five pixels on each side, blurred by OpenCV's 9-wide gaussian
+    (its fixed table, not the formula) with zeros beyond the edge.
     """
 
     def profile(length: int) -> Tensor:
         box = torch.zeros(1, 1, length, device=like.device, dtype=like.dtype)
         box[..., BORDER_PX : length - BORDER_PX] = 1
-        offsets = torch.arange(-4, 5, device=like.device, dtype=like.dtype)
-        kernel = torch.exp(-(offsets**2) / (2 * 1.7**2))
-        return F.conv1d(box, (kernel / kernel.sum()).view(1, 1, -1), padding=4).flatten()
+        return F.conv1d(box, (box.new_tensor(_GAUSSIAN_9) / 256).view(1, 1, -1), padding=4).flatten()
 
     return profile(height)[:, None] * profile(width)[None, :]

@@ -55,8 +55,8 @@ class Golden:
         return torch.from_numpy(array.astype(np.float32) / 65535 if array.dtype == np.uint16 else array)
 
     def keypoints(self, prefix: str) -> Keypoints:
-        jacobian = f"{prefix}_jacobian"
-        return Keypoints(self[f"{prefix}_value"], self[jacobian] if jacobian in self else None)
+        has_jacobian = f"{prefix}_jacobian" in self
+        return Keypoints(self[f"{prefix}_value"], self[f"{prefix}_jacobian"] if has_jacobian else None)
 
     def frame_numbers(self, prefix: str = "") -> list[int]:
         """Driving frames whose generator stages are stored under ``<prefix>frameN/``."""

@@ -1,0 +1,102 @@
+"""What must hold for any animation."""
+
+import numpy as np
+import pytest
+import torch
+
+from fom_core.errors import MediaError, UsageError
+from fom_core.pipeline import animate, animate_picture, encode_face, read_motion, track_keypoints
+from fom_core.types import FaceSet, MotionTransfer
+
+
+def frames_of(chunks, face=0):
+    return torch.cat([faces[face] for faces in chunks])
+
+
+@pytest.mark.parametrize("chunk_size", [1, 3, 5, 100])
+def test_chunk_size_leaves_the_frames_unchanged(tiny_model, clip, chunk_size):
+    expected = frames_of(animate(tiny_model, [clip[3]], clip, chunk_size=4))
+    actual = frames_of(animate(tiny_model, [clip[3]], clip, chunk_size=chunk_size))
+    assert len(actual) == len(clip)
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_several_faces_are_animated_as_each_alone(tiny_model, clip):
+    together = list(animate(tiny_model, [clip[0], clip[5]], clip))
+    for face, crop in enumerate((clip[0], clip[5])):
+        torch.testing.assert_close(frames_of(together, face), frames_of(animate(tiny_model, [crop], clip)))
+
+
+def test_frames_as_they_come_and_a_saved_motion_give_the_same(tiny_model, clip):
+    motion = read_motion(tiny_model, iter(clip), fps=25.0)
+    torch.testing.assert_close(
+        frames_of(animate(tiny_model, [clip[2]], motion)), frames_of(animate(tiny_model, [clip[2]], iter(clip)))
+    )
+
+
+def test_absolute_motion_ignores_the_initial_frame(tiny_model, clip):
+    def run(index):
+        return frames_of(
+            animate(tiny_model, [clip[0]], clip, MotionTransfer(relative_motion=False, initial_frame=index))
+        )
+
+    assert torch.equal(run(0), run(7))
+
+
+@pytest.mark.parametrize("index", [0, 4, 11])
+def test_the_initial_frame_reconstructs_the_source(tiny_model, clip, index):
+    source = encode_face(tiny_model, clip[index])
+    still = tiny_model.generate(source, source.keypoints).prediction
+    for initial in (index, "best"):
+        transfer = MotionTransfer(initial_frame=initial)
+        frames = frames_of(animate(tiny_model, [source], clip, transfer))
+        torch.testing.assert_close(frames[index : index + 1], still, rtol=1e-3, atol=1e-4)
+
+
+def test_pixels_outside_the_faces_are_bit_identical(tiny_model, clip):
+    picture = np.random.default_rng(1).integers(0, 256, (150, 260, 3), dtype=np.uint8)
+    faces = FaceSet.from_crops([(20, 30, 90, 100), (150, 40, 230, 120)], (150, 260))
+    frames = np.concatenate(list(animate_picture(tiny_model, picture, faces, clip)))
+    outside = np.ones(picture.shape[:2], bool)
+    for x0, y0, x1, y1 in (face.crop_px for face in faces):
+        outside[int(y0) : int(y1), int(x0) : int(x1)] = False
+        assert (frames[:, int(y0) : int(y1), int(x0) : int(x1)] != picture[int(y0) : int(y1), int(x0) : int(x1)]).any()
+    assert (frames[:, outside] == picture[outside]).all()
+
+
+def test_a_driving_box_is_the_same_as_cropping_first(tiny_model, clip):
+    boxed = track_keypoints(tiny_model, clip, box=(8, 8, 72, 72))
+    cropped = track_keypoints(tiny_model, clip[:, 8:72, 8:72])
+    torch.testing.assert_close(boxed.value, cropped.value)
+
+
+def test_progress_counts_every_frame_once(tiny_model, clip):
+    calls = []
+    list(animate(tiny_model, [clip[0]], clip, chunk_size=5, progress=lambda done, total: calls.append((done, total))))
+    assert calls == [(5, 12), (10, 12), (12, 12)]
+
+
+def test_stopping_from_progress_stops_the_work(tiny_model, clip):
+    class Stop(Exception):
+        pass
+
+    def stop(done, total):
+        raise Stop
+
+    with pytest.raises(Stop):
+        list(animate(tiny_model, [clip[0]], clip, chunk_size=2, progress=stop))
+
+
+def test_the_callers_gradient_mode_is_left_alone(tiny_model, clip):
+    for _ in animate(tiny_model, [clip[0]], clip):
+        assert not torch.is_inference_mode_enabled()
+
+
+def test_no_frames_is_an_error_that_says_so(tiny_model, clip):
+    with pytest.raises(MediaError, match="no frames"):
+        list(animate(tiny_model, [clip[0]], iter(())))
+
+
+def test_an_initial_frame_beyond_the_video_is_refused(tiny_model, clip):
+    with pytest.raises(UsageError, match="0 to 11"):
+        list(animate(tiny_model, [clip[0]], clip, MotionTransfer(initial_frame=12)))

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+import torch
+
+from fom_core.errors import FomError, UsageError
+from fom_core.motion import hull_area, load_motion, save_motion
+from fom_core.pipeline import animate
+from fom_core.types import Keypoints, Motion
+
+
+@pytest.fixture
+def motion():
+    points = torch.randn(5, 4, 2)
+    return Motion(Keypoints(points, torch.randn(5, 4, 2, 2)), 29.97, "tiny", (64, 64), {"licence": "MIT"})
+
+
+def test_a_motion_survives_its_file(motion, tmp_path):
+    save_motion(motion, tmp_path / "wave.safetensors")
+    loaded = load_motion(tmp_path / "wave.safetensors")
+    assert torch.equal(loaded.keypoints.value, motion.keypoints.value)
+    assert torch.equal(loaded.keypoints.jacobian, motion.keypoints.jacobian)
+    assert (loaded.fps, loaded.model, loaded.image_size, loaded.metadata) == (
+        29.97,
+        "tiny",
+        (64, 64),
+        {"licence": "MIT"},
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["wave.safetensors"]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a motion", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
+def test_another_file_is_refused_in_one_line(tmp_path, content):
+    path = tmp_path / "wave.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(FomError) as error:
+        load_motion(path)
+    assert "wave.safetensors" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_missing_motion_file_says_how_to_make_one(tmp_path):
+    with pytest.raises(FomError, match="fom motion"):
+        load_motion(tmp_path / "wave.safetensors")
+
+
+def test_an_unwritable_place_leaves_nothing_behind(motion, tmp_path):
+    with pytest.raises(FomError, match="writable"):
+        save_motion(motion, tmp_path / "no such folder" / "wave.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_motion_of_another_model_is_refused(tiny_model, motion):
+    face = np.zeros((64, 64, 3), np.uint8)
+    other = Motion(motion.keypoints, motion.fps, "vox-256", motion.image_size)
+    with pytest.raises(UsageError, match="vox-256"):
+        list(animate(tiny_model, [face], other))
+
+
+def test_hull_area_ignores_points_inside():
+    square = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 2.0], [0.0, 2.0], [0.5, 1.0]])
+    assert hull_area(square) == pytest.approx(2.0)
