@@ -1,0 +1,19 @@
+"""Pictures and videos in and out: the only place that talks to ffmpeg and to image codecs.
+
+Pictures are ``(H, W, 3)`` uint8 RGB arrays and videos are streams of them, one frame at a time.
+"""
+
+from .encode import VIDEO_SUFFIXES
+from .pictures import PICTURE_SUFFIXES, list_pictures, read_picture, write_picture
+from .read import VideoReader
+from .write import VideoWriter
+
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "VIDEO_SUFFIXES",
+    "VideoReader",
+    "VideoWriter",
+    "list_pictures",
+    "read_picture",
+    "write_picture",
+]

@@ -1,0 +1,136 @@
+"""Driving videos in: frames one at a time, at a constant rate, upright."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MediaError
+from . import ffmpeg
+from .files import require_file
+from .pictures import PICTURE_SUFFIXES, list_pictures, read_picture
+
+log = logging.getLogger(__name__)
+
+
+class VideoReader:
+    """A video file, a folder of pictures or a single picture as a stream of (H, W, 3) uint8 RGB frames.
+
+    Iterate as often as needed: every pass decodes anew and holds one frame at a time. Frames come upright (rotation
+    metadata applied) in the pixels the file stores, at a constant rate: a variable one is resampled to its average, so
+    frame ``i`` is shown at ``i / fps`` and sound stays in step. Of a damaged video the frames that can be decoded are
+    used and a warning says how many. A folder is read in natural order of its names, 25 frames a second.
+
+    size:        height, width.
+    rate, fps:   frames a second as a fraction and as a float.
+    frame_count: expected number of frames; exact after a whole pass.
+    has_audio:   whether the file holds sound.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Find out what ``path`` is. Raises MediaError when it is missing or holds no frame."""
+        self.path = require_file(path, "The video")
+        self._open: list[Iterator[np.ndarray]] = []
+        self._warned = False
+        self._facts: ffmpeg.VideoFacts | None = None
+        self._pictures: list[Path] = []
+        if self.path.is_dir():
+            self._pictures = list_pictures(self.path)
+            if not self._pictures:
+                raise MediaError(f"The folder {self.path} holds no pictures. Give one with .png or .jpg frames.")
+        elif self.path.suffix.lower() in PICTURE_SUFFIXES:
+            self._pictures = [self.path]
+        if self._pictures:
+            height, width = read_picture(self._pictures[0]).shape[:2]
+            self.size, self.rate, self.frame_count = (height, width), ffmpeg.DEFAULT_FPS, len(self._pictures)
+        else:
+            self._facts = ffmpeg.probe(self.path)
+            self.size, self.rate, self.frame_count = self._facts.size, self._facts.rate, self._facts.frame_count
+
+    @property
+    def fps(self) -> float:
+        return float(self.rate)
+
+    @property
+    def duration_s(self) -> float:
+        return float(self.frame_count / self.rate)
+
+    @property
+    def has_audio(self) -> bool:
+        return self.audio_codec is not None
+
+    @property
+    def audio_codec(self) -> str | None:
+        """ffmpeg's name of the sound's codec, such as "aac"; None without sound."""
+        return self._facts.audio_codec if self._facts else None
+
+    @property
+    def start_s(self) -> float:
+        """When the first frame is shown on the file's clock, which the sound shares."""
+        return self._facts.start_s if self._facts else 0.0
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for frames in self._open:
+            frames.close()  # type: ignore[attr-defined]
+        self._open.clear()
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        frames = self._decode(self._facts) if self._facts else self._read_pictures()
+        self._open.append(frames)
+        return frames
+
+    def _read_pictures(self) -> Iterator[np.ndarray]:
+        for path in self._pictures:
+            frame = read_picture(path)
+            if frame.shape[:2] != self.size:
+                raise MediaError(
+                    f"The pictures of {self.path} differ in size: {self._pictures[0].name} is "
+                    f"{self.size[1]}x{self.size[0]} and {path.name} {frame.shape[1]}x{frame.shape[0]}. Make them equal."
+                )
+            yield frame
+
+    def _decode(self, facts: ffmpeg.VideoFacts) -> Iterator[np.ndarray]:
+        # Half a packet decodes to a half grey frame; discardcorrupt leaves it out.
+        command = ["-v", "error", "-fflags", "+discardcorrupt", *ffmpeg.input_of(self.path), "-map", "0:V:0"]
+        command += ["-fps_mode", "passthrough"] if facts.constant_rate else ["-vf", f"fps={facts.rate}"]
+        command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
+        count = 0
+        with tempfile.TemporaryFile() as complaints:  # a file: a full pipe of complaints would stop ffmpeg
+            process = ffmpeg.start(*command, stdout=subprocess.PIPE, stderr=complaints)
+            try:
+                while (frame := _read_frame(process, facts.size)) is not None:
+                    count += 1
+                    yield frame
+                process.wait()
+            finally:
+                process.kill()
+                process.communicate()
+            complaints.seek(0)
+            report = complaints.read().decode("utf-8", "replace")
+        self._finish(count, report, facts.promised_count)
+
+    def _finish(self, count: int, report: str, promised: int) -> None:
+        self.frame_count = count
+        if count == 0:
+            reason = ffmpeg.first_complaint(report)
+            raise MediaError(f"{self.path} has no frame that can be decoded ({reason}). Copy or download it again.")
+        if report and not self._warned:
+            self._warned = True
+            found = f"{count} of about {promised} frames" if count < promised else f"all {count} frames, some damaged,"
+            log.warning("%s is damaged: %s could be read and are used.", self.path, found)
+
+
+def _read_frame(process: subprocess.Popen[bytes], size: tuple[int, int]) -> np.ndarray | None:
+    """The next frame straight from the pipe into its own array; None at the end."""
+    frame = np.empty((*size, 3), np.uint8)
+    assert process.stdout is not None
+    return frame if process.stdout.readinto(memoryview(frame).cast("B")) == frame.nbytes else None  # type: ignore[attr-defined]

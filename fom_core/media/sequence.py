@@ -1,0 +1,59 @@
+"""Frames as numbered pictures, written aside and moved to their place when all are there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from .files import unwritable
+from .pictures import write_picture
+
+_NUMBER = re.compile(r"%0?(\d*)d")
+
+
+class NumberedPictures:
+    """Pictures named by a pattern such as ``frame_%06d.png``, counted from 0. Earlier ones are replaced."""
+
+    has_audio = False
+
+    def __init__(self, path: Path) -> None:
+        """``path``: a pattern; or ``result.png`` for ``result_%06d.png``; or a folder for ``frame_%06d.png`` in it."""
+        if not path.suffix:
+            path = path / "frame_%06d.png"
+        elif not _NUMBER.search(path.name):
+            path = path.with_name(f"{path.stem}_%06d{path.suffix}")
+        self.path = path
+        self._count = 0
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._aside = Path(tempfile.mkdtemp(prefix=".frames.", suffix=".tmp", dir=path.parent))
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+    def write(self, frames: np.ndarray) -> None:
+        """Write (T, H, W, C) frames."""
+        for frame in frames:
+            write_picture(self._aside / (self.path.name % self._count), frame)
+            self._count += 1
+
+    def finish(self, frame_count: int) -> None:
+        """Move all pictures to their place."""
+        before, after = _NUMBER.split(self.path.name)[::2]
+        earlier = re.compile(re.escape(before) + r"\d+" + re.escape(after))
+        try:
+            for path in self.path.parent.iterdir():
+                if earlier.fullmatch(path.name):
+                    path.unlink()
+            for path in self._aside.iterdir():
+                path.replace(self.path.parent / path.name)
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        self.discard()
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        shutil.rmtree(self._aside, ignore_errors=True)

@@ -1,0 +1,96 @@
+"""Results out: frames as they come, into a video with the driver's sound or into numbered pictures."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MediaError
+from . import ffmpeg
+from .encode import VIDEO_SUFFIXES, EncodedVideo
+from .pictures import PICTURE_SUFFIXES
+from .read import VideoReader
+from .sequence import NumberedPictures
+
+
+class VideoWriter:
+    """Writes frames one chunk at a time; the result appears under its name only when it is complete.
+
+    Use as a context manager: leaving it normally completes the file, an exception or Ctrl-C inside removes every trace.
+
+    path:        where the result will be; for numbered pictures their pattern, such as ``out/frame_%06d.png``.
+    frame_count: frames handed in so far.
+    has_audio:   whether the result carries sound.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        fps: float | Fraction,
+        *,
+        audio_from: VideoReader | None = None,
+        crf: int = 18,
+    ) -> None:
+        """Reserve the output, so that an unwritable place raises MediaError before any work is done.
+
+        path:       .mp4, .mov, .mkv (H.264), .webm (VP9), .gif; or numbered pictures: a pattern (``f_%04d.png``), a
+                    picture's name (``f.png``) or a name without suffix (a folder of PNGs). Odd sides of H.264 videos
+                    are made even by repeating the last row or column.
+        fps:        frames a second; floats near the NTSC rates mean them (29.97 is 30000/1001).
+        audio_from: the video whose sound goes along, cut to the length of the frames written.
+        crf:        quality of H.264, smaller is better and larger; VP9 is set to look the same.
+        """
+        path = Path(path)
+        rate = fps if isinstance(fps, Fraction) else ffmpeg.nominal_rate(float(fps))
+        suffix = path.suffix.lower()
+        if suffix in VIDEO_SUFFIXES:
+            self._sink: EncodedVideo | NumberedPictures = EncodedVideo(path, rate, audio_from, crf)
+        elif not suffix or suffix in PICTURE_SUFFIXES:
+            self._sink = NumberedPictures(path)
+        else:
+            raise MediaError(f"Cannot write '{suffix}' files. Name the output .mp4, .webm, .gif, .mov, .mkv or .png.")
+        self.frame_count = 0
+        self._size: tuple[int, ...] | None = None
+
+    @property
+    def path(self) -> Path:
+        return self._sink.path
+
+    @property
+    def has_audio(self) -> bool:
+        return self._sink.has_audio
+
+    def write(self, frames: np.ndarray) -> None:
+        """Add one (H, W, 3) frame or (T, H, W, 3) frames, uint8 RGB. All must have one size."""
+        frames = frames[None] if frames.ndim == 3 else frames
+        self._size = self._size or frames.shape[1:]
+        if frames.shape[1:] != self._size or frames.dtype != np.uint8:
+            raise ValueError(f"frames must stay uint8 {self._size}, found {frames.dtype} {frames.shape[1:]}")
+        self._sink.write(frames)
+        self.frame_count += len(frames)
+
+    def close(self) -> None:
+        """Complete the result. Raises MediaError when no frame was written or the encoder failed."""
+        try:
+            if self.frame_count == 0:
+                raise MediaError(f"No frame was handed in, so {self.path} is not written.")
+            self._sink.finish(self.frame_count)
+        except BaseException:
+            self._sink.discard()
+            raise
+
+    def discard(self) -> None:
+        """Stop and remove every trace."""
+        self._sink.discard()
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.discard()
