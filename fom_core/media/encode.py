@@ -19,6 +19,7 @@ from .read import VideoReader
 log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".gif"})
+ALPHA_SUFFIXES = frozenset({".webm", ".png", ".webp", ".tif", ".tiff", ""})  # "": a folder of PNGs
 _COPIED_SOUND = {  # codecs that enter the container as they are, and the one that others are encoded to
     ".mp4": ({"aac", "mp3", "ac3", "eac3"}, "aac"),
     ".mov": ({"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le"}, "aac"),
@@ -27,7 +28,7 @@ _COPIED_SOUND = {  # codecs that enter the container as they are, and the one th
 }
 # The matrix and the tags say the same, so that players show the colours that went in.
 _TO_BT709 = (
-    "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv420p,"
+    "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format={},"
     "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
 )
 # At most 50 frames a second: viewers show delays below 2/100 s as 10/100 s. And a palette per frame: one for the whole
@@ -59,11 +60,13 @@ class EncodedVideo:
         return self._sound is not None
 
     def write(self, frames: np.ndarray) -> None:
-        """Hand (T, H, W, 3) frames to the encoder."""
+        """Hand (T, H, W, C) frames to the encoder, C = 3 or, where the container keeps alpha, 4."""
         if self._process is None:
-            height, width = frames.shape[1:3]
             self._process = ffmpeg.start(
-                *self._command(height, width), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._complaints
+                *self._command(*frames.shape[1:]),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=self._complaints,
             )
         assert self._process.stdin is not None
         try:
@@ -99,10 +102,17 @@ class EncodedVideo:
         self._temporary.unlink(missing_ok=True)
         self._complaints.close()
 
-    def _command(self, height: int, width: int) -> list[str]:
-        pixels = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-video_size", f"{width}x{height}"]
+    def _command(self, height: int, width: int, channels: int) -> list[str]:
+        pixels = [
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "rgba" if channels == 4 else "rgb24",
+            "-video_size",
+            f"{width}x{height}",
+        ]
         command = ["-v", "error", "-y", *pixels, "-framerate", str(self._rate), "-i", "pipe:0"]
-        filters = [_TO_BT709]
+        filters = [_TO_BT709.format("yuva420p" if channels == 4 else "yuv420p")]
         if self._suffix == ".gif":
             return [*command, "-vf", _TO_GIF, "-loop", "0", f"file:{self._temporary}"]
         if self._suffix == ".webm":

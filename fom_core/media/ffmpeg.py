@@ -118,12 +118,12 @@ def _timestamps(table: str) -> tuple[np.ndarray, Fraction]:
     unit = re.search(r"^#tb 0: (\d+)/(\d+)", table, re.MULTILINE)
     tick = Fraction(int(unit[1]), int(unit[2])) if unit else Fraction(1)
     rows = [line.split(",") for line in table.splitlines() if line.startswith("0,")]
-    times = [int(row[2]) for row in rows]
-    if _NO_TIME in times:  # a bare stream only tells when its frames are decoded
-        times = [int(row[1]) for row in rows]
+    shown, decoded = [int(row[2]) for row in rows], [int(row[1]) for row in rows]
+    if _NO_TIME not in shown:
+        times = [time for time in shown if time >= 0]  # packets before zero only prepare the decoder
+    elif _NO_TIME not in decoded:
+        times = decoded
     else:
-        times = [time for time in times if time >= 0]  # packets before zero only prepare the decoder
-    if _NO_TIME in times:
         times, tick = list(range(len(rows))), 1 / DEFAULT_FPS
     return np.sort(np.array(times, np.int64)), tick
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import MediaError
 from . import ffmpeg
-from .encode import VIDEO_SUFFIXES, EncodedVideo
+from .encode import ALPHA_SUFFIXES, VIDEO_SUFFIXES, EncodedVideo
 from .pictures import PICTURE_SUFFIXES
 from .read import VideoReader
 from .sequence import NumberedPictures
@@ -24,6 +24,7 @@ class VideoWriter:
     path:        where the result will be; for numbered pictures their pattern, such as ``out/frame_%06d.png``.
     frame_count: frames handed in so far.
     has_audio:   whether the result carries sound.
+    keeps_alpha: whether frames may be RGBA.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class VideoWriter:
             self._sink = NumberedPictures(path)
         else:
             raise MediaError(f"Cannot write '{suffix}' files. Name the output .mp4, .webm, .gif, .mov, .mkv or .png.")
+        self.keeps_alpha = suffix in ALPHA_SUFFIXES
         self.frame_count = 0
         self._size: tuple[int, ...] | None = None
 
@@ -64,7 +66,7 @@ class VideoWriter:
         return self._sink.has_audio
 
     def write(self, frames: np.ndarray) -> None:
-        """Add one (H, W, 3) frame or (T, H, W, 3) frames, uint8 RGB. All must have one size."""
+        """Add one (H, W, C) frame or (T, H, W, C) frames, uint8 RGB (or RGBA). All must have one size."""
         frames = frames[None] if frames.ndim == 3 else frames
         self._size = self._size or frames.shape[1:]
         if frames.shape[1:] != self._size or frames.dtype != np.uint8:
