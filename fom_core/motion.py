@@ -67,8 +67,8 @@ def find_best_frame(source: Keypoints, driving: Keypoints) -> int:
         centred = points - points.mean(dim=0)
         return centred / max(hull_area(points), 1e-8) ** 0.5
 
-    target = pose(source.value[0])
-    distances = [float((pose(points) - target).square().sum()) for points in driving.value]
+    target = pose(source.value[0].cpu())
+    distances = [float((pose(points) - target).square().sum()) for points in driving.value.cpu()]
     return int(np.argmin(distances))
 
 

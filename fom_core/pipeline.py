@@ -165,6 +165,6 @@ def _check_motion(model: MotionModel, motion: Motion) -> None:
     wanted = model.config.keypoint_detector.num_kp
     if motion.model != model.name or points != wanted:
         raise UsageError(
-            f"This motion was read with the model '{motion.model}' ({points} keypoints); '{model.name}' ({wanted}) does "
-            f"not understand it. Use --model {motion.model}, or read the driving video again with this model."
+            f"This motion was read with the model '{motion.model}' ({points} keypoints), which means nothing to "
+            f"'{model.name}' ({wanted} keypoints). Use that model, or read the driving video again with this one."
         )
