@@ -1,0 +1,1 @@
+"""Faces of a picture: finding them, cutting them out, putting them back."""

@@ -1,0 +1,115 @@
+"""Choosing a detector, and from a picture to its faces."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import UnsupportedModel, UsageError
+from ..types import FaceSet
+from ..weights.catalogue import catalogue, preferred
+from ..weights.store import how_to_get, path_on_disk
+from .detection import Detection, Detector
+from .embedded import EmbeddedDetector
+from .regions import MARGIN, CropRule, regions_from_detections, to_rgb
+from .retinaface import RetinaFaceDetector
+from .s3fd import S3FDDetector
+from .yunet import YuNetDetector
+
+log = logging.getLogger(__name__)
+ALIASES = {"sfd": "s3fd"}  # PaddleGAN's name
+MIN_SIZE_PX = 12
+
+
+def _retinaface(name: str) -> Callable[..., Detector]:
+    return lambda weights, **options: RetinaFaceDetector(name, weights, **options)
+
+
+def _yunet(weights: Path, *, device: str, **options: float) -> Detector:
+    return YuNetDetector(weights, **options)  # OpenCV runs it on the CPU, whatever the device
+
+
+_LOADERS: dict[str, Callable[..., Detector]] = {
+    "embedded": EmbeddedDetector,
+    "retinaface": _retinaface("retinaface"),
+    "retinaface-mobile": _retinaface("retinaface-mobile"),
+    "s3fd": S3FDDetector,
+    "yunet": _yunet,
+}
+DETECTORS = tuple(_LOADERS)
+
+
+def load_detector(
+    name: str = "auto", *, weights: Path | None = None, threshold: float | None = None, device: str = "cpu"
+) -> Detector:
+    """Open a face detector by name: embedded, retinaface, retinaface-mobile, s3fd (sfd), yunet, or auto.
+
+    auto:      the best whose weights and packages are on this machine, else the embedded one.
+    weights:   the file, where it is not the one of the catalogue; not with auto.
+    threshold: least score of a face; None is the detector's own.
+
+    Raises UnsupportedModel with the command that downloads missing weights, MissingPackage, or UsageError.
+    """
+    if name == "auto" and weights is None:
+        name = best_detector()
+    name = ALIASES.get(name, name)
+    if name not in _LOADERS:
+        raise UsageError(f"The face detector is one of auto, {', '.join(DETECTORS)} (sfd means s3fd), not {name!r}.")
+    if weights is None:
+        weights = path_on_disk(catalogue()[name])
+        if weights is None:
+            raise UnsupportedModel(f"The face detector {how_to_get(catalogue()[name])}")
+    options = {} if threshold is None else {"threshold": threshold}
+    return _LOADERS[name](weights, device=device, **options)
+
+
+def best_detector() -> str:
+    """Name of the best detector that can run here without a download."""
+    for entry in preferred("face-detector"):
+        lacks_package = entry.name.startswith("retinaface") and not (find_spec("facexlib") and find_spec("torchvision"))
+        if path_on_disk(entry) and not lacks_package:
+            return entry.name
+    return "embedded"
+
+
+def detect_faces(
+    image: np.ndarray,
+    detector: str | Detector = "auto",
+    *,
+    threshold: float | None = None,
+    min_size_px: float = MIN_SIZE_PX,
+    max_faces: int | None = None,
+    crop: CropRule = "square",
+    margin: float = MARGIN,
+) -> FaceSet:
+    """Find the faces of a picture (H, W, 3) uint8 RGB, left to right, ids from 0.
+
+    threshold:   least score of a face; None is the detector's own.
+    min_size_px: smaller faces (longer side of the box) are left out.
+    max_faces:   keep this many, the largest.
+    crop:        rule for the part that is handed to the model, with ``margin``; see :func:`regions_from_boxes`.
+    """
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.size == 0:
+        raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {image.shape} of {image.dtype}.")
+    if isinstance(detector, str):
+        detector = load_detector(detector, threshold=threshold)
+    found = [
+        detection
+        for detection in detector.detect(np.ascontiguousarray(to_rgb(image)))
+        if face_side(detection) >= min_size_px and (threshold is None or detection.score >= threshold)
+    ]
+    if max_faces is not None:
+        found = sorted(found, key=face_side, reverse=True)[:max_faces]
+    log.info("%s found %d face(s)", detector.name, len(found))
+    height, width = image.shape[:2]
+    return regions_from_detections(found, (height, width), crop, margin)
+
+
+def face_side(detection: Detection) -> float:
+    """The longer side of a detection's box in pixels."""
+    x0, y0, x1, y1 = detection.box_px
+    return max(x1 - x0, y1 - y0)

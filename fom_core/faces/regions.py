@@ -1,0 +1,138 @@
+"""From a face's box to the rectangle that the model sees, and cutting that rectangle out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, get_args
+
+import cv2
+import numpy as np
+
+from ..errors import UsageError
+from ..types import Box, FaceRegion, FaceSet
+from .boxes import area, keep_best
+from .detection import Detection
+
+CropRule = Literal["square", "paddlegan"]
+MARGIN = 0.75  # the crop's side is 1.75 face sides, as in the crops that the embedded model was trained on
+LIFT = 0.08  # the crop's centre is this share of a face side above the box's, to leave room for the hair
+OVERLAP = 0.5
+
+
+def regions_from_boxes(
+    boxes: Sequence[Sequence[float]] | np.ndarray,
+    frame_size: tuple[int, int],
+    crop: CropRule = "square",
+    *,
+    margin: float = MARGIN,
+    scores: Sequence[float] | None = None,
+    landmarks: Sequence[tuple[tuple[float, float], ...] | None] | None = None,
+) -> FaceSet:
+    """Give every face box (N, 4) of a frame of (height, width) its crop rectangle, one face per person.
+
+    square:    of side (1 + ``margin``) times the longer side of the box; may reach past the border. Of boxes that
+               overlap by more than half only the best-scored stays (without scores the largest); left to right.
+    paddlegan: twice the box's longer side in height and 1.6 times in width, cut at the border, in whole pixels; of
+               crops that overlap by more than half the first stays; the order is kept.
+    """
+    if crop not in get_args(CropRule):
+        raise UsageError(f"The crop rule is one of {', '.join(get_args(CropRule))}, not {crop!r}.")
+    array = np.asarray(boxes, dtype=np.float64).reshape(-1, 4)
+    if crop == "paddlegan":
+        crops = [paddlegan_crop(box, frame_size) for box in array]
+        kept = keep_best(np.array(crops).reshape(-1, 4), -np.arange(len(array)), OVERLAP)
+    else:
+        crops = [square_crop(box, margin) for box in array]
+        quality = area(array) if scores is None else np.asarray(scores, dtype=np.float64)
+        kept = sorted(keep_best(array, quality, OVERLAP), key=lambda index: array[index, 0] + array[index, 2])
+    faces = tuple(
+        FaceRegion(
+            box_px=as_box(array[index]),
+            crop_px=crops[index],
+            score=1.0 if scores is None else float(scores[index]),
+            id=order,
+            frame_size=frame_size,
+            landmarks_px=None if landmarks is None else landmarks[index],
+        )
+        for order, index in enumerate(kept)
+    )
+    return FaceSet(faces, frame_size)
+
+
+def regions_from_detections(
+    detections: Sequence[Detection], frame_size: tuple[int, int], crop: CropRule = "square", margin: float = MARGIN
+) -> FaceSet:
+    """The faces of a picture as a detector found them, left to right under either rule."""
+    best_first = sorted(detections, key=lambda detection: -detection.score)
+    found = regions_from_boxes(
+        [detection.box_px for detection in best_first],
+        frame_size,
+        crop,
+        margin=margin,
+        scores=[detection.score for detection in best_first],
+        landmarks=[detection.landmarks_px for detection in best_first],
+    )
+    ordered = sorted(found, key=lambda face: face.box_px[0] + face.box_px[2])
+    return FaceSet(tuple(replace(face, id=index) for index, face in enumerate(ordered)), frame_size)
+
+
+def square_crop(box: Sequence[float] | np.ndarray, margin: float = MARGIN) -> Box:
+    """The square around a face box with head and shoulders, in whole pixels."""
+    x0, y0, x1, y1 = (float(value) for value in box)
+    face_side = max(x1 - x0, y1 - y0)
+    side = max(2, round((1 + margin) * face_side))
+    left = round((x0 + x1 - side) / 2)
+    top = round((y0 + y1 - side) / 2 - LIFT * face_side)
+    return (float(left), float(top), float(left + side), float(top + side))
+
+
+def paddlegan_crop(box: Sequence[float] | np.ndarray, frame_size: tuple[int, int]) -> Box:
+    """PaddleGAN's margin: as far from the middle as the box is long, and 0.8 of that sideways."""
+    x0, y0, x1, y1 = (int(value) for value in box)
+    reach = max(x1 - x0, y1 - y0)
+    sideways = int(0.8 * reach)
+    middle_x, middle_y = x0 + int((x1 - x0) / 2), y0 + int((y1 - y0) / 2)
+    left, right = max(0, middle_x - sideways), min(frame_size[1], middle_x + sideways)
+    top, bottom = max(0, middle_y - reach), min(frame_size[0], middle_y + reach)
+    return (float(left), float(top), float(right), float(bottom))
+
+
+def as_box(values: np.ndarray) -> Box:
+    x0, y0, x1, y1 = (float(value) for value in values)
+    return (x0, y0, x1, y1)
+
+
+def pixel_box(box: Box) -> tuple[int, int, int, int]:
+    """A rectangle in whole pixels, at least one wide and high; cropping and pasting agree on it."""
+    x0, y0, x1, y1 = (round(value) for value in box)
+    return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
+
+
+def crop_face(picture: np.ndarray, region: FaceRegion | Box, size: tuple[int, int]) -> np.ndarray:
+    """Cut a face's crop out of a picture and bring it to (height, width): uint8 RGB. Reflects what lies past the border."""
+    x0, y0, x1, y1 = pixel_box(region.crop_px if isinstance(region, FaceRegion) else region)
+    height, width = picture.shape[:2]
+    colour = to_rgb(picture[max(y0, 0) : max(y1, 1), max(x0, 0) : max(x1, 1)])
+    if colour.size == 0:
+        raise UsageError(f"The face crop {(x0, y0, x1, y1)} lies outside the picture of {width}x{height} pixels.")
+    past = max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width)  # top, bottom, left, right
+    if any(past):
+        colour = cv2.copyMakeBorder(colour, *past, cv2.BORDER_REFLECT)
+    return resize(colour, size)
+
+
+def to_rgb(picture: np.ndarray) -> np.ndarray:
+    """The colours of a grey, RGB or RGBA picture: (H, W, 3)."""
+    if picture.ndim == 2:
+        picture = picture[..., None]
+    return np.repeat(picture[..., :1], 3, axis=2) if picture.shape[2] < 3 else picture[..., :3]
+
+
+def resize(image: np.ndarray, size: tuple[int, int], *, average_from: float = 1.0) -> np.ndarray:
+    """Resize (h, w, C) uint8 to (height, width): bicubic, or by averaging when shrunk by more than ``average_from``."""
+    if image.shape[:2] == tuple(size):
+        return np.ascontiguousarray(image)
+    shrink = max(image.shape[0] / size[0], image.shape[1] / size[1])
+    interpolation = cv2.INTER_AREA if shrink > average_from else cv2.INTER_CUBIC
+    return cv2.resize(np.ascontiguousarray(image), (size[1], size[0]), interpolation=interpolation)

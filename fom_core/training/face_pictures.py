@@ -1,0 +1,319 @@
+"""Pictures with many labelled faces, composed from portraits: what the embedded face detector is trained on.
+
+Real group photographs with free licences are rare, single faces are not. So crops are pasted at all sizes on backgrounds
+made of what surrounds faces, of shuffled patches and of drawn shapes, and every picture is then degraded a little.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+FACE, IGNORE = 1.0, 0.0
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A small picture with its face boxes (N, 5): x0, y0, x1, y1, FACE or IGNORE (too doubtful to teach)."""
+
+    image: np.ndarray  # (h, w, 3) uint8 RGB
+    boxes: np.ndarray
+
+    @property
+    def main(self) -> np.ndarray:
+        """The largest face."""
+        return self.boxes[np.argmax((self.boxes[:, 2] - self.boxes[:, 0]) * self.boxes[:, 4])]
+
+
+def compose(portraits: list[Portrait], size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """One training picture (size, size, 3) uint8 and its boxes (N, 5)."""
+    canvas = Canvas(background(portraits, size, rng))
+    layout: Callable = rng.choice([group, mosaic, closeup, empty], p=[0.5, 0.15, 0.27, 0.08])
+    layout(canvas, portraits, rng)
+    return degrade(canvas.image, rng), canvas.labels()
+
+
+class Canvas:
+    """A picture under construction; remembers which paste owns each pixel, to know how much of a face is still seen."""
+
+    def __init__(self, image: np.ndarray):
+        self.image = image
+        self.owner = np.zeros(image.shape[:2], np.int16)
+        self.boxes: list[tuple[int, np.ndarray]] = []
+        self.pastes = 0
+
+    def paste(self, patch: np.ndarray, alpha: np.ndarray, x: int, y: int, boxes: np.ndarray) -> None:
+        """Blend a patch with its top-left corner at (x, y), which may lie outside; boxes are in patch pixels."""
+        self.pastes += 1
+        height, width = self.image.shape[:2]
+        x0, y0 = max(x, 0), max(y, 0)
+        x1, y1 = min(x + patch.shape[1], width), min(y + patch.shape[0], height)
+        if x1 <= x0 or y1 <= y0:
+            return
+        part = slice(y0 - y, y1 - y), slice(x0 - x, x1 - x)
+        target = self.image[y0:y1, x0:x1]
+        share = alpha[part][..., None]
+        target[:] = np.rint(target * (1 - share) + patch[part] * share)
+        self.owner[y0:y1, x0:x1][alpha[part] > 0.5] = self.pastes
+        self.boxes += [(self.pastes, box + (x, y, x, y, 0)) for box in boxes]
+
+    def labels(self) -> np.ndarray:
+        """Boxes that are still seen; half-hidden ones become IGNORE, hidden ones go."""
+        kept = []
+        for owner, box in self.boxes:
+            x0, y0, x1, y1 = np.rint(box[:4]).astype(int)
+            inside = self.owner[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)]
+            seen = np.count_nonzero(inside == owner) / max(1, (x1 - x0) * (y1 - y0))
+            if seen > 0.25:
+                kept.append([*box[:4], box[4] if seen > 0.6 else IGNORE])
+        return np.array(kept, np.float32).reshape(-1, 5)
+
+
+def group(canvas: Canvas, portraits: list[Portrait], rng: np.random.Generator) -> None:
+    """Up to 14 people of similar size, far ones first."""
+    size = canvas.image.shape[0]
+    typical = np.exp(rng.uniform(np.log(11), np.log(110)))
+    wanted = typical * np.exp(rng.uniform(-0.4, 0.4, min(14, 1 + int(rng.uniform(0.2, 1) * (size / (1.8 * typical)) ** 2))))
+    distractors(canvas, portraits, typical, rng)
+    taken: list[tuple[float, float, float]] = []
+    for face_px in sorted(wanted):
+        x, y = rng.uniform(0, size, 2)
+        if all(np.hypot(x - tx, y - ty) > 0.62 * (face_px + side) for tx, ty, side in taken):
+            taken.append((x, y, face_px))
+            paste_portrait(canvas, pick(portraits, rng), face_px, (x, y), rng)
+
+
+def mosaic(canvas: Canvas, portraits: list[Portrait], rng: np.random.Generator) -> None:
+    """Whole portraits side by side, as in a video call."""
+    size = canvas.image.shape[0]
+    cells = int(rng.integers(1, 9))
+    cell = size // cells + 1
+    for row in range(cells):
+        for column in range(cells):
+            if rng.random() < 0.85:
+                portrait = flipped(pick(portraits, rng), rng)
+                scale = cell / portrait.image.shape[0]
+                patch = cv2.resize(portrait.image, (cell, cell), interpolation=cv2.INTER_AREA)
+                boxes = portrait.boxes * (scale, scale, scale, scale, 1)
+                canvas.paste(recolour(patch, rng), np.ones((cell, cell), np.float32), column * cell, row * cell, boxes)
+
+
+def closeup(canvas: Canvas, portraits: list[Portrait], rng: np.random.Generator) -> None:
+    """One large face, perhaps cut by the border."""
+    size = canvas.image.shape[0]
+    face_px = np.exp(rng.uniform(np.log(0.3 * size), np.log(1.15 * size)))
+    reach = max(0.08 * size, (size - face_px) / 2 + 0.12 * face_px)
+    centre = size / 2 + rng.uniform(-reach, reach, 2)
+    paste_portrait(canvas, pick(portraits, rng), face_px, (centre[0], centre[1]), rng)
+
+
+def empty(canvas: Canvas, portraits: list[Portrait], rng: np.random.Generator) -> None:
+    """No face at all."""
+    distractors(canvas, portraits, np.exp(rng.uniform(np.log(20), np.log(150))), rng, count=8)
+
+
+def paste_portrait(
+    canvas: Canvas, portrait: Portrait, face_px: float, centre: tuple[float, float], rng: np.random.Generator
+) -> None:
+    """Put a portrait so that its main face has that height and centre."""
+    portrait = rotated(flipped(portrait, rng), rng)
+    x0, y0, x1, y1 = portrait.main[:4]
+    scale = face_px / max(x1 - x0, y1 - y0)
+    side = max(8, round(portrait.image.shape[0] * scale))
+    scale = side / portrait.image.shape[0]
+    patch = cv2.resize(portrait.image, (side, side), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    boxes = portrait.boxes * (scale, scale, scale, scale, 1)
+    corner = round(centre[0] - (x0 + x1) / 2 * scale), round(centre[1] - (y0 + y1) / 2 * scale)
+    canvas.paste(recolour(patch, rng), outline(side, rng), *corner, boxes)
+
+
+def outline(side: int, rng: np.random.Generator) -> np.ndarray:
+    """How a pasted portrait ends: at a hard or soft square border, or around head and shoulders. (side, side) in [0, 1]."""
+    kind = rng.random()
+    if kind < 0.35:
+        return np.ones((side, side), np.float32)
+    if kind < 0.65:
+        feather = max(1, int(side * rng.uniform(0.02, 0.15)))
+        ramp = np.minimum(np.arange(side) + 1, np.arange(side)[::-1] + 1) / feather
+        return np.minimum.outer(ramp, ramp).clip(0, 1).astype(np.float32)
+    mask = np.zeros((side, side), np.float32)
+    head = (round(0.5 * side), round(0.5 * side)), (round(0.33 * side), round(0.46 * side))
+    cv2.ellipse(mask, head[0], head[1], 0, 0, 360, 1.0, -1)
+    if rng.random() < 0.8:
+        cv2.ellipse(mask, (side // 2, side), (round(0.5 * side), round(0.25 * side)), 0, 0, 360, 1.0, -1)
+    return cv2.GaussianBlur(mask, (0, 0), max(0.3, side * rng.uniform(0.004, 0.02)))
+
+
+def distractors(
+    canvas: Canvas, portraits: list[Portrait], typical: float, rng: np.random.Generator, count: int = 4
+) -> None:
+    """Things that share a face's colours or parts but are none: skin-coloured blobs, and faces with their tiles permuted."""
+    size = canvas.image.shape[0]
+    for _ in range(rng.integers(0, count + 1)):
+        side = max(8, int(typical * np.exp(rng.uniform(-0.6, 0.8))))
+        face = face_pixels(pick(portraits, rng))
+        if rng.random() < 0.5:
+            patch = scrambled(cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA), rng)
+            alpha = np.ones((side, side), np.float32)
+        else:
+            tone = face[rng.integers(face.shape[0]), rng.integers(face.shape[1])]
+            shade = np.linspace(*rng.uniform(0.6, 1.3, 2), side)[:, None, None]
+            patch = np.clip(np.ones((side, side, 1)) * shade * tone, 0, 255).astype(np.uint8)
+            alpha = np.zeros((side, side), np.float32)
+            axes = max(1, int(side * rng.uniform(0.15, 0.5))), max(1, int(side * rng.uniform(0.3, 0.5)))
+            cv2.ellipse(alpha, (side // 2, side // 2), axes, rng.uniform(0, 180), 0, 360, 1.0, -1)
+        canvas.paste(patch, alpha, *(int(v) for v in rng.integers(-side // 2, size - side // 2, 2)), np.zeros((0, 5)))
+
+
+def scrambled(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The patch with its tiles permuted, turned over or both."""
+    tiles = int(rng.integers(2, 5))
+    step = patch.shape[0] // tiles
+    out = patch.copy()
+    cells = [(row, column) for row in range(tiles) for column in range(tiles)]
+    order = np.roll(rng.permutation(len(cells)), 1) if rng.random() < 0.5 else np.arange(len(cells))[::-1]
+    for target, source in zip(cells, order, strict=True):
+        row, column = (step * v for v in cells[source])
+        out[target[0] * step : (target[0] + 1) * step, target[1] * step : (target[1] + 1) * step] = patch[
+            row : row + step, column : column + step
+        ]
+    return out
+
+
+def background(portraits: list[Portrait], size: int, rng: np.random.Generator) -> np.ndarray:
+    """Something without a face: surroundings of faces, a patchwork of them, or drawn shapes on a gradient."""
+    kind = rng.random()
+    if kind < 0.35:
+        image = recolour(surroundings(portraits, size, rng), rng)
+    elif kind < 0.7:
+        tile = int(rng.choice([20, 32, 40, 64, 80, 107, 160]))
+        count = -(-size // tile)
+        rows = [
+            np.concatenate([surroundings(portraits, tile, rng) for _ in range(count)], axis=1) for _ in range(count)
+        ]
+        image = np.concatenate(rows)[:size, :size]
+        if rng.random() < 0.3:
+            image = cv2.GaussianBlur(image, (0, 0), rng.uniform(1, 6))
+    else:
+        image = gradient(size, rng)
+    if kind > 0.7 or rng.random() < 0.3:
+        image = with_shapes(image, rng)
+    return np.ascontiguousarray(image)
+
+
+def surroundings(portraits: list[Portrait], size: int, rng: np.random.Generator) -> np.ndarray:
+    """A piece of a portrait beside its faces, stretched to (size, size, 3)."""
+    for _ in range(8):
+        portrait = pick(portraits, rng)
+        height, width = portrait.image.shape[:2]
+        w, h = (int(v) for v in rng.integers(16, 90, 2))
+        x, y = int(rng.integers(0, width - w)), int(rng.integers(0, height - h))
+        boxes = portrait.boxes
+        apart = (boxes[:, 0] >= x + w) | (boxes[:, 2] <= x) | (boxes[:, 1] >= y + h) | (boxes[:, 3] <= y)
+        if apart.all():
+            piece = portrait.image[y : y + h, x : x + w]
+            if rng.random() < 0.5:
+                piece = piece[::-1]
+            return cv2.resize(np.ascontiguousarray(piece), (size, size), interpolation=cv2.INTER_LINEAR)
+    return np.full((size, size, 3), rng.integers(0, 256, 3), np.uint8)
+
+
+def gradient(size: int, rng: np.random.Generator) -> np.ndarray:
+    """A smooth gradient with noise of several grain sizes."""
+    corners = rng.uniform(0, 255, (2, 2, 3)).astype(np.float32)
+    image = cv2.resize(corners, (size, size), interpolation=cv2.INTER_LINEAR)
+    for grain in (4, 16, 64):
+        noise = rng.normal(0, rng.uniform(0, 30), (size // grain + 1, size // grain + 1, 1)).astype(np.float32)
+        image += cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC)[..., None]
+    return np.clip(image, 0, 255).astype(np.uint8)
+
+
+def with_shapes(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Ellipses, bars, polygons and letters drawn over a picture."""
+    size = image.shape[0]
+    image = np.ascontiguousarray(image)
+    for _ in range(rng.integers(3, 25)):
+        colour = tuple(int(v) for v in rng.integers(0, 256, 3))
+        x, y = (int(v) for v in rng.integers(0, size, 2))
+        extent = int(np.exp(rng.uniform(np.log(4), np.log(size / 3))))
+        thickness = int(rng.choice([-1, 1, 2, 5]))
+        shape = rng.integers(4)
+        if shape == 0:
+            axes = extent, max(1, int(extent * rng.uniform(0.3, 1)))
+            cv2.ellipse(image, (x, y), axes, rng.uniform(0, 180), 0, 360, colour, thickness, cv2.LINE_AA)
+        elif shape == 1:
+            cv2.rectangle(image, (x, y), (x + extent, y + int(extent * rng.uniform(0.1, 2))), colour, thickness)
+        elif shape == 2:
+            points = ((x, y) + rng.integers(-extent, extent + 1, (5, 2))).astype(np.int32)
+            cv2.fillPoly(image, [points], colour, cv2.LINE_AA)
+        else:
+            text = "".join(chr(int(c)) for c in rng.integers(33, 127, 6))
+            cv2.putText(image, text, (x, y), int(rng.integers(0, 8)), extent / 40 + 0.3, colour, max(1, thickness))
+    return image
+
+
+def recolour(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Another light: gain, offset and gamma per picture, a little tint, sometimes grey."""
+    levels = np.linspace(0, 1, 256)[:, None] ** np.exp(rng.uniform(-0.45, 0.45))
+    levels = levels * rng.uniform(0.65, 1.25) * rng.uniform(0.88, 1.12, 3) + rng.uniform(-0.12, 0.12)
+    table = np.clip(levels * 255, 0, 255).astype(np.uint8)
+    out = cv2.LUT(image, table[None])
+    if rng.random() < 0.12:
+        out = np.repeat(cv2.cvtColor(out, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    return out
+
+
+def degrade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """What cameras and codecs do: blur or sharpening, noise, JPEG, and now and then a grey or tinted picture."""
+    if rng.random() < 0.25:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6))
+    elif rng.random() < 0.35:
+        soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.8, 2.5))
+        image = cv2.addWeighted(image, 1 + (amount := rng.uniform(0.3, 1.5)), soft, -amount, 0)
+    if rng.random() < 0.3:
+        noise = rng.normal(0, rng.uniform(2, 14), image.shape)
+        image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    if rng.random() < 0.4:
+        image = recolour(image, rng)
+    if rng.random() < 0.4:
+        quality = int(rng.integers(25, 95))
+        image = cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+    return image
+
+
+def pick(portraits: list[Portrait], rng: np.random.Generator) -> Portrait:
+    return portraits[int(rng.integers(len(portraits)))]
+
+
+def face_pixels(portrait: Portrait) -> np.ndarray:
+    """The main face alone."""
+    height, width = portrait.image.shape[:2]
+    x0, y0, x1, y1 = np.rint(portrait.main[:4]).astype(int).clip(0, (width, height, width, height))
+    return portrait.image[y0:y1, x0:x1]
+
+
+def flipped(portrait: Portrait, rng: np.random.Generator) -> Portrait:
+    """Mirrored every other time."""
+    if rng.random() < 0.5:
+        return portrait
+    boxes = portrait.boxes.copy()
+    boxes[:, [0, 2]] = portrait.image.shape[1] - portrait.boxes[:, [2, 0]]
+    return Portrait(np.ascontiguousarray(portrait.image[:, ::-1]), boxes)
+
+
+def rotated(portrait: Portrait, rng: np.random.Generator, most_deg: float = 20.0) -> Portrait:
+    """Tilted around the main face now and then; boxes keep their size and follow with their centres."""
+    if rng.random() < 0.5:
+        return portrait
+    x0, y0, x1, y1 = portrait.main[:4]
+    matrix = cv2.getRotationMatrix2D(((x0 + x1) / 2, (y0 + y1) / 2), rng.uniform(-most_deg, most_deg), 1.0)
+    height, width = portrait.image.shape[:2]
+    image = cv2.warpAffine(portrait.image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+    boxes = portrait.boxes.copy()
+    centres = (boxes[:, :2] + boxes[:, 2:4]) / 2
+    moved = centres @ matrix[:, :2].T + matrix[:, 2]
+    boxes[:, :4] += np.tile(moved - centres, 2)
+    return Portrait(image, boxes)
