@@ -1,0 +1,201 @@
+"""``fom weights``: which models and detectors there are, and getting, converting and describing them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ..errors import DownloadError, UnsupportedModel, UsageError
+from ..networks.config import ModelConfig
+from ..weights.catalogue import Entry, catalogue, size_text
+from ..weights.download import download
+from ..weights.files import load_checkpoint
+from ..weights.load import convert, resolve_config
+from ..weights.store import locate, models_dir, path_on_disk
+from .progress import ProgressBar
+
+
+def add_parser(subparsers: Any) -> None:
+    parser = subparsers.add_parser("weights", help="list, download, convert and describe weights", description=__doc__)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+
+    action = actions.add_parser("list", help="what there is, under which licence, and what is on this machine")
+    action.add_argument("--json", action="store_true", help="the whole catalogue as JSON")
+    action.set_defaults(run=run_list)
+
+    action = actions.add_parser("download", help="get weights from the catalogue")
+    action.add_argument("names", nargs="+", metavar="NAME", help="names from `fom weights list`")
+    action.add_argument("--yes", action="store_true", help="do not ask")
+    action.add_argument("--folder", type=Path, help=f"where to put them (default: {models_dir()}, or FOM_MODELS)")
+    action.set_defaults(run=run_download)
+
+    action = actions.add_parser("convert", help="write any supported weights as slim safetensors")
+    action.add_argument("source", help="a .pth.tar, .pdparams or .safetensors file, or a name")
+    action.add_argument("target", type=Path, help="the .safetensors file to write")
+    action.add_argument("--half", action="store_true", help="store convolutions in float16: half the size")
+    action.add_argument("--config", type=Path, help="YAML with what the tensors do not tell")
+    action.set_defaults(run=run_convert)
+
+    action = actions.add_parser("info", help="architecture, parameters and conventions of weights")
+    action.add_argument("source", metavar="NAME_OR_PATH")
+    action.add_argument("--config", type=Path, help="YAML with what the tensors do not tell")
+    action.add_argument("--json", action="store_true", help="as JSON")
+    action.set_defaults(run=run_info)
+
+
+def run_list(args: argparse.Namespace) -> None:
+    entries = list(catalogue().values())
+    if args.json:
+        print(json.dumps([_facts(entry) for entry in entries], indent=2))
+        return
+    rows = [("NAME", "KIND", "SIZE", "ON THIS MACHINE", "LICENCE")]
+    for entry in entries:
+        path = path_on_disk(entry)
+        rows.append((entry.name, entry.kind, _size(entry), str(path) if path else "no", entry.licence))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for row in rows:
+        print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]))
+
+
+def run_download(args: argparse.Namespace) -> int:
+    entries = [_entry(name) for name in args.names]
+    folder = args.folder or models_dir()
+    for entry in entries:
+        print(f"{entry.summary}\nfrom {entry.home}, to {folder}", file=sys.stderr)
+    if not args.yes and sys.stdin.isatty() and not _confirmed():
+        print("Nothing was downloaded.", file=sys.stderr)
+        return 1
+    for entry in entries:
+        with ProgressBar(entry.file, unit="MB") as bar:
+            path = download(entry, folder, progress=lambda done, total, bar=bar: bar(*_megabytes(done, total)))
+        print(path)
+    return 0
+
+
+def run_convert(args: argparse.Namespace) -> None:
+    source, _ = locate(args.source)
+    if args.target.exists() and args.target.samefile(source):
+        raise UsageError(f"Source and target are both {source}. Choose another name for the target.")
+    convert(args.source, args.target, half=args.half, config=args.config)
+    saved = f"{size_text(source.stat().st_size)} became {size_text(args.target.stat().st_size)}"
+    print(f"{source.name}: {saved}", file=sys.stderr)
+    print(args.target)
+
+
+def run_info(args: argparse.Namespace) -> None:
+    entry = catalogue().get(args.source)
+    facts = {} if entry is None else _facts(entry)
+    if entry is None or (entry.kind == "model" and path_on_disk(entry)):
+        facts |= _model_facts(args.source, args.config)
+    if args.json:
+        print(json.dumps(facts, indent=2))
+    else:
+        print("\n".join(_lines(facts)))
+
+
+def _facts(entry: Entry) -> dict[str, Any]:
+    """What the catalogue knows, and where the file is on this machine."""
+    path = path_on_disk(entry)
+    return {
+        "name": entry.name,
+        "kind": entry.kind,
+        "title": entry.title,
+        "path": None if path is None else str(path),
+        "size": entry.size,
+        "sha256": entry.sha256,
+        "licence": entry.licence,
+        "home": entry.home,
+        "urls": list(entry.urls),
+    }
+
+
+def _model_facts(source: str, config: Path | None) -> dict[str, Any]:
+    """What a file itself tells."""
+    path, entry = locate(source)
+    checkpoint = load_checkpoint(path)
+    described = resolve_config(checkpoint, path, entry, config)
+    return {
+        "path": str(path),
+        "size": path.stat().st_size,
+        "format": checkpoint.format,
+        "parameters": {
+            "keypoint_detector": _count(checkpoint.keypoint_detector),
+            "generator": _count(checkpoint.generator),
+        },
+        "config": described.to_dict(),
+    }
+
+
+def _lines(facts: Mapping[str, Any]) -> list[str]:
+    lines = [f"{key:<12} {facts[key]}" for key in ("name", "title", "kind", "licence", "home") if facts.get(key)]
+    lines.append(f"{'file':<12} {facts['path'] or 'not on this machine'} ({size_text(facts['size'])})")
+    if "config" not in facts:
+        return lines
+    config = ModelConfig.from_dict(facts["config"])
+    detector, generator = config.keypoint_detector, config.generator
+    motion = generator.dense_motion
+    counts = facts["parameters"]
+    return [
+        *lines,
+        f"{'format':<12} {facts['format']}",
+        f"{'parameters':<12} {sum(counts.values()) / 1e6:.2f} million: keypoint detector "
+        f"{counts['keypoint_detector'] / 1e6:.2f}, generator {counts['generator'] / 1e6:.2f}",
+        f"{'keypoints':<12} {detector.num_kp}, {'with' if detector.estimate_jacobian else 'without'} jacobians, at "
+        f"scale {detector.scale_factor:g}{_mobile(detector.mobile)}; {_levels(detector.hourglass)}",
+        f"{'dense motion':<12} "
+        + ("none" if motion is None else f"at scale {motion.scale_factor:g}; {_levels(motion.hourglass)}"),
+        f"{'generator':<12} {generator.first} → {generator.down} → {len(generator.bottleneck)} residual blocks → "
+        f"{generator.up}{_mobile(generator.mobile)}, {'with' if generator.estimate_occlusion_map else 'without'} "
+        "occlusion map",
+        f"{'pictures':<12} {config.image_size[0]}x{config.image_size[1]}, {config.num_channels} channels",
+        f"{'conventions':<12} align_corners {_yes(config.align_corners)}, border_blend {_yes(config.border_blend)}, "
+        f"temperature {detector.temperature:g}, pad {detector.pad}"
+        + ("" if motion is None else f", kp_variance {motion.kp_variance:g}"),
+    ]
+
+
+def _levels(hourglass: Any) -> str:
+    return f"encoder {hourglass.encoder}, decoder {hourglass.decoder}"
+
+
+def _mobile(mobile: bool) -> str:
+    return ", mobile blocks" if mobile else ""
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _count(tensors: Mapping[str, Tensor]) -> int:
+    return sum(tensor.numel() for tensor in tensors.values())
+
+
+def _size(entry: Entry) -> str:
+    if entry.embedded:
+        return size_text(entry.asset.stat().st_size) if entry.asset.is_file() else "-"
+    return size_text(entry.size) if entry.size else "?"
+
+
+def _entry(name: str) -> Entry:
+    entry = catalogue().get(name)
+    if entry is None:
+        raise UnsupportedModel(f"There are no weights called {name!r} in the catalogue: {', '.join(catalogue())}.")
+    return entry
+
+
+def _megabytes(done: int, total: int | None) -> tuple[int, int | None]:
+    return done // 1_000_000, None if total is None else max(1, total // 1_000_000)
+
+
+def _confirmed() -> bool:
+    try:
+        print("Download? [y/N] ", end="", file=sys.stderr, flush=True)
+        return input().strip().lower() in ("y", "yes")
+    except EOFError as error:
+        raise DownloadError("No answer. Add --yes to download without being asked.") from error

@@ -1,0 +1,103 @@
+"""The catalogue of known weights: data, one JSON file per entry in ``entries/``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+
+from .config_file import read_config
+from .detect import Conventions
+
+PACKAGE = Path(__file__).resolve().parents[1]
+ENTRIES = Path(__file__).with_name("entries")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One known weights file.
+
+    kind:     "model", "face-detector" or "enhancer".
+    urls:     mirrors in the order to try, https:// or hf://owner/repository/file; empty: no stable public copy.
+    size:     bytes; None where nobody published it.
+    sha256:   None where nobody published it: then the first download is remembered and later ones must match it.
+    embedded: the file comes with the package, nothing to download.
+    config:   YAML in ``configs/`` with what leaves no trace in the tensors.
+    quality:  order of preference within a kind; only a guess for files whose results were not compared.
+    """
+
+    name: str
+    kind: str
+    title: str
+    file: str
+    licence: str
+    home: str
+    urls: tuple[str, ...] = ()
+    size: int | None = None
+    sha256: str | None = None
+    embedded: bool = False
+    config: str | None = None
+    image_size: int = 256
+    align_corners: bool = True
+    border_blend: bool = False
+    mobile: bool = False
+    faces: bool = False
+    quality: int = 0
+
+    @property
+    def asset(self) -> Path:
+        """Where an embedded entry's file lies."""
+        return PACKAGE / "assets" / self.file
+
+    @property
+    def conventions(self) -> Conventions:
+        """What leaves no trace in the tensors."""
+        base = Conventions() if self.config is None else Conventions.of(read_config(PACKAGE / "configs" / self.config))
+        return replace(
+            base,
+            image_size=(self.image_size, self.image_size),
+            align_corners=self.align_corners,
+            border_blend=self.border_blend,
+        )
+
+    @property
+    def summary(self) -> str:
+        """Size and licence in a line: what a user has to know before a download."""
+        return f"{self.name} ({self.title}): {size_text(self.size)}; licence: {self.licence}"
+
+
+@cache
+def catalogue() -> Mapping[str, Entry]:
+    """All entries by name: models, face detectors, enhancers, each best first."""
+    entries = []
+    for path in ENTRIES.glob("*.json"):
+        values = json.loads(path.read_text(encoding="utf-8"))
+        entries.append(Entry(**{**values, "urls": tuple(values["urls"])}))
+    kinds = ["model", "face-detector", "enhancer"]
+    entries.sort(key=lambda entry: (kinds.index(entry.kind), -entry.quality, entry.name))
+    return MappingProxyType({entry.name: entry for entry in entries})
+
+
+def entry_for_file(file: str) -> Entry | None:
+    """The entry whose published file has this name, wherever it was put."""
+    return next((entry for entry in catalogue().values() if entry.file == file and not entry.embedded), None)
+
+
+def preferred(kind: str, *, image_size: int = 256, mobile: bool = False) -> list[Entry]:
+    """Entries that fit a task on faces, best first; ``image_size`` and ``mobile`` matter for models only."""
+
+    def rank(entry: Entry) -> tuple[bool, bool, int]:
+        return mobile and not entry.mobile, entry.image_size != image_size, -entry.quality
+
+    entries = [entry for entry in catalogue().values() if entry.kind == kind and (entry.faces or kind != "model")]
+    return sorted(entries, key=rank)
+
+
+def size_text(size: int | None) -> str:
+    """Bytes for people: 729 MB."""
+    if size is None:
+        return "size not published"
+    return f"{size / 1e6:.0f} MB" if size >= 9.95e6 else f"{size / 1e6:.1f} MB"

@@ -1,0 +1,181 @@
+"""From a name or a file to a model that is ready to run, and back to a file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..errors import UnsupportedModel, UsageError
+from ..networks.config import ModelConfig
+from ..networks.model import MotionModel, create_model
+from .catalogue import Entry
+from .config_file import read_config
+from .detect import Conventions, detect_config
+from .files import Checkpoint, load_checkpoint, write_safetensors
+from .layout import StateDict
+from .store import locate
+
+CONFIG_KEY = "fom.config"  # of a safetensors header: ModelConfig.to_dict() as JSON
+NAME_KEY = "fom.name"  # the same: what the model is called
+DTYPES = {"auto": torch.float32, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+COUNTER = "num_batches_tracked"  # BatchNorm counts training steps in it; inference never reads it
+
+
+def load_model(  # noqa: PLR0917 - the published signature
+    name_or_path: str | Path = "mini",
+    config: str | Path | None = None,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    align_corners: bool | None = None,
+    border_blend: bool | None = None,
+) -> MotionModel:
+    """Open a model in evaluation mode. Never downloads: the error for a model that is not here says how to get it.
+
+    name_or_path: a name from the catalogue, or a .safetensors, .pth.tar or .pdparams file.
+    config:       a YAML in the authors' or PaddleGAN's layout, for what the tensors do not tell; it must fit them.
+    device:       "auto" is the first of cuda, mps and cpu that this machine has.
+    dtype:        of the generator's convolutions; "auto" is float32. Keypoints and flow stay in float32.
+    align_corners, border_blend: None is what the file, the catalogue or the format says.
+    Raises UnsupportedModel for files that are not usable, UsageError for a device or dtype that is not.
+    """
+    path, entry = locate(name_or_path)
+    chosen_device, chosen_dtype = _device(device), _dtype(dtype)
+    checkpoint = load_checkpoint(path)
+    model_config = resolve_config(checkpoint, path, entry, None if config is None else Path(config))
+    if align_corners is not None:
+        model_config = replace(model_config, align_corners=align_corners)
+    if border_blend is not None:
+        model_config = replace(model_config, border_blend=border_blend)
+    model = build(model_config, checkpoint, path.name)
+    model.name = checkpoint.metadata.get(NAME_KEY) or (entry.name if entry else path.name.split(".")[0])
+    return model.to(chosen_device).to_dtype(chosen_dtype).eval()
+
+
+def resolve_config(
+    checkpoint: Checkpoint, path: Path, entry: Entry | None = None, config: Path | None = None
+) -> ModelConfig:
+    """The configuration of a checkpoint: widths from its tensors, the rest from YAML, header, catalogue or format."""
+    conventions = Conventions(border_blend=checkpoint.format == "paddle") if entry is None else entry.conventions
+    stated, source = None, ""
+    if CONFIG_KEY in checkpoint.metadata:
+        stated, source = _stated_config(checkpoint.metadata[CONFIG_KEY], path), "its own header"
+        conventions = Conventions.of(stated)
+    if config is not None:
+        stated, source = read_config(config, conventions), config.name
+        conventions = Conventions.of(stated)
+    detected = detect_config(checkpoint.keypoint_detector, checkpoint.generator, conventions)
+    if stated is not None and stated != detected:
+        differences = "; ".join(_differences(stated.to_dict(), detected.to_dict()))
+        raise UnsupportedModel(
+            f"{path.name} does not fit {source}: {differences}. Give the configuration it was trained with, or none: "
+            "sizes are read from the tensors."
+        )
+    return detected
+
+
+def build(config: ModelConfig, checkpoint: Checkpoint, name: str) -> MotionModel:
+    """A model in evaluation mode with a checkpoint's tensors in it. Raises UnsupportedModel if they do not fit."""
+    with torch.device("meta"):  # no memory yet: a damaged file may ask for any amount
+        expected = create_model(config)
+    for network in ("keypoint_detector", "generator"):
+        _check_fit(getattr(expected, network).state_dict(), getattr(checkpoint, network), f"{name}, {network}")
+    model = create_model(config)
+    model.keypoint_detector.load_state_dict(checkpoint.keypoint_detector, strict=False)
+    model.generator.load_state_dict(checkpoint.generator, strict=False)
+    return model.eval()
+
+
+def save_model(model: MotionModel, path: str | Path, half: bool = False, name: str | None = None) -> Path:
+    """Write a model as safetensors: the tensors that inference needs, and the configuration in the header.
+
+    ``half`` stores convolutions in float16, half the size; statistics, biases and blur kernels stay float32.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise UsageError(f"Models are written as .safetensors; {path.name} has another suffix. Rename the target.")
+    tensors = {}
+    for key, value in model.state_dict().items():
+        if not key.endswith(COUNTER):
+            tensors[key] = _half(key, value) if half else value.detach().float().cpu()
+    metadata = {
+        CONFIG_KEY: json.dumps(model.config.to_dict(), sort_keys=True),
+        NAME_KEY: name or model.name or path.stem,
+    }
+    write_safetensors(path, tensors, metadata)
+    return path
+
+
+def convert(
+    source: str | Path, target: str | Path, half: bool = False, config: str | Path | None = None
+) -> MotionModel:
+    """Write any supported weights as slim safetensors and return the model that was written."""
+    model = load_model(source, config, device="cpu")
+    save_model(model, target, half=half)
+    return model
+
+
+def _stated_config(text: str, path: Path) -> ModelConfig:
+    try:
+        return ModelConfig.from_dict(json.loads(text))
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise UnsupportedModel(
+            f"The configuration in the header of {path.name} is not one that this version reads ({error!r}). "
+            "Convert the original weights again."
+        ) from error
+
+
+def _differences(stated: dict[str, Any], detected: dict[str, Any], prefix: str = "") -> list[str]:
+    """Each option in which two configurations differ, as a line."""
+    lines = []
+    for key, value in stated.items():
+        other = detected[key]
+        if isinstance(value, dict) and isinstance(other, dict):
+            lines += _differences(value, other, f"{prefix}{key}.")
+        elif value != other:
+            lines.append(f"{prefix}{key} is stated as {value}, the tensors say {other}")
+    return lines
+
+
+def _check_fit(expected: StateDict, found: StateDict, where: str) -> None:
+    missing = [key for key in expected if key not in found and not key.endswith(COUNTER)]
+    unknown = [key for key in found if key not in expected]
+    shapes = [key for key in found if key in expected and found[key].shape != expected[key].shape]
+    if missing or unknown or shapes:
+        problems = [
+            f"{len(keys)} {what} (first: {keys[0][:80]!r})"
+            for keys, what in ((missing, "missing"), (unknown, "unknown"), (shapes, "of another shape"))
+            if keys
+        ]
+        raise UnsupportedModel(
+            f"{where}: the tensors do not make up the network they begin: {', '.join(problems)}. The file is damaged, "
+            "or of a model that is not supported."
+        )
+
+
+def _half(key: str, value: Tensor) -> Tensor:
+    is_kernel = value.dim() == 4 and not key.endswith("down.weight")
+    return value.detach().to(torch.float16 if is_kernel else torch.float32).cpu()
+
+
+def _device(device: str | torch.device) -> torch.device:
+    if device != "auto":
+        try:
+            return torch.empty(0, device=device).device
+        except (RuntimeError, AssertionError) as error:  # torch asserts that it was compiled for the device
+            raise UsageError(f"This machine has no device {device!r}; use auto, cpu, cuda, cuda:1 or mps.") from error
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _dtype(dtype: str | torch.dtype) -> torch.dtype:
+    if isinstance(dtype, torch.dtype) and dtype in DTYPES.values():
+        return dtype
+    if isinstance(dtype, str) and dtype in DTYPES:
+        return DTYPES[dtype]
+    raise UsageError(f"There is no dtype {dtype!r} for models; use one of {', '.join(DTYPES)}.")

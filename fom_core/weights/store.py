@@ -1,0 +1,72 @@
+"""Where weights live on this machine, and which of them are there.
+
+The folder is the environment variable ``FOM_MODELS``, else ``~/.cache/fom``. Files keep their published names; a
+converted copy called ``NAME.safetensors`` beside them is preferred, for it is smaller and opens faster.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import UnsupportedModel
+from .catalogue import Entry, catalogue, entry_for_file, preferred, size_text
+
+
+def models_dir() -> Path:
+    """The folder for downloaded weights; it need not exist yet."""
+    folder = os.environ.get("FOM_MODELS")
+    return Path(folder).expanduser() if folder else Path.home() / ".cache" / "fom"
+
+
+def path_on_disk(entry: Entry) -> Path | None:
+    """The file of a catalogue entry, or None if it is not on this machine."""
+    folder = models_dir()
+    places = [entry.asset] if entry.embedded else [folder / entry.file]
+    if entry.kind == "model" and not entry.embedded:
+        places.insert(0, folder / f"{entry.name}.safetensors")
+    return next((place for place in places if place.is_file()), None)
+
+
+def best_on_disk(kind: str, *, image_size: int = 256, mobile: bool = False) -> Entry:
+    """The best entry of a kind that is already here. Raises UnsupportedModel if not even an embedded one is."""
+    for entry in preferred(kind, image_size=image_size, mobile=mobile):
+        if path_on_disk(entry):
+            return entry
+    raise UnsupportedModel(
+        f"No weights of the kind {kind!r} are on this machine, and this installation lacks the embedded ones. Install "
+        "the project again, or choose from `fom weights list` and run `fom weights download NAME`."
+    )
+
+
+def locate(name_or_path: str | Path) -> tuple[Path, Entry | None]:
+    """The file that a catalogue name or a path stands for, with its catalogue entry where it has one.
+
+    A name of the catalogue wins over a file of that name; write ``./name`` for the file. Raises UnsupportedModel.
+    """
+    entry = catalogue().get(str(name_or_path))
+    if entry is None:
+        path = Path(name_or_path).expanduser()
+        if path.exists():
+            return path, entry_for_file(path.name)
+        names = ", ".join(name for name, known in catalogue().items() if known.kind == "model")
+        raise UnsupportedModel(f"There is no weights file {path}, and no model of that name. Known models: {names}.")
+    path = path_on_disk(entry)
+    if path is None:
+        raise UnsupportedModel(how_to_get(entry))
+    return path, entry
+
+
+def how_to_get(entry: Entry) -> str:
+    """One or two sentences for somebody who wants an entry that is not on this machine."""
+    if entry.embedded:
+        return f"The embedded weights {entry.file} are missing from this installation. Install the project again."
+    if not entry.urls:
+        return (
+            f"{entry.name} has no stable public copy (licence: {entry.licence}). If you have {entry.file}, give its "
+            f"path, or put it into {models_dir()}; the authors link it from {entry.home}."
+        )
+    return (
+        f"{entry.name} is not on this machine. To get it ({size_text(entry.size)}; licence: {entry.licence}), run: "
+        f"fom weights download {entry.name}"
+    )
