@@ -95,8 +95,8 @@ def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
     try:
         save_file(tensors, partial, metadata={"format": _FORMAT, "motion": json.dumps(header)})
         partial.replace(path)
-    except OSError as error:
-        raise FomError(f"Could not write the motion to {path}: {error.strerror}. Choose a writable folder.") from error
+    except (OSError, SafetensorError) as error:
+        raise FomError(f"The motion cannot be written to {path} ({error}). Choose a writable folder.") from error
     finally:
         partial.unlink(missing_ok=True)
 

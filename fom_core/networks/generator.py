@@ -61,13 +61,13 @@ class OcclusionAwareGenerator(nn.Module):
 
     def forward(self, source: SourceFeatures, driving: Keypoints, *, details: bool = False) -> Generated:
         if self.dense_motion_network is None:
-            prediction = self.decode(source.features)
+            prediction = self.decode(source.features, driving.value.dtype)
             return Generated(prediction.expand(len(driving), -1, -1, -1), None)
         motion = self.dense_motion_network(source, driving, details=details)
-        features = self.deform(source.features.float(), motion.deformation)
+        features = self.deform(source.features.to(motion.deformation.dtype), motion.deformation)
         if motion.occlusion_map is not None:
             features = features * self.visibility(motion, (features.shape[2], features.shape[3]))
-        prediction = self.decode(features.to(self.trunk_dtype))
+        prediction = self.decode(features.to(self.trunk_dtype), driving.value.dtype)
         deformed = self.deform(source.image, motion.deformation) if details else None
         return Generated(prediction, motion, deformed)
 
@@ -90,11 +90,12 @@ class OcclusionAwareGenerator(nn.Module):
             visible = torch.where(inside, visible, 1.0)
         return visible
 
-    def decode(self, features: Tensor) -> Tensor:
+    def decode(self, features: Tensor, dtype: torch.dtype) -> Tensor:
+        """Warped features to a picture (B, C, H, W) in [0, 1], of the given type whatever the trunk computes in."""
         out = self.bottleneck(features)
         for block in self.up_blocks:
             out = block(out)
-        return self.final(out).float().sigmoid()
+        return self.final(out).to(dtype).sigmoid()
 
 
 def border_weight(height: int, width: int, *, like: Tensor) -> Tensor:
