@@ -44,7 +44,7 @@ def download(entry: Entry, folder: Path, *, progress: Progress | None = None) ->
     if entry.embedded or not entry.urls:
         raise DownloadError(how_to_get(entry))
     if target.is_file():
-        _verify(target, entry, folder)
+        verify(target, entry, folder)
         return target
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ def _fetch_from_mirrors(entry: Entry, folder: Path, progress: Progress) -> Path:
         try:
             fetch = _fetch_from_hub if url.startswith("hf://") else _fetch_over_http
             fetch(url, part, entry, progress)
-            _verify(part, entry, folder)
+            verify(part, entry, folder)
             return part
         except (_Broken, DownloadError) as error:
             problems.append(f"{url}: {error}")
@@ -156,7 +156,7 @@ def _fetch_from_hub(url: str, part: Path, entry: Entry, progress: Progress) -> N
     progress(size, size)
 
 
-def _verify(path: Path, entry: Entry, folder: Path) -> None:
+def verify(path: Path, entry: Entry, folder: Path) -> None:
     """Compare a complete file with the catalogue, or with what its first download was. A wrong ``.part`` is removed."""
     known = entry.sha256 or _remembered(folder).get(entry.file)
     found = _sha256(path) if entry.size in (None, path.stat().st_size) else None
