@@ -78,7 +78,7 @@ def animate_picture(
 
     Pixels outside the faces' masks stay bit-identical. ``mask`` and ``ratio`` as in :func:`fom_core.paste`.
     """
-    crops = [crop_face(picture[..., :3], face, model.config.image_size) for face in faces]
+    crops = [crop_face(picture, face, model.config.image_size) for face in faces]
     paster = Paster(picture, faces, mask=mask, ratio=ratio)
     for face_frames in animate(model, crops, driving, transfer, chunk_size=chunk_size, progress=progress):
         yield paster(face_frames)
@@ -121,7 +121,8 @@ def track_keypoints(
     parts: list[Keypoints] = []
     done = 0
     for chunk in _chunks(frames, chunk_size):
-        views = [_view(frame, box, model.config.image_size) for frame in chunk]
+        size = model.config.image_size
+        views = [resize_picture(frame, size) if box is None else crop_face(frame, box, size) for frame in chunk]
         batch = to_batch(views, channels=model.config.num_channels, device=model.device)
         with torch.inference_mode():
             parts.append(model.detect_keypoints(batch))
@@ -145,13 +146,6 @@ def read_motion(
     """The driver's motion as a value that can be saved, and used on many pictures."""
     keypoints = track_keypoints(model, frames, box=box, chunk_size=chunk_size, progress=progress)
     return Motion(keypoints, fps, model.name, model.config.image_size)
-
-
-def _view(frame: np.ndarray, box: Box | None, size: tuple[int, int]) -> np.ndarray:
-    if box is None:
-        return resize_picture(frame, size)
-    height, width = frame.shape[:2]
-    return crop_face(frame, FaceSet.from_crops([box], (height, width))[0], size)
 
 
 def _chunks(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
