@@ -22,6 +22,7 @@ class VideoWriter:
     Use as a context manager: leaving it normally completes the file, an exception or Ctrl-C inside removes every trace.
 
     path:        where the result will be; for numbered pictures their pattern, such as ``out/frame_%06d.png``.
+    fps:         frames a second.
     frame_count: frames handed in so far.
     has_audio:   whether the result carries sound.
     keeps_alpha: whether frames may be RGBA.
@@ -53,6 +54,7 @@ class VideoWriter:
             self._sink = NumberedPictures(path)
         else:
             raise MediaError(f"Cannot write '{suffix}' files. Name the output .mp4, .webm, .gif, .mov, .mkv or .png.")
+        self.fps = float(rate)
         self.keeps_alpha = suffix in ALPHA_SUFFIXES
         self.frame_count = 0
         self._size: tuple[int, ...] | None = None

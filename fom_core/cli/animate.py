@@ -1,0 +1,195 @@
+"""``fom animate``: a picture and a driving video in, a moving picture with the driver's sound out."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ..errors import NoFaceFound, UsageError
+from ..faces.detect import detect_faces
+from ..faces.detection import Detector
+from ..faces.masks import Mask
+from ..faces.regions import CropRule
+from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoReader, VideoWriter, read_picture
+from ..motion import load_motion
+from ..networks import MotionModel
+from ..pipeline import animate_picture, read_motion
+from ..types import FaceRegion, FaceSet, Motion, MotionTransfer
+from . import common
+from .progress import ProgressBar
+
+log = logging.getLogger(__name__)
+FILENAME = "result.mp4"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command and its options: PaddleGAN's under their own names, and ours."""
+    parser = subparsers.add_parser(
+        "animate",
+        help="animate the faces of a picture with a driving video",
+        description="Animate the faces of a picture with the motion of a driving video.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--source_image", required=True, metavar="FILE", help="picture with one or many faces")
+    driving = parser.add_mutually_exclusive_group(required=True)
+    driving.add_argument(
+        "--driving_video", metavar="FILE", help="video, GIF, folder of pictures or picture that moves it"
+    )
+    driving.add_argument("--motion", metavar="FILE", help="motion saved with `fom motion`, in place of a driving video")
+    parser.add_argument("--output", default="output", metavar="DIR", help="folder, or video file (default: output)")
+    parser.add_argument(
+        "--filename",
+        metavar="NAME",
+        help=f".mp4, .webm, .mov, .mkv, .gif, or .png for numbered pictures (default: {FILENAME})",
+    )
+    _add_motion_options(parser.add_argument_group("motion"))
+    _add_face_options(parser.add_argument_group("faces"))
+    common.add_model_options(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_motion_options(group: argparse._ActionsContainer) -> None:
+    common.add_on_off(
+        group, "relative", "move by the driver's change since the initial frame (default); off copies poses"
+    )
+    common.add_on_off(group, "adapt_scale", "scale the movement to the size of the source face (default)")
+    group.add_argument(
+        "--find_best_frame", action="store_true", help="start from the frame nearest to the source's pose"
+    )
+    group.add_argument("--best_frame", type=int, metavar="N", help="start from driving frame N, counted from 0")
+    common.add_driving_crop_option(group)
+
+
+def _add_face_options(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--multi_person",
+        action="store_true",
+        help="animate every face; without it the most prominent one: large and near the middle",
+    )
+    common.add_detector_option(group)
+    group.add_argument(
+        "--source_crop",
+        default="auto",
+        choices=["auto", "face", "none"],
+        help="animate faces, or the picture as a whole (default: auto, by what the model is for)",
+    )
+    group.add_argument("--crop", default="square", choices=get_args(CropRule), help="rule for the part around a face")
+    group.add_argument(
+        "--mask", default="soft", choices=get_args(Mask), help="how faces are pasted back (default: soft)"
+    )
+    group.add_argument(
+        "--ratio",
+        type=float,
+        default=0.4,
+        help="with --mask paddlegan: radius of the pasted circle in crop heights (default: 0.4); the other masks find "
+        "the border between close faces by themselves",
+    )
+    group.add_argument("--face_enhancement", action="store_true", help="sharpen the faces; not available yet")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open everything, so that mistakes show before work starts; animate; say where the result is."""
+    if args.face_enhancement:
+        raise UsageError("Face enhancement is not part of this version. Leave out --face_enhancement.")
+    picture = read_picture(args.source_image)
+    driving = load_motion(args.motion) if args.motion else VideoReader(args.driving_video)
+    reader = driving if isinstance(driving, VideoReader) else None
+    with VideoWriter(output_path(args), reader.rate if reader else driving.fps, audio_from=reader) as writer:
+        model = common.open_model(args)
+        on_faces = common.wants_faces(args.source_crop, model)
+        detector = common.open_detector(args) if on_faces or args.driving_crop == "face" else None
+        faces = choose_faces(args, picture, detector) if on_faces and detector else whole_picture(picture)
+        motion = driving if isinstance(driving, Motion) else track_driver(args, model, driving, detector)
+        if writer.keeps_alpha:
+            picture = _transparent(args.source_image, picture)
+        transfer = MotionTransfer(args.relative, args.relative, args.adapt_scale, initial_frame(args))
+        write_animation(
+            writer, model, picture, faces, motion, transfer=transfer,
+            chunk_size=common.chunk_size(args), mask=args.mask if on_faces else "box", ratio=args.ratio,
+        )  # fmt: skip
+    print(writer.path)
+    return 0
+
+
+def write_animation(
+    writer: VideoWriter,
+    model: MotionModel,
+    picture: np.ndarray,
+    faces: FaceSet,
+    motion: Motion,
+    *,
+    transfer: MotionTransfer,
+    chunk_size: int = common.CHUNK_SIZE,
+    mask: Mask = "soft",
+    ratio: float = 0.4,
+) -> None:
+    """Animate chunk by chunk into the writer, with a progress bar and a summary."""
+    with ProgressBar("animating", len(motion)) as bar:
+        for frames in animate_picture(
+            model, picture, faces, motion, transfer, chunk_size=chunk_size, mask=mask, ratio=ratio, progress=bar
+        ):
+            writer.write(frames)
+    sound = "with sound" if writer.has_audio else "without sound"
+    log.info("%d face(s), %d frames, %.6g frames/s, %s.", len(faces), writer.frame_count, writer.fps, sound)
+
+
+def output_path(args: argparse.Namespace) -> Path:
+    """``--output`` as a folder with ``--filename`` in it, or as the file itself where only it is given."""
+    output = Path(args.output)
+    is_file = output.suffix.lower() in VIDEO_SUFFIXES | PICTURE_SUFFIXES and not output.is_dir()
+    return output if is_file and args.filename is None else output / (args.filename or FILENAME)
+
+
+def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detector) -> FaceSet:
+    """The faces to animate. Raises NoFaceFound."""
+    faces = detect_faces(picture, detector, crop=args.crop)
+    if not len(faces):
+        raise NoFaceFound(
+            f"No face was found in {args.source_image} by the detector {detector.name}. Choose a picture with a "
+            "visible face or another --face_detector, or animate the whole picture with --source_crop none."
+        )
+    return faces if args.multi_person else FaceSet((most_prominent(faces),), faces.frame_size)
+
+
+def whole_picture(picture: np.ndarray) -> FaceSet:
+    """The picture as one region, for models that are not for faces."""
+    height, width = picture.shape[:2]
+    return FaceSet.from_crops([(0, 0, width, height)], (height, width))
+
+
+def most_prominent(faces: FaceSet) -> FaceRegion:
+    """The largest face, where a face in the corner counts half as large as one in the middle."""
+    height, width = faces.frame_size
+
+    def prominence(face: FaceRegion) -> float:
+        x0, y0, x1, y1 = face.box_px
+        off_centre = np.hypot((x0 + x1) / width - 1, (y0 + y1) / height - 1) / np.sqrt(2)  # 0 middle, 1 corner
+        return (x1 - x0) * (y1 - y0) * (1 - 0.5 * off_centre)
+
+    return max(faces, key=prominence)
+
+
+def track_driver(
+    args: argparse.Namespace, model: MotionModel, reader: VideoReader, detector: Detector | None
+) -> Motion:
+    """Keypoints of the whole driving video; without a detector of its whole frames."""
+    box = common.driving_box(args.driving_crop, reader, detector) if detector else None
+    with ProgressBar("reading the motion", reader.frame_count) as bar:
+        return read_motion(model, reader, reader.fps, box=box, chunk_size=common.chunk_size(args), progress=bar)
+
+
+def initial_frame(args: argparse.Namespace) -> int | Literal["best"]:
+    """Which driving frame corresponds to the source; a number given wins over the search, as in PaddleGAN."""
+    if args.best_frame is not None:
+        return args.best_frame
+    return "best" if args.find_best_frame else 0
+
+
+def _transparent(path: str, opaque: np.ndarray) -> np.ndarray:
+    """The source with its alpha, if it has any to keep."""
+    picture = read_picture(path, alpha=True)
+    return opaque if picture[..., 3].min() == 255 else picture

@@ -1,0 +1,174 @@
+"""What several commands share: choosing the model, the device and the face detector, and saying what was chosen."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from ..errors import NoFaceFound, UsageError
+from ..faces.detect import ALIASES, DETECTORS, best_detector, load_detector
+from ..faces.detection import Detector
+from ..faces.tracking import driving_crop
+from ..media import VideoReader
+from ..networks import MotionModel
+from ..types import Box
+from ..weights.catalogue import Entry, catalogue, preferred, size_text
+from ..weights.load import DTYPES, load_model
+from ..weights.store import best_on_disk
+
+log = logging.getLogger(__name__)
+CHUNK_SIZE = 8
+VIEWS = 60  # of the driving video are looked at to find its face
+PREPARED = 0.75  # a view this large, in short sides of the frame, means that the video is cropped to the face already
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Which network, where and how it runs."""
+    group = parser.add_argument_group("model")
+    which = group.add_mutually_exclusive_group()
+    which.add_argument(
+        "--model",
+        metavar="NAME_OR_FILE",
+        help="name from `fom weights list`, or a weights file (default: best one here)",
+    )
+    which.add_argument("--weight_path", dest="model", metavar="FILE", help="PaddleGAN's name for --model")
+    group.add_argument("--config", metavar="YAML", help="configuration of a weights file that does not carry it")
+    group.add_argument("--mobile_net", action="store_true", help="choose the small, fast model")
+    group.add_argument(
+        "--image_size",
+        type=positive,
+        metavar="PIXELS",
+        help="size of a face in the network (default: 256). A model runs at the size it was trained for: this chooses "
+        "the model of that size if it is here, else the result is scaled",
+    )
+    where = group.add_mutually_exclusive_group()
+    where.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    where.add_argument("--cpu", dest="device", action="store_const", const="cpu", help="the same as --device cpu")
+    group.add_argument("--dtype", default="auto", choices=DTYPES, help="of the generator (default: auto, float32)")
+    group.add_argument(
+        "--chunk_size",
+        type=positive,
+        metavar="N",
+        help=f"frames at a time; fewer need less memory (default: {CHUNK_SIZE})",
+    )
+    group.add_argument("--batch_size", type=positive, metavar="N", help="PaddleGAN's name for --chunk_size")
+    group.add_argument(
+        "--slice_size", type=int, default=0, metavar="N", help="never more than N frames at a time; 0: off"
+    )
+
+
+def add_detector_option(parser: argparse._ActionsContainer) -> None:
+    """Which face detector."""
+    parser.add_argument(
+        "--face_detector",
+        default="auto",
+        choices=["auto", *DETECTORS, *ALIASES],
+        help="default: auto, the best one here; sfd is s3fd",
+    )
+
+
+def add_driving_crop_option(parser: argparse._ActionsContainer) -> None:
+    """Which part of the driving video is looked at."""
+    parser.add_argument(
+        "--driving_crop",
+        default="auto",
+        choices=["auto", "face", "none"],
+        help="look at a fixed square around the driver's face, or at the whole frame (default: auto, the whole frame "
+        "if it shows little else than the face)",
+    )
+
+
+def add_on_off(group: argparse._ActionsContainer, name: str, text: str) -> None:
+    """A flag that is on by default, ``--name``, and its opposite, ``--no_name``."""
+    group.add_argument(f"--{name}", action="store_true", default=True, help=text)
+    group.add_argument(f"--no_{name}", dest=name, action="store_false", help=f"the opposite of --{name}")
+
+
+def open_model(args: argparse.Namespace) -> MotionModel:
+    """The model that the options ask for, ready to run; by default the best one on this machine."""
+    _check_device(args.device)
+    name, config = args.model, args.config
+    if name is None:
+        entry = best_on_disk("model", image_size=args.image_size or 256, mobile=args.mobile_net)
+        name = entry.name
+        if entry.embedded and config is not None:
+            log.info("%s describes another model; the embedded one needs no configuration.", Path(config).name)
+            config = None
+        _suggest_better("model", name, preferred("model", image_size=args.image_size or 256, mobile=args.mobile_net))
+    model = load_model(name, config=config, device=args.device, dtype=args.dtype)
+    height, width = model.config.image_size
+    if args.image_size not in (None, height):
+        log.info("The model %s works at %dx%d pixels; its result is scaled to the picture.", model.name, width, height)
+    return model
+
+
+def open_detector(args: argparse.Namespace) -> Detector:
+    """The face detector that the options ask for."""
+    name = args.face_detector
+    if name == "auto":
+        name = best_detector()
+        _suggest_better("face detector", name, preferred("face-detector"))
+    return load_detector(name, device=args.device if args.device != "auto" else "cpu")
+
+
+def chunk_size(args: argparse.Namespace) -> int:
+    """Frames at a time, from the options under our name and under PaddleGAN's."""
+    size = args.chunk_size or args.batch_size or CHUNK_SIZE
+    return min(size, args.slice_size) if args.slice_size > 0 else size
+
+
+def wants_faces(choice: str, model: MotionModel) -> bool:
+    """Whether ``--source_crop`` means faces; auto goes by what the catalogue says the model is for."""
+    if choice == "auto":
+        entry = catalogue().get(model.name)
+        return entry is None or entry.faces
+    return choice == "face"
+
+
+def driving_box(choice: str, reader: VideoReader, detector: Detector) -> Box | None:
+    """The part of the driving video to look at, a fixed square around the face; None for the whole frame.
+
+    Raises NoFaceFound where a face was asked for and none is seen.
+    """
+    if choice == "none":
+        return None
+    box = driving_crop(reader, detector, every=max(5, reader.frame_count // VIEWS))
+    if box is None:
+        message = f"No face was found in {reader.path} by the detector {detector.name}"
+        if choice == "face":
+            raise NoFaceFound(f"{message}. Choose another --face_detector, or --driving_crop none.")
+        log.warning("%s; the whole frame drives.", message)
+        return None
+    short, long = sorted(reader.size)
+    prepared = box[2] - box[0] >= PREPARED * short and long <= 1.25 * short
+    return None if prepared and choice == "auto" else box
+
+
+def positive(text: str) -> int:
+    """Argument type: a whole number above zero."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def _check_device(device: str) -> None:
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise UsageError("No CUDA device is ready on this machine. Leave --device out, or choose --cpu.")
+
+
+def _suggest_better(kind: str, chosen: str, candidates: Sequence[Entry]) -> None:
+    """One line on what runs, and on what would run better."""
+    better = next((entry for entry in candidates if entry.urls), None)
+    current = catalogue()[chosen]
+    if not current.embedded or better is None:
+        log.info("Using the %s %s.", kind, chosen)
+        return
+    log.info(
+        "Using the embedded %s %s. For better results: fom weights download %s (%s).",
+        kind, chosen, better.name, size_text(better.size),
+    )  # fmt: skip

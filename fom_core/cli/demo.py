@@ -1,0 +1,54 @@
+"""``fom demo``: the whole way on embedded material, without any download."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..demo import demo_picture
+from ..errors import FomError, NoFaceFound
+from ..faces.detect import detect_faces
+from ..media import VideoWriter, write_picture
+from ..motion import load_motion
+from ..types import Motion, MotionTransfer
+from ..weights.load import load_model
+from .animate import FILENAME, write_animation
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command and its options."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="animate a picture that comes with the project",
+        description="Compose a picture with three faces, find them, and animate them with the embedded model and "
+        "motion. Nothing is downloaded.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--output", default="output", metavar="DIR", help="folder of the result (default: output)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compose, detect, animate; say where the result is."""
+    folder = Path(args.output)
+    motion = embedded_motion()
+    with VideoWriter(folder / FILENAME, motion.fps) as writer:
+        picture = demo_picture()
+        faces = detect_faces(picture, "embedded")
+        if not len(faces):
+            raise NoFaceFound("The embedded detector found no face in the demo's picture. Install the project again.")
+        write_animation(writer, load_model("mini"), picture, faces, motion, transfer=MotionTransfer())
+    write_picture(folder / "source.png", picture)
+    print(writer.path)
+    return 0
+
+
+def embedded_motion() -> Motion:
+    """The first of the motions that come with the project."""
+    files = sorted(ASSETS.glob("motion_*.safetensors"))
+    if not files:
+        raise FomError(f"The embedded motion is missing from {ASSETS}. Install the project again.")
+    return load_motion(files[0])

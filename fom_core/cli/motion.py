@@ -1,0 +1,51 @@
+"""``fom motion``: the motion of a driving video as a small file, to be used on many pictures."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+from typing import Any
+
+from ..media import VideoReader
+from ..media.files import reserve_temporary
+from ..motion import save_motion
+from . import common
+from .animate import track_driver
+
+log = logging.getLogger(__name__)
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command and its options."""
+    parser = subparsers.add_parser(
+        "motion",
+        help="save the motion of a driving video",
+        description="Save the motion of a driving video for `fom animate --motion`. It fits the model that read it.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("video", metavar="VIDEO", help="video, GIF, folder of pictures or picture")
+    parser.add_argument("--output", required=True, metavar="FILE", help="such as smile.safetensors")
+    common.add_detector_option(parser)
+    common.add_driving_crop_option(parser)
+    common.add_model_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read the driver's keypoints and save them."""
+    output = Path(args.output)
+    reader = VideoReader(args.video)
+    temporary = reserve_temporary(output)  # an unwritable place shows before the work
+    try:
+        model = common.open_model(args)
+        on_faces = common.wants_faces("auto", model) and args.driving_crop != "none"
+        detector = common.open_detector(args) if on_faces or args.driving_crop == "face" else None
+        motion = track_driver(args, model, reader, detector)
+        save_motion(motion, temporary)
+        temporary.replace(output)
+    finally:
+        temporary.unlink(missing_ok=True)
+    log.info("%d frames, %.6g frames/s, for the model %s.", len(motion), motion.fps, motion.model)
+    print(output)
+    return 0

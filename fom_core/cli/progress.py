@@ -1,0 +1,78 @@
+"""What a running command says on stderr: messages, and a bar with frames a second and the time left."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+
+BAR_WIDTH = 24
+REDRAW_S = 0.1  # on a terminal
+LINE_S = 15.0  # elsewhere, such as in a log file
+
+
+class ProgressBar:
+    """A line that follows the work; call it with frames done and frames in all (None while unknown).
+
+    On a terminal it redraws itself and vanishes at the end; elsewhere it prints a line now and then.
+    """
+
+    def __init__(self, label: str, total: int | None = None, unit: str = "frames") -> None:
+        self._label = label
+        self._total = total
+        self._unit = unit
+        self._terminal = sys.stderr.isatty()
+        self._started = time.monotonic()
+        self._shown = self._started
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        now = time.monotonic()
+        total = total or self._total
+        if now - self._shown < (REDRAW_S if self._terminal else LINE_S) and not (self._terminal and done == total):
+            return
+        self._shown = now
+        line = progress_line(self._label, done, total, now - self._started, self._unit)
+        print(f"\r{line}\033[K" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr)
+        sys.stderr.flush()
+
+    def __enter__(self) -> ProgressBar:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._terminal:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def progress_line(label: str, done: int, total: int | None, elapsed_s: float, unit: str = "frames") -> str:
+    """``animating [######------] 300/600  24.0 frames/s  0:12 left``."""
+    rate = done / elapsed_s if elapsed_s > 0 else 0.0
+    if not total:
+        return f"{label} {done}  {rate:.1f} {unit}/s"
+    filled = min(BAR_WIDTH, BAR_WIDTH * done // total)
+    left = f"  {clock(max(0, total - done) / rate)} left" if rate > 0 else ""
+    return f"{label} [{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done}/{total}  {rate:.1f} {unit}/s{left}"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class _AboveTheBar(logging.StreamHandler):
+    """One line a message, over a bar that may be half drawn."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = " ".join(super().format(record).split())
+        if record.levelno >= logging.WARNING:
+            line = f"{record.levelname.lower()}: {line}"
+        return f"\r\033[K{line}" if sys.stderr.isatty() else line
+
+
+def log_to_stderr(debug: bool) -> None:
+    """Show what the library tells of a run, one line each; with ``debug`` everything."""
+    handler = _AboveTheBar(sys.stderr)
+    logger = logging.getLogger(__name__.rpartition(".cli")[0])
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.DEBUG if debug else logging.INFO)
