@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import UnsupportedModel, UsageError
 from ..types import FaceSet
 from ..weights.catalogue import catalogue, preferred
+from ..weights.download import verify
 from ..weights.store import how_to_get, path_on_disk
 from .detection import Detection, Detector
 from .embedded import EmbeddedDetector
@@ -49,10 +50,11 @@ def load_detector(
     """Open a face detector by name: embedded, retinaface, retinaface-mobile, s3fd (sfd), yunet, or auto.
 
     auto:      the best whose weights and packages are on this machine, else the embedded one.
-    weights:   the file, where it is not the one of the catalogue; not with auto.
+    weights:   the file, where it is not the one of the catalogue (whose checksum is verified); not with auto.
     threshold: least score of a face; None is the detector's own.
 
-    Raises UnsupportedModel with the command that downloads missing weights, MissingPackage, or UsageError.
+    Raises UnsupportedModel with the command that downloads missing weights, DownloadError for a file that is not the
+    catalogue's, MissingPackage, or UsageError.
     """
     if name == "auto" and weights is None:
         name = best_detector()
@@ -62,7 +64,9 @@ def load_detector(
     if weights is None:
         weights = path_on_disk(catalogue()[name])
         if weights is None:
-            raise UnsupportedModel(f"The face detector {how_to_get(catalogue()[name])}")
+            raise UnsupportedModel(how_to_get(catalogue()[name]))
+        if not catalogue()[name].embedded:
+            verify(weights, catalogue()[name], weights.parent)
     options = {} if threshold is None else {"threshold": threshold}
     return _LOADERS[name](weights, device=device, **options)
 

@@ -21,14 +21,14 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..faces.boxes import iou, keep_best
 from ..faces.embedded import STRIDES, FaceNetwork, cell_centres, decode
 from ..faces.yunet import YuNetDetector
-from .face_pictures import FACE, IGNORE, Portrait, compose
+from .face_pictures import FACE, IGNORE, Composer, Portrait
 
 log = logging.getLogger(__name__)
 FACE_SIDES_PX = ((0, 44), (36, 110), (90, 1e9))  # which faces each stride learns; both learn those in between
@@ -69,7 +69,7 @@ class Composed(Dataset):
     """Training pictures by index; the index alone decides the picture, so a resumed run continues the same sequence."""
 
     def __init__(self, portraits: list[Portrait], size: int, seed: int, start: int, stop: int):
-        self.portraits, self.size, self.seed, self.start, self.stop = portraits, size, seed, start, stop
+        self.composer, self.start, self.stop = Composer(portraits, size, seed), start, stop
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -78,7 +78,7 @@ class Composed(Dataset):
         if index >= len(self):
             raise IndexError(index)
         cv2.setNumThreads(1)
-        image, boxes = compose(self.portraits, self.size, np.random.default_rng([self.seed, self.start + index]))
+        image, boxes = self.composer(self.start + index)
         return torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(boxes)
 
 
@@ -168,6 +168,8 @@ def train(args: argparse.Namespace) -> None:
     check_pictures = [check[index] for index in range(len(check))]
 
     network = FaceNetwork().to(memory_format=torch.channels_last)
+    if args.start is not None:
+        network.load_state_dict(load_file(args.start))
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
     )
@@ -226,6 +228,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, required=True, help="folder with index.csv and the files it names")
     parser.add_argument("--yunet", type=Path, required=True, help="YuNet weights (.onnx), which label the faces")
     parser.add_argument("--output", type=Path, required=True, help="folder for checkpoints and the result")
+    parser.add_argument("--start", type=Path, help="weights (.safetensors) to start from")
     parser.add_argument("--steps", type=int, default=3200)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--size", type=int, default=320, help="side of the training pictures in pixels")

@@ -28,10 +28,29 @@ class Portrait:
         return self.boxes[np.argmax((self.boxes[:, 2] - self.boxes[:, 0]) * self.boxes[:, 4])]
 
 
-def compose(portraits: list[Portrait], size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """One training picture (size, size, 3) uint8 and its boxes (N, 5)."""
-    canvas = Canvas(background(portraits, size, rng))
-    layout: Callable = rng.choice([group, mosaic, closeup, empty], p=[0.5, 0.15, 0.27, 0.08])
+class Composer:
+    """Makes training pictures (size, size, 3) uint8. Backgrounds take longest, so each of ``backgrounds`` is made once."""
+
+    def __init__(self, portraits: list[Portrait], size: int, seed: int, backgrounds: int = 1200):
+        self.portraits, self.size, self.seed, self.count = portraits, size, seed, backgrounds
+        self.made: dict[int, np.ndarray] = {}
+
+    def __call__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """The picture of that index and its boxes (N, 5); the seed and the index alone decide it."""
+        rng = np.random.default_rng([self.seed, index])
+        scene = int(rng.integers(self.count))
+        if scene not in self.made:
+            self.made[scene] = background(self.portraits, self.size, np.random.default_rng([self.seed, 1, scene]))
+        turned = np.rot90(self.made[scene], int(rng.integers(4)))[:, :: int(rng.choice([1, -1]))]
+        return compose(self.portraits, recolour(np.ascontiguousarray(turned), rng), rng)
+
+
+def compose(
+    portraits: list[Portrait], scene: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Put people into a scene: the picture and its boxes."""
+    canvas = Canvas(scene)
+    layout: Callable = rng.choice([group, mosaic, closeup, empty], p=[0.5, 0.13, 0.23, 0.14])
     layout(canvas, portraits, rng)
     return degrade(canvas.image, rng), canvas.labels()
 
@@ -89,7 +108,7 @@ def group(canvas: Canvas, portraits: list[Portrait], rng: np.random.Generator) -
 def mosaic(canvas: Canvas, portraits: list[Portrait], rng: np.random.Generator) -> None:
     """Whole portraits side by side, as in a video call."""
     size = canvas.image.shape[0]
-    cells = int(rng.integers(1, 9))
+    cells = int(rng.integers(1, 7))
     cell = size // cells + 1
     for row in range(cells):
         for column in range(cells):
@@ -184,24 +203,61 @@ def scrambled(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def background(portraits: list[Portrait], size: int, rng: np.random.Generator) -> np.ndarray:
-    """Something without a face: surroundings of faces, a patchwork of them, or drawn shapes on a gradient."""
+    """Something without a face: surroundings of faces, a patchwork of them, overlapping shapes or a gradient."""
     kind = rng.random()
-    if kind < 0.35:
+    if kind < 0.2:
         image = recolour(surroundings(portraits, size, rng), rng)
-    elif kind < 0.7:
-        tile = int(rng.choice([20, 32, 40, 64, 80, 107, 160]))
-        count = -(-size // tile)
-        rows = [
-            np.concatenate([surroundings(portraits, tile, rng) for _ in range(count)], axis=1) for _ in range(count)
-        ]
-        image = np.concatenate(rows)[:size, :size]
-        if rng.random() < 0.3:
-            image = cv2.GaussianBlur(image, (0, 0), rng.uniform(1, 6))
+    elif kind < 0.45:
+        image = patchwork(portraits, size, rng)
+    elif kind < 0.85:
+        image = dead_leaves(portraits, size, rng)
     else:
         image = gradient(size, rng)
-    if kind > 0.7 or rng.random() < 0.3:
+    if rng.random() < 0.25:
         image = with_shapes(image, rng)
     return np.ascontiguousarray(image)
+
+
+def patchwork(portraits: list[Portrait], size: int, rng: np.random.Generator) -> np.ndarray:
+    """Square pieces of surroundings side by side, a few of them repeated; sharp or blurred as a whole."""
+    tile = int(rng.choice([24, 32, 40, 64, 80, 107, 160]))
+    count = -(-size // tile)
+    pieces = [recolour(surroundings(portraits, tile, rng), rng) for _ in range(min(24, count * count))]
+    rows = [
+        np.concatenate([pieces[int(index)] for index in rng.integers(0, len(pieces), count)], axis=1)
+        for _ in range(count)
+    ]
+    image = np.concatenate(rows)[:size, :size]
+    return cv2.GaussianBlur(image, (0, 0), rng.uniform(1, 6)) if rng.random() < 0.25 else image
+
+
+def dead_leaves(portraits: list[Portrait], size: int, rng: np.random.Generator) -> np.ndarray:
+    """Shapes of all sizes over one another, in colours of the portraits: edges and scales as in real scenes.
+
+    The model of Lee, Mumford and Huang (IJCV 2001): the chance of a radius falls with its third power.
+    """
+    image = recolour(surroundings(portraits, size, rng), rng)
+    texture = patchwork(portraits, size, rng)
+    least = np.exp(rng.uniform(np.log(3), np.log(18)))
+    for _ in range(min(300, int(rng.uniform(0.1, 0.5) * (size / least) ** 2))):
+        radius = least / np.sqrt(1 - rng.random() * (1 - (least / (0.45 * size)) ** 2))
+        x, y = rng.uniform(0, size, 2)
+        angles = np.sort(rng.uniform(0, 2 * np.pi, int(rng.choice([3, 4, 5, 6, 24]))))
+        reach = radius * (1.0 if len(angles) == 24 else rng.uniform(0.6, 1.2, len(angles)))
+        stretch = np.array([1.0, rng.uniform(0.2, 1.0)])[:: int(rng.choice([1, -1]))]
+        outline_px = np.stack([np.cos(angles) * reach, np.sin(angles) * reach], axis=1) * stretch + (x, y)
+        points = [np.rint(outline_px * 8).astype(np.int32)]
+        if radius > 8 and rng.random() < 0.35:
+            mask = np.zeros((size, size), np.uint8)
+            cv2.fillPoly(mask, points, 255, cv2.LINE_8, 3)
+            cv2.copyTo(texture, mask, image)
+        else:
+            source = pick(portraits, rng).image
+            tone = source[rng.integers(source.shape[0]), rng.integers(source.shape[1])] * rng.uniform(0.6, 1.3)
+            cv2.fillPoly(image, points, [float(value) for value in tone], cv2.LINE_AA, 3)
+    grain = rng.normal(1, rng.uniform(0, 0.12), (size, size, 1)).astype(np.float32)
+    grain = cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.3, 2))[..., None]
+    return np.clip(image * grain, 0, 255).astype(np.uint8)
 
 
 def surroundings(portraits: list[Portrait], size: int, rng: np.random.Generator) -> np.ndarray:
@@ -274,7 +330,7 @@ def degrade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.8, 2.5))
         image = cv2.addWeighted(image, 1 + (amount := rng.uniform(0.3, 1.5)), soft, -amount, 0)
     if rng.random() < 0.3:
-        noise = rng.normal(0, rng.uniform(2, 14), image.shape)
+        noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(2, 14))
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.4:
         image = recolour(image, rng)
