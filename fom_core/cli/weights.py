@@ -57,7 +57,7 @@ def run_list(args: argparse.Namespace) -> None:
     rows = [("NAME", "KIND", "SIZE", "ON THIS MACHINE", "LICENCE")]
     for entry in entries:
         path = path_on_disk(entry)
-        rows.append((entry.name, entry.kind, _size(entry), str(path) if path else "no", entry.licence))
+        rows.append((entry.name, entry.kind, _size(entry), str(path) if path else _absent(entry), entry.licence))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
         print("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]))
@@ -180,6 +180,10 @@ def _size(entry: Entry) -> str:
     if entry.embedded:
         return size_text(entry.asset.stat().st_size) if entry.asset.is_file() else "-"
     return size_text(entry.size) if entry.size else "?"
+
+
+def _absent(entry: Entry) -> str:
+    return "no" if entry.urls or entry.embedded else "no, and no public copy"
 
 
 def _entry(name: str) -> Entry:

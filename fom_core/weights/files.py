@@ -114,7 +114,8 @@ def _read_torch(path: Path, kind: str) -> Any:
     if kind == "torch-zip":
         _check_zip(path)
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:  # given a path, newer torch would choose the reader by suffix
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         wanted = re.search(r"GLOBAL ([\w.]{1,80})", str(error))
         detail = f"the Python object {wanted[1]}" if wanted else "something else than tensors"

@@ -80,8 +80,11 @@ def resolve_config(
 
 def build(config: ModelConfig, checkpoint: Checkpoint, name: str) -> MotionModel:
     """A model in evaluation mode with a checkpoint's tensors in it. Raises UnsupportedModel if they do not fit."""
-    with torch.device("meta"):  # no memory yet: a damaged file may ask for any amount
-        expected = create_model(config)
+    try:
+        with torch.device("meta"):  # no memory yet: a damaged file may ask for any amount
+            expected = create_model(config)
+    except (ValueError, IndexError, RuntimeError, ZeroDivisionError) as error:
+        raise UnsupportedModel(f"{name}: no model can be built from the sizes of its tensors ({error}).") from error
     for network in ("keypoint_detector", "generator"):
         _check_fit(getattr(expected, network).state_dict(), getattr(checkpoint, network), f"{name}, {network}")
     model = create_model(config)

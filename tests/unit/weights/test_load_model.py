@@ -1,0 +1,187 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from fom_core.errors import UnsupportedModel, UsageError
+from fom_core.networks.model import create_model
+from fom_core.weights.files import load_checkpoint
+from fom_core.weights.load import CONFIG_KEY, build, convert, load_model, resolve_config, save_model
+
+
+@pytest.fixture
+def saved(tiny_model, tmp_path) -> Path:
+    return save_model(tiny_model, tmp_path / "tiny.safetensors")
+
+
+@pytest.fixture
+def published(tiny_model, tmp_path) -> Path:
+    """The same as the authors save it: no configuration inside."""
+    path = tmp_path / "tiny.pth.tar"
+    networks = {"generator": tiny_model.generator, "kp_detector": tiny_model.keypoint_detector}
+    torch.save({name: network.state_dict() for name, network in networks.items()}, path)
+    return path
+
+
+def yaml_of_tiny(folder: Path, **detector) -> Path:
+    hourglass = {"block_expansion": 8, "max_features": 16, "num_blocks": 2, "scale_factor": 0.25}
+    generator = {"block_expansion": 8, "max_features": 16, "num_down_blocks": 1, "num_bottleneck_blocks": 1}
+    values = {
+        "dataset_params": {"frame_shape": [64, 64, 3]},
+        "model_params": {
+            "common_params": {"num_kp": 4, "num_channels": 3, "estimate_jacobian": True},
+            "kp_detector_params": {**hourglass, "temperature": 0.1, **detector},
+            "generator_params": {**generator, "estimate_occlusion_map": True, "dense_motion_params": hourglass},
+        },
+    }
+    path = folder / "tiny.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def animate(model, picture):
+    with torch.inference_mode():
+        return model.generate(model.encode_source(picture), model.detect_keypoints(picture.flip(-1))).prediction
+
+
+@pytest.fixture
+def picture():
+    return torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+def test_a_saved_model_comes_back_bit_for_bit(tiny_model, saved, picture):
+    model = load_model(saved, device="cpu")
+    assert model.config == tiny_model.config
+    assert model.name == "tiny"
+    assert not model.training
+    assert torch.equal(animate(model, picture), animate(tiny_model, picture))
+
+
+@pytest.mark.parametrize("options", [{"align_corners": False, "border_blend": True}, {"image_size": (96, 64)}])
+def test_conventions_are_saved_with_the_model(tiny_config, tmp_path, options):
+    config = replace(tiny_config, **options)
+    path = save_model(create_model(config), tmp_path / "a.safetensors")
+    assert load_model(path, device="cpu").config == config
+
+
+def test_a_saved_model_holds_only_what_inference_needs(tiny_model, saved):
+    tensors = load_file(saved)
+    assert not [name for name in tensors if "num_batches_tracked" in name]
+    assert sum(value.numel() for value in tensors.values()) < saved.stat().st_size / 3.5
+    with safe_open(saved, framework="pt") as file:
+        assert json.loads(file.metadata()[CONFIG_KEY])["image_size"] == [64, 64]
+
+
+def test_half_stores_convolutions_in_float16_and_the_rest_in_float32(tiny_model, saved, tmp_path, picture):
+    path = save_model(tiny_model, tmp_path / "half.safetensors", half=True)
+    kinds = {name: value.dtype for name, value in load_file(path).items()}
+    assert kinds["generator.first.conv.weight"] == torch.float16
+    assert kinds["generator.first.norm.running_var"] == torch.float32
+    assert kinds["keypoint_detector.down.weight"] == torch.float32
+    assert path.stat().st_size < 0.7 * saved.stat().st_size
+    torch.testing.assert_close(
+        animate(load_model(path, device="cpu"), picture), animate(tiny_model, picture), atol=0.02, rtol=0
+    )
+
+
+def test_converting_twice_gives_the_same_model(published, tmp_path, picture):
+    first = convert(published, tmp_path / "a.safetensors", config=yaml_of_tiny(tmp_path))
+    second = convert(tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    assert second.config == first.config
+    assert torch.equal(animate(second, picture), animate(first, picture))
+
+
+def test_only_safetensors_are_written(tiny_model, tmp_path):
+    with pytest.raises(UsageError, match="another suffix"):
+        save_model(tiny_model, tmp_path / "a.pth")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_yaml_tells_what_the_tensors_do_not(published, tmp_path):
+    model = load_model(published, yaml_of_tiny(tmp_path, temperature=0.3, pad=3), device="cpu")
+    assert model.config.keypoint_detector.temperature == 0.3
+    assert model.config.keypoint_detector.pad == 3
+    assert model.config.image_size == (64, 64)
+
+
+def test_a_yaml_that_contradicts_the_tensors_is_refused(published, tmp_path):
+    config = yaml_of_tiny(tmp_path, max_features=12)
+    with pytest.raises(UnsupportedModel, match=r"encoder is stated as \(12, 12\), the tensors say \(16, 16\)"):
+        load_model(published, config)
+
+
+def test_a_header_that_contradicts_the_tensors_is_refused(saved, tiny_config, tmp_path):
+    wrong = replace(tiny_config, keypoint_detector=replace(tiny_config.keypoint_detector, num_kp=5))
+    path = tmp_path / "wrong.safetensors"
+    save_file(load_file(saved), path, {CONFIG_KEY: json.dumps(wrong.to_dict())})
+    with pytest.raises(UnsupportedModel, match=r"does not fit its own header: keypoint_detector\.num_kp"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"keypoint_detector": 3}', "null"])
+def test_a_broken_header_is_explained(saved, tmp_path, text):
+    path = tmp_path / "wrong.safetensors"
+    save_file(load_file(saved), path, {CONFIG_KEY: text})
+    with pytest.raises(UnsupportedModel, match=r"configuration in the header of wrong\.safetensors"):
+        load_model(path)
+
+
+def test_arguments_override_what_the_file_says(saved):
+    model = load_model(saved, device="cpu", align_corners=False, border_blend=True)
+    assert (model.config.align_corners, model.config.border_blend) == (False, True)
+    assert (model.generator.align_corners, model.generator.border_blend) == (False, True)
+
+
+def test_the_catalogue_knows_a_published_file_by_its_name(published):
+    path = published.rename(published.with_name("vox-cpk-512.pdparams"))
+    model = load_model(path, device="cpu")
+    assert model.name == "paddlegan-vox-512"
+    assert model.config.image_size == (512, 512)
+    assert model.config.border_blend
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("generator.final.weight", None, "1 missing .*final.weight"),
+        ("generator.extra.weight", torch.zeros(1), "1 unknown .*extra.weight"),
+        ("generator.final.weight", torch.zeros(3, 9, 7, 7), "1 of another shape .*final.weight"),
+        # claims a network of 65 536 x 65 536 convolutions
+        ("generator.bottleneck.r0.conv1.weight", torch.zeros(65536, 1, 1, 1), "of another shape"),
+    ],
+)
+def test_tensors_that_do_not_make_a_model_are_refused(saved, tmp_path, key, value, reason):
+    tensors = load_file(saved)
+    tensors.pop(key, None)
+    if value is not None:
+        tensors[key] = value
+    path = tmp_path / "wrong.safetensors"
+    save_file(tensors, path)
+    with pytest.raises(UnsupportedModel, match=reason):
+        load_model(path, device="cpu")
+
+
+def test_sizes_that_no_network_has_are_refused(published, tiny_config):
+    checkpoint = load_checkpoint(published)
+    flat = replace(tiny_config, generator=replace(tiny_config.generator, down=(), up=()))
+    with pytest.raises(UnsupportedModel):
+        build(flat, checkpoint, "x")
+    assert resolve_config(checkpoint, published).generator.down
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", torch.float16])
+def test_a_dtype_is_that_of_the_generators_convolutions(saved, dtype):
+    model = load_model(saved, device="cpu", dtype=dtype)
+    assert model.generator.first.conv.weight.dtype == getattr(torch, str(dtype).removeprefix("torch."))
+    assert next(model.keypoint_detector.parameters()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("options", [{"device": "tpu9"}, {"dtype": "int4"}, {"dtype": torch.int8}])
+def test_impossible_wishes_are_usage_errors(saved, options):
+    with pytest.raises(UsageError):
+        load_model(saved, **options)
