@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 import torch
@@ -68,3 +71,24 @@ def clip() -> np.ndarray:
         distance = (x - 40 - 14 * np.cos(t)) ** 2 + (y - 40 - 14 * np.sin(t)) ** 2
         frames.append(noise + 160 * np.exp(-distance / 120)[..., None])
     return np.stack(frames).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def ffmpeg() -> Callable[..., str]:
+    """Runs ffmpeg with these arguments, for clips that tests need; gives what it reports."""
+
+    def run(*arguments: object) -> str:
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-y", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, check=False).stderr.decode("utf-8", "replace")
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def sound_clip(ffmpeg: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of a test picture, 96x64 pixels, 30000/1001 frames a second, with a tone."""
+    path = tmp_path_factory.mktemp("clips") / "sound.mp4"
+    picture = ["-f", "lavfi", "-i", "testsrc=size=96x64:rate=30000/1001:duration=2.002"]
+    tone = ["-f", "lavfi", "-i", "sine=frequency=440:duration=2.002"]
+    ffmpeg(*picture, *tone, "-pix_fmt", "yuv420p", "-movflags", "+faststart", path)
+    return path

@@ -21,6 +21,7 @@ from ..errors import MediaError, MissingPackage
 
 DEFAULT_FPS = Fraction(25)  # of sources that have no rate of their own: folders and single pictures
 _NTSC = tuple(Fraction(base * 1000, 1001) for base in (24, 30, 48, 60, 120))
+_REORDERED = 16  # frames at most stand between where a frame is stored and where it is shown
 _NO_TIME = -(2**63)  # ffmpeg's timestamp of a packet that has none
 LIP_SYNC_S = 0.04  # sound and picture further apart than this are noticed (EBU R37)
 
@@ -33,6 +34,7 @@ class VideoFacts:
     rate:           frames a second; the average for a variable rate.
     frame_count:    frames that can be read; exact but for damaged files and variable rates.
     promised_count: frames the file's header promises; more than ``frame_count`` in a truncated file.
+    damaged:        ffmpeg met an error while looking through the file.
     constant_rate:  False if the frames must be spread anew to stay with the sound.
     start_s:        when the first frame is shown, on the file's clock.
     audio_codec:    ffmpeg's name of the first sound stream's codec, or None.
@@ -42,6 +44,7 @@ class VideoFacts:
     rate: Fraction
     frame_count: int
     promised_count: int
+    damaged: bool
     constant_rate: bool
     start_s: float
     audio_codec: str | None
@@ -65,7 +68,10 @@ def probe(path: Path) -> VideoFacts:
     table, report = _scan(path)
     delivered = re.search(r"Output #1.*?Video: wrapped_avframe.*?, (\d+)x(\d+)[ ,\n]", report, re.DOTALL)
     declared = report.split("Stream mapping:")[0].split("Output #")[0]
+    damaged = "[error]" in report
     pts, tick = _timestamps(table)
+    if damaged:
+        pts = _before_the_gap(pts)
     if delivered is None or not len(pts):
         raise MediaError(_explain(path, declared, report))
     hints = {nominal_rate(float(rate)) for rate in re.findall(r" ([\d.]+) (?:fps|tbr)", declared)} - {Fraction(0)}
@@ -78,6 +84,7 @@ def probe(path: Path) -> VideoFacts:
         rate=rate,
         frame_count=len(pts),
         promised_count=max(len(pts), round(length_s * rate)),
+        damaged=damaged,
         constant_rate=_is_constant(pts, tick, rate),
         start_s=max(0.0, float(pts[0] * tick)),
         audio_codec=audio[1] if audio else None,
@@ -103,7 +110,9 @@ def _executable() -> str:
 def _scan(path: Path) -> tuple[str, str]:
     packets = ["-map", "0:V:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
     first_frame = ["-map", "0:V:0", "-frames:v", "1", "-pix_fmt", "rgb24", "-f", "null", "-"]
-    process = start(*input_of(path), *packets, *first_frame, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = start(
+        "-v", "level+info", *input_of(path), *packets, *first_frame, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     with process:
         try:
             table, report = process.communicate()
@@ -126,6 +135,18 @@ def _timestamps(table: str) -> tuple[np.ndarray, Fraction]:
     else:
         times, tick = list(range(len(rows))), 1 / DEFAULT_FPS
     return np.sort(np.array(times, np.int64)), tick
+
+
+def _before_the_gap(pts: np.ndarray) -> np.ndarray:
+    """Leave out what is shown after the frames that a cut took away.
+
+    Frames are stored in another order than they are shown in, so the last ones stored need not be the last ones shown.
+    """
+    if len(pts) < 3:
+        return pts
+    steps = np.diff(pts)
+    gaps = np.flatnonzero(steps[-_REORDERED:] > 1.5 * np.median(steps))
+    return pts[: max(0, len(steps) - _REORDERED) + gaps[0] + 1] if len(gaps) else pts
 
 
 def nominal_rate(printed: float) -> Fraction:

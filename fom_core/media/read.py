@@ -103,29 +103,34 @@ class VideoReader:
         command = ["-v", "error", "-fflags", "+discardcorrupt", *ffmpeg.input_of(self.path), "-map", "0:V:0"]
         command += ["-fps_mode", "passthrough"] if facts.constant_rate else ["-vf", f"fps={facts.rate}"]
         command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
+        limit = facts.frame_count if facts.damaged and facts.constant_rate else None
         count = 0
         with tempfile.TemporaryFile() as complaints:  # a file: a full pipe of complaints would stop ffmpeg
             process = ffmpeg.start(*command, stdout=subprocess.PIPE, stderr=complaints)
             try:
-                while (frame := _read_frame(process, facts.size)) is not None:
+                while count != limit and (frame := _read_frame(process, facts.size)) is not None:
                     count += 1
                     yield frame
-                process.wait()
+                if count != limit:
+                    process.wait()
             finally:
                 process.kill()
                 process.communicate()
             complaints.seek(0)
             report = complaints.read().decode("utf-8", "replace")
-        self._finish(count, report, facts.promised_count)
+        self._finish(count, report, facts)
 
-    def _finish(self, count: int, report: str, promised: int) -> None:
+    def _finish(self, count: int, report: str, facts: ffmpeg.VideoFacts) -> None:
         self.frame_count = count
         if count == 0:
             reason = ffmpeg.first_complaint(report)
             raise MediaError(f"{self.path} has no frame that can be decoded ({reason}). Copy or download it again.")
-        if report and not self._warned:
+        missing = count < facts.promised_count
+        if (report or (facts.damaged and missing)) and not self._warned:
             self._warned = True
-            found = f"{count} of about {promised} frames" if count < promised else f"all {count} frames, some damaged,"
+            found = (
+                f"{count} of about {facts.promised_count} frames" if missing else f"{count} frames, some of them so,"
+            )
             log.warning("%s is damaged: %s could be read and are used.", self.path, found)
 
 
