@@ -1,0 +1,65 @@
+"""Every published on-disk format, read as the original software reads it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fom_core.weights.layout import to_state_dict
+from fom_core.weights.load import load_model, save_model
+from fom_core.weights.pickles import read_arrays
+
+FORMATS = [
+    "flat_paddlesave",
+    "nested_legacy20_proto2",
+    "nested_legacy20_proto3",
+    "nested_paddlesave",
+    "nested_paddlesave_proto2",
+    "nested_paddlesave_proto3",
+    "nested_ppgan_checkpoint",
+    "nested_ppgan_weight",
+]
+CASES = [
+    *(f"torch/{name}" for name in ("vox_128", "vox_64", "voxadv_64", "fashion_rect", "taichi_kp5", "mgif_singlejac")),
+    *(f"torch/{name}" for name in ("bair_nojac_noocc", "nemo_scale1_pad3", "mixed_scale", "gray_1ch")),
+    "torch/no_dense_motion",
+    *(f"paddle/{name}" for name in ("std_64", "std_128_nb5", "kpmobile_64", "genmobile_64", "bothmobile_128")),
+    "paddle/vox_mobile_256_full",
+]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_variant_of_pdparams_holds_the_expected_arrays(shared: Path, name):
+    folder = shared / "golden" / "paddle" / "formats"
+    content = read_arrays(folder / f"{name}.pdparams")
+    state = content.get("generator", content)
+    expected = np.load(folder / "expected.npz")
+    for key in expected.files:
+        value = state[key][1] if isinstance(state[key], tuple) else state[key]
+        assert value.dtype == expected[key].dtype
+        np.testing.assert_array_equal(value, expected[key])
+
+
+def test_paddles_statistics_get_pytorchs_names(shared: Path):
+    folder = shared / "golden" / "paddle" / "formats"
+    state = to_state_dict(read_arrays(folder / "nested_ppgan_weight.pdparams")["generator"])
+    assert state.keys() == {"0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var"}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_conversion_to_safetensors_keeps_the_pictures_bit_for_bit(golden, tmp_path, case):
+    reference = golden(case)
+    model = reference.model()
+    path = save_model(model, tmp_path / "converted.safetensors")
+    converted = load_model(path, device="cpu")
+    source, driving = reference.images("source"), reference.images("driving")[:2]
+
+    def picture(network):
+        with torch.inference_mode():
+            features = network.encode_source(source)
+            return network.generate(features, network.detect_keypoints(driving)).prediction
+
+    assert converted.config == model.config
+    assert path.stat().st_size < 1.05 * reference.weights.stat().st_size
+    assert torch.equal(picture(converted), picture(model))
