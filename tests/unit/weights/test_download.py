@@ -1,0 +1,305 @@
+"""Downloads, against a server on this machine that can be told to misbehave."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from huggingface_hub import constants
+
+from fom_core.errors import DownloadError
+from fom_core.weights import download as downloads
+from fom_core.weights.catalogue import Entry
+from fom_core.weights.download import download
+
+CONTENT = pickle.dumps({"generator": {"w": np.arange(30_000, dtype=np.float32)}}, 4)
+OTHER = pickle.dumps({"generator": {"w": np.arange(1, 30_001, dtype=np.float32)}}, 4)
+HALF = len(CONTENT) // 2
+
+
+@dataclass
+class Site:
+    """What the server does; tests change it between requests."""
+
+    url: str = ""
+    content: bytes = CONTENT
+    ranges: bool = True
+    etag: str | None = None
+    cut: int | None = None  # close the connection after so many bytes of a body, once
+    requests: list[str] = field(default_factory=list)  # the Range of each
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        wanted = handler.headers.get("Range", "")
+        self.requests.append(wanted)
+        if handler.path.startswith("/missing"):
+            handler.send_error(404)
+            return
+        current = handler.headers.get("If-Range") in (None, self.etag)
+        start = int(wanted[6:-1]) if wanted and self.ranges and current else None
+        if start is not None and start >= len(self.content):
+            handler.send_error(416)
+            return
+        body = self.content[start or 0 :]
+        handler.send_response(200 if start is None else 206)
+        if start is not None:
+            handler.send_header("Content-Range", f"bytes {start}-{len(self.content) - 1}/{len(self.content)}")
+        if self.etag:
+            handler.send_header("ETag", self.etag)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body[: self.cut])
+        self.cut = None
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            site.answer(self)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    site.url = f"http://127.0.0.1:{server.server_port}"
+    yield site
+    server.shutdown()
+    server.server_close()
+
+
+def entry(*urls: str, known: bool = True) -> Entry:
+    """An entry whose checksum and size are published or not."""
+    checksum = hashlib.sha256(CONTENT).hexdigest() if known else None
+    return Entry(
+        "vox",
+        "model",
+        "Faces",
+        "vox.pdparams",
+        "MIT",
+        "https://example.org",
+        urls,
+        len(CONTENT) if known else None,
+        checksum,
+    )
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_file_arrives_whole_and_alone(site, tmp_path):
+    path = download(entry(f"{site.url}/vox"), tmp_path / "new")
+    assert path.read_bytes() == CONTENT
+    assert files(tmp_path / "new") == {"vox.pdparams"}
+
+
+def test_progress_ends_at_the_size_of_the_file(site, tmp_path):
+    seen = []
+    download(entry(f"{site.url}/vox"), tmp_path, progress=lambda done, total: seen.append((done, total)))
+    assert seen[0] == (0, len(CONTENT))
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+
+
+def test_a_file_that_is_there_is_not_fetched_again(site, tmp_path):
+    wanted = entry(f"{site.url}/vox")
+    download(wanted, tmp_path)
+    download(wanted, tmp_path)
+    assert len(site.requests) == 1
+
+
+def test_a_wrong_file_that_is_there_is_reported(site, tmp_path):
+    (tmp_path / "vox.pdparams").write_bytes(OTHER)
+    with pytest.raises(DownloadError, match="Delete it"):
+        download(entry(f"{site.url}/vox"), tmp_path)
+    assert (tmp_path / "vox.pdparams").read_bytes() == OTHER
+
+
+def test_mirrors_are_tried_in_order(site, tmp_path):
+    assert download(entry(f"{site.url}/missing", f"{site.url}/vox"), tmp_path).read_bytes() == CONTENT
+    assert len(site.requests) == 2
+
+
+def test_when_no_mirror_works_each_reason_is_told(site, tmp_path):
+    unreachable = "http://127.0.0.1:9/vox"
+    with pytest.raises(DownloadError, match=r"404 Not Found\..*connection broke.*put it into") as failure:
+        download(entry(f"{site.url}/missing", unreachable), tmp_path)
+    assert "\n" not in str(failure.value)
+    assert not files(tmp_path)
+
+
+def test_a_broken_connection_is_continued_where_it_broke(site, tmp_path):
+    site.cut = HALF
+    assert download(entry(f"{site.url}/vox"), tmp_path).read_bytes() == CONTENT
+    assert site.requests == ["", f"bytes={HALF}-"]
+
+
+def test_a_later_call_continues_an_interrupted_one(site, tmp_path):
+    def interrupt(done: int, total: int | None) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    wanted = entry(f"{site.url}/vox")
+    with pytest.raises(KeyboardInterrupt):
+        download(wanted, tmp_path, progress=interrupt)
+    assert "vox.pdparams" not in files(tmp_path)
+    part = tmp_path / "vox.pdparams.part"
+    part.write_bytes(CONTENT[:HALF])
+    assert download(wanted, tmp_path).read_bytes() == CONTENT
+    assert site.requests[-1] == f"bytes={HALF}-"
+    assert files(tmp_path) == {"vox.pdparams"}
+
+
+def test_a_server_without_ranges_sends_the_file_from_its_beginning(site, tmp_path):
+    site.ranges = False
+    (tmp_path / "vox.pdparams.part").write_bytes(CONTENT[:HALF])
+    assert download(entry(f"{site.url}/vox"), tmp_path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_part_longer_than_the_file_is_thrown_away(site, tmp_path, known):
+    site.etag = '"1"'
+    (tmp_path / "vox.pdparams.part").write_bytes(CONTENT + b"more")
+    (tmp_path / "vox.pdparams.part.etag").write_text('"1"')
+    assert download(entry(f"{site.url}/vox", known=known), tmp_path).read_bytes() == CONTENT
+
+
+def test_a_wrong_checksum_is_refused_and_the_part_removed(site, tmp_path):
+    site.content = OTHER
+    assert len(OTHER) == len(CONTENT)
+    with pytest.raises(DownloadError, match=r"checksum [0-9a-f]{64} instead of [0-9a-f]{64}\. It was deleted"):
+        download(entry(f"{site.url}/vox"), tmp_path)
+    assert not files(tmp_path)
+
+
+def test_a_file_of_another_size_is_not_even_fetched(site, tmp_path):
+    site.content = b"short"
+    with pytest.raises(DownloadError, match=f"5 bytes instead of {len(CONTENT)}"):
+        download(entry(f"{site.url}/vox"), tmp_path)
+    assert not files(tmp_path)
+
+
+def test_the_first_download_without_a_published_checksum_is_remembered(site, tmp_path):
+    download(entry(f"{site.url}/vox", known=False), tmp_path)
+    remembered = json.loads((tmp_path / "checksums.json").read_text())
+    assert remembered == {"vox.pdparams": hashlib.sha256(CONTENT).hexdigest()}
+
+
+def test_a_later_change_of_a_remembered_file_is_refused(site, tmp_path):
+    wanted = entry(f"{site.url}/vox", known=False)
+    download(wanted, tmp_path).unlink()
+    site.content = OTHER
+    with pytest.raises(DownloadError, match=r"the first download had \(checksums\.json\)"):
+        download(wanted, tmp_path)
+    assert files(tmp_path) == {"checksums.json"}
+
+
+def test_a_web_page_is_not_remembered_as_weights(site, tmp_path):
+    site.content = b"<html>Please sign in</html>"
+    with pytest.raises(DownloadError, match="is a web page"):
+        download(entry(f"{site.url}/vox", known=False), tmp_path)
+    assert not files(tmp_path)
+
+
+def test_without_a_checksum_only_the_same_version_is_continued(site, tmp_path, monkeypatch):
+    monkeypatch.setattr(downloads, "TRIES", 1)
+    wanted = entry(f"{site.url}/vox", known=False)
+    site.etag, site.cut = '"1"', HALF
+    with pytest.raises(DownloadError, match=f"broke after {HALF} of {len(CONTENT)} bytes"):
+        download(wanted, tmp_path)
+    site.etag, site.content = '"2"', OTHER
+    assert download(wanted, tmp_path).read_bytes() == OTHER
+    assert site.requests == ["", f"bytes={HALF}-"]
+
+
+def test_without_checksum_and_version_a_download_begins_anew(site, tmp_path):
+    (tmp_path / "vox.pdparams.part").write_bytes(OTHER[:HALF])
+    assert download(entry(f"{site.url}/vox", known=False), tmp_path).read_bytes() == CONTENT
+    assert site.requests == [""]
+
+
+def test_a_full_disk_is_told_before_the_download(site, tmp_path, monkeypatch):
+    usage = downloads.shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(DownloadError, match=r"needs 0\.1 MB, and .* has 0\.0 MB left"):
+        download(entry(f"{site.url}/vox"), tmp_path)
+    assert not site.requests
+
+
+def test_an_unwritable_folder_is_explained(site, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DownloadError, match="cannot be written"):
+        download(entry(f"{site.url}/vox"), tmp_path / "file" / "folder")
+
+
+def test_weights_without_a_public_copy_say_how_to_get_them(tmp_path):
+    with pytest.raises(DownloadError, match="no stable public copy"):
+        download(entry(), tmp_path)
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of the Hugging Face Hub as one file needs."""
+
+    asked: list[str]
+
+    def do_HEAD(self) -> None:
+        self.respond(CONTENT)
+
+    def do_GET(self) -> None:
+        start = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        self.respond(CONTENT[int(start[1]) if start else 0 :])
+
+    def respond(self, body: bytes) -> None:
+        self.asked.append(f"{self.command} {self.path}")
+        if not self.path.startswith("/owner/repository/resolve/main/folder/"):
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.send_header("X-Repo-Commit", "0" * 40)
+        self.send_header("ETag", f'"{hashlib.sha256(CONTENT).hexdigest()}"')
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(monkeypatch) -> Iterator[list[str]]:
+    """Requests to a stand-in for huggingface.co on this machine."""
+    asked: list[str] = []
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Hub,), {"asked": asked}))
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    yield asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_hugging_face_mirrors_go_through_its_own_library(hub, tmp_path):
+    path = download(entry("hf://owner/repository/folder/vox.bin"), tmp_path)
+    assert path.read_bytes() == CONTENT
+    assert files(tmp_path) == {"vox.pdparams"}
+    assert "GET /owner/repository/resolve/main/folder/vox.bin" in hub
+
+
+def test_a_failing_hub_gives_way_to_the_next_mirror(hub, site, tmp_path):
+    assert download(entry("hf://owner/other/vox.bin", f"{site.url}/vox"), tmp_path).read_bytes() == CONTENT
+    assert any("/owner/other/" in line for line in hub)
