@@ -34,9 +34,9 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Compose, detect, animate; say where the result is."""
     folder = Path(args.output)
+    picture = demo_picture()
     motion = embedded_motion()
     with VideoWriter(folder / FILENAME, motion.fps) as writer:
-        picture = demo_picture()
         faces = detect_faces(picture, "embedded")
         if not len(faces):
             raise NoFaceFound("The embedded detector found no face in the demo's picture. Install the project again.")

@@ -129,7 +129,9 @@ class VideoReader:
         if (report or (facts.damaged and missing)) and not self._warned:
             self._warned = True
             found = (
-                f"{count} of about {facts.promised_count} frames" if missing else f"{count} frames, some of them so,"
+                f"{count} of about {facts.promised_count} frames"
+                if missing
+                else f"{count} frames, not all of them whole,"
             )
             log.warning("%s is damaged: %s could be read and are used.", self.path, found)
 

@@ -1,0 +1,130 @@
+"""``fom animate`` and ``fom motion`` from files to files."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fom_core.cli import build_parser
+from fom_core.cli.animate import most_prominent, output_path
+from fom_core.faces.detection import Detection
+from fom_core.faces.regions import regions_from_boxes
+from fom_core.media import VideoReader, read_picture, write_picture
+
+
+class TwoFaces:
+    """A detector that always sees a small face on the left and a large one on the right."""
+
+    name = "fake"
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        return [Detection((4, 20, 16, 32), 0.9), Detection((45, 20, 70, 45), 0.8)]
+
+
+@pytest.fixture
+def two_faces(monkeypatch):
+    monkeypatch.setattr("fom_core.cli.common.load_detector", lambda name, **_: TwoFaces())
+
+
+def test_the_result_has_the_drivers_frames_rate_and_sound_and_the_pictures_size(
+    fom, whole_picture, tmp_path, sound_clip
+):
+    outcome = fom(*whole_picture, "--output", tmp_path / "out")
+
+    result = VideoReader(tmp_path / "out" / "result.mp4")
+    assert outcome.status == 0
+    assert outcome.results == [str(tmp_path / "out" / "result.mp4")]
+    assert outcome.messages[-1] == "1 face(s), 60 frames, 29.97 frames/s, with sound."
+    assert (result.frame_count, result.rate, result.size) == (60, Fraction(30000, 1001), (70, 90))
+    assert result.has_audio
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["result.mp4"]
+
+
+def test_pictures_out_move_inside_and_stay_bit_identical_outside_the_face(fom, whole_picture, tmp_path, two_faces):
+    words = [word if word != "none" else "face" for word in whole_picture]
+
+    outcome = fom(*words, "--output", tmp_path / "frames.png")
+
+    source = read_picture(tmp_path / "in" / "picture.png")
+    frames = [read_picture(tmp_path / f"frames_{index:06}.png") for index in (0, 30)]
+    assert outcome.results == [str(tmp_path / "frames_%06d.png")]
+    for frame in frames:  # the large face alone: its crop begins at about x = 36
+        np.testing.assert_array_equal(frame[:, :30], source[:, :30])
+        assert (frame[20:45, 45:70] != source[20:45, 45:70]).mean() > 0.5
+
+
+def test_multi_person_animates_every_face(fom, whole_picture, tmp_path, two_faces):
+    words = [word if word != "none" else "face" for word in whole_picture]
+
+    outcome = fom(*words, "--multi-person", "--output", tmp_path / "frames.png")
+
+    source, frame = read_picture(tmp_path / "in" / "picture.png"), read_picture(tmp_path / "frames_000010.png")
+    assert outcome.messages[-1].startswith("2 face(s)")
+    assert (frame[22:30, 6:14] != source[22:30, 6:14]).mean() > 0.5
+
+
+def test_a_saved_motion_drives_like_its_video(fom, whole_picture, tmp_path, sound_clip, tiny_weights):
+    motion = tmp_path / "motion.safetensors"
+    saved = fom("motion", sound_clip, "--output", motion, "--model", tiny_weights, "--driving_crop", "none", "--cpu")
+    from_video = fom(*whole_picture, "--output", tmp_path / "a.png")
+    words = [
+        "--motion" if word == "--driving_video" else motion if word == sound_clip else word for word in whole_picture
+    ]
+
+    from_motion = fom(*words, "--output", tmp_path / "b.png")
+
+    assert saved.results == [str(motion)]
+    assert (from_video.status, from_motion.status) == (0, 0)
+    for index in (0, 59):
+        np.testing.assert_array_equal(
+            read_picture(tmp_path / f"a_{index:06}.png"), read_picture(tmp_path / f"b_{index:06}.png")
+        )
+
+
+def test_transparency_of_the_source_reaches_the_pictures(fom, whole_picture, tmp_path, picture_file):
+    rgba = np.dstack([read_picture(picture_file), np.tile(np.arange(90, dtype=np.uint8), (70, 1))])
+    write_picture(picture_file, rgba)
+
+    fom(*whole_picture, "--output", tmp_path / "a.png")
+
+    np.testing.assert_array_equal(read_picture(tmp_path / "a_000003.png", alpha=True)[..., 3], rgba[..., 3])
+
+
+def test_frames_do_not_depend_on_the_chunk(fom, whole_picture, tmp_path):
+    for size in (3, 60):
+        fom(*whole_picture, "--chunk_size", size, "--output", tmp_path / f"chunk{size}.png")
+
+    for index in (0, 31, 59):
+        one, other = (read_picture(tmp_path / f"chunk{size}_{index:06}.png").astype(int) for size in (3, 60))
+        assert np.abs(one - other).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("", "output/result.mp4"),
+        ("--output here", "here/result.mp4"),
+        ("--output here --filename a.gif", "here/a.gif"),
+        ("--output here/a.webm", "here/a.webm"),
+        ("--output frames.png", "frames.png"),
+        ("--output odd.mp4 --filename b.mp4", "odd.mp4/b.mp4"),
+    ],
+)
+def test_output_is_a_folder_or_a_file(options, expected):
+    words = ["animate", "--source_image", "a.png", "--driving_video", "b.mp4", *options.split()]
+
+    assert output_path(build_parser().parse_args(words)) == Path(expected)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "expected"),
+    [
+        ([(0, 40, 20, 60), (40, 40, 62, 62)], 1),  # about as large, but in the middle
+        ([(0, 0, 60, 60), (45, 45, 55, 55)], 0),  # at the side, but much larger
+    ],
+)
+def test_the_most_prominent_face_is_large_and_near_the_middle(boxes, expected):
+    assert most_prominent(regions_from_boxes(boxes, (100, 100))).id == expected

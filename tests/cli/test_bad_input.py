@@ -1,0 +1,149 @@
+"""Mistakes end in one clear line and status 1, and leave no file behind."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fom_core.faces.detection import Detection
+from fom_core.media import VideoReader, VideoWriter
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Blind:
+    """A detector that never sees a face."""
+
+    name = "fake"
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        return []
+
+
+def swapped(words: list[object], option: str, value: object) -> list[object]:
+    """The command with another value of one option."""
+    at = words.index(option)
+    return [*words[: at + 1], value, *words[at + 2 :]]
+
+
+def files_under(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.fixture
+def refused(fom, tmp_path):
+    """Runs a command that must fail in one line; gives the line."""
+
+    def run(words: list[object], status: int = 1) -> str:
+        outcome = fom(*words, "--output", tmp_path / "out")
+        errors = [line for line in outcome.messages if line.startswith("fom: ")]
+        assert outcome.status == status
+        assert outcome.results == []
+        assert errors == outcome.messages[-1:]
+        assert not (tmp_path / "out").exists() or files_under(tmp_path / "out") == []
+        return errors[0]
+
+    return run
+
+
+@pytest.mark.parametrize("option", ["--source_image", "--driving_video", "--model"])
+def test_missing_files_are_named(refused, whole_picture, tmp_path, option):
+    line = refused(swapped(whole_picture, option, tmp_path / "nowhere.bin"))
+
+    assert "nowhere.bin" in line
+
+
+@pytest.mark.parametrize("option", ["--source_image", "--driving_video", "--model"])
+def test_files_with_other_content_are_named(refused, whole_picture, tmp_path, option):
+    path = tmp_path / "words.mp4"
+    path.write_text("these are words\n" * 100)
+
+    line = refused(swapped(whole_picture, option, path))
+
+    assert "words.mp4" in line
+
+
+def test_a_video_without_frames_is_refused(refused, whole_picture, tmp_path, ffmpeg):
+    path = tmp_path / "empty.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc=size=64x64:duration=1", "-frames:v", "0", path)
+    assert path.is_file()
+
+    assert "empty.mp4" in refused(swapped(whole_picture, "--driving_video", path))
+
+
+def test_a_truncated_video_is_used_up_to_the_damage_with_a_warning(fom, whole_picture, tmp_path, sound_clip):
+    path = tmp_path / "cut.mp4"
+    path.write_bytes(sound_clip.read_bytes()[: int(sound_clip.stat().st_size * 0.7)])
+
+    outcome = fom(*swapped(whole_picture, "--driving_video", path), "--output", tmp_path / "out")
+
+    frames = VideoReader(tmp_path / "out" / "result.mp4").frame_count
+    warnings = [line for line in outcome.messages if line.startswith("warning: ")]
+    assert outcome.status == 0
+    assert 0 < frames < 60
+    assert warnings == [f"warning: {path} is damaged: {frames} of about 60 frames could be read and are used."]
+
+
+def test_a_picture_without_a_face_is_refused(refused, whole_picture, monkeypatch):
+    monkeypatch.setattr("fom_core.cli.common.load_detector", lambda name, **_: Blind())
+
+    line = refused(swapped(whole_picture, "--source_crop", "face"))
+
+    assert "No face was found" in line
+    assert "picture.png" in line
+
+
+def test_a_damaged_checkpoint_is_refused(refused, whole_picture, tmp_path, tiny_weights):
+    path = tmp_path / "damaged.safetensors"
+    path.write_bytes(tiny_weights.read_bytes()[:2000])
+
+    assert "damaged.safetensors" in refused(swapped(whole_picture, "--model", path))
+
+
+def test_an_unwritable_output_is_refused_before_the_work(fom, whole_picture, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr("fom_core.cli.common.open_model", lambda _: pytest.fail("work has started"))
+
+    outcome = fom(*whole_picture, "--output", tmp_path / "file")
+
+    assert outcome.status == 1
+    assert [line[:17] for line in outcome.messages] == ["fom: Cannot write"]
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_an_initial_frame_beyond_the_video_is_refused(refused, whole_picture):
+    assert "0 to 59" in refused([*whole_picture, "--best_frame", "60"], status=2)
+
+
+def test_enhancement_says_what_to_do(refused, whole_picture):
+    assert "Leave out --face_enhancement" in refused([*whole_picture, "--face_enhancement"], status=2)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT as a terminal does")
+def test_ctrl_c_stops_at_once_and_leaves_nothing(whole_picture, tmp_path):
+    driver, output = tmp_path / "long.mp4", tmp_path / "out"
+    with VideoWriter(driver, 25) as writer:
+        for _ in range(40):
+            writer.write(np.zeros((50, 64, 64, 3), np.uint8))
+    words = [*swapped(whole_picture, "--driving_video", driver), "--output", output]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fom_core", *map(str, words)],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+    while process.poll() is None and not (output.is_dir() and any(output.iterdir())):
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    results, messages = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    assert messages.splitlines()[-1] == "Stopped."
+    assert results == ""
+    assert files_under(output) == []

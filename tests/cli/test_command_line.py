@@ -1,0 +1,84 @@
+"""What every command has in common."""
+
+from __future__ import annotations
+
+import pytest
+
+from fom_core.cli import build_parser, with_underscores
+from fom_core.cli.progress import clock, progress_line
+
+
+def test_words_of_an_option_may_be_joined_by_hyphens_and_values_are_left_alone():
+    words = ["animate", "--adapt-scale", "--source-image=a-b--c.png", "--output", "my-dir", "-x-y", "--", "--as-it-is"]
+
+    assert with_underscores(words) == [
+        "animate", "--adapt_scale", "--source_image=a-b--c.png", "--output", "my-dir", "-x-y", "--", "--as-it-is",
+    ]  # fmt: skip
+
+
+def test_progress_shows_speed_and_time_left():
+    line = progress_line("animating", 300, 600, 12.5)
+
+    assert line == "animating [############------------] 300/600  24.0 frames/s  0:12 left"
+
+
+def test_progress_without_a_known_end_shows_the_speed_alone():
+    assert progress_line("reading", 50, None, 2.0) == "reading 50  25.0 frames/s"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(5, "0:05"), (65.4, "1:05"), (3661, "1:01:01")])
+def test_clocks_read_like_clocks(seconds, text):
+    assert clock(seconds) == text
+
+
+@pytest.mark.parametrize("verb", ["animate", "demo", "faces", "motion", "weights"])
+def test_every_command_explains_itself(fom, verb):
+    outcome = fom(verb, "--help")
+
+    assert outcome.status == 0
+    assert outcome.results[0].startswith(f"usage: fom {verb}")
+
+
+def test_the_version_is_a_result(fom):
+    assert fom("--version").results[0].startswith("fom ")
+
+
+def test_bad_usage_is_status_2(fom):
+    assert fom("animate", "--source_image", "a.png").status == 2
+    assert fom("dance").status == 2
+
+
+def test_an_unexpected_error_is_one_line_and_debug_adds_the_traceback(fom, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("first line\nsecond line")
+
+    monkeypatch.setattr("fom_core.cli.motion.VideoReader", broken)
+
+    plain = fom("motion", "a.mp4", "--output", "b.safetensors")
+    debug = fom("motion", "a.mp4", "--output", "b.safetensors", "--debug")
+
+    assert (plain.status, debug.status) == (1, 1)
+    assert plain.messages == [
+        "fom: unexpected error (RuntimeError: first line second line). Run again with --debug to see where."
+    ]
+    assert debug.messages[0].startswith("Traceback")
+    assert debug.messages[-1] == plain.messages[-1]
+
+
+PADDLEGAN_COMMANDS = (
+    "--driving_video ../docs/imgs/fom_dv.mp4 --source_image ../docs/imgs/fom_source_image.png --ratio 0.4 --relative "
+    "--adapt_scale --image_size 512 --face_enhancement --multi_person",
+    "--driving_video ../docs/imgs/mayiyahei.MP4 --source_image ../docs/imgs/father_23.jpg "
+    "--config ../configs/firstorder_vox_mobile_256.yaml --ratio 0.4 --relative --adapt_scale --mobile_net",
+    "--driving_video a.mp4 --source_image b.png --output out --filename c.mp4 --weight_path d.pdparams "
+    "--find_best_frame --best_frame 3 --face_detector sfd --batch_size 4 --cpu --slice_size 0",
+)
+
+
+@pytest.mark.parametrize("options", PADDLEGAN_COMMANDS)
+def test_paddlegans_commands_are_understood_as_they_stand(options):
+    args = build_parser().parse_args(["animate", *options.split()])
+
+    assert args.relative
+    assert args.adapt_scale
+    assert args.driving_video.endswith(("mp4", "MP4"))
