@@ -1,0 +1,123 @@
+"""What training minimises: equations 9 to 12 of the paper, and weights that point at mouth and eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..geometry import identity_grid, inverse_2x2
+from ..networks.discriminator import Critique
+from ..types import Keypoints
+from .augment import Transform
+from .perceptual import VggFeatures
+
+
+def perceptual_loss(
+    features: VggFeatures,
+    prediction: Sequence[Tensor],
+    target: Sequence[Tensor],
+    weights: Sequence[float],
+    importance: Tensor | None = None,
+) -> Tensor:
+    """Equation 9: weighted L1 distances of features, summed over the levels of two picture pyramids."""
+    total = prediction[0].new_zeros(())
+    for predicted, wanted in zip(prediction, target, strict=True):
+        with torch.no_grad():
+            wanted_features = features(wanted)
+        for weight, ours, theirs in zip(weights, features(predicted), wanted_features, strict=True):
+            total = total + weight * weighted_l1(ours, theirs, importance)
+    return total
+
+
+def pyramid_l1(prediction: Sequence[Tensor], target: Sequence[Tensor], importance: Tensor | None = None) -> Tensor:
+    """L1 distance of pixels, summed over the levels of two picture pyramids."""
+    parts = [weighted_l1(*level, importance) for level in zip(prediction, target, strict=True)]
+    return torch.stack(parts).sum()
+
+
+def weighted_l1(ours: Tensor, theirs: Tensor, importance: Tensor | None = None) -> Tensor:
+    """Mean absolute difference; ``importance`` (B, 1, h, w) of any size counts some places more."""
+    difference = (ours - theirs).abs()
+    if importance is None:
+        return difference.mean()
+    return (difference * F.adaptive_avg_pool2d(importance, difference.shape[2:])).mean()
+
+
+def equivariance_losses(
+    driving: Keypoints, transformed: Keypoints, transform: Transform
+) -> tuple[Tensor, Tensor | None]:
+    """Equations 11 and 12: keypoints of a warped picture, taken back through the warp, are those of the picture.
+
+    ``transformed`` are the keypoints of ``transform.frame(driving picture)``. The second value, of the jacobians, is
+    None for a model without.
+    """
+    value = (driving.value - transform.points(transformed.value)).abs().mean()
+    if driving.jacobian is None or transformed.jacobian is None:
+        return value, None
+    taken_back = transform.jacobian(transformed.value) @ transformed.jacobian
+    product = inverse_2x2(driving.jacobian) @ taken_back
+    return value, (torch.eye(2, device=product.device) - product).abs().mean()
+
+
+def feature_matching_loss(real: Sequence[Critique], fake: Sequence[Critique], weights: Sequence[float]) -> Tensor:
+    """L1 distance of the critic's features of the true and the generated picture; ``weights`` per block."""
+    total = fake[0].score.new_zeros(())
+    for real_scale, fake_scale in zip(real, fake, strict=True):
+        for weight, ours, theirs in zip(weights, real_scale.features, fake_scale.features, strict=True):
+            if weight:
+                total = total + weight * (ours - theirs).abs().mean()
+    return total
+
+
+def generator_gan_loss(fake: Sequence[Critique]) -> Tensor:
+    """Least-squares GAN, the generator's half: 0 when the critic calls every patch real."""
+    return torch.stack([(1 - scale.score).square().mean() for scale in fake]).sum()
+
+
+def discriminator_gan_loss(real: Sequence[Critique], fake: Sequence[Critique]) -> Tensor:
+    """Least-squares GAN, the critic's half."""
+    scales = zip(real, fake, strict=True)
+    return torch.stack(
+        [(1 - ours.score).square().mean() + theirs.score.square().mean() for ours, theirs in scales]
+    ).sum()
+
+
+def face_importance(landmarks: Tensor, size: int, mouth: float, eyes: float) -> Tensor:
+    """Where the loss looks, (B, 1, size, size) with mean 1: a wide bump on the face, peaks on mouth and eyes.
+
+    Without landmarks (NaN) only a bump in the middle. ``mouth`` and ``eyes`` are heights against a floor of 0.5.
+    """
+    known = ~landmarks.isnan().flatten(1).any(1)
+    points = torch.where(known[:, None, None], landmarks, 0.0)
+    right_eye, left_eye, nose, *corners = points.unbind(1)
+    parts = [(nose, 0.55, 1.0), (right_eye, 0.13, eyes), (left_eye, 0.13, eyes), (sum(corners) / 2, 0.2, mouth)]
+    grid = identity_grid(size, size, like=points)
+    weight = torch.full_like(grid[..., 0], 0.5).repeat(len(points), 1, 1)
+    for index, (centre, sigma, height) in enumerate(parts):
+        distance = (grid - centre[:, None, None]).square().sum(-1)
+        bump = height * torch.exp(-distance / (2 * sigma**2))
+        weight = weight + (bump if index == 0 else bump * known[:, None, None])
+    return (weight / weight.mean(dim=(1, 2), keepdim=True))[:, None]
+
+
+ANCHOR_TOLERANCE = (0.03, 0.03, 0.03, 0.03, 0.03, 0.1, 0.1, 0.15)
+
+
+def anchor_loss(value: Tensor, landmarks: Tensor) -> Tensor:
+    """Pull the first eight keypoints to eyes, nose, mouth corners, both lips and chin; 0 inside a tolerance.
+
+    value: (B, K >= 8, 2). The lips and the chin are guessed from the line from the eyes to the mouth, so their
+    tolerance is wide and the reconstruction decides. Pictures without landmarks do not count.
+    """
+    known = ~landmarks.isnan().flatten(1).any(1)
+    points = torch.where(known[:, None, None], landmarks, 0.0)
+    mouth = points[:, 3:5].mean(1)
+    down = mouth - points[:, 0:2].mean(1)
+    guesses = torch.stack([mouth - 0.12 * down, mouth + 0.22 * down, mouth + 0.75 * down], dim=1)
+    target = torch.cat([points, guesses], dim=1)
+    tolerance = torch.tensor(ANCHOR_TOLERANCE, device=value.device)
+    excess = ((value[:, :8] - target).norm(dim=-1) - tolerance).clamp(min=0)
+    return (excess * known[:, None]).sum() / (known.sum().clamp(min=1) * 8)

@@ -1,0 +1,172 @@
+"""A tiny training on the blob clip: it learns, resumes exactly, and hands over between stages."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fom_core.errors import UsageError
+from fom_core.media import read_picture
+from fom_core.networks.config import DiscriminatorConfig
+from fom_core.networks.model import create_model
+from fom_core.training.augment import Augment, AugmentConfig
+from fom_core.training.checkpoint import carry_over, latest_checkpoint, save_checkpoint
+from fom_core.training.config import LossWeights, Stage, TrainConfig, load_config
+from fom_core.training.dataset import Clip, FrameCache, PairSampler
+from fom_core.training.evaluate import contact_sheet, measure
+from fom_core.training.loop import Trainer, train, train_stage
+from fom_core.training.perceptual import VggFeatures
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def cache(clip, tmp_path: Path) -> FrameCache:
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    np.save(folder / "frames.npy", clip[:, 8:72, 8:72])
+    np.save(folder / "landmarks.npy", np.full((len(clip), 5, 2), np.nan, np.float32))
+    values = Clip("blob", "blob", "video", 0, len(clip))
+    (folder / "clips.json").write_text(json.dumps([vars(values)]))
+    return FrameCache(folder)
+
+
+@pytest.fixture
+def stage(tiny_config) -> Stage:
+    weights = LossWeights(perceptual=(1.0, 1.0), l1=10.0)
+    return Stage("tiny", tiny_config, steps=4, batch_size=2, warm_up=0, scales=(1.0, 0.5), weights=weights)
+
+
+def new_trainer(stage: Stage) -> Trainer:
+    return Trainer(stage, VggFeatures((4, 8), seed=0), torch.device("cpu"), seed=0)
+
+
+def test_a_few_steps_lower_the_loss(stage, cache):
+    trainer = new_trainer(replace(stage, steps=100, lr=2e-3))
+    augment, sampler = Augment(64, AugmentConfig(0, 0, 0, 0), 0), PairSampler(cache, 0)
+
+    losses = [trainer.step(augment(sampler.draw(2)))["l1"] for _ in range(25)]
+
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+
+
+def test_an_interrupted_training_goes_on_exactly(stage, cache, tmp_path):
+    whole, resumed = new_trainer(stage), new_trainer(stage)
+    train_stage(whole, cache, None, tmp_path / "whole", seed=0, every=2)
+    shutil.copytree(tmp_path / "whole" / "step-000002", tmp_path / "resumed" / "step-000002")
+
+    train_stage(resumed, cache, None, tmp_path / "resumed", seed=0, every=2)
+
+    assert resumed.step_number == 4
+    for name, value in whole.weights().items():
+        torch.testing.assert_close(resumed.weights()[name], value, msg=name)
+
+
+def test_a_time_limit_ends_a_stage_early(stage, cache, tmp_path):
+    trainer = new_trainer(replace(stage, steps=10_000, minutes=0.01))
+
+    train_stage(trainer, cache, None, tmp_path, seed=0)
+
+    assert 0 < trainer.step_number < 1000
+    assert latest_checkpoint(tmp_path) is not None
+
+
+def test_stages_hand_over_what_fits_and_finished_ones_are_skipped(stage, cache, tmp_path):
+    deeper = replace(stage.model, generator=replace(stage.model.generator, bottleneck=(16, 16)))
+    config = TrainConfig("two", (stage, replace(stage, name="deeper", model=deeper)), perceptual_widths=(4, 8))
+    lines: list[str] = []
+
+    model = train(config, cache, cache, tmp_path / "run", every=4, report=lines.append)
+    again = train(config, cache, cache, tmp_path / "run", every=4)
+
+    assert len(model.config.generator.bottleneck) == 2
+    assert any("start fresh" in line for line in lines)
+    assert (tmp_path / "run" / "2-deeper" / "sheet-000004.png").is_file()
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], value, msg=name)
+
+
+def test_between_its_turns_the_keypoint_detector_keeps_its_weights(stage, cache, tmp_path):
+    trainer = new_trainer(replace(stage, keypoints_every=3))
+    before = [parameter.clone() for parameter in trainer.model.keypoint_detector.parameters()]
+    trainer.step_number = 1
+    augment, sampler = Augment(64, stage.augment, 0), PairSampler(cache, 0)
+
+    losses = trainer.step(augment(sampler.draw(2)))
+
+    assert "equivariance_value" not in losses
+    for old, new in zip(before, trainer.model.keypoint_detector.parameters(), strict=True):
+        assert torch.equal(old, new)
+    trainer.step_number = 3
+    assert "equivariance_value" in trainer.step(augment(sampler.draw(2)))
+
+
+def test_a_critic_adds_its_losses(stage, cache):
+    weights = replace(stage.weights, generator_gan=1.0, feature_matching=(10.0, 10.0))
+    critic = DiscriminatorConfig(block_expansion=4, max_features=8, num_blocks=2)
+    trainer = new_trainer(replace(stage, weights=weights, discriminator=critic))
+
+    losses = trainer.step(Augment(64, stage.augment, 0)(PairSampler(cache, 0).draw(2)))
+
+    assert {"generator_gan", "feature_matching", "discriminator_gan"} <= set(losses)
+
+
+def test_carrying_over_leaves_out_other_shapes_and_the_blur_of_the_input(tiny_config):
+    small = create_model(tiny_config)
+    detector = replace(tiny_config.keypoint_detector, scale_factor=0.5)
+    other = create_model(replace(tiny_config, keypoint_detector=detector))
+
+    fresh = carry_over(other, small.state_dict())
+
+    assert "keypoint_detector.down.weight" in fresh
+    assert torch.equal(other.keypoint_detector.kp.weight, small.keypoint_detector.kp.weight)
+    assert other.keypoint_detector.down.weight.shape[-1] == 5
+
+
+def test_only_the_last_two_checkpoints_stay_and_unfinished_ones_do_not_count(tmp_path):
+    for step in (1, 2, 3):
+        save_checkpoint(tmp_path, step, {"a": torch.zeros(1)}, {"step": step})
+    (tmp_path / "step-000009.part").mkdir()
+
+    assert latest_checkpoint(tmp_path) == tmp_path / "step-000003"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000002", "step-000003", "step-000009.part"]
+
+
+def test_figures_of_a_still_clip_say_that_copying_is_perfect(tiny_config, cache, tmp_path):
+    np.save(tmp_path / "cache" / "frames.npy", np.stack([cache.frames[0]] * len(cache.frames)))
+
+    figures = measure(create_model(tiny_config), FrameCache(tmp_path / "cache"), frames_per_clip=3)
+
+    assert figures.copy_l1 == 0
+    assert figures.l1 > 0
+    assert figures.frames == 3
+
+
+def test_a_contact_sheet_is_a_picture(tiny_config, cache, tmp_path):
+    contact_sheet(create_model(tiny_config), cache, tmp_path / "sheet.png")
+
+    assert read_picture(tmp_path / "sheet.png").shape == (128, 2 * 7 * 128, 3)
+
+
+def test_the_configuration_of_mini_is_read_whole():
+    config = load_config(ROOT / "fom_core" / "configs" / "mini.yaml")
+
+    motion, picture = config.stages
+    assert config.dataset.licence_classes == ("permissive",)
+    assert motion.model.keypoint_detector.scale_factor == 2 * picture.model.keypoint_detector.scale_factor
+    assert picture.model.image_size == (128, 128)
+    assert config.needs_landmarks
+
+
+def test_an_unknown_key_is_refused_by_name(tmp_path):
+    text = (ROOT / "fom_core" / "configs" / "mini.yaml").read_text()
+    (tmp_path / "bad.yaml").write_text(text.replace("  batch_size:", "  batch_sice:"))
+
+    with pytest.raises(UsageError, match="batch_sice"):
+        load_config(tmp_path / "bad.yaml")

@@ -1,0 +1,125 @@
+"""Losses, warps and anchors on small made-up input."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from fom_core.networks.discriminator import Critique
+from fom_core.training.augment import Transform
+from fom_core.training.losses import (
+    anchor_loss,
+    discriminator_gan_loss,
+    equivariance_losses,
+    face_importance,
+    generator_gan_loss,
+    perceptual_loss,
+    weighted_l1,
+)
+from fom_core.training.perceptual import VggFeatures
+from fom_core.types import Keypoints
+
+FACE = torch.tensor([[[-0.2, -0.2], [0.2, -0.2], [0.0, 0.05], [-0.15, 0.3], [0.15, 0.3]]])
+
+
+def random_warp(seed: int, batch: int = 2) -> Transform:
+    return Transform.random(batch, 0.1, 0.02, 4, torch.Generator().manual_seed(seed))
+
+
+def test_the_jacobian_of_a_warp_is_the_derivative_of_its_points():
+    warp = random_warp(0)
+    warp = Transform(warp.theta.double(), warp.control_points.double(), warp.control_params.double())
+    points = torch.rand(2, 6, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 1.4 - 0.7
+    step = 1e-6
+    columns = []
+    for axis in range(2):
+        offset = torch.zeros(2, dtype=torch.float64)
+        offset[axis] = step
+        columns.append((warp.points(points + offset) - warp.points(points - offset)) / (2 * step))
+
+    torch.testing.assert_close(warp.jacobian(points), torch.stack(columns, dim=-1), rtol=1e-5, atol=1e-6)
+
+
+def test_keypoints_that_follow_the_warp_have_no_equivariance_loss():
+    warp = random_warp(2)
+    transformed = Keypoints(torch.rand(2, 5, 2) - 0.5, torch.eye(2).repeat(2, 5, 1, 1))
+    driving = Keypoints(warp.points(transformed.value), warp.jacobian(transformed.value))
+
+    value, jacobian = equivariance_losses(driving, transformed, warp)
+
+    assert value == pytest.approx(0, abs=1e-6)
+    assert jacobian == pytest.approx(0, abs=1e-5)
+
+
+def test_keypoints_that_ignore_the_warp_are_penalised():
+    warp = random_warp(3)
+    still = Keypoints(torch.rand(2, 5, 2) - 0.5)
+
+    value, jacobian = equivariance_losses(still, still, warp)
+
+    assert value > 0.01
+    assert jacobian is None
+
+
+def test_equal_pictures_have_no_perceptual_loss_and_different_ones_have_a_gradient():
+    features = VggFeatures((4, 8), seed=0)
+    picture = torch.rand(1, 3, 16, 16)
+    other = torch.rand(1, 3, 16, 16, requires_grad=True)
+
+    assert perceptual_loss(features, [picture], [picture], [1, 1]) == 0
+    perceptual_loss(features, [other], [picture], [1, 1]).backward()
+    assert other.grad is not None
+    assert other.grad.abs().sum() > 0
+
+
+def test_random_features_are_the_same_for_the_same_seed():
+    picture = torch.rand(1, 3, 16, 16)
+
+    first, second, third = (VggFeatures((4, 8), seed=seed)(picture)[1] for seed in (5, 5, 6))
+
+    assert torch.equal(first, second)
+    assert not torch.equal(first, third)
+
+
+def test_importance_has_mean_one_and_is_highest_at_the_mouth():
+    weight = face_importance(FACE, 64, mouth=4, eyes=1)
+
+    assert weight.mean() == pytest.approx(1, abs=1e-5)
+    row, column = divmod(int(weight[0, 0].argmax()), 64)
+    assert abs(column - 31.5) <= 2
+    assert abs(row - 31.5 * 1.3) <= 2
+
+
+def test_importance_without_landmarks_is_a_bump_in_the_middle():
+    weight = face_importance(torch.full((1, 5, 2), float("nan")), 33, mouth=4, eyes=1)
+
+    assert int(weight.argmax()) == 16 * 33 + 16
+
+
+def test_an_error_at_the_mouth_costs_more_than_the_same_error_in_a_corner():
+    weight = face_importance(FACE, 64, mouth=4, eyes=1)
+    clean = torch.zeros(1, 3, 64, 64)
+    mouth, corner = clean.clone(), clean.clone()
+    mouth[..., 38:44, 29:35] = 1
+    corner[..., :6, :6] = 1
+
+    assert weighted_l1(mouth, clean, weight) > 3 * weighted_l1(corner, clean, weight)
+
+
+def test_keypoints_on_their_landmarks_have_no_anchor_loss():
+    mouth, down = torch.tensor([0.0, 0.3]), torch.tensor([0.0, 0.5])
+    guesses = torch.stack([mouth - 0.12 * down, mouth + 0.22 * down, mouth + 0.75 * down])
+    value = torch.cat([FACE[0], guesses, torch.rand(3, 2)])[None]
+
+    assert anchor_loss(value, FACE) == 0
+    assert anchor_loss(value + 0.5, FACE) > 0.3
+    assert anchor_loss(value + 0.5, torch.full_like(FACE, float("nan"))) == 0
+
+
+def test_critics_that_are_sure_have_no_loss_and_fooled_ones_do():
+    real, fake = ([Critique((), torch.full((1, 1, 2, 2), score))] for score in (1.0, 0.0))
+
+    assert discriminator_gan_loss(real, fake) == 0
+    assert discriminator_gan_loss(fake, real) == 2
+    assert generator_gan_loss(real) == 0
+    assert generator_gan_loss(fake) == 1
