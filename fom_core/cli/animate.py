@@ -98,10 +98,12 @@ def run(args: argparse.Namespace) -> int:
     picture = read_picture(args.source_image)
     driving = load_motion(args.motion) if args.motion else VideoReader(args.driving_video)
     reader = driving if isinstance(driving, VideoReader) else None
-    with VideoWriter(output_path(args), reader.rate if reader else driving.fps, audio_from=reader) as writer:
+    output = output_path(args)
+    _spare_inputs(args, output)
+    with VideoWriter(output, reader.rate if reader else driving.fps, audio_from=reader) as writer:
         model = common.open_model(args)
         on_faces = common.wants_faces(args.source_crop, model)
-        detector = common.open_detector(args) if on_faces or args.driving_crop == "face" else None
+        detector = common.open_detector(args, model.device) if on_faces or args.driving_crop == "face" else None
         faces = choose_faces(args, picture, detector) if on_faces and detector else whole_picture(picture)
         motion = driving if isinstance(driving, Motion) else track_driver(args, model, driving, detector)
         if writer.keeps_alpha:
@@ -193,3 +195,11 @@ def _transparent(path: str, opaque: np.ndarray) -> np.ndarray:
     """The source with its alpha, if it has any to keep."""
     picture = read_picture(path, alpha=True)
     return opaque if picture[..., 3].min() == 255 else picture
+
+
+def _spare_inputs(args: argparse.Namespace, output: Path) -> None:
+    """Raise UsageError if the result would take the place of what it is made from."""
+    inputs = {Path(path).resolve() for path in (args.source_image, args.driving_video, args.motion) if path}
+    numbered = output.suffix.lower() not in VIDEO_SUFFIXES
+    if output.resolve() in inputs or (numbered and output.parent.resolve() in inputs):
+        raise UsageError(f"The output {output} would replace an input. Choose another --output or --filename.")

@@ -95,8 +95,8 @@ def open_model(args: argparse.Namespace) -> MotionModel:
     if name is None:
         entry = best_on_disk("model", image_size=args.image_size or 256, mobile=args.mobile_net)
         name = entry.name
-        if entry.embedded and config is not None:
-            log.info("%s describes another model; the embedded one needs no configuration.", Path(config).name)
+        if config is not None:
+            log.info("%s is left aside: the model %s brings its configuration along.", Path(config).name, name)
             config = None
         _suggest_better("model", name, preferred("model", image_size=args.image_size or 256, mobile=args.mobile_net))
     model = load_model(name, config=config, device=args.device, dtype=args.dtype)
@@ -106,13 +106,13 @@ def open_model(args: argparse.Namespace) -> MotionModel:
     return model
 
 
-def open_detector(args: argparse.Namespace) -> Detector:
-    """The face detector that the options ask for."""
+def open_detector(args: argparse.Namespace, device: torch.device) -> Detector:
+    """The face detector that the options ask for, beside the model."""
     name = args.face_detector
     if name == "auto":
         name = best_detector()
         _suggest_better("face detector", name, preferred("face-detector"))
-    return load_detector(name, device=args.device if args.device != "auto" else "cpu")
+    return load_detector(name, device=str(device))
 
 
 def chunk_size(args: argparse.Namespace) -> int:
@@ -157,8 +157,9 @@ def positive(text: str) -> int:
 
 
 def _check_device(device: str) -> None:
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError("No CUDA device is ready on this machine. Leave --device out, or choose --cpu.")
+    ready = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(device.partition(":")[0])
+    if ready is not None and not ready():
+        raise UsageError(f"The device {device} is not ready on this machine. Leave --device out, or choose --cpu.")
 
 
 def _suggest_better(kind: str, chosen: str, candidates: Sequence[Entry]) -> None:

@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         model = common.open_model(args)
         on_faces = common.wants_faces("auto", model) and args.driving_crop != "none"
-        detector = common.open_detector(args) if on_faces or args.driving_crop == "face" else None
+        detector = common.open_detector(args, model.device) if on_faces or args.driving_crop == "face" else None
         motion = track_driver(args, model, reader, detector)
         save_motion(motion, temporary)
         temporary.replace(output)

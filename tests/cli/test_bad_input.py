@@ -117,6 +117,22 @@ def test_an_unwritable_output_is_refused_before_the_work(fom, whole_picture, tmp
     assert (tmp_path / "file").read_text() == "in the way"
 
 
+def test_a_result_never_replaces_its_input(fom, whole_picture, sound_clip):
+    before = sound_clip.read_bytes()
+
+    outcome = fom(*whole_picture, "--output", sound_clip)
+
+    assert outcome.status == 2
+    assert "would replace an input" in outcome.messages[-1]
+    assert sound_clip.read_bytes() == before
+
+
+def test_an_absent_device_is_named(refused, whole_picture, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+
+    assert "cuda:1 is not ready" in refused([*whole_picture[:-1], "--device", "cuda:1"], status=2)
+
+
 def test_an_initial_frame_beyond_the_video_is_refused(refused, whole_picture):
     assert "0 to 59" in refused([*whole_picture, "--best_frame", "60"], status=2)
 
