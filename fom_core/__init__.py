@@ -1,1 +1,60 @@
-"""First Order Motion: animate the faces of a picture with the motion of a video."""
+"""First Order Motion: animate the faces of a picture with the motion of a video.
+
+The names below are the library. A network batch is a ``torch.Tensor`` (B, C, H, W), float in [0, 1]; a picture is a
+``numpy.ndarray`` (H, W, C), uint8 RGB. Errors that a user can act on derive from :class:`FomError`.
+"""
+
+from .errors import FomError
+from .faces.detect import detect_faces, load_detector
+from .faces.paste import paste
+from .faces.regions import crop_face, regions_from_boxes
+from .media import VideoReader, VideoWriter, read_picture, write_picture
+from .motion import find_best_frame, load_motion, movement_scale, save_motion, transfer_motion
+from .networks import ModelConfig, MotionModel, create_model
+from .pipeline import animate, animate_picture, read_motion
+from .types import (
+    DenseMotion,
+    FaceRegion,
+    FaceSet,
+    Generated,
+    Keypoints,
+    Motion,
+    MotionTransfer,
+    SourceFeatures,
+)
+from .weights.load import convert, load_model, save_model
+
+__all__ = [
+    "DenseMotion",
+    "FaceRegion",
+    "FaceSet",
+    "FomError",
+    "Generated",
+    "Keypoints",
+    "ModelConfig",
+    "Motion",
+    "MotionModel",
+    "MotionTransfer",
+    "SourceFeatures",
+    "VideoReader",
+    "VideoWriter",
+    "animate",
+    "animate_picture",
+    "convert",
+    "create_model",
+    "crop_face",
+    "detect_faces",
+    "find_best_frame",
+    "load_detector",
+    "load_model",
+    "load_motion",
+    "movement_scale",
+    "paste",
+    "read_motion",
+    "read_picture",
+    "regions_from_boxes",
+    "save_model",
+    "save_motion",
+    "transfer_motion",
+    "write_picture",
+]
