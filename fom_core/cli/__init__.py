@@ -18,10 +18,10 @@ from typing import Any, NoReturn
 import torch
 
 from ..errors import FomError
-from . import animate, demo, faces, motion, weights
+from . import animate, demo, faces, motion, train, weights
 from .progress import log_to_stderr
 
-VERBS = (animate, demo, faces, motion, weights)
+VERBS = (animate, demo, faces, motion, weights, train)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

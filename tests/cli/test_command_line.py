@@ -31,7 +31,7 @@ def test_clocks_read_like_clocks(seconds, text):
     assert clock(seconds) == text
 
 
-@pytest.mark.parametrize("verb", ["animate", "demo", "faces", "motion", "weights"])
+@pytest.mark.parametrize("verb", ["animate", "demo", "faces", "motion", "weights", "train"])
 def test_every_command_explains_itself(fom, verb):
     outcome = fom(verb, "--help")
 
