@@ -23,7 +23,7 @@ class Detection:
 
 
 class Detector(Protocol):
-    """Finds faces in a picture (H, W, 3) uint8 RGB. Loading one is slow, asking it again is not: keep it for a video."""
+    """Finds faces in a picture (H, W, 3) uint8 RGB. Loading one takes time: keep it for a whole video."""
 
     @property
     def name(self) -> str: ...
@@ -39,7 +39,7 @@ def detect_at_sizes(
 ) -> list[Detection]:
     """Ask a detector about the picture shrunk to each of these long sides, and keep the best of boxes that overlap.
 
-    Networks know a range of face sizes: a large view shows them the small faces, a small one those that fill the picture.
+    Networks know a range of face sizes: a large view shows them small faces, a small one those that fill the picture.
     """
     own = max(image.shape[:2])
     found = []

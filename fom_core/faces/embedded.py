@@ -18,7 +18,10 @@ from .detection import Detection, detect_at_sizes
 
 ASSET = Path(__file__).resolve().parents[1] / "assets" / "face_detector.safetensors"
 STRIDES = (8, 16, 32)
-LONG_SIDES = (1280, 384)  # the picture is seen at both sizes: small faces in the first, faces that fill it in the second
+LONG_SIDES = (
+    1280,
+    384,
+)  # the picture is seen at both sizes: small faces in the first, faces that fill it in the second
 THRESHOLD = 0.5
 
 
@@ -41,7 +44,10 @@ class Separable(nn.Module):
 
 
 class FaceNetwork(nn.Module):
-    """Pictures (B, 3, H, W) in [0, 1], sides multiples of 32 → per stride (B, 5, h, w): score logit, four log distances."""
+    """Pictures (B, 3, H, W) in [0, 1] → per stride (B, 5, h, w): score logit and the log distances of four sides.
+
+    H and W are multiples of 32.
+    """
 
     def __init__(self, neck: int = 64):
         super().__init__()
@@ -87,7 +93,7 @@ def decode(maps: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Score logits (B, N) and boxes (B, N, 4) in pixels of the network's picture."""
     logits, boxes = [], []
     for stride, values in zip(STRIDES, maps, strict=True):
-        centres = cell_centres(*values.shape[2:], stride, like=values)
+        centres = cell_centres(values.shape[2], values.shape[3], stride, like=values)
         flat = values.flatten(2).transpose(1, 2)  # (B, h·w, 5)
         sides = flat[..., 1:].clamp(-6, 6).exp() * stride  # left, top, right, bottom
         logits.append(flat[..., 0])

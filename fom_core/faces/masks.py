@@ -65,7 +65,7 @@ def partition(masks: Sequence[np.ndarray], distances: Sequence[np.ndarray]) -> l
 
 
 def circle(rect: Rect, ratio: float, frame_size: tuple[int, int]) -> tuple[Rect, np.ndarray]:
-    """PaddleGAN's disc around a crop, of radius ``ratio`` times its height: its rectangle in the frame and 0/1 (h, w)."""
+    """PaddleGAN's disc around a crop, of radius ``ratio`` × crop height: its place in the frame, and 0 or 1 (h, w)."""
     centre_x, centre_y = int((rect[0] + rect[2]) / 2), int((rect[1] + rect[3]) / 2)
     radius = math.ceil((rect[3] - rect[1]) * ratio)
     part = clip((centre_x - radius, centre_y - radius, centre_x + radius + 1, centre_y + radius + 1), frame_size)

@@ -51,7 +51,7 @@ class Paster:
     """
 
     def __init__(
-        self, picture: np.ndarray, faces: FaceSet, mask: Mask = "soft", ratio: float = 0.4, feather: float = FEATHER
+        self, picture: np.ndarray, faces: FaceSet, mask: Mask = "soft", ratio: float = 0.4, *, feather: float = FEATHER
     ):
         if mask not in get_args(Mask):
             raise UsageError(f"The paste mask is one of {', '.join(get_args(Mask))}, not {mask!r}.")
@@ -59,7 +59,7 @@ class Paster:
             raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {picture.shape} of {picture.dtype}.")
         if picture.shape[:2] != tuple(faces.frame_size):
             raise UsageError(
-                f"The faces were found in a picture of {faces.frame_size[1]}x{faces.frame_size[0]} pixels, but this one "
+                f"The faces were found in a picture of {faces.frame_size[1]}x{faces.frame_size[0]} pixels, this one "
                 f"has {picture.shape[1]}x{picture.shape[0]}. Give the picture that the faces belong to."
             )
         self.picture = picture if picture.ndim == 3 and picture.shape[2] == 4 else to_rgb(picture)
@@ -146,7 +146,7 @@ class Paster:
         """Precompute the source's part; shares that reach past their crop are cut to it, where the source stays out."""
         hull = hull_of(shares)
         left, top, right, bottom = hull
-        rest = 1 - sum(on_canvas(share.weight[..., 0], share.rect, hull) for share in shares)
+        rest = 1 - np.sum([on_canvas(share.weight[..., 0], share.rect, hull) for share in shares], axis=0)
         source = self.picture[top:bottom, left:right, :3] * rest[..., None].astype(np.float32)
         cut = []
         for share in shares:
@@ -163,10 +163,11 @@ def paste(
     face_frames: Sequence[FaceFrames],
     mask: Mask = "soft",
     ratio: float = 0.4,
+    *,
     feather: float = FEATHER,
 ) -> np.ndarray:
     """Put N × [T, h, w, 3] face frames back into a picture (H, W, 3) uint8 → (T, H, W, 3). See :class:`Paster`."""
-    return Paster(picture, faces, mask, ratio, feather)(face_frames)
+    return Paster(picture, faces, mask, ratio, feather=feather)(face_frames)
 
 
 def to_pixels(frames: FaceFrames, truncate: bool = False) -> np.ndarray:

@@ -110,7 +110,7 @@ def pixel_box(box: Box) -> tuple[int, int, int, int]:
 
 
 def crop_face(picture: np.ndarray, region: FaceRegion | Box, size: tuple[int, int]) -> np.ndarray:
-    """Cut a face's crop out of a picture and bring it to (height, width): uint8 RGB. Reflects what lies past the border."""
+    """Cut a face's crop out of a picture, reflected past the border, and bring it to (height, width): uint8 RGB."""
     x0, y0, x1, y1 = pixel_box(region.crop_px if isinstance(region, FaceRegion) else region)
     height, width = picture.shape[:2]
     colour = to_rgb(picture[max(y0, 0) : max(y1, 1), max(x0, 0) : max(x1, 1)])

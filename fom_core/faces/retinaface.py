@@ -1,4 +1,4 @@
-"""RetinaFace through facexlib's network; the weights are opened here, so that nothing downloads or unpickles unasked."""
+"""RetinaFace on facexlib's network. The weights are opened here, so that nothing downloads or unpickles unasked."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ class RetinaFaceDetector:
 
 def _network_class() -> Any:
     try:
-        from facexlib.detection.retinaface import RetinaFace  # noqa: PLC0415
+        from facexlib.detection.retinaface import RetinaFace  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
     except Exception as error:  # a torchvision that does not fit torch fails with a RuntimeError
         raise MissingPackage(
-            f"RetinaFace needs the package facexlib and a torchvision that fits torch ({error}). Run `pip install facexlib "
-            "torchvision`, or choose another face detector."
+            f"RetinaFace needs the package facexlib and a torchvision that fits torch ({error}). "
+            "Run `pip install facexlib torchvision`, or choose another face detector."
         ) from error
     return RetinaFace

@@ -1,4 +1,4 @@
-"""S3FD (Zhang et al., ICCV 2017): VGG16 with a detection head on six maps, for the weights that face-alignment publishes.
+"""S3FD (Zhang et al., ICCV 2017): VGG16 with six detection heads, for the weights that face-alignment publishes.
 
 Module names are those of the published file.
 """
@@ -41,7 +41,10 @@ class L2Norm(nn.Module):
 
 
 class S3FD(nn.Module):
-    """BGR pictures (B, 3, H, W) in 0…255 minus the mean → per stride (4, 8 … 128) scores (B, 2, h, w), offsets (B, 4, h, w)."""
+    """BGR pictures (B, 3, H, W) in 0…255 minus the mean → per stride (4, 8 … 128) scores and offsets.
+
+    Scores are (B, 2, h, w), background and face; offsets (B, 4, h, w) of centre and log size.
+    """
 
     def __init__(self) -> None:
         super().__init__()

@@ -21,8 +21,8 @@ def driving_crop(
 ) -> Box | None:
     """A square in whole pixels around the driver's face for the whole video, or None if no frame shows one.
 
-    One fixed view keeps the driver's movement and adds no jitter of its own. Looks at every n-th of the frames (H, W, 3)
-    uint8 and holds none. It follows the largest face of the first frame that has one, framed as in training:
+    One fixed view keeps the driver's movement and adds no jitter of its own. Looks at every n-th of the frames
+    (H, W, 3) uint8 and holds none. It follows the largest face of the first frame that has one, framed as in training:
     1 + ``margin`` times the median face side, wider if the face travels.
     """
     boxes: list[np.ndarray] = []

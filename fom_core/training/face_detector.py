@@ -12,7 +12,6 @@ import argparse
 import csv
 import json
 import logging
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,7 +27,8 @@ from torch.utils.data import DataLoader, Dataset
 from ..faces.boxes import iou, keep_best
 from ..faces.embedded import STRIDES, FaceNetwork, cell_centres, decode
 from ..faces.yunet import YuNetDetector
-from .face_pictures import FACE, IGNORE, Composer, Portrait
+from .face_pictures import FACE, IGNORE, Composer
+from .face_scenes import Portrait
 
 log = logging.getLogger(__name__)
 FACE_SIDES_PX = ((0, 44), (36, 110), (90, 1e9))  # which faces each stride learns; both learn those in between
@@ -42,9 +42,7 @@ def load_portraits(clips: Path, labeller: YuNetDetector, split: str, every: int 
     portraits = []
     for row in rows:
         for image in _pictures(clips / row["file"], row["kind"], every):
-            boxes = [
-                (*found.box_px, FACE if found.score >= SURE else IGNORE) for found in labeller.detect(image)
-            ]
+            boxes = [(*found.box_px, FACE if found.score >= SURE else IGNORE) for found in labeller.detect(image)]
             if any(box[4] == FACE for box in boxes):
                 portraits.append(Portrait(image, np.array(boxes)))
     log.info("%s: %d pictures with a face from %d files", split, len(portraits), len(rows))
@@ -110,7 +108,7 @@ def assign(boxes: Tensor, size: int) -> tuple[Tensor, Tensor]:
 
 
 def giou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    """Overlap of box pairs (N, 4): intersection over union, and its generalised form (Rezatofighi et al., CVPR 2019)."""
+    """Intersection over union of box pairs (N, 4), and its generalised form (Rezatofighi et al., CVPR 2019)."""
     extent = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).clamp(min=0)
     common = extent.prod(-1)
     union = (a[:, 2:] - a[:, :2]).prod(-1) + (b[:, 2:] - b[:, :2]).prod(-1) - common
@@ -167,12 +165,14 @@ def train(args: argparse.Namespace) -> None:
     check = Composed(load_portraits(args.clips, labeller, "val", every=25), args.size, seed=1, start=0, stop=args.check)
     check_pictures = [check[index] for index in range(len(check))]
 
-    network = FaceNetwork().to(memory_format=torch.channels_last)
+    network = FaceNetwork()
     if args.start is not None:
         network.load_state_dict(load_file(args.start))
     average = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
-    )
+        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
+    )  # of the weights; the statistics of the norms are the network's own
+    shadow = average.module
+    assert isinstance(shadow, FaceNetwork)
     optimizer = torch.optim.AdamW(network.parameters(), lr=args.lr, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.lr, total_steps=args.steps, pct_start=0.08)
     parts = {"network": network, "average": average, "optimizer": optimizer, "schedule": schedule}
@@ -199,17 +199,17 @@ def train(args: argparse.Namespace) -> None:
             pace = (time.time() - started) / (step - done)
             log.info("step %d score %.4f box %.4f, %.2f s a step", step, score_loss, box_loss, pace)
         if step % args.save_every == 0 or step == args.steps:
-            figures = measure(average.module, check_pictures)
+            figures = measure(shadow, check_pictures)
             log.info("step %d %s", step, json.dumps(figures))
             replace_file(checkpoint, {name: part.state_dict() for name, part in parts.items()} | {"step": step})
-            export(average.module, args.output / "face_detector.safetensors", {"steps": str(step)})
+            export(shadow, args.output / "face_detector.safetensors", {"steps": str(step)})
 
 
 def replace_file(path: Path, state: dict) -> None:
     """Save a checkpoint so that an interruption leaves the former one."""
     temporary = path.with_suffix(".tmp")
     torch.save(state, temporary)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def export(network: FaceNetwork, path: Path, metadata: dict[str, str]) -> None:
@@ -220,11 +220,13 @@ def export(network: FaceNetwork, path: Path, metadata: dict[str, str]) -> None:
             tensors[name] = (value.half() if value.ndim == 4 else value).contiguous()
     temporary = path.with_suffix(".tmp")
     save_file(tensors, temporary, metadata)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m fom_core.training.face_detector", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m fom_core.training.face_detector", description="Train the embedded face detector."
+    )
     parser.add_argument("--clips", type=Path, required=True, help="folder with index.csv and the files it names")
     parser.add_argument("--yunet", type=Path, required=True, help="YuNet weights (.onnx), which label the faces")
     parser.add_argument("--output", type=Path, required=True, help="folder for checkpoints and the result")
@@ -235,7 +237,9 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--workers", type=int, default=1, help="processes that compose pictures; 0 composes in the main one")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes that compose pictures; 0 composes in the main one"
+    )
     parser.add_argument("--check", type=int, default=48, help="composed validation pictures")
     parser.add_argument("--save-every", type=int, default=200)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

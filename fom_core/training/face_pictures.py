@@ -1,37 +1,23 @@
 """Pictures with many labelled faces, composed from portraits: what the embedded face detector is trained on.
 
-Real group photographs with free licences are rare, single faces are not. So crops are pasted at all sizes on backgrounds
-made of what surrounds faces, of shuffled patches and of drawn shapes, and every picture is then degraded a little.
+Group photographs with free licences are rare, single faces are not. So crops are pasted at all sizes on made-up scenes,
+and every picture is then degraded a little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
-FACE, IGNORE = 1.0, 0.0
+from .face_scenes import Portrait, background, pick, recolour
 
-
-@dataclass(frozen=True)
-class Portrait:
-    """A small picture with its face boxes (N, 5): x0, y0, x1, y1, FACE or IGNORE (too doubtful to teach)."""
-
-    image: np.ndarray  # (h, w, 3) uint8 RGB
-    boxes: np.ndarray
-
-    @property
-    def main(self) -> np.ndarray:
-        """The largest face."""
-        return self.boxes[np.argmax((self.boxes[:, 2] - self.boxes[:, 0]) * self.boxes[:, 4])]
+FACE, IGNORE = 1.0, 0.0  # labels; IGNORE is too doubtful to teach either way
 
 
 class Composer:
-    """Makes training pictures (size, size, 3) uint8. Backgrounds take longest, so each of ``backgrounds`` is made once."""
+    """Makes training pictures (size, size, 3) uint8. Backgrounds take longest, so a number of them is made once."""
 
-    def __init__(self, portraits: list[Portrait], size: int, seed: int, backgrounds: int = 1200):
+    def __init__(self, portraits: list[Portrait], size: int, seed: int, backgrounds: int = 400):
         self.portraits, self.size, self.seed, self.count = portraits, size, seed, backgrounds
         self.made: dict[int, np.ndarray] = {}
 
@@ -45,13 +31,11 @@ class Composer:
         return compose(self.portraits, recolour(np.ascontiguousarray(turned), rng), rng)
 
 
-def compose(
-    portraits: list[Portrait], scene: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def compose(portraits: list[Portrait], scene: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Put people into a scene: the picture and its boxes."""
     canvas = Canvas(scene)
-    layout: Callable = rng.choice([group, mosaic, closeup, empty], p=[0.5, 0.13, 0.23, 0.14])
-    layout(canvas, portraits, rng)
+    layouts = (group, mosaic, closeup, empty)
+    layouts[rng.choice(4, p=[0.5, 0.13, 0.23, 0.14])](canvas, portraits, rng)
     return degrade(canvas.image, rng), canvas.labels()
 
 
@@ -77,7 +61,7 @@ class Canvas:
         share = alpha[part][..., None]
         target[:] = np.rint(target * (1 - share) + patch[part] * share)
         self.owner[y0:y1, x0:x1][alpha[part] > 0.5] = self.pastes
-        self.boxes += [(self.pastes, box + (x, y, x, y, 0)) for box in boxes]
+        self.boxes += [(self.pastes, box + np.array([x, y, x, y, 0])) for box in boxes]
 
     def labels(self) -> np.ndarray:
         """Boxes that are still seen; half-hidden ones become IGNORE, hidden ones go."""
@@ -95,7 +79,9 @@ def group(canvas: Canvas, portraits: list[Portrait], rng: np.random.Generator) -
     """Up to 14 people of similar size, far ones first."""
     size = canvas.image.shape[0]
     typical = np.exp(rng.uniform(np.log(11), np.log(110)))
-    wanted = typical * np.exp(rng.uniform(-0.4, 0.4, min(14, 1 + int(rng.uniform(0.2, 1) * (size / (1.8 * typical)) ** 2))))
+    wanted = typical * np.exp(
+        rng.uniform(-0.4, 0.4, min(14, 1 + int(rng.uniform(0.2, 1) * (size / (1.8 * typical)) ** 2)))
+    )
     distractors(canvas, portraits, typical, rng)
     taken: list[tuple[float, float, float]] = []
     for face_px in sorted(wanted):
@@ -150,7 +136,7 @@ def paste_portrait(
 
 
 def outline(side: int, rng: np.random.Generator) -> np.ndarray:
-    """How a pasted portrait ends: at a hard or soft square border, or around head and shoulders. (side, side) in [0, 1]."""
+    """How a pasted portrait ends: at a hard or soft square, or around head and shoulders. (side, side) in [0, 1]."""
     kind = rng.random()
     if kind < 0.35:
         return np.ones((side, side), np.float32)
@@ -169,7 +155,7 @@ def outline(side: int, rng: np.random.Generator) -> np.ndarray:
 def distractors(
     canvas: Canvas, portraits: list[Portrait], typical: float, rng: np.random.Generator, count: int = 4
 ) -> None:
-    """Things that share a face's colours or parts but are none: skin-coloured blobs, and faces with their tiles permuted."""
+    """Things with a face's colours or parts that are none: skin-coloured blobs, and faces with their tiles permuted."""
     size = canvas.image.shape[0]
     for _ in range(rng.integers(0, count + 1)):
         side = max(8, int(typical * np.exp(rng.uniform(-0.6, 0.8))))
@@ -179,12 +165,13 @@ def distractors(
             alpha = np.ones((side, side), np.float32)
         else:
             tone = face[rng.integers(face.shape[0]), rng.integers(face.shape[1])]
-            shade = np.linspace(*rng.uniform(0.6, 1.3, 2), side)[:, None, None]
+            shade = np.linspace(rng.uniform(0.6, 1.3), rng.uniform(0.6, 1.3), side)[:, None, None]
             patch = np.clip(np.ones((side, side, 1)) * shade * tone, 0, 255).astype(np.uint8)
             alpha = np.zeros((side, side), np.float32)
             axes = max(1, int(side * rng.uniform(0.15, 0.5))), max(1, int(side * rng.uniform(0.3, 0.5)))
             cv2.ellipse(alpha, (side // 2, side // 2), axes, rng.uniform(0, 180), 0, 360, 1.0, -1)
-        canvas.paste(patch, alpha, *(int(v) for v in rng.integers(-side // 2, size - side // 2, 2)), np.zeros((0, 5)))
+        x, y = rng.integers(-side // 2, size - side // 2, 2)
+        canvas.paste(patch, alpha, int(x), int(y), np.zeros((0, 5)))
 
 
 def scrambled(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -202,126 +189,6 @@ def scrambled(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return out
 
 
-def background(portraits: list[Portrait], size: int, rng: np.random.Generator) -> np.ndarray:
-    """Something without a face: surroundings of faces, a patchwork of them, overlapping shapes or a gradient."""
-    kind = rng.random()
-    if kind < 0.2:
-        image = recolour(surroundings(portraits, size, rng), rng)
-    elif kind < 0.45:
-        image = patchwork(portraits, size, rng)
-    elif kind < 0.85:
-        image = dead_leaves(portraits, size, rng)
-    else:
-        image = gradient(size, rng)
-    if rng.random() < 0.25:
-        image = with_shapes(image, rng)
-    return np.ascontiguousarray(image)
-
-
-def patchwork(portraits: list[Portrait], size: int, rng: np.random.Generator) -> np.ndarray:
-    """Square pieces of surroundings side by side, a few of them repeated; sharp or blurred as a whole."""
-    tile = int(rng.choice([24, 32, 40, 64, 80, 107, 160]))
-    count = -(-size // tile)
-    pieces = [recolour(surroundings(portraits, tile, rng), rng) for _ in range(min(24, count * count))]
-    rows = [
-        np.concatenate([pieces[int(index)] for index in rng.integers(0, len(pieces), count)], axis=1)
-        for _ in range(count)
-    ]
-    image = np.concatenate(rows)[:size, :size]
-    return cv2.GaussianBlur(image, (0, 0), rng.uniform(1, 6)) if rng.random() < 0.25 else image
-
-
-def dead_leaves(portraits: list[Portrait], size: int, rng: np.random.Generator) -> np.ndarray:
-    """Shapes of all sizes over one another, in colours of the portraits: edges and scales as in real scenes.
-
-    The model of Lee, Mumford and Huang (IJCV 2001): the chance of a radius falls with its third power.
-    """
-    image = recolour(surroundings(portraits, size, rng), rng)
-    texture = patchwork(portraits, size, rng)
-    least = np.exp(rng.uniform(np.log(3), np.log(18)))
-    for _ in range(min(300, int(rng.uniform(0.1, 0.5) * (size / least) ** 2))):
-        radius = least / np.sqrt(1 - rng.random() * (1 - (least / (0.45 * size)) ** 2))
-        x, y = rng.uniform(0, size, 2)
-        angles = np.sort(rng.uniform(0, 2 * np.pi, int(rng.choice([3, 4, 5, 6, 24]))))
-        reach = radius * (1.0 if len(angles) == 24 else rng.uniform(0.6, 1.2, len(angles)))
-        stretch = np.array([1.0, rng.uniform(0.2, 1.0)])[:: int(rng.choice([1, -1]))]
-        outline_px = np.stack([np.cos(angles) * reach, np.sin(angles) * reach], axis=1) * stretch + (x, y)
-        points = [np.rint(outline_px * 8).astype(np.int32)]
-        if radius > 8 and rng.random() < 0.35:
-            mask = np.zeros((size, size), np.uint8)
-            cv2.fillPoly(mask, points, 255, cv2.LINE_8, 3)
-            cv2.copyTo(texture, mask, image)
-        else:
-            source = pick(portraits, rng).image
-            tone = source[rng.integers(source.shape[0]), rng.integers(source.shape[1])] * rng.uniform(0.6, 1.3)
-            cv2.fillPoly(image, points, [float(value) for value in tone], cv2.LINE_AA, 3)
-    grain = rng.normal(1, rng.uniform(0, 0.12), (size, size, 1)).astype(np.float32)
-    grain = cv2.GaussianBlur(grain, (0, 0), rng.uniform(0.3, 2))[..., None]
-    return np.clip(image * grain, 0, 255).astype(np.uint8)
-
-
-def surroundings(portraits: list[Portrait], size: int, rng: np.random.Generator) -> np.ndarray:
-    """A piece of a portrait beside its faces, stretched to (size, size, 3)."""
-    for _ in range(8):
-        portrait = pick(portraits, rng)
-        height, width = portrait.image.shape[:2]
-        w, h = (int(v) for v in rng.integers(16, 90, 2))
-        x, y = int(rng.integers(0, width - w)), int(rng.integers(0, height - h))
-        boxes = portrait.boxes
-        apart = (boxes[:, 0] >= x + w) | (boxes[:, 2] <= x) | (boxes[:, 1] >= y + h) | (boxes[:, 3] <= y)
-        if apart.all():
-            piece = portrait.image[y : y + h, x : x + w]
-            if rng.random() < 0.5:
-                piece = piece[::-1]
-            return cv2.resize(np.ascontiguousarray(piece), (size, size), interpolation=cv2.INTER_LINEAR)
-    return np.full((size, size, 3), rng.integers(0, 256, 3), np.uint8)
-
-
-def gradient(size: int, rng: np.random.Generator) -> np.ndarray:
-    """A smooth gradient with noise of several grain sizes."""
-    corners = rng.uniform(0, 255, (2, 2, 3)).astype(np.float32)
-    image = cv2.resize(corners, (size, size), interpolation=cv2.INTER_LINEAR)
-    for grain in (4, 16, 64):
-        noise = rng.normal(0, rng.uniform(0, 30), (size // grain + 1, size // grain + 1, 1)).astype(np.float32)
-        image += cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC)[..., None]
-    return np.clip(image, 0, 255).astype(np.uint8)
-
-
-def with_shapes(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Ellipses, bars, polygons and letters drawn over a picture."""
-    size = image.shape[0]
-    image = np.ascontiguousarray(image)
-    for _ in range(rng.integers(3, 25)):
-        colour = tuple(int(v) for v in rng.integers(0, 256, 3))
-        x, y = (int(v) for v in rng.integers(0, size, 2))
-        extent = int(np.exp(rng.uniform(np.log(4), np.log(size / 3))))
-        thickness = int(rng.choice([-1, 1, 2, 5]))
-        shape = rng.integers(4)
-        if shape == 0:
-            axes = extent, max(1, int(extent * rng.uniform(0.3, 1)))
-            cv2.ellipse(image, (x, y), axes, rng.uniform(0, 180), 0, 360, colour, thickness, cv2.LINE_AA)
-        elif shape == 1:
-            cv2.rectangle(image, (x, y), (x + extent, y + int(extent * rng.uniform(0.1, 2))), colour, thickness)
-        elif shape == 2:
-            points = ((x, y) + rng.integers(-extent, extent + 1, (5, 2))).astype(np.int32)
-            cv2.fillPoly(image, [points], colour, cv2.LINE_AA)
-        else:
-            text = "".join(chr(int(c)) for c in rng.integers(33, 127, 6))
-            cv2.putText(image, text, (x, y), int(rng.integers(0, 8)), extent / 40 + 0.3, colour, max(1, thickness))
-    return image
-
-
-def recolour(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Another light: gain, offset and gamma per picture, a little tint, sometimes grey."""
-    levels = np.linspace(0, 1, 256)[:, None] ** np.exp(rng.uniform(-0.45, 0.45))
-    levels = levels * rng.uniform(0.65, 1.25) * rng.uniform(0.88, 1.12, 3) + rng.uniform(-0.12, 0.12)
-    table = np.clip(levels * 255, 0, 255).astype(np.uint8)
-    out = cv2.LUT(image, table[None])
-    if rng.random() < 0.12:
-        out = np.repeat(cv2.cvtColor(out, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
-    return out
-
-
 def degrade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """What cameras and codecs do: blur or sharpening, noise, JPEG, and now and then a grey or tinted picture."""
     if rng.random() < 0.25:
@@ -336,12 +203,9 @@ def degrade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         image = recolour(image, rng)
     if rng.random() < 0.4:
         quality = int(rng.integers(25, 95))
-        image = cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+        data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
     return image
-
-
-def pick(portraits: list[Portrait], rng: np.random.Generator) -> Portrait:
-    return portraits[int(rng.integers(len(portraits)))]
 
 
 def face_pixels(portrait: Portrait) -> np.ndarray:

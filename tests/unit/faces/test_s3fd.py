@@ -54,9 +54,8 @@ def test_the_finest_map_takes_the_strongest_of_its_three_backgrounds():
     torch.manual_seed(0)
     network = S3FD().eval()
     with torch.inference_mode():
-        bias = network.conv3_3_norm_mbox_conf.bias
-        bias[:] = torch.tensor([1.0, 7.0, 2.0, 3.0])
-        network.conv3_3_norm_mbox_conf.weight.zero_()
+        network.get_parameter("conv3_3_norm_mbox_conf.bias")[:] = torch.tensor([1.0, 7.0, 2.0, 3.0])
+        network.get_parameter("conv3_3_norm_mbox_conf.weight").zero_()
         scores, offsets = network(torch.zeros(1, 3, 64, 64))[0]
     assert scores[0, :, 0, 0].tolist() == [7.0, 3.0] and offsets.shape == (1, 4, 16, 16)
 

@@ -27,6 +27,7 @@ def face(x, y, side=100.0):
 
 def test_a_still_face_gets_the_framing_of_the_training_crops():
     box = driving_crop(video(5), Script([[face(300, 200)]] * 5), every=1)
+    assert box is not None
     assert box == pytest.approx((300 - 87.5, 192 - 87.5, 300 + 87.5, 192 + 87.5), abs=1)
     assert box[2] - box[0] == box[3] - box[1]
 
