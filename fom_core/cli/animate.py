@@ -88,13 +88,13 @@ def _add_face_options(group: argparse._ActionsContainer) -> None:
         help="with --mask paddlegan: radius of the pasted circle in crop heights (default: 0.4); the other masks find "
         "the border between close faces by themselves",
     )
-    group.add_argument("--face_enhancement", action="store_true", help="sharpen the faces; not available yet")
+    group.add_argument("--face_enhancement", action="store_true", help="accepted, without effect yet: a line says so")
 
 
 def run(args: argparse.Namespace) -> int:
     """Open everything, so that mistakes show before work starts; animate; say where the result is."""
     if args.face_enhancement:
-        raise UsageError("Face enhancement is not part of this version. Leave out --face_enhancement.")
+        log.warning("Face enhancement is not part of this version: --face_enhancement has no effect.")
     picture = read_picture(args.source_image)
     driving = load_motion(args.motion) if args.motion else VideoReader(args.driving_video)
     reader = driving if isinstance(driving, VideoReader) else None

@@ -137,10 +137,6 @@ def test_an_initial_frame_beyond_the_video_is_refused(refused, whole_picture):
     assert "0 to 59" in refused([*whole_picture, "--best_frame", "60"], status=2)
 
 
-def test_enhancement_says_what_to_do(refused, whole_picture):
-    assert "Leave out --face_enhancement" in refused([*whole_picture, "--face_enhancement"], status=2)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT as a terminal does")
 def test_ctrl_c_stops_at_once_and_leaves_nothing(whole_picture, tmp_path):
     driver, output = tmp_path / "long.mp4", tmp_path / "out"
