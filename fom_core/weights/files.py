@@ -105,7 +105,9 @@ def _what_else(start: bytes) -> str:
 def _read_safetensors(path: Path) -> tuple[StateDict, dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            # Clones, for the tensors are the mapped file itself, and the user may replace that.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+            return tensors, file.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
         raise UnsupportedModel(f"{path.name} is a damaged safetensors file ({error}). Download it again.") from error
 

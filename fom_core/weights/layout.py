@@ -46,7 +46,7 @@ def count_numbers(networks: Mapping[str, RawTensors]) -> int:
 
 def to_state_dict(values: RawTensors) -> StateDict:
     """Float32 tensors under PyTorch's names."""
-    return {_torch_name(name): _tensor(value).float() for name, value in values.items()}
+    return {_torch_name(name): _tensor(value).float().contiguous() for name, value in values.items()}
 
 
 def _subtree(tree: Mapping[str, Any], alias: str) -> RawTensors:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from ..errors import UnsupportedModel, UsageError
 from ..networks.config import ModelConfig
@@ -79,18 +80,34 @@ def resolve_config(
 
 
 def build(config: ModelConfig, checkpoint: Checkpoint, name: str) -> MotionModel:
-    """A model in evaluation mode with a checkpoint's tensors in it. Raises UnsupportedModel if they do not fit."""
+    """A model in evaluation mode made of a checkpoint's tensors. Raises UnsupportedModel if they do not fit."""
     try:
-        with torch.device("meta"):  # no memory yet: a damaged file may ask for any amount
-            expected = create_model(config)
+        with _Unfilled():
+            model = create_model(config)
     except (ValueError, IndexError, RuntimeError, ZeroDivisionError) as error:
         raise UnsupportedModel(f"{name}: no model can be built from the sizes of its tensors ({error}).") from error
     for network in ("keypoint_detector", "generator"):
-        _check_fit(getattr(expected, network).state_dict(), getattr(checkpoint, network), f"{name}, {network}")
-    model = create_model(config)
-    model.keypoint_detector.load_state_dict(checkpoint.keypoint_detector, strict=False)
-    model.generator.load_state_dict(checkpoint.generator, strict=False)
+        module, tensors = getattr(model, network), getattr(checkpoint, network)
+        expected = module.state_dict()
+        _check_fit(expected, tensors, f"{name}, {network}")
+        counters = {key: value for key, value in expected.items() if key.endswith(COUNTER)}
+        module.load_state_dict({**counters, **tensors}, assign=True)
     return model.eval()
+
+
+class _Unfilled(TorchFunctionMode):
+    """Builds networks without random weights: they take seconds, and memory that a damaged file may ask too much of.
+
+    torch has its "meta" device for this, but the first use of that imports its compiler, which takes longer still.
+    """
+
+    fillers = (nn.init.kaiming_uniform_, nn.init.uniform_, Tensor.uniform_, Tensor.normal_)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in self.fillers:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
 
 
 def save_model(model: MotionModel, path: str | Path, half: bool = False, name: str | None = None) -> Path:

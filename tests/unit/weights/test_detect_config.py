@@ -2,7 +2,6 @@ import itertools
 from dataclasses import replace
 
 import pytest
-import torch
 
 from fom_core.errors import UnsupportedModel
 from fom_core.networks.config import (
@@ -20,8 +19,7 @@ PRUNED = HourglassConfig(encoder=(6, 11, 9), decoder=(13, 5, 7))
 
 
 def detected(config: ModelConfig, conventions: Conventions | None = None) -> ModelConfig:
-    with torch.device("meta"):
-        model = create_model(config)
+    model = create_model(config)
     return detect_config(
         model.keypoint_detector.state_dict(), model.generator.state_dict(), conventions or Conventions.of(config)
     )
@@ -86,8 +84,7 @@ def test_what_leaves_no_trace_comes_from_the_conventions():
 
 
 def test_a_missing_tensor_is_named():
-    with torch.device("meta"):
-        model = create_model(model_config(KeypointDetectorConfig(SMALL), GeneratorConfig.regular(8, 16, 1, 1, None)))
+    model = create_model(model_config(KeypointDetectorConfig(SMALL), GeneratorConfig.regular(8, 16, 1, 1, None)))
     state = model.keypoint_detector.state_dict()
     del state["kp.weight"]
     with pytest.raises(UnsupportedModel, match=r"kp\.weight"):

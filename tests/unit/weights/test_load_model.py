@@ -177,7 +177,7 @@ def test_sizes_that_no_network_has_are_refused(published, tiny_config):
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", torch.float16])
 def test_a_dtype_is_that_of_the_generators_convolutions(saved, dtype):
     model = load_model(saved, device="cpu", dtype=dtype)
-    assert model.generator.first.conv.weight.dtype == getattr(torch, str(dtype).removeprefix("torch."))
+    assert model.generator.trunk_dtype == getattr(torch, str(dtype).removeprefix("torch."))
     assert next(model.keypoint_detector.parameters()).dtype == torch.float32
 
 

@@ -43,7 +43,7 @@ def dtype_program(code: str) -> bytes:
         ARRAY.astype(np.float16),
         ARRAY.astype(np.int64),
         ARRAY > 2,
-        np.float64([[1.5]]),
+        np.array([[1.5]]),
         np.zeros((), np.float32),
     ],
 )
