@@ -32,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
     action = actions.add_parser("download", help="get weights from the catalogue")
     action.add_argument("names", nargs="+", metavar="NAME", help="names from `fom weights list`")
     action.add_argument("--yes", action="store_true", help="do not ask")
-    action.add_argument("--folder", type=Path, help=f"where to put them (default: {models_dir()}, or FOM_MODELS)")
+    action.add_argument("--folder", type=Path, help="where to put them (default: FOM_MODELS, else ~/.cache/fom)")
     action.set_defaults(run=run_download)
 
     action = actions.add_parser("convert", help="write any supported weights as slim safetensors")
