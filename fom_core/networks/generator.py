@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -31,15 +33,11 @@ class OcclusionAwareGenerator(nn.Module):
         )
         deepest = config.down[-1] if config.down else config.first
         self.first = parts.stem(config.num_channels, config.first)
-        self.down_blocks = nn.ModuleList(
-            parts.down(*pair) for pair in zip((config.first, *config.down[:-1]), config.down, strict=True)
-        )
+        self.down_blocks = nn.ModuleList(parts.down(*pair) for pair in pairwise((config.first, *config.down)))
         self.bottleneck = nn.Sequential()
         for index, hidden in enumerate(config.bottleneck):
             self.bottleneck.add_module(f"r{index}", parts.res(deepest, hidden))
-        self.up_blocks = nn.ModuleList(
-            parts.up(*pair) for pair in zip((deepest, *config.up[:-1]), config.up, strict=True)
-        )
+        self.up_blocks = nn.ModuleList(parts.up(*pair) for pair in pairwise((deepest, *config.up)))
         self.final = parts.map_head(config.up[-1] if config.up else config.first, config.num_channels)
 
     @property

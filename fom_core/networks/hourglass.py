@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -12,8 +14,7 @@ from .config import HourglassConfig
 class _Encoder(nn.Module):
     def __init__(self, in_features: int, widths: tuple[int, ...], parts: BlockSet) -> None:
         super().__init__()
-        inputs = (in_features, *widths[:-1])
-        self.down_blocks = nn.ModuleList(parts.down(*pair) for pair in zip(inputs, widths, strict=True))
+        self.down_blocks = nn.ModuleList(parts.down(*pair) for pair in pairwise((in_features, *widths)))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         levels = [x]

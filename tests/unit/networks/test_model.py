@@ -26,6 +26,7 @@ def variants(tiny: ModelConfig) -> dict[str, ModelConfig]:
         ),
         "eighth": replace(tiny, keypoint_detector=replace(detector, scale_factor=0.125)),
         "half": replace(tiny, generator=replace(generator, dense_motion=half)),
+        "no halving": replace(tiny, generator=replace(generator, down=(), up=())),
         "border blend": replace(tiny, border_blend=True),
         "irregular": replace(
             tiny,
@@ -46,6 +47,7 @@ def variants(tiny: ModelConfig) -> dict[str, ModelConfig]:
         "grey",
         "eighth",
         "half",
+        "no halving",
         "border blend",
         "irregular",
     ]
