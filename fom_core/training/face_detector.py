@@ -13,7 +13,7 @@ import csv
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -47,6 +47,20 @@ def load_portraits(clips: Path, labeller: YuNetDetector, split: str, every: int 
                 portraits.append(Portrait(image, np.array(boxes)))
     log.info("%s: %d pictures with a face from %d files", split, len(portraits), len(rows))
     return portraits
+
+
+def labelled_once(cache: Path, label: Callable[[], list[Portrait]]) -> list[Portrait]:
+    """Portraits from a former run of this output folder, else labelled now and kept there. All have one size."""
+    if not cache.exists():
+        portraits = label()
+        boxes = np.concatenate([portrait.boxes for portrait in portraits])
+        counts = np.array([len(portrait.boxes) for portrait in portraits])
+        temporary = cache.with_name("labels.tmp.npz")
+        np.savez(temporary, images=np.stack([portrait.image for portrait in portraits]), boxes=boxes, counts=counts)
+        temporary.replace(cache)
+    with np.load(cache) as stored:
+        boxes = np.split(stored["boxes"], np.cumsum(stored["counts"])[:-1])
+        return [Portrait(image, own) for image, own in zip(stored["images"], boxes, strict=True)]
 
 
 def _pictures(path: Path, kind: str, every: int) -> Iterator[np.ndarray]:
@@ -161,8 +175,9 @@ def train(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
     args.output.mkdir(parents=True, exist_ok=True)
     labeller = YuNetDetector(args.yunet, threshold=DOUBTFUL)
-    portraits = load_portraits(args.clips, labeller, "train")
-    check = Composed(load_portraits(args.clips, labeller, "val", every=25), args.size, seed=1, start=0, stop=args.check)
+    portraits = labelled_once(args.output / "train.npz", lambda: load_portraits(args.clips, labeller, "train"))
+    others = labelled_once(args.output / "val.npz", lambda: load_portraits(args.clips, labeller, "val"))
+    check = Composed(others, args.size, seed=1, start=0, stop=args.check)
     check_pictures = [check[index] for index in range(len(check))]
 
     network = FaceNetwork()
