@@ -22,9 +22,7 @@ COLOURS = ((230, 60, 60), (60, 160, 230), (70, 190, 90), (230, 170, 40), (170, 9
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
-    parser = subparsers.add_parser(
-        "faces", help="find the faces of a picture", description=__doc__, allow_abbrev=False
-    )
+    parser = subparsers.add_parser("faces", help="find the faces of a picture", description=__doc__, allow_abbrev=False)
     parser.add_argument("picture", type=Path, metavar="PICTURE")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write boxes here instead of to stdout")
     parser.add_argument("--output", type=Path, metavar="FILE", help="also write the picture with numbered boxes here")
@@ -92,7 +90,9 @@ def _label(picture: np.ndarray, text: str, corner: tuple[int, int], colour: tupl
     (width, height), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, 1)
     x, bottom = corner[0], max(corner[1], height + base)
     cv2.rectangle(picture, (x, bottom - height - base), (x + width, bottom), colour, -1)
-    cv2.putText(picture, text, (x, bottom - base // 2), cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1, cv2.LINE_AA)
+    cv2.putText(
+        picture, text, (x, bottom - base // 2), cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1, cv2.LINE_AA
+    )
 
 
 def write_text(path: Path, text: str) -> None:

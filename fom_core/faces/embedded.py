@@ -22,7 +22,7 @@ LONG_SIDES = (
     1280,
     384,
 )  # the picture is seen at both sizes: small faces in the first, faces that fill it in the second
-THRESHOLD = 0.5
+THRESHOLD = 0.55
 
 
 class Separable(nn.Module):

@@ -132,7 +132,7 @@ def giou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def loss(maps: list[Tensor], boxes: list[Tensor], size: int) -> tuple[Tensor, Tensor]:
-    """Score loss (quality focal, Li et al., NeurIPS 2020) and box loss (GIoU), each per face cell."""
+    """Score loss (varifocal, Zhang et al., CVPR 2021) and box loss (GIoU), each per face cell."""
     logits, predicted = decode(maps)
     targets, weights, box_losses = torch.zeros_like(logits), torch.ones_like(logits), []
     for index, truth in enumerate(boxes):
@@ -143,8 +143,8 @@ def loss(maps: list[Tensor], boxes: list[Tensor], size: int) -> tuple[Tensor, Te
         targets[index][face] = 0.5 + 0.5 * overlap.detach()  # from 1/2, so that a score reads as a probability
         box_losses.append((1 - generalised).sum())
     count = max(1, int((targets > 0).sum()))
-    difference = (targets - logits.sigmoid()).detach().abs().square()
-    score_loss = (F.binary_cross_entropy_with_logits(logits, targets, reduction="none") * difference * weights).sum()
+    weights = weights * torch.where(targets > 0, 1.0, 0.75 * logits.sigmoid().detach().square())  # easy emptiness fades
+    score_loss = F.binary_cross_entropy_with_logits(logits, targets, weights, reduction="sum")
     return score_loss / count, torch.stack(box_losses).sum() / count
 
 
