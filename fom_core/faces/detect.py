@@ -108,7 +108,7 @@ def detect_faces(
     ]
     if max_faces is not None:
         found = sorted(found, key=face_side, reverse=True)[:max_faces]
-    log.info("%s found %d face(s)", detector.name, len(found))
+    log.debug("%s found %d face(s)", detector.name, len(found))
     height, width = image.shape[:2]
     return regions_from_detections(found, (height, width), crop, margin)
 
