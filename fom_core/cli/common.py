@@ -106,13 +106,13 @@ def open_model(args: argparse.Namespace) -> MotionModel:
     return model
 
 
-def open_detector(args: argparse.Namespace, device: torch.device) -> Detector:
-    """The face detector that the options ask for, beside the model."""
+def open_detector(args: argparse.Namespace, device: torch.device, threshold: float | None = None) -> Detector:
+    """The face detector that the options ask for; ``threshold`` None is its own."""
     name = args.face_detector
     if name == "auto":
         name = best_detector()
         _suggest_better("face detector", name, preferred("face-detector"))
-    return load_detector(name, device=str(device))
+    return load_detector(name, threshold=threshold, device=str(device))
 
 
 def chunk_size(args: argparse.Namespace) -> int:

@@ -10,12 +10,14 @@ from typing import Any, get_args
 
 import cv2
 import numpy as np
+import torch
 
-from ..faces.detect import ALIASES, DETECTORS, detect_faces, load_detector
+from ..faces.detect import detect_faces
 from ..faces.regions import CropRule
 from ..media.files import reserve_temporary, unwritable
 from ..media.pictures import read_picture, write_picture
 from ..types import FaceRegion, FaceSet
+from .common import add_detector_option, open_detector
 
 COLOURS = ((230, 60, 60), (60, 160, 230), (70, 190, 90), (230, 170, 40), (170, 90, 220), (40, 190, 190))
 
@@ -26,12 +28,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("picture", type=Path, metavar="PICTURE")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write boxes here instead of to stdout")
     parser.add_argument("--output", type=Path, metavar="FILE", help="also write the picture with numbered boxes here")
-    parser.add_argument(
-        "--face_detector",
-        default="auto",
-        choices=["auto", *DETECTORS, *ALIASES],
-        help="default: the best that is already on this machine",
-    )
+    add_detector_option(parser)
     parser.add_argument("--crop", default="square", choices=get_args(CropRule), help="rule for what the model is shown")
     parser.add_argument("--threshold", type=float, help="least score of a face, 0 to 1 (default: the detector's own)")
     parser.set_defaults(run=run)
@@ -40,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Detect, then write what was asked for."""
     picture = read_picture(args.picture)
-    detector = load_detector(args.face_detector, threshold=args.threshold)
+    detector = open_detector(args, torch.device("cpu"), args.threshold)
     faces = detect_faces(picture, detector, crop=args.crop)
     if not len(faces):
         print(f"No face found in {args.picture} by the detector {detector.name}.", file=sys.stderr)
