@@ -38,8 +38,8 @@ class Transform:
         points = identity_grid(points_tps, points_tps, like=theta).reshape(-1, 2)
         return cls(theta, points, sigma_tps * torch.randn(batch_size, len(points), generator=generator))
 
-    def to(self, device: torch.device | str) -> Transform:
-        """The same warp on another device."""
+    def to(self, device: torch.device | str | torch.dtype) -> Transform:
+        """The same warp on another device, or in another precision."""
         points, params = self.control_points, self.control_params
         return Transform(
             self.theta.to(device),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,6 +64,7 @@ class Stage:
     clip_norm: float = 10.0  # of the gradient of each network; 0: none
     ema: float = 0.999
     still_share: float = 0.2
+    motion_lr: float = 1.0  # factor on lr for keypoint detector and dense motion network, once they know their task
     keypoints_every: int = 1  # the keypoint detector learns in every n-th step only, which saves a third of the time
     weights: LossWeights = field(default_factory=LossWeights)
     transform: TransformConfig = field(default_factory=TransformConfig)
@@ -104,7 +105,7 @@ def load_config(path: Path) -> TrainConfig:
         return TrainConfig(
             name=values["name"],
             stages=stages,
-            dataset=_build(DatasetConfig, values.get("dataset_params", {})),
+            dataset=from_plain(DatasetConfig, values.get("dataset_params", {})),
             perceptual_widths=tuple(values.get("perceptual_widths", TrainConfig.perceptual_widths)),
             seed=int(values.get("seed", 0)),
         )
@@ -123,25 +124,27 @@ def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _build(kind: type[T], values: Mapping[str, Any]) -> T:
-    unknown = set(values) - {item.name for item in fields(kind)}  # type: ignore[arg-type]
+def from_plain(kind: type[T], values: Mapping[str, Any]) -> T:
+    """A settings dataclass from YAML or JSON values, lists becoming tuples. Raises KeyError for an unknown key."""
+    unknown = set(values) - set(kind.__dataclass_fields__)  # type: ignore[attr-defined]
     if unknown:
-        raise KeyError(f"unknown key {sorted(unknown)[0]!r} for {kind.__name__}")
-    return kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        raise KeyError(f"unknown key {min(unknown)!r} for {kind.__name__}")
+    plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    return kind(**plain)
 
 
-def _stage(values: dict[str, Any]) -> Stage:
-    values = dict(values)
-    model = model_config(values.pop("model_params"), values.pop("image_size"))
+def _stage(values: Mapping[str, Any]) -> Stage:
+    plain = dict(values)
+    critic = plain.pop("discriminator_params", None)
+    model = model_config(plain.pop("model_params"), plain.pop("image_size"))
     parts = {
-        "weights": _build(LossWeights, values.pop("loss_weights", {})),
-        "transform": _build(TransformConfig, values.pop("transform_params", {})),
-        "augment": _build(AugmentConfig, values.pop("augmentation_params", {})),
+        "model": model,
+        "weights": from_plain(LossWeights, plain.pop("loss_weights", {})),
+        "transform": from_plain(TransformConfig, plain.pop("transform_params", {})),
+        "augment": from_plain(AugmentConfig, plain.pop("augmentation_params", {})),
+        "discriminator": None if critic is None else from_plain(DiscriminatorConfig, critic),
     }
-    critic = values.pop("discriminator_params", None)
-    discriminator = None if critic is None else _build(DiscriminatorConfig, critic)
-    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    return Stage(model=model, discriminator=discriminator, **parts, **plain)
+    return from_plain(Stage, {**plain, **parts})
 
 
 def model_config(params: Mapping[str, Any], image_size: int) -> ModelConfig:

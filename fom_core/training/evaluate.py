@@ -133,7 +133,7 @@ def _line(model: MotionModel, source: Tensor, driving: Tensor, initial: Tensor |
 def _with_points(tile: np.ndarray, keypoints: Keypoints) -> np.ndarray:
     tile = cv2.resize(tile, (128, 128))
     for index, (x, y) in enumerate(keypoints.value[0].tolist()):
-        hue = np.uint8([[[180 * index // keypoints.value.shape[1], 255, 255]]])
+        hue = np.array([[[180 * index // keypoints.value.shape[1], 255, 255]]], dtype=np.uint8)
         colour = cv2.cvtColor(hue, cv2.COLOR_HSV2RGB)[0, 0].tolist()
         cv2.circle(tile, (round((x + 1) * 63.5), round((y + 1) * 63.5)), 2, colour, -1)
     return tile

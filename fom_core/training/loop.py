@@ -16,7 +16,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from ..networks.dense_motion import DenseMotionNetwork
 from ..networks.discriminator import ImagePyramid, MultiScaleDiscriminator
+from ..networks.keypoint_detector import KeypointDetector
 from ..networks.model import MotionModel, create_model
 from ..types import Keypoints
 from .augment import Augment, Pairs, Transform
@@ -38,6 +40,8 @@ from .perceptual import VggFeatures
 
 log = logging.getLogger(__name__)
 
+MOTION = (KeypointDetector, DenseMotionNetwork)
+
 
 class Trainer:
     """One stage: the networks, their optimisers, and :meth:`step`."""
@@ -52,12 +56,12 @@ class Trainer:
         self.discriminator = None if stage.discriminator is None else MultiScaleDiscriminator(stage.discriminator)
         self.critic_pyramid = ImagePyramid(stage.discriminator.scales if stage.discriminator else (1.0,), 3).to(device)
         self.optimizers = {
-            "keypoint_detector": _adam(self.model.keypoint_detector, stage.lr),
-            "generator": _adam(self.model.generator, stage.lr),
+            "keypoint_detector": _adam(self.model.keypoint_detector, slow=stage.motion_lr),
+            "generator": _adam(self.model.generator, slow=stage.motion_lr),
         }
         if self.discriminator is not None:
             self.discriminator.to(device)
-            self.optimizers["discriminator"] = _adam(self.discriminator, stage.lr)
+            self.optimizers["discriminator"] = _adam(self.discriminator)
         self.random = torch.Generator().manual_seed(seed)
 
     def step(self, pairs: Pairs, transform: Transform | None = None) -> dict[str, float]:
@@ -177,7 +181,7 @@ class Trainer:
         warm_up = min(1.0, (self.step_number + 1) / (self.stage.warm_up + 1))
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
-                group["lr"] = stage.lr * warm_up * (0.5 + 0.5 * math.cos(math.pi * decayed))
+                group["lr"] = stage.lr * group["share"] * warm_up * (0.5 + 0.5 * math.cos(math.pi * decayed))
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -308,8 +312,14 @@ def _means(steps: list[dict[str, float]]) -> dict[str, float]:
     return {name: sum(values) / len(values) for name, values in found.items()}
 
 
-def _adam(module: nn.Module, lr: float) -> torch.optim.Adam:
-    return torch.optim.Adam(module.parameters(), lr=lr, betas=(0.5, 0.999))
+def _adam(module: nn.Module, slow: float = 1.0) -> torch.optim.Adam:
+    """The authors' optimiser. ``slow`` is the share of the learning rate that the networks of motion get."""
+    motion = {id(p) for part in module.modules() if isinstance(part, MOTION) for p in part.parameters()}
+    groups = [
+        {"params": [p for p in module.parameters() if (id(p) in motion) == chosen], "share": share}
+        for chosen, share in ((True, slow), (False, 1.0))
+    ]
+    return torch.optim.Adam([group for group in groups if group["params"]], betas=(0.5, 0.999))
 
 
 def _channels_last(images: Tensor) -> Tensor:

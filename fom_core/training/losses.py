@@ -43,7 +43,7 @@ def weighted_l1(ours: Tensor, theirs: Tensor, importance: Tensor | None = None) 
     difference = (ours - theirs).abs()
     if importance is None:
         return difference.mean()
-    return (difference * F.adaptive_avg_pool2d(importance, difference.shape[2:])).mean()
+    return (difference * F.adaptive_avg_pool2d(importance, (difference.shape[2], difference.shape[3]))).mean()
 
 
 def equivariance_losses(

@@ -15,7 +15,7 @@ from torch import Tensor
 from fom_core.geometry import identity_grid
 from fom_core.networks.config import DiscriminatorConfig
 from fom_core.training.augment import Pairs, Transform
-from fom_core.training.config import LossWeights, Stage
+from fom_core.training.config import LossWeights, Stage, from_plain
 from fom_core.training.loop import Trainer
 from fom_core.training.perceptual import VggFeatures
 from fom_core.weights.load import load_model
@@ -83,16 +83,12 @@ class Original:
 
     def _stage(self, model, common: dict[str, Any]) -> Stage:
         params = dict(self.about["discriminator_params"])
-        weights = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in self.about["train_params"]["loss_weights"].items()
+        critic = {
+            "spectral_norm": params.pop("sn", False),
+            "num_kp": common["num_kp"],
+            "num_channels": common["num_channels"],
+            **params,
         }
-        critic = DiscriminatorConfig(
-            **{key: tuple(value) if key == "scales" else value for key, value in params.items() if key != "sn"},
-            spectral_norm=params.get("sn", False),
-            num_kp=common["num_kp"],
-            num_channels=common["num_channels"],
-        )
         return Stage(
             name="parity",
             model=model,
@@ -103,8 +99,8 @@ class Original:
             clip_norm=0.0,
             decay_share=0.0,
             scales=tuple(self.about["train_params"]["scales"]),
-            weights=LossWeights(**weights),
-            discriminator=critic,
+            weights=from_plain(LossWeights, self.about["train_params"]["loss_weights"]),
+            discriminator=from_plain(DiscriminatorConfig, critic),
         )
 
     @property

@@ -91,9 +91,15 @@ def picture_with_marks() -> tuple[np.ndarray, np.ndarray]:
     return frame, points
 
 
+def unmoved(frame: np.ndarray, points: np.ndarray, count: int, still: bool = False) -> RawPairs:
+    """Pairs of a frame with itself."""
+    frames, marks = np.stack([frame] * count), np.stack([points] * count)
+    return RawPairs(frames, frames, marks, marks, np.full(count, still))
+
+
 def test_landmarks_stay_on_what_they_mark_when_the_picture_is_turned_and_mirrored():
     frame, points = picture_with_marks()
-    raw = RawPairs(*[np.stack([value] * 8) for value in (frame, frame, points, points)], np.zeros(8, bool))
+    raw = unmoved(frame, points, 8)
 
     pairs = Augment(64, AugmentConfig(colour=0), seed=3)(raw)
 
@@ -106,7 +112,7 @@ def test_landmarks_stay_on_what_they_mark_when_the_picture_is_turned_and_mirrore
 
 def test_both_frames_are_turned_and_coloured_alike():
     frame, points = picture_with_marks()
-    raw = RawPairs(*[np.stack([value] * 4) for value in (frame, frame, points, points)], np.zeros(4, bool))
+    raw = unmoved(frame, points, 4)
 
     pairs = Augment(32, AugmentConfig(), seed=4)(raw)
 
@@ -116,7 +122,7 @@ def test_both_frames_are_turned_and_coloured_alike():
 
 def test_a_still_becomes_a_pair_that_differs_by_a_warp():
     frame, points = picture_with_marks()
-    raw = RawPairs(*[np.stack([value] * 4) for value in (frame, frame, points, points)], np.ones(4, bool))
+    raw = unmoved(frame, points, 4, still=True)
 
     pairs = Augment(64, STILL, seed=5)(raw)
 
