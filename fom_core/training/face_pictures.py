@@ -36,7 +36,8 @@ def compose(portraits: list[Portrait], scene: np.ndarray, rng: np.random.Generat
     canvas = Canvas(scene)
     layouts = (group, mosaic, closeup, empty)
     layouts[rng.choice(4, p=[0.5, 0.13, 0.23, 0.14])](canvas, portraits, rng)
-    return degrade(canvas.image, rng), canvas.labels()
+    image = degrade(canvas.image, rng)
+    return image, canvas.labels(image)
 
 
 class Canvas:
@@ -63,15 +64,16 @@ class Canvas:
         self.owner[y0:y1, x0:x1][alpha[part] > 0.5] = self.pastes
         self.boxes += [(self.pastes, box + np.array([x, y, x, y, 0])) for box in boxes]
 
-    def labels(self) -> np.ndarray:
-        """Boxes that are still seen; half-hidden ones become IGNORE, hidden ones go."""
+    def labels(self, image: np.ndarray) -> np.ndarray:
+        """Boxes of faces still seen in the final image; half-hidden and faint ones become IGNORE, hidden ones go."""
         kept = []
         for owner, box in self.boxes:
             x0, y0, x1, y1 = np.rint(box[:4]).astype(int)
-            inside = self.owner[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)]
-            seen = np.count_nonzero(inside == owner) / max(1, (x1 - x0) * (y1 - y0))
+            inside = slice(max(y0, 0), max(y1, 0)), slice(max(x0, 0), max(x1, 0))
+            seen = np.count_nonzero(self.owner[inside] == owner) / max(1, (x1 - x0) * (y1 - y0))
             if seen > 0.25:
-                kept.append([*box[:4], box[4] if seen > 0.6 else IGNORE])
+                clear = seen > 0.6 and image[inside].std() > 14
+                kept.append([*box[:4], box[4] if clear else IGNORE])
         return np.array(kept, np.float32).reshape(-1, 5)
 
 
@@ -117,7 +119,7 @@ def closeup(canvas: Canvas, portraits: list[Portrait], rng: np.random.Generator)
 
 def empty(canvas: Canvas, portraits: list[Portrait], rng: np.random.Generator) -> None:
     """No face at all."""
-    distractors(canvas, portraits, np.exp(rng.uniform(np.log(20), np.log(150))), rng, count=8)
+    distractors(canvas, portraits, np.exp(rng.uniform(np.log(15), np.log(200))), rng, count=8)
 
 
 def paste_portrait(
@@ -155,12 +157,19 @@ def outline(side: int, rng: np.random.Generator) -> np.ndarray:
 def distractors(
     canvas: Canvas, portraits: list[Portrait], typical: float, rng: np.random.Generator, count: int = 4
 ) -> None:
-    """Things with a face's colours or parts that are none: skin-coloured blobs, and faces with their tiles permuted."""
+    """Things with a face's colours or parts that are none: heads upside down, permuted tiles, skin-coloured blobs."""
     size = canvas.image.shape[0]
     for _ in range(rng.integers(0, count + 1)):
         side = max(8, int(typical * np.exp(rng.uniform(-0.6, 0.8))))
-        face = face_pixels(pick(portraits, rng))
-        if rng.random() < 0.5:
+        portrait = pick(portraits, rng)
+        face = face_pixels(portrait)
+        kind = rng.random()
+        if kind < 0.5:
+            side = round(1.75 * side)  # a whole portrait, so that its face is as large as the others
+            turned = np.ascontiguousarray(portrait.image[::-1])
+            patch = recolour(cv2.resize(turned, (side, side), interpolation=cv2.INTER_AREA), rng)
+            alpha = np.ascontiguousarray(outline(side, rng)[::-1])
+        elif kind < 0.75:
             patch = scrambled(cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA), rng)
             alpha = np.ones((side, side), np.float32)
         else:

@@ -96,14 +96,16 @@ def test_composed_pictures_hold_faces_of_many_sizes():
 
 def test_covered_faces_lose_their_label():
     canvas = Canvas(np.zeros((100, 100, 3), np.uint8))
-    patch, alpha = np.zeros((40, 40, 3), np.uint8), np.ones((40, 40), np.float32)
+    sharp = np.random.default_rng(0).integers(0, 256, (100, 100, 3), dtype=np.uint8)
+    patch, alpha = sharp[:40, :40], np.ones((40, 40), np.float32)
     box = np.array([[10.0, 10.0, 30.0, 30.0, FACE]])
     canvas.paste(patch, alpha, 10, 10, box)
-    assert canvas.labels().tolist() == [[20, 20, 40, 40, FACE]]
+    assert canvas.labels(sharp).tolist() == [[20, 20, 40, 40, FACE]]
+    assert canvas.labels(sharp // 10)[0, 4] == IGNORE  # too faint to see
     canvas.paste(patch, alpha, 30, 10, np.zeros((0, 5)))
-    assert canvas.labels()[0, 4] == IGNORE
+    assert canvas.labels(sharp)[0, 4] == IGNORE
     canvas.paste(patch, alpha, 12, 10, np.zeros((0, 5)))
-    assert len(canvas.labels()) == 0
+    assert len(canvas.labels(sharp)) == 0
 
 
 def test_exported_weights_open_as_a_detector(tmp_path):
