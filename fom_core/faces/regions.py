@@ -113,9 +113,9 @@ def crop_face(picture: np.ndarray, region: FaceRegion | Box, size: tuple[int, in
     """Cut a face's crop out of a picture, reflected past the border, and bring it to (height, width): uint8 RGB."""
     x0, y0, x1, y1 = pixel_box(region.crop_px if isinstance(region, FaceRegion) else region)
     height, width = picture.shape[:2]
-    colour = to_rgb(picture[max(y0, 0) : max(y1, 1), max(x0, 0) : max(x1, 1)])
-    if colour.size == 0:
+    if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
         raise UsageError(f"The face crop {(x0, y0, x1, y1)} lies outside the picture of {width}x{height} pixels.")
+    colour = to_rgb(picture[max(y0, 0) : y1, max(x0, 0) : x1])
     past = max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width)  # top, bottom, left, right
     if any(past):
         colour = cv2.copyMakeBorder(colour, *past, cv2.BORDER_REFLECT)

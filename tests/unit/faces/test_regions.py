@@ -88,6 +88,11 @@ def test_grey_and_transparent_pictures_give_rgb_crops():
     assert crop_face(np.zeros((20, 20, 4), np.uint8), (0, 0, 10, 10), (8, 8)).shape == (8, 8, 3)
 
 
-def test_a_crop_outside_the_picture_is_refused():
+@pytest.mark.parametrize("crop", [(30, 3, 40, 13), (3, -15, 13, 0)])
+def test_a_crop_outside_the_picture_is_refused(crop):
     with pytest.raises(UsageError, match="outside"):
-        crop_face(np.zeros((20, 20, 3), np.uint8), (30, 30, 40, 40), (8, 8))
+        crop_face(np.zeros((20, 20, 3), np.uint8), crop, (8, 8))
+
+
+def test_a_crop_much_larger_than_the_picture_still_has_its_size():
+    assert crop_face(np.zeros((20, 30, 3), np.uint8), (-100, -100, 100, 100), (64, 64)).shape == (64, 64, 3)
