@@ -14,6 +14,7 @@ from .regions import LIFT, MARGIN
 
 ROOM = 1.12  # the view is at least this much larger than everything the face passes through …
 WIDEST = 2.3  # … but no larger than this many faces, or the face would be too small for the model
+SNUGGEST = 1.4  # a view that passes the frame's border shrinks to this many faces before the border is reflected
 
 
 def driving_crop(
@@ -51,7 +52,8 @@ def _view(boxes: np.ndarray, frame_size: tuple[int, int], margin: float) -> Box:
     face_side_px = float(np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1)))
     low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     extent = float((high - low).max())
-    side = round(max((1 + margin) * face_side_px, min(ROOM * extent, WIDEST * face_side_px)))
+    side = max((1 + margin) * face_side_px, min(ROOM * extent, WIDEST * face_side_px))
+    side = round(min(side, max(SNUGGEST * face_side_px, min(frame_size))))
     middle = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0)
     # What the face passes through stays in view when the view is wide enough for it; else the usual place does.
     middle = np.clip(middle, np.minimum(high - side / 2, middle), np.maximum(low + side / 2, middle))

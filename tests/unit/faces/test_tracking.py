@@ -57,7 +57,12 @@ def test_the_view_moves_into_the_picture_where_it_fits():
 
 def test_a_view_larger_than_the_picture_is_centred_on_it():
     box = driving_crop(video(1, 200, 300), Script([[face(150, 100, 160)]]), every=1)
-    assert box is not None and box[1] == -40 and box[3] == 240
+    assert box is not None and box[1] == -12 and box[3] == 212
+
+
+def test_the_view_shrinks_to_the_picture_before_it_passes_the_border():
+    box = driving_crop(video(1, 200, 300), Script([[face(150, 100, 130)]]), every=1)
+    assert box is not None and box[1] == 0 and box[3] == 200
 
 
 def test_only_every_nth_frame_is_looked_at():
