@@ -23,6 +23,12 @@ DEFAULT_FPS = Fraction(25)  # of sources that have no rate of their own: folders
 _NTSC = tuple(Fraction(base * 1000, 1001) for base in (24, 30, 48, 60, 120))
 _REORDERED = 16  # frames at most stand between where a frame is stored and where it is shown
 _NO_TIME = -(2**63)  # ffmpeg's timestamp of a packet that has none
+# Containers and bare streams that hold their pictures themselves. Left out are the formats that name other files, such
+# as concat and hls: a file from a stranger opens nothing but itself.
+_FORMATS = (
+    "mov,matroska,webm,avi,gif,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,mxf,nut,ivf,h264,hevc,obu,av1,rm,wtv,dv,apng,"
+    "webp_pipe,yuv4mpegpipe,mjpeg,wav,mp3,aac,flac"
+)
 LIP_SYNC_S = 0.04  # sound and picture further apart than this are noticed (EBU R37)
 
 
@@ -60,7 +66,7 @@ def start(*arguments: str, **pipes: Any) -> subprocess.Popen[bytes]:
 
 def input_of(path: Path) -> list[str]:
     """Arguments that open a local file and nothing else, whatever its name or content looks like."""
-    return ["-protocol_whitelist", "file", "-i", f"file:{path}"]
+    return ["-protocol_whitelist", "file", "-format_whitelist", _FORMATS, "-i", f"file:{path}"]
 
 
 def probe(path: Path) -> VideoFacts:

@@ -6,8 +6,9 @@ import logging
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
+from weakref import WeakSet
 
 import numpy as np
 
@@ -36,7 +37,8 @@ class VideoReader:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Find out what ``path`` is. Raises MediaError when it is missing or holds no frame."""
         self.path = require_file(path, "The video")
-        self._open: list[Iterator[np.ndarray]] = []
+        # Weak, so that a pass that nobody holds any more ends at once, and its ffmpeg with it.
+        self._open: WeakSet[Generator[np.ndarray, None, None]] = WeakSet()
         self._warned = False
         self._facts: ffmpeg.VideoFacts | None = None
         self._pictures: list[Path] = []
@@ -79,16 +81,15 @@ class VideoReader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for frames in self._open:
-            frames.close()  # type: ignore[attr-defined]
-        self._open.clear()
+        for frames in list(self._open):
+            frames.close()
 
     def __iter__(self) -> Iterator[np.ndarray]:
         frames = self._decode(self._facts) if self._facts else self._read_pictures()
-        self._open.append(frames)
+        self._open.add(frames)
         return frames
 
-    def _read_pictures(self) -> Iterator[np.ndarray]:
+    def _read_pictures(self) -> Generator[np.ndarray, None, None]:
         for path in self._pictures:
             frame = read_picture(path)
             if frame.shape[:2] != self.size:
@@ -98,11 +99,12 @@ class VideoReader:
                 )
             yield frame
 
-    def _decode(self, facts: ffmpeg.VideoFacts) -> Iterator[np.ndarray]:
+    def _decode(self, facts: ffmpeg.VideoFacts) -> Generator[np.ndarray, None, None]:
         # Half a packet decodes to a half grey frame; discardcorrupt leaves it out.
         command = ["-v", "error", "-fflags", "+discardcorrupt", *ffmpeg.input_of(self.path), "-map", "0:V:0"]
-        command += ["-fps_mode", "passthrough"] if facts.constant_rate else ["-vf", f"fps={facts.rate}"]
-        command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
+        command += [] if facts.constant_rate else ["-vf", f"fps={facts.rate}"]
+        # Passthrough: what the filter gives and no more, or pictures that start late would be preceded by copies.
+        command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
         limit = facts.frame_count if facts.damaged and facts.constant_rate else None
         count = 0
         with tempfile.TemporaryFile() as complaints:  # a file: a full pipe of complaints would stop ffmpeg

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from fom_core.errors import MediaError
 from fom_core.media import VideoReader, write_picture
+from fom_core.media import ffmpeg as media_ffmpeg
 
 
 def stack(path: Path) -> np.ndarray:
@@ -45,6 +47,18 @@ def test_an_abandoned_pass_ends_its_ffmpeg(sound_clip):
 
     with pytest.raises(StopIteration):
         next(frames)
+
+
+def test_a_pass_that_nobody_holds_ends_its_ffmpeg(sound_clip, monkeypatch):
+    processes = []
+    start = media_ffmpeg.start
+    reader = VideoReader(sound_clip)
+    monkeypatch.setattr(media_ffmpeg, "start", lambda *a, **k: processes.append(start(*a, **k)) or processes[-1])
+
+    for _ in reader:
+        break
+
+    assert [process.poll() is not None for process in processes] == [True]
 
 
 @pytest.mark.parametrize("suffix", [".mov", ".webm", ".mkv", ".avi", ".ts", ".gif"])
@@ -98,6 +112,18 @@ def test_a_variable_rate_becomes_constant_and_keeps_the_timing(ffmpeg, tmp_path)
     change_s = np.argmax(levels > 125) / reader.fps
     assert change_s == pytest.approx(1.0, abs=0.06)
     assert len(levels) == reader.frame_count == 40
+
+
+def test_a_variable_rate_that_starts_late_has_no_frames_before_its_first(ffmpeg, sound_clip, tmp_path):
+    variable, late = tmp_path / "variable.mp4", tmp_path / "late.mp4"
+    picture = "testsrc=size=64x64:rate=30:duration=2,select='gte(t,1)+not(mod(n,3))'"
+    ffmpeg("-f", "lavfi", "-i", picture, "-fps_mode", "vfr", variable)
+    ffmpeg("-itsoffset", 0.5, "-i", variable, "-i", sound_clip, "-map", "0:v", "-map", "1:a", "-c", "copy", late)
+
+    reader = VideoReader(late)
+
+    assert reader.start_s == pytest.approx(0.5, abs=0.01)
+    assert len(list(reader)) == len(list(VideoReader(variable))) == 40
 
 
 def test_a_folder_of_pictures_is_read_in_natural_order(tmp_path):
@@ -188,9 +214,17 @@ def test_sound_alone_is_no_driving_video(ffmpeg, sound_clip, tmp_path):
         VideoReader(path)
 
 
-def test_a_playlist_under_a_video_name_opens_nothing_else(tmp_path, sound_clip):
+@pytest.mark.parametrize(
+    "content",
+    [
+        "ffconcat version 1.0\nfile sound.mp4\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nsound.mp4\n#EXT-X-ENDLIST\n",
+    ],
+)
+def test_a_playlist_under_a_video_name_opens_nothing_else(tmp_path, sound_clip, content):
+    shutil.copy(sound_clip, tmp_path / "sound.mp4")
     path = tmp_path / "list.mp4"
-    path.write_text(f"ffconcat version 1.0\nfile {sound_clip}\n")
+    path.write_text(content)
 
     with pytest.raises(MediaError):
         VideoReader(path)
