@@ -26,7 +26,11 @@ class DownloadError(FomError):
 
 
 class MediaError(FomError):
-    """A picture or video that cannot be read or written."""
+    """A picture or video that cannot be read, or not be written in the wanted format."""
+
+
+class WriteError(FomError):
+    """A place that refuses the file that is to be written there."""
 
 
 class NoFaceFound(FomError):

@@ -10,10 +10,10 @@ import cv2
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from .errors import FomError, UsageError
+from .files import write_tensors
 from .geometry import inverse_2x2
 from .types import Keypoints, Motion, MotionTransfer
 
@@ -86,19 +86,11 @@ def initial_frame(source: Keypoints, driving: Keypoints, transfer: MotionTransfe
 
 def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
     """Write keypoints, frame rate and the model's name as safetensors, about a quarter of a kilobyte a frame."""
-    path = Path(path)
-    tensors = {"value": motion.keypoints.value.cpu().contiguous()}
+    tensors = {"value": motion.keypoints.value}
     if motion.keypoints.jacobian is not None:
-        tensors["jacobian"] = motion.keypoints.jacobian.cpu().contiguous()
+        tensors["jacobian"] = motion.keypoints.jacobian
     header = {"fps": motion.fps, "model": motion.model, "image_size": motion.image_size, "metadata": motion.metadata}
-    partial = path.with_name(path.name + ".tmp")
-    try:
-        save_file(tensors, partial, metadata={"format": _FORMAT, "motion": json.dumps(header)})
-        partial.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise FomError(f"The motion cannot be written to {path} ({error}). Choose a writable folder.") from error
-    finally:
-        partial.unlink(missing_ok=True)
+    write_tensors(Path(path), tensors, {"format": _FORMAT, "motion": json.dumps(header)})
 
 
 def load_motion(path: str | os.PathLike[str]) -> Motion:

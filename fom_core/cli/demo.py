@@ -9,13 +9,12 @@ from typing import Any
 from ..demo import demo_picture
 from ..errors import FomError, NoFaceFound
 from ..faces.detect import detect_faces
+from ..files import ASSETS
 from ..media import VideoWriter, write_picture
 from ..motion import load_motion
 from ..types import Motion, MotionTransfer
 from ..weights.load import load_model
 from .animate import FILENAME, write_animation
-
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
 
 
 def add_parser(subparsers: Any) -> None:

@@ -14,7 +14,7 @@ import torch
 
 from ..faces.detect import detect_faces
 from ..faces.regions import CropRule
-from ..media.files import reserve_temporary, unwritable
+from ..files import replacing
 from ..media.pictures import read_picture, write_picture
 from ..types import FaceRegion, FaceSet
 from .common import add_detector_option, open_detector
@@ -47,7 +47,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json is None:
         print(text, end="")
     else:
-        write_text(args.json, text)
+        with replacing(args.json) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     return 0
 
 
@@ -90,15 +91,3 @@ def _label(picture: np.ndarray, text: str, corner: tuple[int, int], colour: tupl
     cv2.putText(
         picture, text, (x, bottom - base // 2), cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), 1, cv2.LINE_AA
     )
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = reserve_temporary(path)
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)

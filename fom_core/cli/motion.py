@@ -7,8 +7,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from ..files import replacing
 from ..media import VideoReader
-from ..media.files import reserve_temporary
 from ..motion import save_motion
 from . import common
 from .animate import track_driver
@@ -36,16 +36,12 @@ def run(args: argparse.Namespace) -> int:
     """Read the driver's keypoints and save them."""
     output = Path(args.output)
     reader = VideoReader(args.video)
-    temporary = reserve_temporary(output)  # an unwritable place shows before the work
-    try:
+    with replacing(output) as temporary:  # an unwritable place shows before the work
         model = common.open_model(args)
         on_faces = common.wants_faces("auto", model) and args.driving_crop != "none"
         detector = common.open_detector(args, model.device) if on_faces or args.driving_crop == "face" else None
         motion = track_driver(args, model, reader, detector)
         save_motion(motion, temporary)
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
     log.info("%d frames, %.6g frames/s, for the model %s.", len(motion), motion.fps, motion.model)
     print(output)
     return 0

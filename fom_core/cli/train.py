@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-DEFAULT_CONFIG = Path(__file__).resolve().parents[1] / "configs" / "mini.yaml"
+from ..files import CONFIGS
+from .common import positive
 
 
 def add_parser(subparsers: Any) -> None:
@@ -21,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("data", type=Path, metavar="FOLDER", help="clips to learn from")
     parser.add_argument(
-        "--config", type=Path, default=DEFAULT_CONFIG, metavar="YAML", help="default: the embedded mini"
+        "--config", type=Path, default=CONFIGS / "mini.yaml", metavar="YAML", help="default: the embedded mini"
     )
     parser.add_argument("--output", type=Path, default=Path("runs/train"), metavar="FOLDER", help="default: runs/train")
     parser.add_argument("--yunet", type=Path, metavar="FILE", help="YuNet weights; they show the losses mouth and eyes")
@@ -29,7 +30,9 @@ def add_parser(subparsers: Any) -> None:
         "--vgg", type=Path, metavar="FILE", help="torchvision's VGG19 weights (default: random features)"
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: cpu)")
-    parser.add_argument("--every", type=int, default=250, metavar="STEPS", help="between checkpoints (default: 250)")
+    parser.add_argument(
+        "--every", type=positive, default=250, metavar="STEPS", help="between checkpoints (default: 250)"
+    )
     parser.set_defaults(run=run)
 
 

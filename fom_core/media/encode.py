@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MediaError
+from ..files import reserve_temporary, unwritable
 from . import ffmpeg
-from .files import reserve_temporary, unwritable
 from .read import VideoReader
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from ..errors import MediaError
-from .files import require_file, reserve_temporary, unwritable
+from ..files import replacing, require_file
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
 
@@ -41,7 +41,8 @@ def read_picture(path: str | os.PathLike[str], *, alpha: bool = False) -> np.nda
 def write_picture(path: str | os.PathLike[str], array: np.ndarray) -> None:
     """Write an (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey uint8 array; the suffix chooses the format.
 
-    The file appears under its name only when complete. Raises MediaError for an unknown suffix or unwritable place.
+    The file appears under its name only when complete. Raises MediaError for an unknown suffix,
+    WriteError for an unwritable place.
     """
     path = Path(path)
     code = {2: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[array.shape[2] if array.ndim == 3 else 2]
@@ -50,14 +51,8 @@ def write_picture(path: str | os.PathLike[str], array: np.ndarray) -> None:
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise MediaError(f"Cannot write {path}: '{path.suffix}' is no picture format. Use .png, .jpg or .webp.")
     _, data = cv2.imencode(path.suffix, pixels, options)
-    temporary = reserve_temporary(path)
-    try:
+    with replacing(path) as temporary:
         temporary.write_bytes(data.tobytes())
-        temporary.replace(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:

@@ -13,8 +13,8 @@ from weakref import WeakSet
 import numpy as np
 
 from ..errors import MediaError
+from ..files import require_file
 from . import ffmpeg
-from .files import require_file
 from .pictures import PICTURE_SUFFIXES, list_pictures, read_picture
 
 log = logging.getLogger(__name__)

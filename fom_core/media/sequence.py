@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import unwritable
+from ..files import unwritable
 from .pictures import write_picture
 
 _NUMBER = re.compile(r"%0?(\d*)d")

@@ -36,7 +36,7 @@ class VideoWriter:
         audio_from: VideoReader | None = None,
         crf: int = 18,
     ) -> None:
-        """Reserve the output, so that an unwritable place raises MediaError before any work is done.
+        """Reserve the output, so that an unwritable place raises WriteError before any work is done.
 
         path:       .mp4, .mov, .mkv (H.264), .webm (VP9), .gif; or numbered pictures: a pattern (``f_%04d.png``), a
                     picture's name (``f.png``) or a name without suffix (a folder of PNGs). Odd sides of H.264 videos

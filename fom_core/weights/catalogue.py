@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from ..files import ASSETS, CONFIGS
 from .config_file import read_config
 from .detect import Conventions
 
-PACKAGE = Path(__file__).resolve().parents[1]
 ENTRIES = Path(__file__).with_name("entries")
 
 
@@ -50,12 +50,12 @@ class Entry:
     @property
     def asset(self) -> Path:
         """Where an embedded entry's file lies."""
-        return PACKAGE / "assets" / self.file
+        return ASSETS / self.file
 
     @property
     def conventions(self) -> Conventions:
         """What leaves no trace in the tensors."""
-        base = Conventions() if self.config is None else Conventions.of(read_config(PACKAGE / "configs" / self.config))
+        base = Conventions() if self.config is None else Conventions.of(read_config(CONFIGS / self.config))
         return replace(
             base,
             image_size=(self.image_size, self.image_size),

@@ -14,8 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import DownloadError, UnsupportedModel
+from ..files import replacing
 from .catalogue import Entry, size_text
-from .files import recognise, replacing
+from .files import recognise
 from .store import how_to_get
 
 Progress = Callable[[int, int | None], None]  # bytes done, bytes in all where known

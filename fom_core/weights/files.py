@@ -1,4 +1,4 @@
-"""Opens weights files of every published format, and writes ours. What a file is, its content decides, not its name.
+"""Opens weights files of every published format. What a file is, its content decides, not its name.
 
 No file is ever unpickled: ``.pth.tar`` goes through torch's ``weights_only`` reader, ``.pdparams`` through
 :mod:`.pickles`.
@@ -9,20 +9,16 @@ from __future__ import annotations
 import os
 import pickle
 import re
-import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
-from ..errors import UnsupportedModel, UsageError
+from ..errors import UnsupportedModel
 from .layout import RawTensors, StateDict, count_numbers, find_networks, to_state_dict
 from .pickles import read_arrays
 
@@ -156,31 +152,3 @@ def _check(path: Path, tree: Any, networks: dict[str, RawTensors]) -> None:
     claimed = count_numbers(networks)
     if claimed > path.stat().st_size:  # each number takes a byte at least, unless tensors are views of one another
         raise UnsupportedModel(f"{path.name} claims {claimed} numbers, more than its size allows; it was refused.")
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary file in the same folder that takes ``path``'s name at the end, or vanishes on an error."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}. Choose another place.") from error
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o644)  # mkstemp makes files that only their owner can read
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        raise UsageError(f"{path} cannot be written: {error}. Choose another place.") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """Write tensors so that the file appears complete or not at all."""
-    with replacing(path) as temporary:
-        save_file(
-            {name: tensor.contiguous() for name, tensor in tensors.items()}, temporary, {"format": "pt", **metadata}
-        )

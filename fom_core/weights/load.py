@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ..errors import UnsupportedModel, UsageError
+from ..files import write_tensors
 from ..networks.config import ModelConfig
 from ..networks.model import MotionModel, create_model
 from .catalogue import Entry
 from .config_file import read_config
 from .detect import Conventions, detect_config
-from .files import Checkpoint, load_checkpoint, write_safetensors
+from .files import Checkpoint, load_checkpoint
 from .layout import StateDict
 from .store import locate
 
@@ -123,10 +124,11 @@ def save_model(model: MotionModel, path: str | Path, half: bool = False, name: s
         if not key.endswith(COUNTER):
             tensors[key] = _half(key, value) if half else value.detach().float().cpu()
     metadata = {
+        "format": "pt",
         CONFIG_KEY: json.dumps(model.config.to_dict(), sort_keys=True),
         NAME_KEY: name or model.name or path.stem,
     }
-    write_safetensors(path, tensors, metadata)
+    write_tensors(path, tensors, metadata)
     return path
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fom_core.errors import MediaError
+from fom_core.errors import MediaError, WriteError
 from fom_core.media import VideoReader, VideoWriter, read_picture
 
 
@@ -169,9 +169,9 @@ def test_no_frames_make_no_file(tmp_path):
 def test_an_unwritable_place_shows_before_any_frame(tmp_path):
     (tmp_path / "file").write_text("not a folder")
 
-    with pytest.raises(MediaError, match="Cannot write"):
+    with pytest.raises(WriteError, match="Cannot write"):
         VideoWriter(tmp_path / "file" / "result.mp4", 25)
-    with pytest.raises(MediaError, match="it is a folder"):
+    with pytest.raises(WriteError, match="it is a folder"):
         VideoWriter(_folder(tmp_path / "taken.mp4"), 25)
 
 

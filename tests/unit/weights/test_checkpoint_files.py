@@ -1,4 +1,3 @@
-import json
 import pickle
 import struct
 import zipfile
@@ -10,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from fom_core.errors import UnsupportedModel, UsageError
-from fom_core.weights.files import load_checkpoint, replacing
+from fom_core.errors import UnsupportedModel
+from fom_core.weights.files import load_checkpoint
 
 NETWORKS = ("keypoint_detector", "generator")
 
@@ -219,19 +218,3 @@ def test_the_header_of_a_safetensors_file_is_handed_on(tmp_path, states):
     path = tmp_path / "a.safetensors"
     save_file(flat(states), path, {"fom.name": "x"})
     assert load_checkpoint(path).metadata == {"fom.name": "x"}
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / "a.json"
-    path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), replacing(path) as temporary:
-        temporary.write_text(json.dumps("half"))
-        raise KeyboardInterrupt
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_an_unwritable_place_is_explained(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot be written"), replacing(tmp_path / "file" / "a.json"):
-        pass

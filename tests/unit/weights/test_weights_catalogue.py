@@ -3,7 +3,8 @@ import re
 import pytest
 
 from fom_core.errors import UnsupportedModel
-from fom_core.weights.catalogue import PACKAGE, catalogue, entry_for_file, preferred, size_text
+from fom_core.files import CONFIGS
+from fom_core.weights.catalogue import catalogue, entry_for_file, preferred, size_text
 from fom_core.weights.config_file import read_config
 from fom_core.weights.store import best_on_disk, locate, models_dir, path_on_disk
 
@@ -22,13 +23,13 @@ def test_every_entry_is_complete(entry):
     assert entry.title
     assert all(re.match(r"https://|hf://[^/]+/[^/]+/.", url) for url in entry.urls)
     assert entry.sha256 is None or re.fullmatch("[0-9a-f]{64}", entry.sha256)
-    assert entry.config is None or read_config(PACKAGE / "configs" / entry.config).image_size[0] == entry.image_size
+    assert entry.config is None or read_config(CONFIGS / entry.config).image_size[0] == entry.image_size
     assert entry.file not in [other.file for other in catalogue().values() if other is not entry]
 
 
 def test_every_published_configuration_belongs_to_an_entry():
     known = {entry.config for entry in MODELS}
-    assert {path.name for path in (PACKAGE / "configs").glob("*.yaml")} - known <= {"mini.yaml"}
+    assert {path.name for path in (CONFIGS).glob("*.yaml")} - known <= {"mini.yaml"}
 
 
 @pytest.mark.parametrize("entry", MODELS, ids=lambda entry: entry.name)

@@ -1,0 +1,77 @@
+"""Paths at the border: what must exist before reading, and results that appear complete or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import save_file
+from torch import Tensor
+
+from .errors import MediaError, WriteError
+
+_PACKAGE = Path(__file__).resolve().parent
+ASSETS = _PACKAGE / "assets"
+CONFIGS = _PACKAGE / "configs"
+
+
+def require_file(path: str | os.PathLike[str], what: str) -> Path:
+    """The path, once it is known to exist and to hold something. Raises MediaError otherwise."""
+    path = Path(path)
+    if not path.exists():
+        raise MediaError(f"{what} {path} does not exist. Check the path; relative ones start at {Path.cwd()}.")
+    if not os.access(path, os.R_OK):
+        raise MediaError(f"{what} {path} cannot be read: permission denied. Change its permissions or copy it.")
+    if path.is_file() and path.stat().st_size == 0:
+        raise MediaError(f"{what} {path} is empty (0 bytes). Copy or download it again.")
+    return path
+
+
+def reserve_temporary(path: Path) -> Path:
+    """Create an empty file beside ``path`` to be renamed to it later, so that an unwritable place shows at once.
+
+    The suffix is kept because encoders choose the container by it. Missing folders are made. Raises WriteError.
+    """
+    if path.is_dir():
+        raise WriteError(f"Cannot write {path}: it is a folder. Give the name of a file.")
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch(exist_ok=False)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    return temporary
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary file that takes ``path``'s name at the end, or vanishes on an error. Raises WriteError."""
+    temporary = reserve_temporary(path)
+    mode = temporary.stat().st_mode
+    try:
+        yield temporary
+        temporary.chmod(mode)  # safetensors leaves files that only their owner can read
+        temporary.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write a safetensors file. Raises WriteError."""
+    with replacing(path) as temporary:
+        try:
+            save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+        except SafetensorError as error:  # such as a full disk
+            raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: Exception) -> WriteError:
+    """The error for a place that refuses a file."""
+    reason = getattr(error, "strerror", None) or str(error)
+    return WriteError(f"Cannot write {path}: {reason}. Choose another place, or free this one.")
