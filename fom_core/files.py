@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .errors import MediaError, WriteError
+from .errors import MediaError, UsageError, WriteError
 
 _PACKAGE = Path(__file__).resolve().parent
 ASSETS = _PACKAGE / "assets"
@@ -29,6 +29,12 @@ def require_file(path: str | os.PathLike[str], what: str) -> Path:
     if path.is_file() and path.stat().st_size == 0:
         raise MediaError(f"{what} {path} is empty (0 bytes). Copy or download it again.")
     return path
+
+
+def spare(source: Path, target: Path) -> None:
+    """Raise UsageError if writing ``target`` would replace what it is made from."""
+    if target.exists() and target.samefile(source):
+        raise UsageError(f"The output {target} would replace the input {source}. Choose another name for the output.")
 
 
 def reserve_temporary(path: Path) -> Path:

@@ -98,9 +98,8 @@ def run(args: argparse.Namespace) -> int:
     picture = read_picture(args.source_image)
     driving = load_motion(args.motion) if args.motion else VideoReader(args.driving_video)
     reader = driving if isinstance(driving, VideoReader) else None
-    output = output_path(args)
-    _spare_inputs(args, output)
-    with VideoWriter(output, reader.rate if reader else driving.fps, audio_from=reader) as writer:
+    with VideoWriter(output_path(args), reader.rate if reader else driving.fps, audio_from=reader) as writer:
+        _spare_inputs(args, writer)
         model = common.open_model(args)
         on_faces = common.wants_faces(args.source_crop, model)
         detector = common.open_detector(args, model.device) if on_faces or args.driving_crop == "face" else None
@@ -197,9 +196,8 @@ def _transparent(path: str, opaque: np.ndarray) -> np.ndarray:
     return opaque if picture[..., 3].min() == 255 else picture
 
 
-def _spare_inputs(args: argparse.Namespace, output: Path) -> None:
+def _spare_inputs(args: argparse.Namespace, writer: VideoWriter) -> None:
     """Raise UsageError if the result would take the place of what it is made from."""
-    inputs = {Path(path).resolve() for path in (args.source_image, args.driving_video, args.motion) if path}
-    numbered = output.suffix.lower() not in VIDEO_SUFFIXES
-    if output.resolve() in inputs or (numbered and output.parent.resolve() in inputs):
-        raise UsageError(f"The output {output} would replace an input. Choose another --output or --filename.")
+    inputs = (args.source_image, args.driving_video, args.motion)
+    if any(writer.replaces(path) for path in inputs if path):
+        raise UsageError(f"The output {writer.path} would replace an input. Choose another --output or --filename.")

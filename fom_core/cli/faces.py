@@ -14,7 +14,7 @@ import torch
 
 from ..faces.detect import detect_faces
 from ..faces.regions import CropRule
-from ..files import replacing
+from ..files import replacing, spare
 from ..media.pictures import read_picture, write_picture
 from ..types import FaceRegion, FaceSet
 from .common import add_detector_option, open_detector
@@ -37,6 +37,9 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Detect, then write what was asked for."""
     picture = read_picture(args.picture)
+    for output in (args.output, args.json):
+        if output is not None:
+            spare(args.picture, output)
     detector = open_detector(args, torch.device("cpu"), args.threshold)
     faces = detect_faces(picture, detector, crop=args.crop)
     if not len(faces):

@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from ..files import replacing
+from ..files import replacing, spare
 from ..media import VideoReader
 from ..motion import save_motion
 from . import common
@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     """Read the driver's keypoints and save them."""
     output = Path(args.output)
     reader = VideoReader(args.video)
+    spare(reader.path, output)
     with replacing(output) as temporary:  # an unwritable place shows before the work
         model = common.open_model(args)
         on_faces = common.wants_faces("auto", model) and args.driving_crop != "none"

@@ -11,7 +11,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ..errors import DownloadError, UnsupportedModel, UsageError
+from ..errors import DownloadError, UnsupportedModel
+from ..files import spare
 from ..networks.config import ModelConfig
 from ..weights.catalogue import Entry, catalogue, size_text
 from ..weights.download import download
@@ -80,8 +81,7 @@ def run_download(args: argparse.Namespace) -> int:
 
 def run_convert(args: argparse.Namespace) -> None:
     source, _ = locate(args.source)
-    if args.target.exists() and args.target.samefile(source):
-        raise UsageError(f"Source and target are both {source}. Choose another name for the target.")
+    spare(source, args.target)
     convert(args.source, args.target, half=args.half, config=args.config)
     saved = f"{size_text(source.stat().st_size)} became {size_text(args.target.stat().st_size)}"
     print(f"{source.name}: {saved}", file=sys.stderr)

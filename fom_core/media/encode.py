@@ -71,7 +71,7 @@ class EncodedVideo:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(np.ascontiguousarray(frames).data.cast("B"))
-        except BrokenPipeError:
+        except OSError:  # a broken pipe, which Windows calls an invalid argument
             raise self._failed() from None
 
     def finish(self, frame_count: int) -> None:
@@ -79,7 +79,7 @@ class EncodedVideo:
         assert self._process is not None
         try:
             self._process.communicate()
-        except BrokenPipeError:
+        except OSError:
             raise self._failed() from None
         if self._process.returncode:
             raise self._failed()
@@ -91,13 +91,17 @@ class EncodedVideo:
             raise unwritable(self.path, error) from error
         self._complaints.close()
 
+    def replaces(self, path: Path) -> bool:
+        """Whether a file will give way to the video."""
+        return self.path.exists() and self.path.samefile(path)
+
     def discard(self) -> None:
         """Stop the encoder and leave nothing behind."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             assert self._process.stdin is not None
-            with suppress(BrokenPipeError):
+            with suppress(OSError):
                 self._process.stdin.close()
         self._temporary.unlink(missing_ok=True)
         self._complaints.close()

@@ -27,6 +27,10 @@ class NumberedPictures:
         elif not _NUMBER.search(path.name):
             path = path.with_name(f"{path.stem}_%06d{path.suffix}")
         self.path = path
+        number = _NUMBER.search(path.name)
+        assert number is not None
+        self._before, self._after = path.name[: number.start()], path.name[number.end() :]
+        self._digits = int(number[1] or 0)
         self._count = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,16 +41,14 @@ class NumberedPictures:
     def write(self, frames: np.ndarray) -> None:
         """Write (T, H, W, C) frames."""
         for frame in frames:
-            write_picture(self._aside / (self.path.name % self._count), frame)
+            write_picture(self._aside / self._name(self._count), frame)
             self._count += 1
 
     def finish(self, frame_count: int) -> None:
         """Move all pictures to their place."""
-        before, after = _NUMBER.split(self.path.name)[::2]
-        earlier = re.compile(re.escape(before) + r"\d+" + re.escape(after))
         try:
-            for path in self.path.parent.iterdir():
-                if earlier.fullmatch(path.name):
+            for path in list(self.path.parent.iterdir()):
+                if self._is_ours(path.name):
                     path.unlink()
             for path in self._aside.iterdir():
                 path.replace(self.path.parent / path.name)
@@ -54,6 +56,18 @@ class NumberedPictures:
             raise unwritable(self.path, error) from error
         self.discard()
 
+    def replaces(self, path: Path) -> bool:
+        """Whether a file, or files in a folder, will give way to the pictures."""
+        folder = self.path.parent
+        return path.samefile(folder) or (path.parent.samefile(folder) and self._is_ours(path.name))
+
     def discard(self) -> None:
         """Leave nothing behind."""
         shutil.rmtree(self._aside, ignore_errors=True)
+
+    def _name(self, number: int) -> str:
+        return f"{self._before}{number:0{self._digits}d}{self._after}"
+
+    def _is_ours(self, name: str) -> bool:
+        number = re.fullmatch(re.escape(self._before) + r"(\d+)" + re.escape(self._after), name)
+        return number is not None and name == self._name(int(number[1]))

@@ -67,6 +67,10 @@ class VideoWriter:
     def has_audio(self) -> bool:
         return self._sink.has_audio
 
+    def replaces(self, path: str | os.PathLike[str]) -> bool:
+        """Whether the result will take the place of an existing file, or of files in that folder."""
+        return self._sink.replaces(Path(path))
+
     def write(self, frames: np.ndarray) -> None:
         """Add one (H, W, C) frame or (T, H, W, C) frames, uint8 RGB (or RGBA). All must have one size."""
         frames = frames[None] if frames.ndim == 3 else frames

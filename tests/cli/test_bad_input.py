@@ -127,6 +127,35 @@ def test_a_result_never_replaces_its_input(fom, whole_picture, sound_clip):
     assert sound_clip.read_bytes() == before
 
 
+def test_numbered_pictures_never_replace_the_source(fom, whole_picture, picture_file):
+    source = picture_file.rename(picture_file.with_name("frame_000007.png"))
+    words = swapped(whole_picture, "--source_image", source)
+
+    outcome = fom(*words, "--output", source.with_name("frame.png"))
+
+    assert outcome.status == 2
+    assert [path.name for path in source.parent.iterdir()] == [source.name]
+
+
+@pytest.mark.parametrize("option", ["--json", "--output"])
+def test_faces_never_replace_their_picture(fom, picture_file, option):
+    before = picture_file.read_bytes()
+
+    outcome = fom("faces", picture_file, "--face_detector", "embedded", option, picture_file)
+
+    assert outcome.status == 2
+    assert picture_file.read_bytes() == before
+
+
+def test_a_motion_never_replaces_its_video(fom, sound_clip, tiny_weights):
+    before = sound_clip.read_bytes()
+
+    outcome = fom("motion", sound_clip, "--output", sound_clip, "--model", tiny_weights, "--driving_crop", "none")
+
+    assert outcome.status == 2
+    assert sound_clip.read_bytes() == before
+
+
 def test_an_absent_device_is_named(refused, whole_picture, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
 

@@ -115,14 +115,26 @@ def test_a_png_sequence_is_lossless_and_numbered_from_zero(tmp_path):
     np.testing.assert_array_equal([read_picture(tmp_path / name) for name in names], frames)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [("f_%04d.png", "f_0001.png"), ("f%d.png", "f1.png"), ("50% off.png", "50% off_000001.png")],
+)
+def test_pictures_are_named_by_their_pattern(tmp_path, pattern, name):
+    with VideoWriter(tmp_path / pattern, 25) as writer:
+        writer.write(moving(2))
+
+    assert sorted(path.name for path in tmp_path.iterdir())[1] == name
+
+
 def test_a_shorter_sequence_replaces_a_longer_one_and_nothing_else(tmp_path):
-    (tmp_path / "frame_notes.png").write_bytes(b"kept")
+    for name in ("frame_notes.png", "frame_1.png"):
+        (tmp_path / name).write_bytes(b"kept")
     for count in (4, 2):
         with VideoWriter(tmp_path, 25) as writer:
             writer.write(moving(count))
 
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "frame_000000.png", "frame_000001.png", "frame_notes.png",
+        "frame_000000.png", "frame_000001.png", "frame_1.png", "frame_notes.png",
     ]  # fmt: skip
 
 
