@@ -10,13 +10,17 @@ import torch
 from torch import Tensor
 
 
-def resize_picture(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize (H, W, C) to (height, width, C), averaging when shrinking so that nothing flickers."""
+def resize_picture(picture: np.ndarray, size: tuple[int, int], *, average_from: float = 1.0) -> np.ndarray:
+    """Resize (H, W, C) to (height, width, C): bicubic, or averaging when shrunk by more than ``average_from``.
+
+    Averaging keeps fine patterns from flickering.
+    """
     height, width = size
     if picture.shape[:2] == (height, width):
         return picture
-    shrinking = height * width < picture.shape[0] * picture.shape[1]
-    resized = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_CUBIC)
+    shrink = max(picture.shape[0] / height, picture.shape[1] / width)
+    interpolation = cv2.INTER_AREA if shrink > average_from else cv2.INTER_CUBIC
+    resized = cv2.resize(np.ascontiguousarray(picture), (width, height), interpolation=interpolation)
     return resized.reshape(height, width, -1)  # OpenCV drops a single channel
 
 

@@ -47,21 +47,32 @@ def fade(distances: np.ndarray, feather: float) -> np.ndarray:
     return ramp * ramp * (3 - 2 * ramp)
 
 
-def partition(masks: Sequence[np.ndarray], distances: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Share overlapping masks out, all on one canvas: each pixel goes to the face whose middle is nearer.
+def partition(layers: Sequence[tuple[Rect, np.ndarray, np.ndarray]], hull: Rect) -> list[np.ndarray]:
+    """Share overlapping masks out: each pixel goes to the face whose middle is nearer.
 
-    Distances are relative to each face's size. The shares blend smoothly and add up to the largest mask, so pixels that
-    one face alone covers keep its mask.
+    layers: per face its rectangle, its mask (h, w) there, and the distances (h, w), relative to the face's size.
+    hull:   a rectangle around all of them.
+    Returns the new masks. They blend smoothly and add up to the largest mask, so pixels that one face alone covers keep
+    its mask.
     """
-    coverage = np.max(masks, axis=0)
-    nearest = np.min([np.where(mask > 0, away, np.inf) for mask, away in zip(masks, distances, strict=True)], axis=0)
-    nearest = np.where(np.isfinite(nearest), nearest, 0)
-    pulls = [
-        mask * np.exp(-SHARPNESS * np.clip(away - nearest, 0, None))
-        for mask, away in zip(masks, distances, strict=True)
-    ]
-    total = np.maximum(np.sum(pulls, axis=0), 1e-12)
-    return [(coverage * pull / total).astype(np.float32) for pull in pulls]
+    shape = hull[3] - hull[1], hull[2] - hull[0]
+    coverage, total = np.zeros((2, *shape), np.float32)
+    nearest = np.full(shape, np.inf, np.float32)
+    places = [place(rect, hull) for rect, _, _ in layers]
+    for here, (_, mask, away) in zip(places, layers, strict=True):
+        coverage[here] = np.maximum(coverage[here], mask)
+        nearest[here] = np.minimum(nearest[here], np.where(mask > 0, away, np.inf))
+    pulls = []
+    for here, (_, mask, away) in zip(places, layers, strict=True):
+        further = np.clip(away - np.where(mask > 0, nearest[here], away), 0, None)
+        pulls.append(mask * np.exp(-SHARPNESS * further))
+        total[here] += pulls[-1]
+    return [coverage[here] * pull / np.maximum(total[here], 1e-12) for here, pull in zip(places, pulls, strict=True)]
+
+
+def place(rect: Rect, canvas: Rect) -> tuple[slice, slice]:
+    """Where a rectangle lies on a canvas that holds it: rows and columns."""
+    return slice(rect[1] - canvas[1], rect[3] - canvas[1]), slice(rect[0] - canvas[0], rect[2] - canvas[0])
 
 
 def circle(rect: Rect, ratio: float, frame_size: tuple[int, int]) -> tuple[Rect, np.ndarray]:
@@ -70,5 +81,6 @@ def circle(rect: Rect, ratio: float, frame_size: tuple[int, int]) -> tuple[Rect,
     radius = math.ceil((rect[3] - rect[1]) * ratio)
     part = clip((centre_x - radius, centre_y - radius, centre_x + radius + 1, centre_y + radius + 1), frame_size)
     disc = np.zeros((part[3] - part[1], part[2] - part[0]), np.uint8)
-    cv2.circle(disc, (centre_x - part[0], centre_y - part[1]), radius, 1, -1)
+    if disc.size:
+        cv2.circle(disc, (centre_x - part[0], centre_y - part[1]), radius, 1, -1)
     return part, disc.astype(np.float32)

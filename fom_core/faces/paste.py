@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import cv2
@@ -11,10 +11,11 @@ import numpy as np
 import torch
 
 from ..errors import UsageError
+from ..pictures import resize_picture
 from ..types import FaceSet
 from . import masks
-from .masks import Mask, Rect, clip
-from .regions import pixel_box, resize, to_rgb
+from .masks import Mask, Rect, clip, place
+from .regions import pixel_box, to_rgb
 
 FEATHER = 0.3
 FaceFrames = np.ndarray | torch.Tensor
@@ -55,6 +56,8 @@ class Paster:
     ):
         if mask not in get_args(Mask):
             raise UsageError(f"The paste mask is one of {', '.join(get_args(Mask))}, not {mask!r}.")
+        if not ratio > 0:
+            raise UsageError(f"The ratio is a circle's radius in crop heights: above 0, usually 0.4. Got {ratio}.")
         if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
             raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {picture.shape} of {picture.dtype}.")
         if picture.shape[:2] != tuple(faces.frame_size):
@@ -69,7 +72,7 @@ class Paster:
         self.clusters = [self._cluster(group) for group in touching(covered)]
 
     def __call__(self, face_frames: Sequence[FaceFrames]) -> np.ndarray:
-        """Paste N × [T, h, w, 3] (uint8, or float in [0, 1]; tensors also as [T, 3, h, w]) → (T, H, W, C) uint8."""
+        """Paste N × [T, h, w, 3] (uint8, or float in [0, 1]; tensors also as [T, C, h, w]) → (T, H, W, C) uint8."""
         if len(face_frames) != len(self.crops):
             raise UsageError(f"Expected frames for {len(self.crops)} faces, found {len(face_frames)}.")
         pixels = [to_pixels(frames, self.truncate) for frames in face_frames]
@@ -87,17 +90,15 @@ class Paster:
         mixed = cluster.source.copy()
         for share in cluster.shares:
             crop = self.crops[share.face]
-            x0, y0, x1, y1 = share.rect
             colour = self._fit(faces[share.face], (crop[3] - crop[1], crop[2] - crop[0]))
-            colour = colour[y0 - crop[1] : y1 - crop[1], x0 - crop[0] : x1 - crop[0]]
-            mixed[y0 - top : y1 - top, x0 - left : x1 - left] += share.weight * colour
+            mixed[place(share.rect, cluster.rect)] += share.weight * colour[place(share.rect, crop)]
         frame[top:bottom, left:right, :3] = np.rint(mixed)
 
     def _fit(self, face: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         if self.truncate:
             return cv2.resize(face, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
         # Bicubic both ways brings an untouched crop back; averaging would blur it, and is kept for shrinking by a lot.
-        return resize(face, size, average_from=3.0)
+        return resize_picture(face, size, average_from=3.0)
 
     def _outlined(self, mask: Mask, feather: float) -> list[_Share]:
         """Shares of the soft masks and of the plain box, partitioned where they overlap."""
@@ -111,19 +112,9 @@ class Paster:
             distances.append(away)
         result = []
         for group in touching(shares):
-            if len(group) == 1:
-                result += group
-                continue
-            hull = hull_of(group)
-            canvas = [
-                (on_canvas(share.weight[..., 0], share.rect, hull), on_canvas(distances[share.face], share.rect, hull))
-                for share in group
-            ]
-            parts = masks.partition([weight for weight, _ in canvas], [away for _, away in canvas])
-            result += [
-                _Share(share.face, share.rect, inside(part, share.rect, hull)[..., None])
-                for share, part in zip(group, parts, strict=True)
-            ]
+            layers = [(share.rect, share.weight[..., 0], distances[share.face]) for share in group]
+            parts = masks.partition(layers, hull_of(group)) if len(group) > 1 else [layers[0][1]]
+            result += [replace(share, weight=part[..., None]) for share, part in zip(group, parts, strict=True)]
         return result
 
     def _paddlegan(self, ratio: float) -> list[_Share]:
@@ -131,14 +122,14 @@ class Paster:
         frame_size = self.picture.shape[:2]
         shares: list[_Share] = []
         for index, crop in enumerate(self.crops):
-            rect, weight = clip(crop, frame_size), None
             if len(self.crops) > 1:
                 rect, weight = masks.circle(crop, ratio, frame_size)
             else:
+                rect = clip(crop, frame_size)
                 weight = np.ones((rect[3] - rect[1], rect[2] - rect[0]), np.float32)
             for earlier in shares:
-                covered = on_canvas(weight, rect, earlier.rect)
-                earlier.weight[covered > 0] = 0
+                both = common(rect, earlier.rect)
+                earlier.weight[place(both, earlier.rect)][weight[place(both, rect)] > 0] = 0
             shares.append(_Share(index, rect, weight[..., None]))
         return shares
 
@@ -146,15 +137,13 @@ class Paster:
         """Precompute the source's part; shares that reach past their crop are cut to it, where the source stays out."""
         hull = hull_of(shares)
         left, top, right, bottom = hull
-        rest = 1 - np.sum([on_canvas(share.weight[..., 0], share.rect, hull) for share in shares], axis=0)
-        source = self.picture[top:bottom, left:right, :3] * rest[..., None].astype(np.float32)
+        rest = np.ones((bottom - top, right - left, 1), np.float32)
         cut = []
         for share in shares:
-            x0, y0, x1, y1 = share.rect
-            crop = self.crops[share.face]
-            rect = max(x0, crop[0]), max(y0, crop[1]), min(x1, crop[2]), min(y1, crop[3])
-            cut.append(_Share(share.face, rect, inside(share.weight, rect, share.rect)))
-        return _Cluster(hull, source, tuple(cut))
+            rest[place(share.rect, hull)] -= share.weight
+            rect = common(share.rect, self.crops[share.face])
+            cut.append(_Share(share.face, rect, share.weight[place(rect, share.rect)]))
+        return _Cluster(hull, self.picture[top:bottom, left:right, :3] * rest, tuple(cut))
 
 
 def paste(
@@ -173,7 +162,7 @@ def paste(
 def to_pixels(frames: FaceFrames, truncate: bool = False) -> np.ndarray:
     """Frames of one face as (T, h, w, 3) uint8, rounded, or truncated as PaddleGAN does."""
     if isinstance(frames, torch.Tensor):
-        if frames.ndim == 4 and frames.shape[1] == 3 and frames.shape[3] != 3:
+        if frames.ndim == 4 and frames.shape[1] in (1, 3) and frames.shape[3] not in (1, 3):
             frames = frames.movedim(1, -1)
         frames = frames.detach().cpu().float().numpy() if frames.is_floating_point() else frames.cpu().numpy()
     if frames.ndim != 4 or frames.shape[3] not in (1, 3):
@@ -212,17 +201,7 @@ def hull_of(shares: Sequence[_Share]) -> Rect:
     return (*lows, *highs)  # type: ignore[return-value]
 
 
-def on_canvas(values: np.ndarray, rect: Rect, canvas: Rect) -> np.ndarray:
-    """Values (h, w) known on ``rect``, laid out on another rectangle; 0 where unknown, cut where they reach past it."""
-    result = np.zeros((canvas[3] - canvas[1], canvas[2] - canvas[0]), np.float32)
-    x0, y0 = max(rect[0], canvas[0]), max(rect[1], canvas[1])
-    x1, y1 = min(rect[2], canvas[2]), min(rect[3], canvas[3])
-    if x0 < x1 and y0 < y1:
-        common = (x0, y0, x1, y1)
-        result[y0 - canvas[1] : y1 - canvas[1], x0 - canvas[0] : x1 - canvas[0]] = inside(values, common, rect)
-    return result
-
-
-def inside(values: np.ndarray, rect: Rect, canvas: Rect) -> np.ndarray:
-    """The part of a canvas on a rectangle within it."""
-    return values[rect[1] - canvas[1] : rect[3] - canvas[1], rect[0] - canvas[0] : rect[2] - canvas[0]]
+def common(rect: Rect, other: Rect) -> Rect:
+    """What two rectangles share; an empty place in the corner of ``rect`` if they share nothing."""
+    x0, y0, x1, y1 = max(rect[0], other[0]), max(rect[1], other[1]), min(rect[2], other[2]), min(rect[3], other[3])
+    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else (rect[0], rect[1], rect[0], rect[1])

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from ..errors import UsageError
+from ..pictures import resize_picture
 from ..types import Box, FaceRegion, FaceSet
 from .boxes import area, keep_best
 from .detection import Detection
@@ -119,7 +120,7 @@ def crop_face(picture: np.ndarray, region: FaceRegion | Box, size: tuple[int, in
     past = max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width)  # top, bottom, left, right
     if any(past):
         colour = cv2.copyMakeBorder(colour, *past, cv2.BORDER_REFLECT)
-    return resize(colour, size)
+    return np.ascontiguousarray(resize_picture(colour, size))
 
 
 def to_rgb(picture: np.ndarray) -> np.ndarray:
@@ -127,12 +128,3 @@ def to_rgb(picture: np.ndarray) -> np.ndarray:
     if picture.ndim == 2:
         picture = picture[..., None]
     return np.repeat(picture[..., :1], 3, axis=2) if picture.shape[2] < 3 else picture[..., :3]
-
-
-def resize(image: np.ndarray, size: tuple[int, int], *, average_from: float = 1.0) -> np.ndarray:
-    """Resize (h, w, C) uint8 to (height, width): bicubic, or by averaging when shrunk by more than ``average_from``."""
-    if image.shape[:2] == tuple(size):
-        return np.ascontiguousarray(image)
-    shrink = max(image.shape[0] / size[0], image.shape[1] / size[1])
-    interpolation = cv2.INTER_AREA if shrink > average_from else cv2.INTER_CUBIC
-    return cv2.resize(np.ascontiguousarray(image), (size[1], size[0]), interpolation=interpolation)

@@ -19,7 +19,7 @@ def crops(draw):
     found = []
     for _ in range(draw(st.integers(1, 3))):
         side = draw(st.integers(8, 70))
-        x, y = draw(st.integers(-side // 2, WIDTH - side // 2)), draw(st.integers(-side // 2, HEIGHT - side // 2))
+        x, y = draw(st.integers(1 - side, WIDTH - 1)), draw(st.integers(1 - side, HEIGHT - 1))
         found.append((x, y, x + side, y + side))
     return found
 
@@ -50,15 +50,20 @@ def test_a_crop_enlarged_for_the_model_comes_back_within_two_levels(size):
 
 
 @settings(max_examples=40, deadline=None)
-@given(crops(), st.sampled_from(["soft", "ellipse", "box", "paddlegan"]), st.integers(0, 99))
-def test_pixels_outside_the_masks_are_those_of_the_source(rects, mask, seed):
+@given(
+    crops(),
+    st.sampled_from(["soft", "ellipse", "box", "paddlegan"]),
+    st.integers(0, 99),
+    st.sampled_from([0.1, 0.4, 1.5]),
+)
+def test_pixels_outside_the_masks_are_those_of_the_source(rects, mask, seed, ratio):
     picture, faces = noise(seed), FaceSet.from_crops(rects, (HEIGHT, WIDTH))
     touched = np.zeros((HEIGHT, WIDTH), bool)
     for rect in rects:
         x0, y0, x1, y1 = rect
         if mask == "paddlegan" and len(rects) > 1:
-            (x0, y0, x1, y1), _ = circle(rect, 0.4, (HEIGHT, WIDTH))
+            (x0, y0, x1, y1), _ = circle(rect, ratio, (HEIGHT, WIDTH))
         touched[max(y0, 0) : max(y1, 0), max(x0, 0) : max(x1, 0)] = True
     frames = [np.random.default_rng(seed + 1).integers(0, 256, (2, 16, 16, 3), dtype=np.uint8)] * len(rects)
-    result = paste(picture, faces, frames, mask=mask)
+    result = paste(picture, faces, frames, mask=mask, ratio=ratio)
     assert (result[:, ~touched] == picture[~touched]).all()

@@ -61,9 +61,10 @@ def test_overlapping_faces_cover_the_picture_fully_between_them():
 
 def test_shares_add_up_to_the_larger_mask():
     rng = np.random.default_rng(0)
-    layers = [rng.random((5, 6), dtype=np.float32) for _ in range(3)]
-    shares = masks.partition(layers, [rng.random((5, 6)) for _ in range(3)])
-    np.testing.assert_allclose(np.sum(shares, axis=0), np.max(layers, axis=0), rtol=1e-5)
+    whole = (0, 0, 6, 5)
+    layers = [(whole, rng.random((5, 6), dtype=np.float32), rng.random((5, 6), dtype=np.float32)) for _ in range(3)]
+    shares = masks.partition(layers, whole)
+    np.testing.assert_allclose(np.sum(shares, axis=0), np.max([mask for _, mask, _ in layers], axis=0), rtol=1e-5)
 
 
 def test_a_transparent_source_keeps_its_alpha():
@@ -92,6 +93,13 @@ def test_floats_and_tensors_paste_like_bytes(kind):
     elif kind == "tensor_channels_last":
         given = torch.from_numpy(given)
     np.testing.assert_array_equal(paste(source, faces, [given]), paste(source, faces, [frames]))
+
+
+def test_frames_of_a_grey_model_paste_as_grey():
+    source = picture()
+    faces = FaceSet.from_crops([(20, 20, 60, 60)], source.shape[:2])
+    frames = torch.rand(2, 1, 32, 32, generator=torch.Generator().manual_seed(0))
+    np.testing.assert_array_equal(paste(source, faces, [frames]), paste(source, faces, [frames.expand(-1, 3, -1, -1)]))
 
 
 def test_a_prepared_paster_gives_the_same_frames_in_pieces():
@@ -127,3 +135,5 @@ def test_wrong_input_is_refused_with_the_reason():
         paste(source[:70], faces, [flat(RED)] * 2)
     with pytest.raises(UsageError, match="soft, ellipse"):
         paste(source, faces, [flat(RED)] * 2, mask="hard")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="above 0"):
+        paste(source, faces, [flat(RED)] * 2, mask="paddlegan", ratio=0.0)
