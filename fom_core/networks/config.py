@@ -116,16 +116,19 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
-        """Inverse of :meth:`to_dict`, also after a trip through JSON. Raises KeyError or TypeError on other input."""
+        """Inverse of :meth:`to_dict`, also after a trip through JSON. Raises KeyError, TypeError or ValueError."""
 
         def hourglass(part: dict[str, Any]) -> HourglassConfig:
             return HourglassConfig(tuple(part["encoder"]), tuple(part["decoder"]))
 
-        detector = dict(values["keypoint_detector"])
+        def numbers(part: dict[str, Any], **kinds: type) -> dict[str, Any]:
+            return {key: kinds[key](value) if key in kinds else value for key, value in part.items()}
+
+        detector = numbers(values["keypoint_detector"], scale_factor=float, temperature=float, pad=int)
         detector["hourglass"] = hourglass(detector["hourglass"])
         generator = dict(values["generator"])
         if generator["dense_motion"] is not None:
-            motion = dict(generator["dense_motion"])
+            motion = numbers(generator["dense_motion"], scale_factor=float, kp_variance=float)
             generator["dense_motion"] = DenseMotionConfig(**{**motion, "hourglass": hourglass(motion["hourglass"])})
         for widths in ("down", "bottleneck", "up"):
             generator[widths] = tuple(generator[widths])

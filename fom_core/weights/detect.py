@@ -144,6 +144,8 @@ def _scale(kernel: Tensor | None, untold: float) -> float:
     if kernel is None:
         return 1.0
     width = kernel.shape[-1]
+    if kernel.shape[-2:] != (width, width):  # or a thin kernel in a small file would make a model of gigabytes
+        raise KeyError("a square blur kernel 'down.weight'")
     if width == MOBILE_KERNEL:
         return untold if untold != 1 else USUAL.keypoint_scale
     return 1 / (1 + (width - 1) // 4)

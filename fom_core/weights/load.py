@@ -70,6 +70,7 @@ def resolve_config(
     if config is not None:
         stated, source = read_config(config, conventions), config.name
         conventions = Conventions.of(stated)
+    _check_plausible(conventions, source or path.name)
     detected = detect_config(checkpoint.keypoint_detector, checkpoint.generator, conventions)
     if stated is not None and stated != detected:
         differences = "; ".join(_differences(stated.to_dict(), detected.to_dict()))
@@ -144,11 +145,25 @@ def convert(
 def _stated_config(text: str, path: Path) -> ModelConfig:
     try:
         return ModelConfig.from_dict(json.loads(text))
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
         raise UnsupportedModel(
             f"The configuration in the header of {path.name} is not one that this version reads ({error!r}). "
             "Convert the original weights again."
         ) from error
+
+
+def _check_plausible(conventions: Conventions, source: str) -> None:
+    """Refuse what no model has: a stranger's header must not ask for pictures of gigabytes."""
+    numbers = {
+        "image_size": all(16 <= side <= 4096 for side in conventions.image_size),
+        "temperature": 0 < conventions.temperature <= 100,
+        "pad": 0 <= conventions.pad <= 6,
+        "kp_variance": 0 < conventions.kp_variance <= 100,
+        "scale_factor": all(1 / 64 <= scale <= 1 for scale in (conventions.keypoint_scale, conventions.motion_scale)),
+    }
+    wrong = [name for name, plausible in numbers.items() if not plausible]
+    if wrong:
+        raise UnsupportedModel(f"{source} states values that no model can have for {', '.join(wrong)}. Correct them.")
 
 
 def _differences(stated: dict[str, Any], detected: dict[str, Any], prefix: str = "") -> list[str]:

@@ -123,6 +123,35 @@ def test_a_header_that_contradicts_the_tensors_is_refused(saved, tiny_config, tm
         load_model(path)
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "reason"),
+    [
+        ("image_size", [100_000, 100_000], "no model can have for image_size"),
+        ("keypoint_detector.pad", 100_000, "no model can have for pad"),
+        ("keypoint_detector.temperature", 0, "no model can have for temperature"),
+        ("keypoint_detector.temperature", "hot", "configuration in the header"),
+        ("image_size", [1e999, 64], "configuration in the header"),
+    ],
+)
+def test_a_header_cannot_ask_for_what_no_model_has(saved, tiny_config, tmp_path, option, value, reason):
+    values = tiny_config.to_dict()
+    part, _, name = option.rpartition(".")
+    (values[part] if part else values)[name] = value
+    path = tmp_path / "wrong.safetensors"
+    save_file(load_file(saved), path, {CONFIG_KEY: json.dumps(values)})
+    with pytest.raises(UnsupportedModel, match=reason):
+        load_model(path)
+
+
+def test_a_thin_blur_kernel_cannot_make_a_large_model(saved, tmp_path):
+    tensors = load_file(saved)
+    tensors["keypoint_detector.down.weight"] = torch.zeros(3, 1, 1, 4001)  # square, it would take 64 MB a channel
+    path = tmp_path / "wrong.safetensors"
+    save_file(tensors, path)
+    with pytest.raises(UnsupportedModel, match="square blur kernel"):
+        load_model(path, device="cpu")
+
+
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"keypoint_detector": 3}', "null"])
 def test_a_broken_header_is_explained(saved, tmp_path, text):
     path = tmp_path / "wrong.safetensors"
