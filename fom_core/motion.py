@@ -103,12 +103,24 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
             about = file.metadata() or {}
             if about.get("format") != _FORMAT:
                 raise FomError(f"{path.name} is not a motion file. Make one with `fom motion VIDEO --output FILE`.")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            # Clones, for the tensors are the mapped file itself, and the user may replace that.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         header = json.loads(about["motion"])
-        keypoints = Keypoints(tensors["value"], tensors.get("jacobian"))
-        height, width = header["image_size"]
-        return Motion(keypoints, float(header["fps"]), header["model"], (height, width), header["metadata"])
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        keypoints = _checked(tensors["value"], tensors.get("jacobian"))
+        fps, (height, width) = float(header["fps"]), header["image_size"]
+        if not 0 < fps <= 1000:
+            raise ValueError(f"{fps:g} frames/s")
+        return Motion(keypoints, fps, str(header["model"]), (int(height), int(width)), dict(header["metadata"]))
+    except (SafetensorError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise FomError(
             f"{path.name} is damaged or not a motion file ({error}). Make it anew with `fom motion`."
         ) from error
+
+
+def _checked(value: Tensor, jacobian: Tensor | None) -> Keypoints:
+    """Keypoints from a file. Raises ValueError for tensors that are none."""
+    if value.ndim != 3 or value.shape[2] != 2 or not value.numel() or not value.isfinite().all():
+        raise ValueError(f"keypoints {tuple(value.shape)}")
+    if jacobian is not None and (jacobian.shape != (*value.shape, 2) or not jacobian.isfinite().all()):
+        raise ValueError(f"jacobians {tuple(jacobian.shape)}")
+    return Keypoints(value.float(), None if jacobian is None else jacobian.float())

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -35,6 +37,23 @@ def test_another_file_is_refused_in_one_line(tmp_path, content):
     with pytest.raises(FomError) as error:
         load_motion(path)
     assert "wave.safetensors" in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"fps": 0.0},
+        {"fps": float("nan")},
+        {"keypoints": Keypoints(torch.zeros(5, 4))},
+        {"keypoints": Keypoints(torch.zeros(0, 4, 2))},
+        {"keypoints": Keypoints(torch.full((5, 4, 2), float("nan")))},
+        {"keypoints": Keypoints(torch.zeros(5, 4, 2), torch.zeros(4, 4, 2, 2))},
+    ],
+)
+def test_a_motion_without_sense_is_refused(motion, tmp_path, change):
+    save_motion(replace(motion, **change), tmp_path / "wave.safetensors")
+    with pytest.raises(FomError, match=r"wave\.safetensors is damaged"):
+        load_motion(tmp_path / "wave.safetensors")
 
 
 def test_a_missing_motion_file_says_how_to_make_one(tmp_path):
