@@ -17,6 +17,7 @@ from ..errors import UnsupportedModel
 from .detection import Detection, detect_at_sizes
 
 LONG_SIDES = (960, 384)
+LEAST_PX = 32  # a shorter side would be halved to nothing
 MEAN_BGR = (104.0, 117.0, 123.0)
 TRUNK = {  # per stage: its convolutions; a max pooling follows each stage
     "conv1": ((3, 64), (64, 64)),
@@ -129,4 +130,6 @@ class S3FDDetector:
     def _detect_once(self, bgr: np.ndarray) -> list[Detection]:
         batch = torch.from_numpy(bgr).to(self.device).permute(2, 0, 1)[None].float()
         mean = batch.new_tensor(MEAN_BGR)[:, None, None]
-        return decode([(s.cpu(), o.cpu()) for s, o in self.network(batch - mean)], self.threshold)
+        missing = (max(0, LEAST_PX - side) for side in (bgr.shape[1], bgr.shape[0]))
+        padded = F.pad(batch - mean, [amount for side in missing for amount in (0, side)])
+        return decode([(s.cpu(), o.cpu()) for s, o in self.network(padded)], self.threshold)

@@ -60,12 +60,13 @@ def test_the_finest_map_takes_the_strongest_of_its_three_backgrounds():
     assert scores[0, :, 0, 0].tolist() == [7.0, 3.0] and offsets.shape == (1, 4, 16, 16)
 
 
-def test_a_random_network_runs_end_to_end_on_an_odd_sized_picture(tmp_path):
+@pytest.mark.parametrize("size", [(75, 101), (9, 40)])
+def test_a_random_network_runs_end_to_end_on_pictures_of_any_size(tmp_path, size):
     torch.manual_seed(0)
     path = tmp_path / "s3fd.pth"
     torch.save(S3FD().state_dict(), path)
     detector = S3FDDetector(path, threshold=0.3)
-    faces = detector.detect(np.random.default_rng(0).integers(0, 256, (75, 101, 3), dtype=np.uint8))
+    faces = detector.detect(np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8))
     assert faces and all(0.3 < face.score <= 1 for face in faces)
 
 
