@@ -19,7 +19,7 @@ import torch
 
 from ..errors import FomError
 from . import animate, demo, faces, motion, train, weights
-from .progress import log_to_stderr
+from .progress import log_to_stderr, one_line
 
 VERBS = (animate, demo, faces, motion, weights, train)
 
@@ -80,7 +80,7 @@ def _run(args: argparse.Namespace, debug: bool) -> int:
 
 
 def _one_line(error: Exception) -> str:
-    message = " ".join(str(error).split())
+    message = one_line(str(error))
     if isinstance(error, FomError):
         return message
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):

@@ -64,10 +64,15 @@ class _AboveTheBar(logging.StreamHandler):
     """One line a message, over a bar that may be half drawn."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = " ".join(super().format(record).split())
+        line = one_line(super().format(record))
         if record.levelno >= logging.WARNING:
             line = f"{record.levelname.lower()}: {line}"
         return f"\r\033[K{line}" if sys.stderr.isatty() else line
+
+
+def one_line(text: str) -> str:
+    """A message on one line, without the control characters that a name in a stranger's file may hold."""
+    return "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
 
 
 def log_to_stderr(debug: bool) -> None:
