@@ -20,6 +20,7 @@ def test_a_motion_survives_its_file(motion, tmp_path):
     save_motion(motion, tmp_path / "wave.safetensors")
     loaded = load_motion(tmp_path / "wave.safetensors")
     assert torch.equal(loaded.keypoints.value, motion.keypoints.value)
+    assert loaded.keypoints.jacobian is not None
     assert torch.equal(loaded.keypoints.jacobian, motion.keypoints.jacobian)
     assert (loaded.fps, loaded.model, loaded.image_size, loaded.metadata) == (
         29.97,

@@ -126,5 +126,6 @@ def test_half_precision_keeps_keypoints_and_flow_in_float32(tiny_config, dtype, 
     source = model.encode_source(images[:1])
     actual = model.generate(source, model.detect_keypoints(images))
     assert source.features.dtype == dtype and actual.prediction.dtype == torch.float32
+    assert actual.dense_motion is not None and expected.dense_motion is not None
     assert torch.equal(actual.dense_motion.deformation, expected.dense_motion.deformation)
     assert (actual.prediction - expected.prediction).abs().max() < limit
