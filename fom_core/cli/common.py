@@ -19,6 +19,7 @@ from ..types import Box
 from ..weights.catalogue import Entry, catalogue, preferred, size_text
 from ..weights.load import DTYPES, load_model
 from ..weights.store import best_on_disk
+from .progress import ProgressBar
 
 log = logging.getLogger(__name__)
 CHUNK_SIZE = 8
@@ -136,7 +137,8 @@ def driving_box(choice: str, reader: VideoReader, detector: Detector) -> Box | N
     """
     if choice == "none":
         return None
-    box = driving_crop(reader, detector, every=max(5, reader.frame_count // VIEWS))
+    with ProgressBar("looking for the driver", reader.frame_count) as bar:
+        box = driving_crop(reader, detector, every=max(5, reader.frame_count // VIEWS), progress=bar)
     if box is None:
         message = f"No face was found in {reader.path} by the detector {detector.name}"
         if choice == "face":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -18,13 +18,18 @@ SNUGGEST = 1.4  # a view that passes the frame's border shrinks to this many fac
 
 
 def driving_crop(
-    frames: Iterable[np.ndarray], detector: Detector, *, every: int = 5, margin: float = MARGIN
+    frames: Iterable[np.ndarray],
+    detector: Detector,
+    *,
+    every: int = 5,
+    margin: float = MARGIN,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> Box | None:
     """A square in whole pixels around the driver's face for the whole video, or None if no frame shows one.
 
     One fixed view keeps the driver's movement and adds no jitter of its own. Looks at every n-th of the frames
     (H, W, 3) uint8 and holds none. It follows the largest face of the first frame that has one, framed as in training:
-    1 + ``margin`` times the median face side, wider if the face travels.
+    1 + ``margin`` times the median face side, wider if the face travels. ``progress`` is told the frames looked through.
     """
     boxes: list[np.ndarray] = []
     frame_size = (0, 0)
@@ -34,6 +39,8 @@ def driving_crop(
             same = _same_face(boxes[-1] if boxes else None, detector.detect(frame))
             if same is not None:
                 boxes.append(np.array(same.box_px))
+        if progress:
+            progress(index + 1, None)
     return _view(np.array(boxes), frame_size, margin) if boxes else None
 
 

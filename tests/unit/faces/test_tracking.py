@@ -71,3 +71,9 @@ def test_only_every_nth_frame_is_looked_at():
 
 def test_a_video_without_a_face_has_no_view():
     assert driving_crop(video(3), Script([[], [], []]), every=1) is None
+
+
+def test_progress_counts_the_frames_looked_through():
+    calls = []
+    driving_crop(video(4), Script([[face(300, 200)]]), every=5, progress=lambda done, total: calls.append(done))
+    assert calls == [1, 2, 3, 4]
