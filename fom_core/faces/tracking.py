@@ -29,7 +29,7 @@ def driving_crop(
 
     One fixed view keeps the driver's movement and adds no jitter of its own. Looks at every n-th of the frames
     (H, W, 3) uint8 and holds none. It follows the largest face of the first frame that has one, framed as in training:
-    1 + ``margin`` times the median face side, wider if the face travels. ``progress`` is told the frames looked through.
+    1 + ``margin`` times the median face side, wider if the face travels. ``progress`` hears of every frame.
     """
     boxes: list[np.ndarray] = []
     frame_size = (0, 0)
