@@ -43,6 +43,8 @@ class LossWeights:
     generator_gan: float = 0.0
     discriminator_gan: float = 1.0
     feature_matching: tuple[float, ...] = (10.0, 10.0, 10.0, 10.0)
+    warp: float = 0.0  # warped source against driving; with it, the generator is to reproduce the warped source
+    visibility: float = 1.0  # occlusion map against the error of the warp; only together with warp
     anchor: float = 0.0  # first keypoints to facial landmarks
     mouth: float = 0.0  # how much more the picture losses count there; with 0 for both, everywhere alike
     eyes: float = 0.0
@@ -63,7 +65,9 @@ class Stage:
     scales: tuple[float, ...] = (1.0, 0.5, 0.25, 0.125)
     clip_norm: float = 10.0  # of the gradient of each network; 0: none
     ema: float = 0.999
-    still_share: float = 0.2
+    still_share: float = 0.2  # of pairs made of one portrait
+    candidates: int = 4  # driving frames of which the one that differs most is taken
+    mouth_share: float = 0.5  # of pairs for which the difference of the mouths decides
     motion_lr: float = 1.0  # factor on lr for keypoint detector and dense motion network, once they know their task
     keypoints_every: int = 1  # the keypoint detector learns in every n-th step only, which saves a third of the time
     weights: LossWeights = field(default_factory=LossWeights)

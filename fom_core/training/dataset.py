@@ -130,12 +130,20 @@ class RawPairs:
 class PairSampler:
     """Draws pairs of frames of one clip: identity first, so that long clips do not dominate.
 
-    Of a few candidate driving frames the one that differs most from the source is taken, half of the time by the
-    whole face and half of the time by the mouth alone: random pairs of a talking head are nearly equal.
+    Of a few candidate driving frames the one that differs most from the source is taken, in ``mouth_share`` of the
+    pairs by the mouth alone and else by the whole face: random pairs of a talking head are nearly equal.
     """
 
-    def __init__(self, cache: FrameCache, seed: int, still_share: float = 0.2, candidates: int = 4) -> None:
-        self.cache, self.candidates = cache, candidates
+    def __init__(
+        self,
+        cache: FrameCache,
+        seed: int,
+        *,
+        still_share: float = 0.2,
+        candidates: int = 4,
+        mouth_share: float = 0.5,
+    ) -> None:
+        self.cache, self.candidates, self.mouth_share = cache, candidates, mouth_share
         self.random = np.random.default_rng(seed)
         videos, stills = _by_identity(cache.clips, "video"), _by_identity(cache.clips, "still")
         self.videos, self.stills = list(videos.values()), list(stills.values())
@@ -161,7 +169,7 @@ class PairSampler:
     def _video(self) -> tuple[int, int]:
         clip = self._clip(self.videos)
         source, *others = clip.start + self.random.integers(clip.length, size=1 + self.candidates)
-        thumbnails = self.faces if self.random.random() < 0.5 else self.mouths
+        thumbnails = self.mouths if self.random.random() < self.mouth_share else self.faces
         difference = np.abs(thumbnails[others] - thumbnails[source]).mean(axis=(1, 2))
         return int(source), int(others[int(difference.argmax())])
 

@@ -9,7 +9,6 @@ model, so the motions are made anew each time.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from dataclasses import dataclass
 from itertools import islice
@@ -19,12 +18,14 @@ import numpy as np
 import torch
 
 from ..errors import UsageError
+from ..files import ASSETS, CONFIGS
 from ..media import VideoReader
 from ..motion import save_motion
 from ..networks.model import MotionModel, create_model
 from ..pictures import resize_picture, to_batch
 from ..types import Motion
 from ..weights.load import load_model, save_model
+from .card import StageFacts, write_card
 from .checkpoint import latest_checkpoint, load_checkpoint, part
 from .config import TrainConfig, load_config
 from .dataset import FrameCache
@@ -32,8 +33,7 @@ from .evaluate import contact_sheet, measure
 
 log = logging.getLogger(__name__)
 
-ASSETS = Path(__file__).resolve().parents[1] / "assets"
-CONFIG = Path(__file__).resolve().parents[1] / "configs" / "mini.yaml"
+CONFIG = CONFIGS / "mini.yaml"
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,34 @@ MOTIONS = {
 }
 
 
-def averaged_model(config: TrainConfig, run: Path) -> tuple[MotionModel, str]:
-    """The averaged weights of the newest checkpoint of the last stage that has one, and where they stand."""
-    for number in range(len(config.stages), 0, -1):
-        stage = config.stages[number - 1]
-        found = latest_checkpoint(run / f"{number}-{stage.name}")
+FAILURES = (
+    "Pictures are softer than the source: 128 pixels, a small network and a short training.",
+    "Mouths follow in place and height, but a closed mouth does not open into a dark one with teeth.",
+    "Large turns of the head, and drivers whose pose is far from the source's, tear or smear the face.",
+    "Eyelids hardly move.",
+)
+
+
+def stages_done(config: TrainConfig, run: Path, processes: int) -> list[tuple[StageFacts, Path]]:
+    """Facts and newest checkpoint of each stage that has one. Raises UsageError when there is none."""
+    done = []
+    for number, stage in enumerate(config.stages):
+        found = latest_checkpoint(run / f"{number + 1}-{stage.name}")
         if found is not None:
-            weights, state = load_checkpoint(found)
-            model = create_model(stage.model)
-            model.load_state_dict(part("average", weights))
-            return model.eval(), f"stage {stage.name}, step {state['step']}, {state['seconds'] / 60:.0f} minutes"
-    raise UsageError(f"Wanted a checkpoint below {run} and found none. Give the output folder of `fom train`.")
+            _, state = load_checkpoint(found)
+            size, pairs = stage.model.image_size[0], stage.batch_size * processes
+            done.append((StageFacts(stage.name, size, state["step"], pairs, state["seconds"] / 60), found))
+    if not done:
+        raise UsageError(f"Wanted a checkpoint below {run} and found none. Give the output folder of `fom train`.")
+    return done
+
+
+def averaged_model(config: TrainConfig, stage_name: str, checkpoint: Path) -> MotionModel:
+    """The averaged weights of a checkpoint."""
+    weights, _ = load_checkpoint(checkpoint)
+    model = create_model(next(stage.model for stage in config.stages if stage.name == stage_name))
+    model.load_state_dict(part("average", weights))
+    return model.eval()
 
 
 @torch.inference_mode()
@@ -76,12 +93,11 @@ def record_motion(model: MotionModel, clips: Path, excerpt: Excerpt) -> Motion:
     return Motion(keypoints, reader.fps, model.name, size, {"origin": excerpt.origin})
 
 
-def export(run: Path, clips: Path, config_path: Path = CONFIG, assets: Path = ASSETS) -> MotionModel:
+def export(config: TrainConfig, stage: StageFacts, checkpoint: Path, clips: Path, assets: Path = ASSETS) -> MotionModel:
     """Write model and motions into ``assets`` and return the model as it opens from there."""
-    config = load_config(config_path)
-    model, where = averaged_model(config, run)
+    model = averaged_model(config, stage.name, checkpoint)
     path = save_model(model, assets / f"{config.name}.safetensors", half=True, name=config.name)
-    log.info("%s: %s, %.1f MB", path, where, path.stat().st_size / 1e6)
+    log.info("%s: stage %s, step %d, %.1f MB", path, stage.name, stage.steps, path.stat().st_size / 1e6)
     embedded = load_model(path, device="cpu")
     for name, excerpt in MOTIONS.items():
         save_motion(record_motion(embedded, clips, excerpt), assets / f"{name}.safetensors")
@@ -93,16 +109,32 @@ def main() -> None:
     parser.add_argument("run", type=Path, help="output folder of `fom train`")
     parser.add_argument("--clips", type=Path, required=True, help="folder with the clips of the motions")
     parser.add_argument("--config", type=Path, default=CONFIG)
-    parser.add_argument("--validation", type=Path, help="frame cache to measure the exported model on")
+    parser.add_argument("--assets", type=Path, default=ASSETS, help="where to write")
+    parser.add_argument("--machine", required=True, help="what it was trained on, a line for the card")
+    parser.add_argument("--processes", type=int, default=1, help="that took part in the training")
+    parser.add_argument(
+        "--note", default="", help="a sentence for the card, such as where the run left its configuration"
+    )
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    model = export(args.run, args.clips, args.config)
-    if args.validation is not None:
-        cache = FrameCache(args.validation)
-        figures = measure(model, cache)
-        log.info("%s", figures.line())
-        (args.run / "figures.json").write_text(json.dumps(figures.to_dict()) + "\n")
-        contact_sheet(model, cache, args.run / "sheet-exported.png")
+    config = load_config(args.config)
+    stages = stages_done(config, args.run, args.processes)
+    model = export(config, *stages[-1], args.clips, args.assets)
+    frames, validation = FrameCache(args.run / "frames-train"), FrameCache(args.run / "frames-val")
+    figures = measure(model, validation)
+    log.info("%s", figures.line())
+    contact_sheet(model, validation, args.run / "sheet-exported.png")
+    write_card(
+        args.assets / f"{config.name}.md",
+        model,
+        figures,
+        train=frames,
+        validation=validation,
+        stages=[facts for facts, _ in stages],
+        machine=args.machine,
+        failures=FAILURES,
+        note=args.note,
+    )
 
 
 if __name__ == "__main__":

@@ -33,6 +33,7 @@ from .losses import (
     face_importance,
     feature_matching_loss,
     generator_gan_loss,
+    judge_warp,
     perceptual_loss,
     pyramid_l1,
 )
@@ -110,13 +111,24 @@ class Trainer:
         with torch.set_grad_enabled(self.learns_keypoints):
             resting = self.model.keypoint_detector(image)
             driving = self.model.keypoint_detector(_channels_last(pairs.driving))
-        prediction = self.model.generate(self.model.generator.encode(image, resting), driving).prediction
+        features = self.model.generator.encode(image, resting)
+        generated = self.model.generate(features, driving, details=bool(weights.warp))
         importance = None
         if weights.mouth or weights.eyes:
             points = pairs.driving_landmarks
             importance = face_importance(points, pairs.driving.shape[-1], weights.mouth, weights.eyes)
-        wanted, painted = self.pyramid(pairs.driving), self.pyramid(prediction)
         losses: dict[str, Tensor] = {}
+        target, prediction = pairs.driving, generated.prediction
+        if weights.warp and generated.deformed is not None and generated.dense_motion is not None:
+            occlusion_map = generated.dense_motion.occlusion_map
+            assert occlusion_map is not None
+            judged = judge_warp(generated.deformed, occlusion_map, target, self.pyramid, importance)
+            losses["warp"], losses["visibility"] = (
+                weights.warp * judged.photometric,
+                weights.visibility * judged.visibility,
+            )
+            target = judged.target
+        wanted, painted = self.pyramid(target), self.pyramid(prediction)
         if any(weights.perceptual):
             losses["perceptual"] = perceptual_loss(self.features, painted, wanted, weights.perceptual, importance)
         if weights.l1:
@@ -237,7 +249,13 @@ def train_stage(
     weights. ``log.jsonl`` gets a line per 50 steps.
     """
     stage, rank = trainer.stage, dist.get_rank() if dist.is_initialized() else 0
-    sampler = PairSampler(train, seed + 1000 * rank, stage.still_share)
+    sampler = PairSampler(
+        train,
+        seed + 1000 * rank,
+        still_share=stage.still_share,
+        candidates=stage.candidates,
+        mouth_share=stage.mouth_share,
+    )
     augment = Augment(stage.model.image_size[0], stage.augment, seed + 1000 * rank)
     found = latest_checkpoint(folder)
     if found is not None:

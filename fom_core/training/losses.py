@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,10 @@ from ..networks.discriminator import Critique
 from ..types import Keypoints
 from .augment import Transform
 from .perceptual import VggFeatures
+
+Pyramid = Callable[[Tensor], list[Tensor]]
+
+VISIBLE_ERROR, VISIBLE_SOFTNESS = 0.1, 0.025  # mean difference of values in [0, 1] at which a warp is half given up
 
 
 def perceptual_loss(
@@ -101,6 +106,40 @@ def face_importance(landmarks: Tensor, size: int, mouth: float, eyes: float) -> 
         bump = height * torch.exp(-distance / (2 * sigma**2))
         weight = weight + (bump if index == 0 else bump * known[:, None, None])
     return (weight / weight.mean(dim=(1, 2), keepdim=True))[:, None]
+
+
+@dataclass(frozen=True)
+class WarpJudgement:
+    """What the flow alone achieves, and what is left to paint."""
+
+    photometric: Tensor  # how far the warped source is from the driving picture, where it is called visible
+    visibility: Tensor  # how far the occlusion map is from what the warp's error says
+    target: Tensor  # (B, 3, H, W) for the generator: the warped source where visible, else the driving picture
+
+
+def judge_warp(
+    deformed: Tensor, occlusion_map: Tensor, driving: Tensor, pyramid: Pyramid, importance: Tensor | None
+) -> WarpJudgement:
+    """Train flow and occlusion map on their own merits, and spare the generator the flow's errors.
+
+    A generator that is asked for the driving picture where the flow is a few pixels off learns to blur. Asked for the
+    warped source instead, it stays as sharp as the source; where the warp fails by more than ``VISIBLE_ERROR`` the
+    occlusion map opens a hole, an opened mouth for instance, and there it has to paint.
+    """
+    height, width = driving.shape[2:]
+    shown = F.interpolate(occlusion_map.detach(), size=(height, width), mode="bilinear", align_corners=False)
+    error = (deformed.detach() - driving).abs().mean(1, keepdim=True)
+    small = F.adaptive_avg_pool2d(error, (occlusion_map.shape[2], occlusion_map.shape[3]))
+    visible = torch.sigmoid((VISIBLE_ERROR - small) / VISIBLE_SOFTNESS)
+    weight = shown.clamp(min=0.3) if importance is None else shown.clamp(min=0.3) * importance
+    doubt = F.binary_cross_entropy(occlusion_map.clamp(1e-4, 1 - 1e-4), visible, reduction="none")
+    if importance is not None:
+        doubt = doubt * F.adaptive_avg_pool2d(importance, (small.shape[2], small.shape[3]))
+    return WarpJudgement(
+        photometric=pyramid_l1(pyramid(deformed), pyramid(driving), weight),
+        visibility=doubt.mean(),
+        target=torch.lerp(driving, deformed.detach(), shown),
+    )
 
 
 ANCHOR_TOLERANCE = (0.03, 0.03, 0.03, 0.03, 0.03, 0.1, 0.1, 0.15)

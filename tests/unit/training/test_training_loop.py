@@ -158,7 +158,7 @@ def test_a_contact_sheet_is_a_picture(tiny_config, cache, tmp_path):
 def test_the_configuration_of_mini_is_read_whole():
     config = load_config(ROOT / "fom_core" / "configs" / "mini.yaml")
 
-    motion, picture = config.stages
+    motion, picture, *_ = config.stages
     assert config.dataset.licence_classes == ("permissive",)
     assert motion.model.keypoint_detector.scale_factor == 2 * picture.model.keypoint_detector.scale_factor
     assert picture.model.image_size == (128, 128)

@@ -13,6 +13,7 @@ from fom_core.training.losses import (
     equivariance_losses,
     face_importance,
     generator_gan_loss,
+    judge_warp,
     perceptual_loss,
     weighted_l1,
 )
@@ -104,6 +105,39 @@ def test_an_error_at_the_mouth_costs_more_than_the_same_error_in_a_corner():
     corner[..., :6, :6] = 1
 
     assert weighted_l1(mouth, clean, weight) > 3 * weighted_l1(corner, clean, weight)
+
+
+def half_failed_warp() -> tuple[torch.Tensor, torch.Tensor]:
+    """A warped picture that is right on the left and wrong on the right, and the driving picture."""
+    driving = torch.full((1, 3, 16, 16), 0.8)
+    deformed = driving.clone()
+    deformed[..., 8:] = 0.1
+    return deformed, driving
+
+
+def occlusion(left: float, right: float) -> torch.Tensor:
+    return torch.tensor([left] * 4 + [right] * 4).expand(1, 1, 8, 8)
+
+
+def test_an_occlusion_map_that_hides_what_the_warp_gets_wrong_costs_least():
+    deformed, driving = half_failed_warp()
+
+    right, wrong, all_visible = (
+        float(judge_warp(deformed, occlusion(*sides), driving, lambda image: [image], None).visibility)
+        for sides in ((0.98, 0.02), (0.02, 0.98), (0.98, 0.98))
+    )
+
+    assert right < 0.1 * all_visible < wrong
+
+
+def test_the_generator_is_asked_for_the_warp_where_visible_and_for_the_driving_picture_in_holes():
+    deformed, driving = half_failed_warp()
+    deformed[..., :8] = 0.7
+
+    target = judge_warp(deformed, occlusion(1.0, 0.0), driving, lambda image: [image], None).target
+
+    assert (target[..., :6] == 0.7).all()
+    assert (target[..., 10:] == 0.8).all()
 
 
 def test_keypoints_on_their_landmarks_have_no_anchor_loss():
