@@ -48,11 +48,14 @@ def detect_at_sizes(
         view = image if scale == 1 else cv2.resize(image, scaled_size(image, scale), interpolation=cv2.INTER_AREA)
         across, down = image.shape[1] / view.shape[1], image.shape[0] / view.shape[0]
         found += [scaled(detection, across, down) for detection in detect_once(np.ascontiguousarray(view))]
-    if not found:
-        return []
-    boxes = np.array([detection.box_px for detection in found], dtype=np.float64)
-    scores = np.array([detection.score for detection in found])
-    return [found[index] for index in keep_best(boxes, scores, overlap)]
+    return distinct(found, overlap)
+
+
+def distinct(detections: Sequence[Detection], overlap: float) -> list[Detection]:
+    """Of each group of overlapping detections the best, best first."""
+    boxes = np.array([detection.box_px for detection in detections], dtype=np.float64).reshape(-1, 4)
+    scores = np.array([detection.score for detection in detections])
+    return [detections[index] for index in keep_best(boxes, scores, overlap)]
 
 
 def scaled_size(image: np.ndarray, scale: float) -> tuple[int, int]:

@@ -6,6 +6,8 @@ four sides are, in the manner of FCOS (Tian et al., ICCV 2019).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,8 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from .detection import Detection, detect_at_sizes
+from .boxes import iou
+from .detection import Detection, detect_at_sizes, distinct
 
 ASSET = Path(__file__).resolve().parents[1] / "assets" / "face_detector.safetensors"
 STRIDES = (8, 16, 32)
@@ -22,7 +25,10 @@ LONG_SIDES = (
     1280,
     384,
 )  # the picture is seen at both sizes: small faces in the first, faces that fill it in the second
-THRESHOLD = 0.55
+THRESHOLD = 0.7
+FLOOR = 0.3  # detections below count as none
+OVERLAP = 0.4
+JUDGED_PX = (40, 300)  # faces of these sizes must convince in every view
 
 
 class Separable(nn.Module):
@@ -114,17 +120,48 @@ class EmbeddedDetector:
         self.network.eval().to(device)
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        return detect_at_sizes(image, LONG_SIDES, self._detect_once)
+        own = max(image.shape[:2])
+        views = [
+            (size / own, detect_at_sizes(image, (size,), self._detect_once, OVERLAP))
+            for size in sorted({min(own, size) for size in LONG_SIDES})
+        ]
+        found = distinct([face for _, faces in views for face in faces], OVERLAP)
+        scored = [replace(face, score=agreed_score(face, views)) for face in found]
+        return [face for face in scored if face.score >= self.threshold]
 
     @torch.inference_mode()
     def _detect_once(self, image: np.ndarray) -> list[Detection]:
-        logits, boxes = decode(self.network(padded_batch(image).to(self.device)))
+        batch = padded_batch(image).to(self.device)
+        logits, boxes = decode(agreed(self.network(torch.cat([batch, batch.flip(-1)]))))
         scores = logits[0].sigmoid()
-        sure = scores > self.threshold
+        sure = scores > FLOOR
         return [
             Detection((x0, y0, x1, y1), score)
             for (x0, y0, x1, y1), score in zip(boxes[0][sure].tolist(), scores[sure].tolist(), strict=True)
         ]
+
+
+def agreed_score(face: Detection, views: Sequence[tuple[float, list[Detection]]]) -> float:
+    """Mean score of a face over the views (scale, detections) that show it at a size the network judges well."""
+    x0, y0, x1, y1 = face.box_px
+    least, most = JUDGED_PX
+    scores = []
+    for scale, detections in views:
+        if least <= scale * max(x1 - x0, y1 - y0) <= most:
+            boxes = np.array([other.box_px for other in detections]).reshape(-1, 4)
+            same = iou(np.array(face.box_px), boxes) > OVERLAP
+            scores.append(
+                max((other.score for other, fits in zip(detections, same, strict=True) if fits), default=FLOOR)
+            )
+    return float(np.mean(scores)) if scores else face.score
+
+
+def agreed(maps: list[Tensor]) -> list[Tensor]:
+    """Mean of the maps of a picture and of its mirror image: what only one of them takes for a face fades.
+
+    Channels are the score and the distances to the left, top, right and bottom; mirrored, left is right.
+    """
+    return [(values[:1] + values[1:, [0, 3, 2, 1, 4]].flip(-1)) / 2 for values in maps]
 
 
 def padded_batch(image: np.ndarray) -> Tensor:

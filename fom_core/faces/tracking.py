@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 
 import numpy as np
@@ -12,6 +13,8 @@ from .detect import face_side
 from .detection import Detection, Detector
 from .regions import LIFT, MARGIN
 
+log = logging.getLogger(__name__)
+PRESENT = 0.9  # a driver seen in a smaller share of the frames is worth a warning
 ROOM = 1.12  # the view is at least this much larger than everything the face passes through …
 WIDEST = 2.3  # … but no larger than this many faces, or the face would be too small for the model
 SNUGGEST = 1.4  # a view that passes the frame's border shrinks to this many faces before the border is reflected
@@ -32,15 +35,22 @@ def driving_crop(
     1 + ``margin`` times the median face side, wider if the face travels. ``progress`` hears of every frame.
     """
     boxes: list[np.ndarray] = []
-    frame_size = (0, 0)
+    frame_size, looked_at = (0, 0), 0
     for index, frame in enumerate(frames):
         if index % every == 0:
+            looked_at += 1
             frame_size = frame.shape[0], frame.shape[1]
             same = _same_face(boxes[-1] if boxes else None, detector.detect(frame))
             if same is not None:
                 boxes.append(np.array(same.box_px))
         if progress:
             progress(index + 1, None)
+    if boxes and len(boxes) < PRESENT * looked_at:
+        log.warning(
+            "The driver's face is out of sight in %d of %d looked-at frames; the result will be torn there.",
+            looked_at - len(boxes),
+            looked_at,
+        )
     return _view(np.array(boxes), frame_size, margin) if boxes else None
 
 

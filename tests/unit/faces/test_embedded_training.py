@@ -3,9 +3,12 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 
-from fom_core.faces.embedded import STRIDES, EmbeddedDetector, FaceNetwork, decode
+from fom_core.faces.detection import Detection
+from fom_core.faces.embedded import FLOOR, STRIDES, EmbeddedDetector, FaceNetwork, agreed_score, decode
+from fom_core.media.pictures import read_picture
 from fom_core.training.face_detector import assign, export, giou, loss
 from fom_core.training.face_pictures import FACE, IGNORE, Canvas, Composer
 from fom_core.training.face_scenes import Portrait
@@ -114,3 +117,23 @@ def test_exported_weights_open_as_a_detector(tmp_path):
     assert (tmp_path / "face_detector.safetensors").stat().st_size < 2_000_000
     detector = EmbeddedDetector(tmp_path / "face_detector.safetensors", threshold=0.99)
     assert detector.detect(np.zeros((50, 70, 3), np.uint8)) == []
+
+
+def test_a_large_face_must_convince_in_every_view():
+    face, far = Detection((0, 0, 100, 100), 0.9), Detection((500, 0, 600, 100), 0.9)
+    assert agreed_score(face, [(1.0, [face]), (0.5, [Detection((2, 0, 100, 100), 0.7), far])]) == pytest.approx(0.8)
+    assert agreed_score(face, [(1.0, [face]), (0.5, [far])]) == pytest.approx((0.9 + FLOOR) / 2)
+
+
+def test_a_face_too_small_for_a_view_is_not_judged_by_it():
+    face = Detection((0, 0, 60, 60), 0.9)
+    assert agreed_score(face, [(1.0, [face]), (0.3, [])]) == pytest.approx(0.9)
+
+
+def test_a_picture_and_its_mirror_image_give_mirrored_faces(shared):
+    picture = read_picture(shared / "data/media/two_people.jpg")[:640, :1120]  # whole cells, so that both see the same
+    detector = EmbeddedDetector()
+    faces, mirrored = detector.detect(picture), detector.detect(np.ascontiguousarray(picture[:, ::-1]))
+    lefts, rights = sorted(face.box_px[0] for face in faces), sorted(1120 - face.box_px[2] for face in mirrored)
+    assert len(faces) == 2
+    np.testing.assert_allclose(lefts, rights, atol=3)

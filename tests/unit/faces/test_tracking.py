@@ -77,3 +77,9 @@ def test_progress_counts_the_frames_looked_through():
     calls = []
     driving_crop(video(4), Script([[face(300, 200)]]), every=5, progress=lambda done, total: calls.append(done))
     assert calls == [1, 2, 3, 4]
+
+
+def test_a_driver_who_leaves_the_picture_is_warned_about(caplog):
+    script = [[face(300, 200)]] * 6 + [[]] * 4
+    assert driving_crop(video(10), Script(script), every=1) is not None
+    assert "out of sight in 4 of 10" in caplog.text
