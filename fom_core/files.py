@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -35,6 +35,18 @@ def spare(source: Path, target: Path) -> None:
     """Raise UsageError if writing ``target`` would replace what it is made from."""
     if target.exists() and target.samefile(source):
         raise UsageError(f"The output {target} would replace the input {source}. Choose another name for the output.")
+
+
+def missing_folders(path: Path) -> list[Path]:
+    """The folders above ``path`` that do not exist yet, deepest first: to be given back by :func:`remove_empty`."""
+    return [folder for folder in path.parents if not folder.exists()]
+
+
+def remove_empty(folders: list[Path]) -> None:
+    """Remove folders that were made for a result that did not come; those that hold something stay."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def reserve_temporary(path: Path) -> Path:

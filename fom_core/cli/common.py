@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -99,7 +98,8 @@ def open_model(args: argparse.Namespace) -> MotionModel:
         if config is not None:
             log.info("%s is left aside: the model %s brings its configuration along.", Path(config).name, name)
             config = None
-        _suggest_better("model", name, preferred("model", image_size=args.image_size or 256, mobile=args.mobile_net))
+        candidates = preferred("model", image_size=args.image_size or 256, mobile=args.mobile_net)
+        _suggest_better("model", name, next(entry for entry in candidates if entry.urls))
     model = load_model(name, config=config, device=args.device, dtype=args.dtype)
     height, width = model.config.image_size
     if args.image_size not in (None, height):
@@ -112,7 +112,7 @@ def open_detector(args: argparse.Namespace, device: torch.device, threshold: flo
     name = args.face_detector
     if name == "auto":
         name = best_detector()
-        _suggest_better("face detector", name, preferred("face-detector"))
+        _suggest_better("face detector", name, catalogue()["yunet"])  # small, and needs no further package
     return load_detector(name, threshold=threshold, device=str(device))
 
 
@@ -164,14 +164,10 @@ def _check_device(device: str) -> None:
         raise UsageError(f"The device {device} is not ready on this machine. Leave --device out, or choose --cpu.")
 
 
-def _suggest_better(kind: str, chosen: str, candidates: Sequence[Entry]) -> None:
-    """One line on what runs, and on what would run better."""
-    better = next((entry for entry in candidates if entry.urls), None)
-    current = catalogue()[chosen]
-    if not current.embedded or better is None:
+def _suggest_better(kind: str, chosen: str, better: Entry) -> None:
+    """One line on what runs, and on what would run better than the embedded one."""
+    if not catalogue()[chosen].embedded:
         log.info("Using the %s %s.", kind, chosen)
-        return
-    log.info(
-        "Using the embedded %s %s. For better results: fom weights download %s (%s).",
-        kind, chosen, better.name, size_text(better.size),
-    )  # fmt: skip
+    else:
+        hint = f"fom weights download {better.name} ({size_text(better.size)})"
+        log.info("Using the embedded %s. For better results: %s.", kind, hint)

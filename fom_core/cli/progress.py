@@ -60,8 +60,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-class _AboveTheBar(logging.StreamHandler):
-    """One line a message, over a bar that may be half drawn."""
+class _AboveTheBar(logging.Handler):
+    """One line a message on whatever stderr is at that time, over a bar that may be half drawn."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr, flush=True)
 
     def format(self, record: logging.LogRecord) -> str:
         line = one_line(super().format(record))
@@ -77,7 +80,7 @@ def one_line(text: str) -> str:
 
 def log_to_stderr(debug: bool) -> None:
     """Show what the library tells of a run, one line each; with ``debug`` everything."""
-    handler = _AboveTheBar(sys.stderr)
+    handler = _AboveTheBar()
     logger = logging.getLogger(__name__.rpartition(".cli")[0])
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if debug else logging.INFO)

@@ -68,7 +68,7 @@ def run_download(args: argparse.Namespace) -> int:
     entries = [_entry(name) for name in args.names]
     folder = args.folder or models_dir()
     for entry in entries:
-        print(f"{entry.summary}\nfrom {entry.home}, to {folder}", file=sys.stderr)
+        print(f"{entry.summary}\nfrom {' or '.join(entry.urls) or entry.home}, to {folder}", file=sys.stderr)
     if not args.yes and sys.stdin.isatty() and not _confirmed():
         print("Nothing was downloaded.", file=sys.stderr)
         return 1

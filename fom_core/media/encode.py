@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MediaError
-from ..files import reserve_temporary, unwritable
+from ..files import missing_folders, remove_empty, reserve_temporary, unwritable
 from . import ffmpeg
 from .read import VideoReader
 
@@ -51,6 +51,7 @@ class EncodedVideo:
         if self._sound and self._suffix not in _COPIED_SOUND:
             log.warning("%s files hold no sound; that of %s is left out.", self._suffix, self._sound.path)
             self._sound = None
+        self._made = missing_folders(path)
         self._temporary = reserve_temporary(path)
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _end
         self._process: subprocess.Popen[bytes] | None = None
@@ -104,6 +105,7 @@ class EncodedVideo:
             with suppress(OSError):
                 self._process.stdin.close()
         self._temporary.unlink(missing_ok=True)
+        remove_empty(self._made)
         self._complaints.close()
 
     def _command(self, height: int, width: int, channels: int) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import unwritable
+from ..files import missing_folders, remove_empty, unwritable
 from .pictures import write_picture
 
 _NUMBER = re.compile(r"%0?(\d*)d")
@@ -32,6 +32,7 @@ class NumberedPictures:
         self._before, self._after = path.name[: number.start()], path.name[number.end() :]
         self._digits = int(number[1] or 0)
         self._count = 0
+        self._made = missing_folders(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._aside = Path(tempfile.mkdtemp(prefix=".frames.", suffix=".tmp", dir=path.parent))
@@ -64,6 +65,7 @@ class NumberedPictures:
     def discard(self) -> None:
         """Leave nothing behind."""
         shutil.rmtree(self._aside, ignore_errors=True)
+        remove_empty(self._made)
 
     def _name(self, number: int) -> str:
         return f"{self._before}{number:0{self._digits}d}{self._after}"

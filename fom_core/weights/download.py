@@ -7,8 +7,10 @@ import http.client
 import json
 import logging
 import shutil
+import socket
 import ssl
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -74,9 +76,11 @@ def _fetch_from_mirrors(entry: Entry, folder: Path, progress: Progress) -> Path:
         except (_Broken, DownloadError) as error:
             problems.append(f"{url}: {error}")
             log.warning("%s", problems[-1])
+    others = f" (and {len(problems) - 1} more, see above)" if len(problems) > 1 else ""
+    kept = ", which goes on from the part that arrived," if part.exists() else ""
     raise DownloadError(
-        f"{entry.file} could not be downloaded. {' '.join(problems)} Try again later (an unfinished part is kept), "
-        f"or get the file from {entry.home} and put it into {folder}."
+        f"{entry.file} could not be downloaded: {problems[0]}{others} Try again later{kept} or get the file from "
+        f"{entry.home} and put it into {folder}."
     )
 
 
@@ -143,18 +147,30 @@ def _receive(response: http.client.HTTPResponse, part: Path, start: int, entry: 
 
 def _fetch_from_hub(url: str, part: Path, entry: Entry, progress: Progress) -> None:
     """Fetch hf://owner/repository/file with huggingface_hub, which resumes and shows its own progress."""
-    from huggingface_hub import hf_hub_download  # noqa: PLC0415 - slow to import, and offline use never needs it
+    from huggingface_hub import constants, hf_hub_download  # noqa: PLC0415 - slow to import, needed only here
 
+    _look_up(constants.ENDPOINT)
     owner, repository, file = url.removeprefix("hf://").split("/", 2)
     scratch = part.with_name(f".{entry.file}.hub")
     try:
         fetched = hf_hub_download(f"{owner}/{repository}", file, local_dir=scratch)
     except Exception as error:  # its errors come from the hub, the HTTP client and the file system alike
+        if not any(scratch.rglob("*.incomplete")):
+            shutil.rmtree(scratch, ignore_errors=True)
         raise _Broken(f"huggingface_hub could not fetch it ({' '.join(str(error).split())[:200]}).") from error
     Path(fetched).replace(part)
     shutil.rmtree(scratch, ignore_errors=True)
     size = part.stat().st_size
     progress(size, size)
+
+
+def _look_up(endpoint: str) -> None:
+    """Fail at once where a name cannot be resolved: the hub's client would try again for half a minute."""
+    host = urllib.parse.urlsplit(endpoint).hostname
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:
+        raise _Broken(f"{host} cannot be looked up; is this machine online?") from error
 
 
 def verify(path: Path, entry: Entry, folder: Path) -> None:

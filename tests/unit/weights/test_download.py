@@ -132,10 +132,11 @@ def test_mirrors_are_tried_in_order(site, tmp_path):
     assert len(site.requests) == 2
 
 
-def test_when_no_mirror_works_each_reason_is_told(site, tmp_path):
+def test_when_no_mirror_works_the_first_reason_is_told_and_each_is_logged(site, tmp_path, caplog):
     unreachable = "http://127.0.0.1:9/vox"
-    with pytest.raises(DownloadError, match=r"404 Not Found\..*connection broke.*put it into") as failure:
+    with pytest.raises(DownloadError, match=r"404 Not Found\. \(and 1 more.*put it into") as failure:
         download(entry(f"{site.url}/missing", unreachable), tmp_path)
+    assert "connection broke" in caplog.text
     assert "\n" not in str(failure.value)
     assert not files(tmp_path)
 
