@@ -54,7 +54,11 @@ def test_the_warp_moves_pictures_points_and_frames_of_reference_like_the_origina
 
 
 class Original:
-    """One stored training run of the original code, and our trainer in the same state."""
+    """One stored training run of the original code, and our trainer in the same state.
+
+    Ours computes in float64: these random networks amplify rounding, in float32 up to 3 % of a gradient's norm,
+    depending on the number of threads.
+    """
 
     def __init__(self, golden: Path, name: str) -> None:
         self.about: dict[str, Any] = json.loads((golden / "torch_train" / f"{name}.train.json").read_text())
@@ -74,6 +78,9 @@ class Original:
         own = self.trainer.discriminator.state_dict()
         self.trainer.discriminator.load_state_dict({key: value for key, value in critic.items() if key in own})
         assert all(key in critic for key in own)
+        for module in vars(self.trainer).values():
+            if isinstance(module, torch.nn.Module):
+                module.double()
 
     def _under(self, prefix: str) -> dict[str, Tensor]:
         return {key[len(prefix) :]: value for key, value in self.arrays.items() if key.startswith(prefix)}
@@ -105,12 +112,14 @@ class Original:
 
     @property
     def pairs(self) -> Pairs:
-        unknown = torch.full((2, 5, 2), float("nan"))
-        return Pairs(self.arrays["source"], self.arrays["driving"], unknown, unknown, torch.zeros(2, dtype=torch.bool))
+        unknown = torch.full((2, 5, 2), float("nan"), dtype=torch.float64)
+        pictures = self.arrays["source"].double(), self.arrays["driving"].double()
+        return Pairs(*pictures, unknown, unknown, torch.zeros(2, dtype=torch.bool))
 
     @property
     def warp(self) -> Transform:
-        return stored_warp(self.arrays["theta"], self.arrays.get("control_params"))
+        control_params = self.arrays.get("control_params")
+        return stored_warp(self.arrays["theta"].double(), None if control_params is None else control_params.double())
 
     def gradient_norms(self, network: str) -> list[tuple[str, float]]:
         names = self.about[f"gradnorm_names/{network}"]
@@ -126,9 +135,8 @@ def test_two_iterations_have_the_losses_of_the_original(original):
     first = original.trainer.step(original.pairs, original.warp)
     second = original.trainer.step(original.pairs, original.warp)
 
-    # Adam's first step has the sign of the gradient, so rounding decides where it is near zero: the second
-    # iteration of the case voxadv_64 is 1.8 % off the original even in float64.
-    for losses, stored, limit in zip((first, second), original.about["steps"], (1e-3, 3e-2), strict=True):
+    # Adam's first step has the sign of the gradient, so the original's rounding decides where it is near zero.
+    for losses, stored, limit in zip((first, second), original.about["steps"], (1e-3, 2e-2), strict=True):
         assert {NAMES[name] for name in losses} == set(stored)
         for name, value in losses.items():
             assert value == pytest.approx(stored[NAMES[name]], rel=limit), name
@@ -159,4 +167,4 @@ def test_the_running_statistics_after_one_iteration_are_those_of_the_original(or
         for key, value in original.arrays.items():
             prefix = f"after1/{stored_name}/"
             if key.startswith(prefix) and "running" in key:
-                torch.testing.assert_close(state[key[len(prefix) :]], value, rtol=1e-3, atol=1e-4)
+                torch.testing.assert_close(state[key[len(prefix) :]].float(), value, rtol=1e-3, atol=1e-4)
