@@ -10,19 +10,16 @@ from __future__ import annotations
 
 import argparse
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-
-import numpy as np
-import torch
 
 from ..errors import UsageError
 from ..files import ASSETS, CONFIGS
 from ..media import VideoReader
 from ..motion import save_motion
 from ..networks.model import MotionModel, create_model
-from ..pictures import resize_picture, to_batch
+from ..pipeline import read_motion
 from ..types import Motion
 from ..weights.load import load_model, save_model
 from .card import StageFacts, write_card
@@ -83,14 +80,11 @@ def averaged_model(config: TrainConfig, stage_name: str, checkpoint: Path) -> Mo
     return model.eval()
 
 
-@torch.inference_mode()
 def record_motion(model: MotionModel, clips: Path, excerpt: Excerpt) -> Motion:
     """The model's keypoints of an excerpt."""
     reader = VideoReader(clips / excerpt.file)
-    size = model.config.image_size
-    frames = [resize_picture(frame, size) for frame in islice(reader, excerpt.start, excerpt.stop)]
-    keypoints = model.detect_keypoints(to_batch(np.stack(frames), channels=model.config.num_channels, device="cpu"))
-    return Motion(keypoints, reader.fps, model.name, size, {"origin": excerpt.origin})
+    motion = read_motion(model, islice(reader, excerpt.start, excerpt.stop), reader.fps)
+    return replace(motion, metadata={"origin": excerpt.origin})
 
 
 def export(config: TrainConfig, stage: StageFacts, checkpoint: Path, clips: Path, assets: Path = ASSETS) -> MotionModel:

@@ -20,13 +20,14 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ..faces.boxes import iou, keep_best
 from ..faces.embedded import STRIDES, FaceNetwork, cell_centres, decode
 from ..faces.yunet import YuNetDetector
+from ..files import replacing, write_tensors
 from .face_pictures import FACE, IGNORE, Composer
 from .face_scenes import Portrait
 
@@ -55,9 +56,8 @@ def labelled_once(cache: Path, label: Callable[[], list[Portrait]]) -> list[Port
         portraits = label()
         boxes = np.concatenate([portrait.boxes for portrait in portraits])
         counts = np.array([len(portrait.boxes) for portrait in portraits])
-        temporary = cache.with_name("labels.tmp.npz")
-        np.savez(temporary, images=np.stack([portrait.image for portrait in portraits]), boxes=boxes, counts=counts)
-        temporary.replace(cache)
+        with replacing(cache) as temporary:
+            np.savez(temporary, images=np.stack([portrait.image for portrait in portraits]), boxes=boxes, counts=counts)
     with np.load(cache) as stored:
         boxes = np.split(stored["boxes"], np.cumsum(stored["counts"])[:-1])
         return [Portrait(image, own) for image, own in zip(stored["images"], boxes, strict=True)]
@@ -222,9 +222,8 @@ def train(args: argparse.Namespace) -> None:
 
 def replace_file(path: Path, state: dict) -> None:
     """Save a checkpoint so that an interruption leaves the former one."""
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
 
 
 def export(network: FaceNetwork, path: Path, metadata: dict[str, str]) -> None:
@@ -232,10 +231,8 @@ def export(network: FaceNetwork, path: Path, metadata: dict[str, str]) -> None:
     tensors = {}
     for name, value in network.state_dict().items():
         if not name.endswith("num_batches_tracked"):
-            tensors[name] = (value.half() if value.ndim == 4 else value).contiguous()
-    temporary = path.with_suffix(".tmp")
-    save_file(tensors, temporary, metadata)
-    temporary.replace(path)
+            tensors[name] = value.half() if value.ndim == 4 else value
+    write_tensors(path, tensors, metadata)
 
 
 def main() -> None:
