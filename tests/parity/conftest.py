@@ -14,10 +14,18 @@ import torch
 import yaml
 from torch import Tensor
 
-from fom_core.types import Keypoints
+from fom_core.types import Keypoints, MotionTransfer
 from fom_core.weights.load import load_model
 
 LIMITS = {"value": 2e-5, "jacobian": 5e-5, "map": 2e-4, "picture": 2e-3}
+
+MODES = {
+    "abs": MotionTransfer(relative_motion=False, relative_jacobian=False, adapt_movement_scale=False),
+    "rel": MotionTransfer(adapt_movement_scale=False),
+    "rel_adapt": MotionTransfer(adapt_movement_scale=True),
+    "rel_nojac": MotionTransfer(relative_jacobian=False, adapt_movement_scale=False),
+    "rel_nojac_adapt": MotionTransfer(relative_jacobian=False, adapt_movement_scale=True),
+}
 
 
 @dataclass
@@ -100,3 +108,9 @@ def golden(shared: Path) -> Callable[[str], Golden]:
         return Golden(shared / "golden" / family, name, ".pth.tar" if family == "torch" else ".pdparams")
 
     return load
+
+
+@pytest.fixture
+def modes() -> dict[str, MotionTransfer]:
+    """The kinds of motion transfer that the cases hold, by their stored names."""
+    return MODES

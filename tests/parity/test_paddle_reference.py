@@ -7,14 +7,8 @@ import torch
 
 from fom_core.motion import transfer_motion
 from fom_core.pipeline import animate
-from fom_core.types import MotionTransfer
 
 CASES = ["std_64", "std_128_nb5", "kpmobile_64", "genmobile_64", "bothmobile_128", "vox_mobile_256_full"]
-MODES = {
-    "abs": MotionTransfer(relative_motion=False, relative_jacobian=False, adapt_movement_scale=False),
-    "rel": MotionTransfer(adapt_movement_scale=False),
-    "rel_adapt": MotionTransfer(adapt_movement_scale=True),
-}
 BORDER = {"inf": True, "noinf": False}
 
 
@@ -62,19 +56,19 @@ def test_generator_stages_are_the_originals(case, border):
 
 
 @torch.inference_mode()
-def test_transferred_keypoints_are_the_originals(case):
+def test_transferred_keypoints_are_the_originals(case, modes):
     driving = case.keypoints("kp_driving")
     for mode in ("abs", *(mode for mode in ("rel", "rel_adapt") if f"anim_{mode}/kp_norm_value" in case)):
-        moved = transfer_motion(case.keypoints("kp_source"), driving, driving[:1], MODES[mode])
+        moved = transfer_motion(case.keypoints("kp_source"), driving, driving[:1], modes[mode])
         case.assert_close(moved.value, f"anim_{mode}/kp_norm_value", "value")
         case.assert_close(moved.jacobian, f"anim_{mode}/kp_norm_jacobian", "jacobian")
 
 
-def test_animations_are_the_originals_end_to_end(case):
-    keys = case.held(*(f"{border}/anim_{mode}/prediction" for border in BORDER for mode in MODES))
+def test_animations_are_the_originals_end_to_end(case, modes):
+    keys = case.held(*(f"{border}/anim_{mode}/prediction" for border in BORDER for mode in modes))
     for key in keys:
         border, animation = key.split("/")[:2]
-        transfer = MODES[animation.removeprefix("anim_")]
+        transfer = modes[animation.removeprefix("anim_")]
 
         def run(dtype, border=border, transfer=transfer):
             model = case.model(border_blend=BORDER[border]).to(dtype)
