@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -45,24 +45,30 @@ DETECTORS = tuple(_LOADERS)
 
 
 def load_detector(
-    name: str = "auto", *, weights: Path | None = None, threshold: float | None = None, device: str = "cpu"
+    name: str = "auto",
+    *,
+    weights: Path | None = None,
+    threshold: float | None = None,
+    device: str = "cpu",
+    folders: Sequence[Path] | None = None,
 ) -> Detector:
     """Open a face detector by name: embedded, retinaface, retinaface-mobile, s3fd (sfd), yunet, or auto.
 
     auto:      the best whose weights and packages are on this machine, else the embedded one.
     weights:   the file, where it is not the one of the catalogue (whose checksum is verified); not with auto.
     threshold: least score of a face; None is the detector's own.
+    folders:   where to look for weights, in place of the usual folder.
 
     Raises UnsupportedModel with the command that downloads missing weights, DownloadError for a file that is not the
     catalogue's, MissingPackage, or UsageError.
     """
     if name == "auto" and weights is None:
-        name = best_detector()
+        name = best_detector(folders)
     name = ALIASES.get(name, name)
     if name not in _LOADERS:
         raise UsageError(f"The face detector is one of auto, {', '.join(DETECTORS)} (sfd means s3fd), not {name!r}.")
     if weights is None:
-        weights = path_on_disk(catalogue()[name])
+        weights = path_on_disk(catalogue()[name], folders)
         if weights is None:
             raise UnsupportedModel(how_to_get(catalogue()[name]))
         if not catalogue()[name].embedded:
@@ -71,11 +77,11 @@ def load_detector(
     return _LOADERS[name](weights, device=device, **options)
 
 
-def best_detector() -> str:
+def best_detector(folders: Sequence[Path] | None = None) -> str:
     """Name of the best detector that can run here without a download."""
     for entry in preferred("face-detector"):
         lacks_package = entry.name.startswith("retinaface") and not (find_spec("facexlib") and find_spec("torchvision"))
-        if path_on_disk(entry) and not lacks_package:
+        if path_on_disk(entry, folders) and not lacks_package:
             return entry.name
     return "embedded"
 

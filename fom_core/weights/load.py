@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ..errors import UnsupportedModel, UsageError
+from ..errors import UnsupportedModel, UsageError, WriteError
 from ..files import write_tensors
 from ..networks.config import ModelConfig
 from ..networks.model import MotionModel, create_model
@@ -22,6 +23,7 @@ from .files import Checkpoint, load_checkpoint
 from .layout import StateDict
 from .store import locate
 
+log = logging.getLogger(__name__)
 CONFIG_KEY = "fom.config"  # of a safetensors header: ModelConfig.to_dict() as JSON
 NAME_KEY = "fom.name"  # the same: what the model is called
 DTYPES = {"auto": torch.float32, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -140,6 +142,24 @@ def convert(
     model = load_model(source, config, device="cpu")
     save_model(model, target, half=half)
     return model
+
+
+def slim(path: Path) -> Path:
+    """The safetensors twin of a weights file, ``FILE.safetensors`` beside it: written when it is missing or older.
+
+    A twin opens many times faster. Returns ``path`` itself for safetensors, and where nothing can be written.
+    """
+    if path.suffix == ".safetensors":
+        return path
+    twin = path.with_name(f"{path.name}.safetensors")
+    if twin.is_file() and twin.stat().st_mtime >= path.stat().st_mtime:
+        return twin
+    try:
+        convert(path, twin)
+    except WriteError as error:
+        log.warning("%s is read as it is, which takes longer: %s", path.name, error)
+        return path
+    return twin
 
 
 def _stated_config(text: str, path: Path) -> ModelConfig:

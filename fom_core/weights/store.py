@@ -7,6 +7,7 @@ converted copy called ``NAME.safetensors`` beside them is preferred, for it is s
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UnsupportedModel
@@ -19,12 +20,15 @@ def models_dir() -> Path:
     return Path(folder).expanduser() if folder else Path.home() / ".cache" / "fom"
 
 
-def path_on_disk(entry: Entry) -> Path | None:
-    """The file of a catalogue entry, or None if it is not on this machine."""
-    folder = models_dir()
-    places = [entry.asset] if entry.embedded else [folder / entry.file]
-    if entry.kind == "model" and not entry.embedded:
-        places.insert(0, folder / f"{entry.name}.safetensors")
+def path_on_disk(entry: Entry, folders: Sequence[Path] | None = None) -> Path | None:
+    """The file of a catalogue entry in the first of ``folders`` that has it; None if it is not on this machine.
+
+    Without ``folders``, :func:`models_dir` is searched.
+    """
+    if entry.embedded:
+        return entry.asset if entry.asset.is_file() else None
+    names = [f"{entry.name}.safetensors", entry.file] if entry.kind == "model" else [entry.file]
+    places = [folder / name for folder in folders or [models_dir()] for name in names]
     return next((place for place in places if place.is_file()), None)
 
 

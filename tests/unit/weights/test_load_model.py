@@ -1,4 +1,5 @@
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +9,10 @@ import yaml
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from fom_core.errors import UnsupportedModel, UsageError
+from fom_core.errors import UnsupportedModel, UsageError, WriteError
 from fom_core.networks.model import create_model
 from fom_core.weights.files import load_checkpoint
-from fom_core.weights.load import CONFIG_KEY, build, convert, load_model, save_model
+from fom_core.weights.load import CONFIG_KEY, build, convert, load_model, save_model, slim
 
 
 @pytest.fixture
@@ -213,3 +214,30 @@ def test_a_dtype_is_that_of_the_generators_convolutions(saved, dtype):
 def test_impossible_wishes_are_usage_errors(saved, options):
     with pytest.raises(UsageError):
         load_model(saved, **options)
+
+
+def test_a_published_file_gets_its_safetensors_twin_once(published):
+    twin = slim(published)
+    written = twin.stat().st_mtime_ns
+    assert twin.name == "tiny.pth.tar.safetensors"
+    assert slim(published) == twin
+    assert twin.stat().st_mtime_ns == written
+
+
+def test_a_twin_older_than_its_file_is_written_anew(published):
+    twin = slim(published)
+    os.utime(twin, (0, 0))
+    assert slim(published).stat().st_mtime > 0
+
+
+def test_the_twin_animates_like_the_file(published):
+    picture = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(animate(load_model(slim(published)), picture), animate(load_model(published), picture))
+
+
+def test_a_folder_that_cannot_be_written_keeps_the_file_usable(published, monkeypatch):
+    def refuse(*_):
+        raise WriteError("read-only")
+
+    monkeypatch.setattr("fom_core.weights.load.write_tensors", refuse)
+    assert slim(published) == published

@@ -72,6 +72,17 @@ def test_a_converted_copy_is_preferred(folder):
     assert path_on_disk(entry) == folder / "vox-256.safetensors"
 
 
+def test_several_folders_are_searched_in_order(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    entry = catalogue()["vox-256"]
+    (second / entry.file).touch()
+    assert path_on_disk(entry, [first, second]) == second / entry.file
+    (first / entry.file).touch()
+    assert path_on_disk(entry, [first, second]) == first / entry.file
+
+
 def test_weights_live_in_the_users_cache_unless_told_otherwise(monkeypatch, folder):
     assert models_dir() == folder
     monkeypatch.delenv("FOM_MODELS")
