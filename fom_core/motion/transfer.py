@@ -1,23 +1,15 @@
-"""What moves and by how much: transferring motion, choosing the initial frame, motion files."""
+"""Giving the driver's motion to a source: relative motion, its scale, the initial frame."""
 
 from __future__ import annotations
-
-import json
-import os
-from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from .errors import FomError, UsageError
-from .files import write_tensors
-from .geometry import inverse_2x2
-from .types import Keypoints, Motion, MotionTransfer
-
-_FORMAT = "fom-motion-1"
+from ..errors import UsageError
+from ..geometry import inverse_2x2
+from ..types import Keypoints, MotionTransfer
 
 
 def transfer_motion(source: Keypoints, driving: Keypoints, initial: Keypoints, transfer: MotionTransfer) -> Keypoints:
@@ -82,45 +74,3 @@ def initial_frame(source: Keypoints, driving: Keypoints, transfer: MotionTransfe
             f'got {transfer.initial_frame}. Choose another, or "best".'
         )
     return transfer.initial_frame
-
-
-def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
-    """Write keypoints, frame rate and the model's name as safetensors, about a quarter of a kilobyte a frame."""
-    tensors = {"value": motion.keypoints.value}
-    if motion.keypoints.jacobian is not None:
-        tensors["jacobian"] = motion.keypoints.jacobian
-    header = {"fps": motion.fps, "model": motion.model, "image_size": motion.image_size, "metadata": motion.metadata}
-    write_tensors(Path(path), tensors, {"format": _FORMAT, "motion": json.dumps(header)})
-
-
-def load_motion(path: str | os.PathLike[str]) -> Motion:
-    """Read a motion file. Raises FomError when it is missing or something else."""
-    path = Path(path)
-    if not path.is_file():
-        raise FomError(f"There is no motion file at {path}. Make one with `fom motion VIDEO --output {path.name}`.")
-    try:
-        with safe_open(path, framework="pt") as file:
-            about = file.metadata() or {}
-            if about.get("format") != _FORMAT:
-                raise FomError(f"{path.name} is not a motion file. Make one with `fom motion VIDEO --output FILE`.")
-            # Clones, for the tensors are the mapped file itself, and the user may replace that.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-        header = json.loads(about["motion"])
-        keypoints = _checked(tensors["value"], tensors.get("jacobian"))
-        fps, (height, width) = float(header["fps"]), header["image_size"]
-        if not 0 < fps <= 1000:
-            raise ValueError(f"{fps:g} frames/s")
-        return Motion(keypoints, fps, str(header["model"]), (int(height), int(width)), dict(header["metadata"]))
-    except (SafetensorError, KeyError, ValueError, TypeError, OverflowError) as error:
-        raise FomError(
-            f"{path.name} is damaged or not a motion file ({error}). Make it anew with `fom motion`."
-        ) from error
-
-
-def _checked(value: Tensor, jacobian: Tensor | None) -> Keypoints:
-    """Keypoints from a file. Raises ValueError for tensors that are none."""
-    if value.ndim != 3 or value.shape[2] != 2 or not value.numel() or not value.isfinite().all():
-        raise ValueError(f"keypoints {tuple(value.shape)}")
-    if jacobian is not None and (jacobian.shape != (*value.shape, 2) or not jacobian.isfinite().all()):
-        raise ValueError(f"jacobians {tuple(jacobian.shape)}")
-    return Keypoints(value.float(), None if jacobian is None else jacobian.float())
