@@ -14,11 +14,12 @@ from ..faces.detect import detect_faces
 from ..faces.detection import Detector
 from ..faces.masks import Mask
 from ..faces.regions import CropRule
+from ..faces.selection import most_prominent
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoReader, VideoWriter, read_picture
 from ..motion import load_motion
 from ..networks import MotionModel
 from ..pipeline import animate_picture, read_motion
-from ..types import FaceRegion, FaceSet, Motion, MotionTransfer
+from ..types import FaceSet, Motion, MotionTransfer
 from . import common
 from .progress import ProgressBar
 
@@ -160,18 +161,6 @@ def whole_picture(picture: np.ndarray) -> FaceSet:
     """The picture as one region, for models that are not for faces."""
     height, width = picture.shape[:2]
     return FaceSet.from_crops([(0, 0, width, height)], (height, width))
-
-
-def most_prominent(faces: FaceSet) -> FaceRegion:
-    """The largest face, where a face in the corner counts half as large as one in the middle."""
-    height, width = faces.frame_size
-
-    def prominence(face: FaceRegion) -> float:
-        x0, y0, x1, y1 = face.box_px
-        off_centre = np.hypot((x0 + x1) / width - 1, (y0 + y1) / height - 1) / np.sqrt(2)  # 0 middle, 1 corner
-        return (x1 - x0) * (y1 - y0) * (1 - 0.5 * off_centre)
-
-    return max(faces, key=prominence)
 
 
 def track_driver(

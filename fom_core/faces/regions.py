@@ -15,7 +15,7 @@ from ..types import Box, FaceRegion, FaceSet
 from .boxes import area, keep_best
 from .detection import Detection
 
-CropRule = Literal["square", "paddlegan"]
+CropRule = Literal["square", "paddlegan", "box"]
 MARGIN = 0.75  # the crop's side is 1.75 face sides, as in the crops that the embedded model was trained on
 LIFT = 0.08  # the crop's centre is this share of a face side above the box's, to leave room for the hair
 OVERLAP = 0.5
@@ -36,6 +36,7 @@ def regions_from_boxes(
                overlap by more than half only the best-scored stays (without scores the largest); left to right.
     paddlegan: twice the box's longer side in height and 1.6 times in width, cut at the border, in whole pixels; of
                crops that overlap by more than half the first stays; the order is kept.
+    box:       the box itself, for boxes drawn by hand; otherwise like square.
     """
     if crop not in get_args(CropRule):
         raise UsageError(f"The crop rule is one of {', '.join(get_args(CropRule))}, not {crop!r}.")
@@ -44,7 +45,7 @@ def regions_from_boxes(
         crops = [paddlegan_crop(box, frame_size) for box in array]
         kept = keep_best(np.array(crops).reshape(-1, 4), -np.arange(len(array)), OVERLAP)
     else:
-        crops = [square_crop(box, margin) for box in array]
+        crops = [as_box(box) if crop == "box" else square_crop(box, margin) for box in array]
         quality = area(array) if scores is None else np.asarray(scores, dtype=np.float64)
         kept = sorted(keep_best(array, quality, OVERLAP), key=lambda index: array[index, 0] + array[index, 2])
     faces = tuple(

@@ -6,6 +6,7 @@ Pictures are ``(H, W, 3)`` uint8 RGB arrays and videos are streams of them, one 
 from .encode import VIDEO_SUFFIXES
 from .pictures import PICTURE_SUFFIXES, list_pictures, read_picture, write_picture
 from .read import VideoReader
+from .sound import read_sound
 from .write import VideoWriter
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "VideoWriter",
     "list_pictures",
     "read_picture",
+    "read_sound",
     "write_picture",
 ]

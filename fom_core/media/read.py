@@ -7,6 +7,8 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Generator, Iterator
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from weakref import WeakSet
 
@@ -28,13 +30,15 @@ class VideoReader:
     frame ``i`` is shown at ``i / fps`` and sound stays in step. Of a damaged video the frames that can be decoded are
     used and a warning says how many. A folder is read in natural order of its names, 25 frames a second.
 
+    from_s, length_s: the part to read, in seconds; a length of 0 means to the end.
+
     size:        height, width.
     rate, fps:   frames a second as a fraction and as a float.
     frame_count: expected number of frames; exact after a whole pass.
     has_audio:   whether the file holds sound.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, from_s: float = 0.0, length_s: float = 0.0) -> None:
         """Find out what ``path`` is. Raises MediaError when it is missing or holds no frame."""
         self.path = require_file(path, "The video")
         # Weak, so that a pass that nobody holds any more ends at once, and its ffmpeg with it.
@@ -54,6 +58,14 @@ class VideoReader:
         else:
             self._facts = ffmpeg.probe(self.path)
             self.size, self.rate, self.frame_count = self._facts.size, self._facts.rate, self._facts.frame_count
+        self._first = round(from_s * self.rate)
+        self._stop = self._first + max(1, round(length_s * self.rate)) if length_s else None
+        whole, self.frame_count = self.frame_count, self._in_part(self.frame_count)
+        if not self.frame_count:
+            raise MediaError(
+                f"{self.path} has {whole / self.fps:.4g} seconds; no frame is left from {from_s:.4g} s on. "
+                "Begin earlier."
+            )
 
     @property
     def fps(self) -> float:
@@ -75,7 +87,7 @@ class VideoReader:
     @property
     def start_s(self) -> float:
         """When the first frame is shown on the file's clock, which the sound shares."""
-        return self._facts.start_s if self._facts else 0.0
+        return (self._facts.start_s if self._facts else 0.0) + float(self._first / self.rate)
 
     def __enter__(self) -> VideoReader:
         return self
@@ -86,8 +98,18 @@ class VideoReader:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         frames = self._decode(self._facts) if self._facts else self._read_pictures()
+        if self._first or self._stop is not None:
+            frames = self._part(frames)
         self._open.add(frames)
         return frames
+
+    def _part(self, frames: Generator[np.ndarray, None, None]) -> Generator[np.ndarray, None, None]:
+        with closing(frames):
+            yield from islice(frames, self._first, self._stop)
+
+    def _in_part(self, count: int) -> int:
+        """How many of the file's frames belong to the part."""
+        return max(0, (count if self._stop is None else min(count, self._stop)) - self._first)
 
     def _read_pictures(self) -> Generator[np.ndarray, None, None]:
         for path in self._pictures:
@@ -123,7 +145,7 @@ class VideoReader:
         self._finish(count, report, facts)
 
     def _finish(self, count: int, report: str, facts: ffmpeg.VideoFacts) -> None:
-        self.frame_count = count
+        self.frame_count = self._in_part(count)
         if count == 0:
             reason = ffmpeg.first_complaint(report)
             raise MediaError(f"{self.path} has no frame that can be decoded ({reason}). Copy or download it again.")

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from fom_core.cli import build_parser
-from fom_core.cli.animate import most_prominent, output_path
+from fom_core.cli.animate import output_path
 from fom_core.faces.detection import Detection
-from fom_core.faces.regions import regions_from_boxes
 from fom_core.media import VideoReader, read_picture, write_picture
 
 
@@ -124,14 +123,3 @@ def test_output_is_a_folder_or_a_file(options, expected):
     words = ["animate", "--source_image", "a.png", "--driving_video", "b.mp4", *options.split()]
 
     assert output_path(build_parser().parse_args(words)) == Path(expected)
-
-
-@pytest.mark.parametrize(
-    ("boxes", "expected"),
-    [
-        ([(0, 40, 20, 60), (40, 40, 62, 62)], 1),  # about as large, but in the middle
-        ([(0, 0, 60, 60), (45, 45, 55, 55)], 0),  # at the side, but much larger
-    ],
-)
-def test_the_most_prominent_face_is_large_and_near_the_middle(boxes, expected):
-    assert most_prominent(regions_from_boxes(boxes, (100, 100))).id == expected

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from fom_core.errors import MediaError
-from fom_core.media import VideoReader, write_picture
+from fom_core.media import VideoReader, VideoWriter, read_sound, write_picture
 from fom_core.media import ffmpeg as media_ffmpeg
 
 
@@ -235,3 +235,31 @@ def test_real_clips_give_the_frames_that_are_in_them(shared):
     known = {"talk_audio_524.mp4": 122, "head_pose_male.gif": 62, "mayiyahei.MP4": 222, "vfr_face_then_none.mov": 169}
 
     assert {name: VideoReader(media / name).frame_count for name in known} == known
+
+
+def test_a_part_of_a_video_is_read_and_counted(sound_clip):
+    whole = list(VideoReader(sound_clip))
+    part = VideoReader(sound_clip, from_s=0.5, length_s=1.0)
+    frames = list(part)
+    assert part.frame_count == len(frames) == 30
+    np.testing.assert_array_equal(frames, whole[15:45])
+
+
+def test_a_part_beyond_the_end_is_refused(sound_clip):
+    with pytest.raises(MediaError, match="no frame is left"):
+        VideoReader(sound_clip, from_s=60)
+
+
+def test_the_sound_of_a_part_begins_with_its_first_frame(sound_clip):
+    whole, rate = read_sound(VideoReader(sound_clip), 2.0) or (np.empty(0), 0)
+    reader = VideoReader(sound_clip, from_s=0.5)
+    part, _ = read_sound(reader, 1.0) or (np.empty(0), 0)
+    first = round(15 / reader.rate * rate)
+    assert part.shape == (1, rate)
+    np.testing.assert_allclose(part, whole[:, first : first + rate], atol=0.02)
+
+
+def test_a_video_without_sound_gives_none(clip, tmp_path):
+    with VideoWriter(tmp_path / "silent.mp4", 25) as writer:
+        writer.write(clip)
+    assert read_sound(VideoReader(tmp_path / "silent.mp4"), 1.0) is None

@@ -1,0 +1,69 @@
+"""Which faces of a picture, and in which order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+import numpy as np
+
+from ..errors import UsageError
+from ..types import FaceRegion, FaceSet
+
+ORDERS: Mapping[str, Callable[[FaceRegion], float]] = MappingProxyType(
+    {
+        "left to right": lambda face: face.box_px[0] + face.box_px[2],
+        "largest first": lambda face: -face_area(face),
+        "most prominent first": lambda face: -prominence(face),
+        "top to bottom": lambda face: face.box_px[1] + face.box_px[3],
+    }
+)
+
+
+def in_order(faces: FaceSet, order: str = "left to right") -> FaceSet:
+    """The faces sorted by one of :data:`ORDERS`, with ids from 0. Raises UsageError for another word."""
+    if order not in ORDERS:
+        raise UsageError(f"The order of faces is one of {', '.join(ORDERS)}; got {order!r}.")
+    ordered = sorted(faces, key=ORDERS[order])
+    return FaceSet(tuple(replace(face, id=index) for index, face in enumerate(ordered)), faces.frame_size)
+
+
+def chosen(choice: str, count: int) -> list[int]:
+    """Indices from 0 for a choice such as "all", "2", "1,3" or "2-4", counted from 1; sorted, each once.
+
+    Raises UsageError for words that are no numbers, and for numbers beyond ``count``.
+    """
+    text = choice.strip().lower()
+    if text in ("", "all"):
+        return list(range(count))
+    numbers: set[int] = set()
+    for part in re.split(r"[,;\s]+", text.strip(" ,;")):
+        found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part)
+        if not found:
+            raise UsageError(f'Faces are chosen by number, such as "1,3", "2-4" or "all"; got {choice!r}.')
+        numbers.update(range(int(found[1]), int(found[2] or found[1]) + 1))
+    missing = sorted(number for number in numbers if not 1 <= number <= count)
+    if missing or not numbers:
+        there = f"there are {count} faces, numbered 1 to {count}" if count > 1 else f"there is {count or 'no'} face"
+        raise UsageError(f"The choice {choice!r} asks for face {missing[0] if missing else '?'}, but {there}.")
+    return sorted(number - 1 for number in numbers)
+
+
+def most_prominent(faces: FaceSet) -> FaceRegion:
+    """The largest face, where a face in the corner counts half as large as one in the middle."""
+    return max(faces, key=prominence)
+
+
+def prominence(face: FaceRegion) -> float:
+    """Area of the box in square pixels, halved in the picture's corner."""
+    (height, width), (x0, y0, x1, y1) = face.frame_size, face.box_px
+    off_centre = np.hypot((x0 + x1) / width - 1, (y0 + y1) / height - 1) / np.sqrt(2)  # 0 middle, 1 corner
+    return face_area(face) * (1 - 0.5 * float(off_centre))
+
+
+def face_area(face: FaceRegion) -> float:
+    """Area of the box in square pixels."""
+    x0, y0, x1, y1 = face.box_px
+    return (x1 - x0) * (y1 - y0)

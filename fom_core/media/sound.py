@@ -1,0 +1,37 @@
+"""The sound of a video as samples."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import wave
+from pathlib import Path
+
+import numpy as np
+
+from . import ffmpeg
+from .read import VideoReader
+
+
+def read_sound(reader: VideoReader, length_s: float) -> tuple[np.ndarray, int] | None:
+    """The sound beside the frames of ``reader``: (channels, samples) float32 in [-1, 1], and samples a second.
+
+    At most ``length_s`` seconds from the first frame on; None where there is none, or none that can be decoded.
+    """
+    if not reader.has_audio:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "sound.wav"
+        part = ["-ss", f"{reader.start_s:.6f}", "-t", f"{length_s:.6f}", *ffmpeg.input_of(reader.path)]
+        command = ["-v", "error", *part, "-map", "0:a:0", "-c:a", "pcm_s16le", "-f", "wav", f"file:{target}"]
+        process = ffmpeg.start(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.communicate()
+        finally:
+            process.kill()
+        if process.returncode or not target.is_file():
+            return None
+        with wave.open(str(target)) as sound:
+            channels, rate = sound.getnchannels(), sound.getframerate()
+            samples = np.frombuffer(sound.readframes(sound.getnframes()), "<i2")
+    return samples.reshape(-1, channels).T.astype(np.float32) / 32768, rate
