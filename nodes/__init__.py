@@ -1,0 +1,21 @@
+"""The nodes: thin adapters between ComfyUI and ``fom_core``. One file is one node."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from . import host
+from .detect_faces import DetectFaces
+from .load_model import LoadFOMModel
+
+NODES: list[type[io.ComfyNode]] = [LoadFOMModel, DetectFaces]
+
+
+class FOMExtension(ComfyExtension):
+    """What ComfyUI asks for the pack's nodes."""
+
+    async def on_load(self) -> None:
+        host.register_folders()
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return NODES

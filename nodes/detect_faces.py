@@ -1,0 +1,311 @@
+"""Detect Faces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from comfy_api.latest import io, ui
+
+from ..fom_core.errors import MediaError, NoFaceFound, UsageError
+from ..fom_core.faces.detect import DETECTORS, MIN_SIZE_PX, detect_faces, load_detector
+from ..fom_core.faces.detection import Detector
+from ..fom_core.faces.drawing import draw_faces
+from ..fom_core.faces.regions import MARGIN, crop_face, pixel_box, regions_from_boxes
+from ..fom_core.faces.selection import ORDERS, chosen, face_area, in_order
+from ..fom_core.types import FaceSet
+from ..fom_core.weights.catalogue import catalogue, size_text
+from . import host
+from .sockets import ALIASES, CATEGORY, FaceLandmarks, Faces, PictureFaces
+
+PASS_THROUGH = "pass through"
+
+
+class DetectFaces(io.ComfyNode):
+    """Find the faces of one or more pictures, or take them from boxes that another node found."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="FOMDetectFaces",
+            display_name="Detect Faces",
+            category=CATEGORY,
+            search_aliases=[*ALIASES, "find faces", "face detection", "bounding box", "crop faces"],
+            description="Finds the faces of a picture, numbers them, and marks the part around each that will be "
+            "animated. Several pictures in a batch are searched one by one.",
+            inputs=[
+                io.Image.Input("image", tooltip="One picture, or a batch of different pictures of one size."),
+                io.Combo.Input("detector", options=["auto", *DETECTORS], tooltip=detector_explanation()),
+                io.String.Input(
+                    "faces",
+                    default="all",
+                    tooltip='Which faces, by the numbers in the preview: "all", "1,3" or "2-4".',
+                ),
+                io.Combo.Input(
+                    "order",
+                    options=list(ORDERS),
+                    tooltip="How faces are numbered, and so which driver moves which face.",
+                ),
+                io.Combo.Input(
+                    "if_none",
+                    options=["error", PASS_THROUGH],
+                    tooltip="When no face is found: stop with an error that says what to do, or animate the largest "
+                    "square in the middle of the picture as if it were a face.",
+                ),
+                io.Float.Input(
+                    "threshold",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    advanced=True,
+                    tooltip="Least score of a face. 0 is the detector's own; higher drops false faces and some real.",
+                ),
+                io.Int.Input(
+                    "min_size",
+                    default=MIN_SIZE_PX,
+                    min=1,
+                    max=8192,
+                    advanced=True,
+                    tooltip="Faces smaller than this many pixels are left out: too small to be worth animating.",
+                ),
+                io.Int.Input(
+                    "max_faces",
+                    default=0,
+                    min=0,
+                    max=256,
+                    advanced=True,
+                    tooltip="Keep the largest so many faces of a picture. 0 keeps all; each face takes its time.",
+                ),
+                io.Combo.Input(
+                    "crop",
+                    options=["square", "paddlegan", "box"],
+                    advanced=True,
+                    tooltip="The part around a face that is animated: a square with room for head and shoulders (what "
+                    "the models were trained on), PaddleGAN's rectangle, or the box itself.",
+                ),
+                io.Float.Input(
+                    "margin",
+                    default=MARGIN,
+                    min=0.0,
+                    max=3.0,
+                    step=0.05,
+                    advanced=True,
+                    tooltip="With the square crop: how much larger than the face it is. More gives the head room to "
+                    "move, less gives the face more of the model's pixels.",
+                ),
+                io.BoundingBox.Input(
+                    "bboxes",
+                    optional=True,
+                    force_input=True,
+                    tooltip="Use these boxes in place of the detector: hand-drawn, or from MediaPipe, RT-DETR, SAM…",
+                ),
+                FaceLandmarks.Input(
+                    "face_landmarks",
+                    optional=True,
+                    tooltip="Use the faces that a MediaPipe Face Landmarker found in place of the detector.",
+                ),
+            ],
+            outputs=[
+                Faces.Output(display_name="faces", tooltip="For Animate Face and Paste Faces."),
+                io.BoundingBox.Output(display_name="bboxes", tooltip="A list of boxes per picture."),
+                io.Mask.Output(display_name="mask", tooltip="White on the faces' boxes, one mask per picture."),
+                io.Image.Output(
+                    display_name="crops", is_output_list=True, tooltip="The part around each face, one image per face."
+                ),
+                io.Int.Output(display_name="count", tooltip="How many faces were chosen, in all pictures."),
+            ],
+            hidden=[io.Hidden.unique_id],
+            has_intermediate_output=True,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: torch.Tensor,
+        detector: str,
+        faces: str,
+        order: str,
+        if_none: str,
+        threshold: float = 0.0,
+        min_size: int = MIN_SIZE_PX,
+        max_faces: int = 0,
+        crop: str = "square",
+        margin: float = MARGIN,
+        bboxes: Any = None,
+        face_landmarks: Any = None,
+    ) -> io.NodeOutput:
+        pictures = host.to_pictures(image)
+        if bboxes is not None and face_landmarks is not None:
+            raise UsageError("Faces come from bboxes or from face_landmarks, not from both. Disconnect one of them.")
+        given = boxes_per_picture(bboxes, len(pictures)) if bboxes is not None else None
+        if face_landmarks is not None:
+            given = boxes_of_landmarks(face_landmarks, len(pictures))
+        finder = open_detector(detector, threshold) if given is None else None
+        found, progress = [], host.Progress(len(pictures))
+        for index, picture in enumerate(pictures):
+            if finder is not None:
+                limit = max_faces or None
+                all_faces = detect_faces(
+                    picture,
+                    finder,
+                    min_size_px=min_size,
+                    max_faces=limit,
+                    crop=crop,
+                    margin=margin,  # type: ignore[arg-type]
+                )
+            else:
+                assert given is not None
+                all_faces = faces_from_boxes(given[index], picture, min_size, max_faces, crop, margin)
+            found.append(in_order(all_faces, order))
+            progress(index + 1, len(pictures))
+        if not any(len(each) for each in found):
+            if if_none != PASS_THROUGH:
+                raise NoFaceFound(nothing_found(finder))
+            found = [middle_of(picture) for picture in pictures]
+        sets = choose(found, faces)
+        drawn = np.stack([draw_faces(each[..., :3], one, first=1) for each, one in zip(pictures, found, strict=True)])
+        value = PictureFaces(image, sets)
+        return io.NodeOutput(
+            value,
+            [[as_bounding_box(face) for face in one] for one in sets],
+            face_mask(sets),
+            crops_of(value, pictures),
+            len(value),
+            ui=ui.PreviewImage(host.to_images(drawn), cls=cls),
+        )
+
+
+def open_detector(name: str, threshold: float = 0.0) -> Detector:
+    """A face detector by its name in the menu; one that was chosen by name is downloaded when it is not here."""
+    folders = host.weights_folders()
+    if name not in ("auto", "embedded"):
+        folders = [host.weights(catalogue()[name]).parent, *folders]
+    return load_detector(name, threshold=threshold or None, device=str(host.torch_device()), folders=folders)
+
+
+def detector_explanation() -> str:
+    """What each detector is, and which ones download something."""
+    lines = ["auto is the best one that is already here. The others are downloaded when they are first run:"]
+    for name in DETECTORS:
+        entry = catalogue()[name]
+        size = "embedded" if entry.embedded else size_text(entry.size)
+        needs = "; needs the package facexlib" if name.startswith("retinaface") else ""
+        lines.append(f"• {name}: {entry.title}; {size}{needs}; licence: {entry.licence}")
+    return "\n".join(lines)
+
+
+def boxes_per_picture(bboxes: Any, count: int) -> list[list[dict[str, float]]]:
+    """The three shapes in which nodes pass boxes, one box, a list of boxes, or a list per picture, as the last one."""
+    if isinstance(bboxes, dict):
+        bboxes = [[bboxes]]
+    elif isinstance(bboxes, list) and bboxes and isinstance(bboxes[0], dict):
+        bboxes = [bboxes]
+    if not isinstance(bboxes, list) or not all(isinstance(each, list) for each in bboxes):
+        raise UsageError("bboxes must be a box, a list of boxes, or a list of boxes for each picture.")
+    if len(bboxes) == 1:
+        bboxes = bboxes * count
+    if bboxes and len(bboxes) != count:
+        raise UsageError(
+            f"There are boxes for {len(bboxes)} pictures, but {count} pictures. Connect what belongs together."
+        )
+    return bboxes or [[] for _ in range(count)]
+
+
+def boxes_of_landmarks(landmarks: Any, count: int) -> list[list[dict[str, float]]]:
+    """Boxes of FACE_LANDMARKS, scored."""
+    try:
+        frames = [[(face["bbox_xyxy"], face.get("score", 1.0)) for face in frame] for frame in landmarks["frames"]]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError("face_landmarks must come from a MediaPipe Face Landmarker node of ComfyUI.") from error
+    boxes = [
+        [
+            {"x": float(x0), "y": float(y0), "width": float(x1 - x0), "height": float(y1 - y0), "score": float(score)}
+            for (x0, y0, x1, y1), score in frame
+        ]
+        for frame in frames
+    ]
+    return boxes_per_picture(boxes, count)
+
+
+def faces_from_boxes(
+    boxes: list[dict[str, float]], picture: np.ndarray, min_size: int, max_faces: int, crop: str, margin: float
+) -> FaceSet:
+    """Faces of one picture from boxes of another node; boxes that miss the picture are refused."""
+    height, width = picture.shape[:2]
+    rows, scores = [], []
+    for box in boxes:
+        try:
+            x, y, w, h = (float(box[key]) for key in ("x", "y", "width", "height"))
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"A box has x, y, width and height in pixels; found {box!r}.") from error
+        if max(w, h) < min_size:
+            continue
+        if x >= width or y >= height or x + w <= 0 or y + h <= 0:
+            raise MediaError(
+                f"The box at {x:g}, {y:g} lies outside the picture of {width}x{height} pixels. Connect the boxes that "
+                "were found in this picture, or draw them on it."
+            )
+        rows.append((x, y, x + w, y + h))
+        scores.append(float(box.get("score", 1.0)))
+    faces = regions_from_boxes(rows, (height, width), crop, margin=margin, scores=scores)  # type: ignore[arg-type]
+    if max_faces and len(faces) > max_faces:
+        faces = FaceSet(tuple(sorted(faces, key=face_area, reverse=True)[:max_faces]), faces.frame_size)
+    return faces
+
+
+def choose(found: list[FaceSet], choice: str) -> tuple[FaceSet, ...]:
+    """Keep the faces of a choice by number; numbers run on from picture to picture."""
+    kept = set(chosen(choice, sum(map(len, found))))
+    sets, first = [], 0
+    for faces in found:
+        members = tuple(face for offset, face in enumerate(faces) if first + offset in kept)
+        sets.append(FaceSet(members, faces.frame_size))
+        first += len(faces)
+    return tuple(sets)
+
+
+def nothing_found(detector: Detector | None) -> str:
+    """What to do where there is no face."""
+    if detector is None:
+        return "The boxes hold no face. Draw one, or disconnect bboxes and face_landmarks to use the detector."
+    return (
+        f"No face was found by the detector {detector.name}. Use a picture with a visible face, lower the threshold, "
+        f"choose another detector, connect bboxes drawn by hand, or set if_none to '{PASS_THROUGH}'."
+    )
+
+
+def middle_of(picture: np.ndarray) -> FaceSet:
+    """The largest square in the middle of a picture, as if it were a face."""
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    left, top = (width - side) // 2, (height - side) // 2
+    return FaceSet.from_crops([(left, top, left + side, top + side)], (height, width))
+
+
+def as_bounding_box(face: Any) -> dict[str, Any]:
+    """A face's box as ComfyUI's nodes pass boxes."""
+    x0, y0, x1, y1 = face.box_px
+    return {"x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0, "label": "face", "score": face.score}
+
+
+def face_mask(sets: tuple[FaceSet, ...]) -> torch.Tensor:
+    """White on the faces' boxes: MASK (B, H, W)."""
+    height, width = sets[0].frame_size
+    masks = np.zeros((len(sets), height, width), np.float32)
+    for mask, faces in zip(masks, sets, strict=True):
+        for face in faces:
+            x0, y0, x1, y1 = pixel_box(face.box_px)
+            cv2.rectangle(mask, (x0, y0), (x1 - 1, y1 - 1), 1.0, -1)
+    return host.to_masks(torch.from_numpy(masks))
+
+
+def crops_of(faces: PictureFaces, pictures: np.ndarray) -> list[torch.Tensor]:
+    """The part around each face in the picture's own pixels."""
+    crops = []
+    for index, face in faces:
+        x0, y0, x1, y1 = pixel_box(face.crop_px)
+        crops.append(host.to_images(crop_face(pictures[index], face, (y1 - y0, x1 - x0))[None]))
+    return crops

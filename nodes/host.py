@@ -1,0 +1,308 @@
+"""All contact with ComfyUI's services: folders, devices, memory, progress, pictures, videos and sound.
+
+The other nodes convert with these functions, call ``fom_core`` and convert back.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import comfy.model_management as mm
+import comfy.model_patcher
+import comfy.utils
+import folder_paths
+import numpy as np
+import torch
+from comfy_api.latest import Input
+from PIL import Image
+from torch import Tensor, nn
+
+from ..fom_core.errors import DownloadError, MediaError, UnsupportedModel
+from ..fom_core.faces.regions import to_rgb
+from ..fom_core.media import VideoReader, read_sound
+from ..fom_core.networks import MotionModel
+from ..fom_core.types import Motion
+from ..fom_core.weights.catalogue import Entry
+from ..fom_core.weights.download import download
+from ..fom_core.weights.store import how_to_get, models_dir, path_on_disk
+
+log = logging.getLogger(__name__)
+MODEL_SUFFIXES = {".safetensors", ".tar", ".pth", ".pt", ".pdparams"}
+FOLDERS = {  # key of the host's folder list → suffixes of the files that we list there
+    "fom": MODEL_SUFFIXES | {".yaml", ".yml"},
+    "fom_motions": {".safetensors"},
+    "facerestore_models": {".pth", ".pt", ".safetensors"},
+}
+SMALLEST_PX = 16
+PREVIEW_EVERY_S = 0.3
+PREVIEW_PX = 512
+COPIES = 40  # float32 pictures that the widest layers of the generator take for each one it paints, measured roughly
+
+
+def register_folders() -> None:
+    """Make our folders known to the host; paths from extra_model_paths.yaml stay, and stay first where they default."""
+    for key, suffixes in FOLDERS.items():
+        known = key in folder_paths.folder_names_and_paths
+        folder_paths.add_model_folder_path(key, str(Path(folder_paths.models_dir) / key), is_default=not known)
+        paths, listed = folder_paths.folder_names_and_paths[key]
+        folder_paths.folder_names_and_paths[key] = (paths, set(listed) | suffixes)
+
+
+def files(key: str, suffixes: set[str] | None = None) -> list[str]:
+    """Names of the files in a folder of the host, by the names that its menus show."""
+    names = folder_paths.get_filename_list(key)
+    return [name for name in names if suffixes is None or Path(name).suffix.lower() in suffixes]
+
+
+def file(key: str, name: str) -> Path:
+    """The path of a file chosen in a menu. Raises UnsupportedModel when it is gone or lies outside the folder."""
+    try:
+        return Path(folder_paths.get_full_path_or_raise(key, name))
+    except (FileNotFoundError, ValueError) as error:
+        raise UnsupportedModel(
+            f"There is no file {name} in the folder models/{key}. Put it there, or choose another in the list."
+        ) from error
+
+
+def folder(key: str) -> Path:
+    """Where new files of a kind go."""
+    return Path(folder_paths.get_folder_paths(key)[0])
+
+
+def weights_folders() -> list[Path]:
+    """Where catalogue weights may lie: the host's model folders, then the command line's own."""
+    return [*map(Path, folder_paths.get_folder_paths("fom")), models_dir()]
+
+
+def weights(entry: Entry) -> Path:
+    """A catalogue entry's file, downloaded if it is not here yet: the user chose it, knowing size and licence.
+
+    Progress shows on the node, and cancelling works. Raises UnsupportedModel for an entry without a public copy,
+    DownloadError for one that does not arrive.
+    """
+    path = path_on_disk(entry, weights_folders())
+    if path is not None:
+        return path
+    if not entry.urls:
+        raise UnsupportedModel(how_to_get(entry).replace(str(models_dir()), str(folder("fom"))))
+    log.info("Downloading %s to %s", entry.summary, folder("fom"))
+    try:
+        return download(entry, folder("fom"), progress=Progress())
+    except DownloadError as error:
+        raise DownloadError(
+            f"{entry.name} could not be downloaded: {error} Try again, or put {entry.file} into {folder('fom')}."
+        ) from error
+
+
+class Progress:
+    """The bar on the running node, and a live preview above it. Calling it raises when the user cancels."""
+
+    def __init__(self, total: int | None = None) -> None:
+        self._bar = comfy.utils.ProgressBar(total or 1)
+        self._total = total
+        self._shown = 0.0
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        self.show(done, total)
+
+    def show(self, done: int, total: int | None = None, picture: np.ndarray | None = None) -> None:
+        """Move the bar; ``picture`` (H, W, 3) uint8 is shown too, unless the last one was a moment ago."""
+        mm.throw_exception_if_processing_interrupted()
+        preview = None
+        now = time.monotonic()
+        if picture is not None and now - self._shown >= PREVIEW_EVERY_S:
+            self._shown = now
+            preview = ("JPEG", Image.fromarray(np.ascontiguousarray(picture[..., :3])), PREVIEW_PX)
+        total = total or self._total or max(done, 1)
+        self._bar.update_absolute(min(done, total), total, preview)
+
+    @property
+    def wants_preview(self) -> bool:
+        """Whether a picture would be shown now; saves making one in vain."""
+        return time.monotonic() - self._shown >= PREVIEW_EVERY_S
+
+
+class Managed(nn.Module):
+    """A network in the host's hands. The host writes attributes on what it manages, ``device`` among them."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+
+def manage(network: nn.Module) -> Any:
+    """A patcher of the host around a network on the CPU: the host decides when it is on the device."""
+    return comfy.model_patcher.CoreModelPatcher(
+        Managed(network), load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device()
+    )
+
+
+def on_device(patcher: Any, activation_bytes: int) -> Any:
+    """The network of a patcher, brought to the host's device with this much room beside it."""
+    mm.load_models_gpu([patcher], memory_required=activation_bytes)
+    return patcher.model.network
+
+
+def motion_model(patcher: Any, pictures_at_once: int) -> MotionModel:
+    """The model of a FOM_MODEL socket on the host's device, with room for so many pictures at once."""
+    model = patcher.model.network
+    height, width = model.config.image_size
+    return on_device(patcher, pictures_at_once * COPIES * 3 * 4 * height * width)
+
+
+def torch_device() -> torch.device:
+    """Where the host wants networks to run."""
+    return mm.get_torch_device()
+
+
+def to_pictures(images: Tensor, what: str = "The picture") -> np.ndarray:
+    """IMAGE (B, H, W, C) float → (B, H, W, C) uint8, rounded. Raises MediaError for what is no picture."""
+    check_images(images, what)
+    return to_uint8(images)
+
+
+def to_uint8(images: Tensor) -> np.ndarray:
+    """Floats in [0, 1] → uint8, rounded."""
+    return (images.float().clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+
+
+def check_images(images: Any, what: str = "The picture", smallest_px: int = SMALLEST_PX) -> None:
+    """Raise MediaError unless ``images`` is an IMAGE (B, H, W, C) with something on it."""
+    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[-1] not in (1, 3, 4):
+        found = list(images.shape) if isinstance(images, Tensor) else type(images).__name__
+        raise MediaError(f"{what} must be an IMAGE of 1, 3 or 4 channels, found {found}. Connect an image.")
+    count, height, width = images.shape[:3]
+    if not count:
+        raise MediaError(f"{what} is an empty batch. Connect at least one image.")
+    if min(height, width) < smallest_px:
+        raise MediaError(
+            f"{what} is {width}x{height} pixels; at least {smallest_px}x{smallest_px} are needed. Use a larger one."
+        )
+    if not all(bool(image.isfinite().all()) for image in images):  # one at a time: a batch may be gigabytes
+        raise MediaError(f"{what} has pixels that are not numbers (NaN or infinite). Mend the node it comes from.")
+
+
+def to_images(frames: np.ndarray | Tensor) -> Tensor:
+    """(T, H, W, C) uint8, or (T, C, H, W) float in [0, 1], → IMAGE where the host keeps intermediate results."""
+    if isinstance(frames, np.ndarray):
+        images = torch.from_numpy(frames).to(mm.intermediate_device(), torch.float32) / 255
+    else:
+        images = frames.movedim(1, -1).to(mm.intermediate_device()).clamp(0, 1)
+        if images.shape[-1] == 1:
+            images = images.expand(-1, -1, -1, 3)
+    return images.to(mm.intermediate_dtype()).contiguous()
+
+
+def to_masks(maps: Tensor) -> Tensor:
+    """(T, H, W) float in [0, 1] → MASK where the host keeps intermediate results."""
+    return maps.to(mm.intermediate_device(), mm.intermediate_dtype()).contiguous()
+
+
+def temporary_file(suffix: str) -> Path:
+    """A new name in the host's folder for temporary files, which it empties at its next start."""
+    target = Path(folder_paths.get_temp_directory())
+    target.mkdir(parents=True, exist_ok=True)
+    return target / f"fom_{secrets.token_hex(8)}{suffix}"
+
+
+def output_folder() -> Path:
+    return Path(folder_paths.get_output_directory())
+
+
+def output_file(prefix: str, suffix: str, folder_path: Path) -> Path:
+    """The next free numbered name for a prefix, as the host's own save nodes count; the prefix may name subfolders."""
+    target, name, counter, _, _ = folder_paths.get_save_image_path(prefix, str(folder_path))
+    Path(target).mkdir(parents=True, exist_ok=True)
+    path = Path(target) / f"{name}_{counter:05}_{suffix}"
+    while path.exists():
+        counter += 1
+        path = Path(target) / f"{name}_{counter:05}_{suffix}"
+    return path
+
+
+@dataclass
+class Driver:
+    """What moves a face, from a socket that takes an IMAGE batch, a VIDEO or a FOM_MOTION. Use it in a ``with``.
+
+    motion: the keypoints, where they came ready-made; then there are no frames.
+    images: the IMAGE batch.
+    reader: the video; a VideoWriter can copy its sound.
+    """
+
+    motion: Motion | None = None
+    images: Tensor | None = None
+    reader: VideoReader | None = None
+    _copy: Path | None = None
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second; None for an IMAGE batch, which has no rate of its own."""
+        if self.motion is not None:
+            return self.motion.fps
+        return None if self.reader is None else self.reader.fps
+
+    @property
+    def frame_count(self) -> int:
+        """How many frames :meth:`frames` gives; near enough for a progress bar where a file is damaged."""
+        source = self.motion or self.reader
+        if isinstance(source, Motion):
+            return len(source)
+        return source.frame_count if source is not None else len(self.images if self.images is not None else ())
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frames; zeros for a motion."""
+        if self.images is not None:
+            return self.images.shape[1], self.images.shape[2]
+        return (0, 0) if self.reader is None else self.reader.size
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """The frames (H, W, 3) uint8 from the beginning, one at a time."""
+        if self.images is None:
+            return iter(self.reader or ())
+        return (to_rgb(to_uint8(image)) for image in self.images)
+
+    def audio(self, length_s: float) -> dict[str, Any] | None:
+        """AUDIO of the driver, cut to the result's length; None for one without sound."""
+        sound = None if self.reader is None else read_sound(self.reader, length_s)
+        if sound is None:
+            return None
+        return {"waveform": torch.from_numpy(sound[0])[None], "sample_rate": sound[1]}
+
+    def __enter__(self) -> Driver:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        if self.reader is not None:
+            self.reader.__exit__(*reason)
+        if self._copy is not None:
+            self._copy.unlink(missing_ok=True)
+
+
+def driver(value: Any, what: str = "The driving video") -> Driver:
+    """Open whatever a driving socket carries. Raises MediaError."""
+    if isinstance(value, Motion):
+        return Driver(motion=value)
+    if isinstance(value, Tensor):
+        check_images(value, what)
+        return Driver(images=value)
+    if not isinstance(value, Input.Video):
+        raise MediaError(f"{what} must be an IMAGE batch, a VIDEO or a FOM_MOTION, found {type(value).__name__}.")
+    source, copy = value.get_stream_source(), None
+    if not isinstance(source, str):
+        copy = temporary_file(".mp4")
+        source.seek(0)
+        copy.write_bytes(source.read())
+    from_s, length_s = value.get_active_trim_window()
+    try:
+        return Driver(reader=VideoReader(copy or source, from_s=from_s, length_s=length_s), _copy=copy)
+    except BaseException:
+        if copy is not None:
+            copy.unlink(missing_ok=True)
+        raise

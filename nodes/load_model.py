@@ -1,0 +1,102 @@
+"""Load FOM Model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from comfy_api.latest import io
+
+from ..fom_core.weights.catalogue import Entry, catalogue, size_text
+from ..fom_core.weights.load import load_model, slim
+from ..fom_core.weights.store import path_on_disk
+from . import host
+from .sockets import ALIASES, CATEGORY, Model
+
+PRECISIONS = {"auto": "auto", "fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+TWIN = ".safetensors"
+NO_CONFIG = "auto"
+
+
+class LoadFOMModel(io.ComfyNode):
+    """Open a First Order Motion model by catalogue name or file."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="LoadFOMModel",
+            display_name="Load FOM Model",
+            category=CATEGORY,
+            search_aliases=[*ALIASES, "load face animation model", "vox-adv", "vox-cpk"],
+            description="Opens a First Order Motion model: the small embedded one, one of the authors' or PaddleGAN's, "
+            "or a file of your own in models/fom (.safetensors, .pth.tar, .pdparams). Files never run code.",
+            inputs=[
+                io.Combo.Input("model_name", options=choices(), default="mini", tooltip=explanation()),
+                io.Combo.Input(
+                    "precision",
+                    options=list(PRECISIONS),
+                    tooltip="Of the network that paints; motion is always computed in fp32. auto is fp32 and exact; "
+                    "bf16 and fp16 need half the memory and are faster on recent graphics cards, at a small loss.",
+                ),
+                io.Combo.Input(
+                    "config_name",
+                    options=[NO_CONFIG, *host.files("fom", {".yaml", ".yml"})],
+                    advanced=True,
+                    tooltip="auto reads the architecture from the weights. A YAML in models/fom, the authors' or "
+                    "PaddleGAN's, is only needed for weights whose settings leave no trace in them.",
+                ),
+            ],
+            outputs=[Model.Output(display_name="model", tooltip="For Animate Face and Animate Picture.")],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, model_name: str, **_: Any) -> Any:
+        """The file decides: replacing it under the same name loads it again."""
+        path = path_on_disk(entry, host.weights_folders()) if (entry := named(model_name)) else None
+        if entry is None:
+            path = host.file("fom", model_name)
+        return None if path is None else (str(path), path.stat().st_mtime_ns, path.stat().st_size)
+
+    @classmethod
+    def execute(cls, model_name: str, precision: str, config_name: str = NO_CONFIG) -> io.NodeOutput:
+        entry = named(model_name)
+        path = host.weights(entry) if entry else host.file("fom", model_name)
+        config = None if config_name == NO_CONFIG else host.file("fom", config_name)
+        model = load_model(path if config else slim(path), config, device="cpu", dtype=PRECISIONS[precision])
+        return io.NodeOutput(host.manage(model))
+
+
+def named(model_name: str) -> Entry | None:
+    """The catalogue's model of this name."""
+    entry = catalogue().get(model_name)
+    return entry if entry is not None and entry.kind == "model" else None
+
+
+def choices() -> list[str]:
+    """Models of the catalogue that can be had, the embedded one first; then the files in models/fom."""
+    entries = [entry for entry in catalogue().values() if entry.kind == "model" and reachable(entry)]
+    entries.sort(key=lambda entry: not entry.embedded)
+    files = host.files("fom", host.MODEL_SUFFIXES)
+    return [*(entry.name for entry in entries), *(file for file in files if not is_twin(file, files))]
+
+
+def reachable(entry: Entry) -> bool:
+    """Whether an entry is here or can be downloaded."""
+    return bool(entry.embedded or entry.urls or path_on_disk(entry, host.weights_folders()))
+
+
+def is_twin(file: str, files: list[str]) -> bool:
+    """Whether a file is the converted copy of another one in the list."""
+    return file.endswith(TWIN) and file.removesuffix(TWIN) in files
+
+
+def explanation() -> str:
+    """What stands behind each name: size, licence, and whether choosing it downloads it."""
+    lines = ["Files in models/fom, and these, which are downloaded there when they are first run:"]
+    for entry in catalogue().values():
+        if entry.kind != "model" or not reachable(entry):
+            continue
+        here = "embedded" if entry.embedded else None
+        if here is None:
+            here = "here" if path_on_disk(entry, host.weights_folders()) else f"downloads {size_text(entry.size)}"
+        lines.append(f"• {entry.name}: {entry.title}; {here}; licence: {entry.licence}")
+    return "\n".join(lines)
