@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Literal
+from typing import Literal, TypeGuard, cast
 
 import numpy as np
 import torch
@@ -17,10 +17,11 @@ from torch import Tensor
 from .errors import MediaError, UsageError
 from .faces.paste import Paster
 from .faces.regions import crop_face
+from .memory import in_chunks
 from .motion import initial_frame, transfer_motion
 from .networks import MotionModel
 from .pictures import resize_picture, to_batch
-from .types import Box, FaceSet, Keypoints, Motion, MotionTransfer, SourceFeatures
+from .types import Box, FaceSet, Generated, Keypoints, Motion, MotionTransfer, SourceFeatures
 
 Progress = Callable[[int, int | None], None]
 """Called with frames done and frames in all (None while unknown). Raise from it to stop the work."""
@@ -28,45 +29,69 @@ Progress = Callable[[int, int | None], None]
 Driving = Motion | Keypoints | Tensor | Iterable[np.ndarray]
 """A motion, keypoints, a network batch (T, C, H, W), or frames (H, W, 3) uint8 as they come."""
 
+Drivings = Driving | Sequence[Motion | Keypoints]
+"""One driver for all faces; or several of equal length: the first moves the first face, the last one all the rest."""
+
 
 def animate(
     model: MotionModel,
     source_faces: Sequence[np.ndarray | Tensor | SourceFeatures],
-    driving_frames: Driving,
+    driving_frames: Drivings,
     transfer: MotionTransfer | None = None,
     *,
     chunk_size: int = 8,
     progress: Progress | None = None,
 ) -> Iterator[list[Tensor]]:
-    """Move each face like the driver.
+    """Move each face like the driver, or like its own.
 
     source_faces:   crops, (H, W, 3) uint8 of any size or (1, C, H, W) in [0, 1] at the model's size; or encoded ones.
-    driving_frames: the performer, one face (see :data:`Driving`).
-    Yields, chunk by chunk, one (t, C, H, W) tensor in [0, 1] per face, t at most ``chunk_size``.
-    Raises UsageError for an initial frame beyond the video or a motion of another model, MediaError for no frames.
+    driving_frames: the performer, one face (see :data:`Driving`), or several performers (:data:`Drivings`).
+    Yields, chunk by chunk, one (t, C, H, W) tensor in [0, 1] per face, t at most ``chunk_size``; when memory runs out
+    it goes on with fewer. Raises UsageError for an initial frame beyond the video, a motion of another model or
+    drivers that do not fit the faces or one another, MediaError for no frames.
     """
+    details = animate_details(model, source_faces, driving_frames, transfer, chunk_size=chunk_size, progress=progress)
+    for chunk in details:
+        yield [generated.prediction for generated in chunk]
+
+
+def animate_details(
+    model: MotionModel,
+    source_faces: Sequence[np.ndarray | Tensor | SourceFeatures],
+    drivings: Drivings,
+    transfer: MotionTransfer | None = None,
+    *,
+    chunk_size: int = 8,
+    progress: Progress | None = None,
+) -> Iterator[list[Generated]]:
+    """:func:`animate` with all that the model knows of a frame: flow and occlusion map as well as the prediction."""
     transfer = transfer or MotionTransfer()
-    driving = driving_keypoints(model, driving_frames, chunk_size=chunk_size)
-    sources = [encode_face(model, face) for face in source_faces]
-    initials = [initial_frame(source.keypoints, driving, transfer) for source in sources]
-    for start in range(0, len(driving), chunk_size):
-        chunk = driving[start : start + chunk_size]
-        frames = []
-        # Inference mode ends before each yield: it belongs to the thread, and so would reach into the caller's code.
-        with torch.inference_mode():
-            for source, index in zip(sources, initials, strict=True):
-                moved = transfer_motion(source.keypoints, chunk, driving[index : index + 1], transfer)
-                frames.append(model.generate(source, moved).prediction)
-        yield frames
+    courses = _courses(model, drivings, len(source_faces), chunk_size)
+    faces = []
+    for index, face in enumerate(source_faces):
+        source, course = encode_face(model, face), courses[min(index, len(courses) - 1)]
+        faces.append((source, course, initial_frame(source.keypoints, course, transfer)))
+
+    # Inference mode ends before each yield: it belongs to the thread, and so would reach into the caller's code.
+    @torch.inference_mode()
+    def generate(part: slice) -> tuple[int, list[Generated]]:
+        return part.stop, [
+            model.generate(source, transfer_motion(source.keypoints, course[part], course[first : first + 1], transfer))
+            for source, course, first in faces
+        ]
+
+    length = len(courses[0])
+    for done, chunk in in_chunks(generate, length, chunk_size):
+        yield chunk
         if progress:
-            progress(start + len(chunk), len(driving))
+            progress(done, length)
 
 
 def animate_picture(
     model: MotionModel,
     picture: np.ndarray,
     faces: FaceSet,
-    driving: Driving,
+    driving: Drivings,
     transfer: MotionTransfer | None = None,
     *,
     chunk_size: int = 8,
@@ -101,9 +126,7 @@ def driving_keypoints(model: MotionModel, driving: Driving, *, chunk_size: int =
         _check_motion(model, driving)
         driving = driving.keypoints
     if isinstance(driving, Tensor):
-        with torch.inference_mode():
-            batches = driving.to(model.device).split(chunk_size)
-            driving = Keypoints.cat([model.detect_keypoints(batch) for batch in batches])
+        driving = _detect(model, driving, chunk_size)
     if isinstance(driving, Keypoints):
         return driving.to(model.device)
     return track_keypoints(model, driving, chunk_size=chunk_size)
@@ -124,14 +147,11 @@ def track_keypoints(
         size = model.config.image_size
         views = [resize_picture(frame, size) if box is None else crop_face(frame, box, size) for frame in chunk]
         batch = to_batch(views, channels=model.config.num_channels, device=model.device)
-        with torch.inference_mode():
-            parts.append(model.detect_keypoints(batch))
+        parts.append(_detect(model, batch, chunk_size))
         done += len(chunk)
         if progress:
             progress(done, None)
-    if not parts:
-        raise MediaError("The driving video has no frames. Choose one that plays.")
-    return Keypoints.cat(parts)
+    return _joined(parts)
 
 
 def read_motion(
@@ -146,6 +166,40 @@ def read_motion(
     """The driver's motion as a value that can be saved, and used on many pictures."""
     keypoints = track_keypoints(model, frames, box=box, chunk_size=chunk_size, progress=progress)
     return Motion(keypoints, fps, model.name, model.config.image_size)
+
+
+def _courses(model: MotionModel, drivings: Drivings, faces: int, chunk_size: int) -> list[Keypoints]:
+    """The drivers' keypoints. Raises UsageError for more of them than faces, and for unequal lengths."""
+    if not _are_several(drivings):
+        return [driving_keypoints(model, cast("Driving", drivings), chunk_size=chunk_size)]
+    if len(drivings) > max(faces, 1):
+        raise UsageError(
+            f"There are {len(drivings)} drivers for {faces} face(s). Give one for all, or at most one for each face."
+        )
+    courses = [driving_keypoints(model, driving) for driving in drivings]
+    lengths = [len(course) for course in courses]
+    if len(set(lengths)) > 1:
+        raise UsageError(
+            f"The drivers must be equally long, found {', '.join(map(str, lengths))} frames. "
+            "Bring them to one length with fom_core.motion.align."
+        )
+    return courses
+
+
+def _are_several(drivings: Drivings) -> TypeGuard[Sequence[Motion | Keypoints]]:
+    return isinstance(drivings, (list, tuple)) and len(drivings) > 0 and isinstance(drivings[0], (Motion, Keypoints))
+
+
+@torch.inference_mode()
+def _detect(model: MotionModel, images: Tensor, chunk_size: int) -> Keypoints:
+    parts = in_chunks(lambda part: model.detect_keypoints(images[part].to(model.device)), len(images), chunk_size)
+    return _joined(list(parts))
+
+
+def _joined(parts: list[Keypoints]) -> Keypoints:
+    if not parts:
+        raise MediaError("The driving video has no frames. Choose one that plays.")
+    return Keypoints.cat(parts)
 
 
 def _chunks(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:

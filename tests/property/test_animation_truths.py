@@ -5,12 +5,42 @@ import pytest
 import torch
 
 from fom_core.errors import MediaError, UsageError
-from fom_core.pipeline import animate, animate_picture, encode_face, read_motion, track_keypoints
+from fom_core.pipeline import (
+    animate,
+    animate_details,
+    animate_picture,
+    driving_keypoints,
+    encode_face,
+    read_motion,
+    track_keypoints,
+)
 from fom_core.types import FaceSet, MotionTransfer
 
 
 def frames_of(chunks, face=0):
     return torch.cat([faces[face] for faces in chunks])
+
+
+class Cramped(torch.nn.Module):
+    """A model on a device with room for so many pictures at once."""
+
+    def __init__(self, model, room):
+        super().__init__()
+        self.model, self.room = model, room
+
+    def __getattr__(self, name):
+        return super().__getattr__(name) if name == "model" else getattr(self.model, name)
+
+    def detect_keypoints(self, images):
+        return self.model.detect_keypoints(self._fitting(images))
+
+    def generate(self, source, keypoints, details=False):
+        return self.model.generate(source, self._fitting(keypoints), details)
+
+    def _fitting(self, batch):
+        if len(batch) > self.room:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        return batch
 
 
 @pytest.mark.parametrize("chunk_size", [1, 3, 5, 100])
@@ -19,6 +49,62 @@ def test_chunk_size_leaves_the_frames_unchanged(tiny_model, clip, chunk_size):
     actual = frames_of(animate(tiny_model, [clip[3]], clip, chunk_size=chunk_size))
     assert len(actual) == len(clip)
     torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("chunk_size", "room"), [(8, 5), (8, 1), (5, 2), (100, 3)])
+def test_running_out_of_memory_leaves_the_frames_unchanged(tiny_model, clip, chunk_size, room):
+    expected = frames_of(animate(tiny_model, [clip[3], clip[7]], clip), face=1)
+    calls = []
+    chunks = animate(
+        Cramped(tiny_model, room),  # type: ignore[arg-type]
+        [clip[3], clip[7]],
+        clip,
+        chunk_size=chunk_size,
+        progress=lambda done, total: calls.append((done, total)),
+    )
+    actual = frames_of(chunks, face=1)
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
+    assert calls[-1] == (12, 12) and calls == sorted(set(calls))
+
+
+def test_no_room_for_a_single_frame_raises_the_devices_error(tiny_model, clip):
+    driving = driving_keypoints(tiny_model, clip)
+    source = encode_face(tiny_model, clip[0])
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        list(animate(Cramped(tiny_model, 0), [source], driving))  # type: ignore[arg-type]
+
+
+def test_details_hold_the_same_predictions_and_the_flow_of_each_frame(tiny_model, clip):
+    chunks = list(animate_details(tiny_model, [clip[0]], clip, chunk_size=5))
+    predictions = torch.cat([chunk[0].prediction for chunk in chunks])
+    assert torch.equal(predictions, frames_of(animate(tiny_model, [clip[0]], clip, chunk_size=5)))
+    motions = [chunk[0].dense_motion for chunk in chunks]
+    assert [len(motion.deformation) for motion in motions if motion] == [5, 5, 2]
+
+
+def test_each_face_moves_like_its_own_driver_and_the_last_driver_moves_the_rest(tiny_model, clip):
+    first, second = (driving_keypoints(tiny_model, frames) for frames in (clip, clip[::-1].copy()))
+    together = list(animate(tiny_model, [clip[0], clip[5], clip[7]], [first, second]))
+    for face, (crop, driving) in enumerate(((clip[0], first), (clip[5], second), (clip[7], second))):
+        torch.testing.assert_close(frames_of(together, face), frames_of(animate(tiny_model, [crop], driving)))
+
+
+def test_the_best_initial_frame_is_sought_for_each_face_in_its_own_driver(tiny_model, clip):
+    first, second = (driving_keypoints(tiny_model, frames) for frames in (clip, clip[::-1].copy()))
+    chunks = list(animate(tiny_model, [clip[4], clip[4]], [first, second], MotionTransfer(initial_frame="best")))
+    torch.testing.assert_close(frames_of(chunks, 0), frames_of(chunks, 1).flip(0), rtol=1e-3, atol=1e-4)
+
+
+def test_more_drivers_than_faces_are_refused(tiny_model, clip):
+    driving = driving_keypoints(tiny_model, clip)
+    with pytest.raises(UsageError, match=r"2 drivers for 1 face"):
+        list(animate(tiny_model, [clip[0]], [driving, driving]))
+
+
+def test_drivers_of_unequal_length_are_refused(tiny_model, clip):
+    driving = driving_keypoints(tiny_model, clip)
+    with pytest.raises(UsageError, match=r"12, 7 frames"):
+        list(animate(tiny_model, [clip[0], clip[1]], [driving, driving[:7]]))
 
 
 def test_several_faces_are_animated_as_each_alone(tiny_model, clip):
@@ -95,6 +181,8 @@ def test_the_callers_gradient_mode_is_left_alone(tiny_model, clip):
 def test_no_frames_is_an_error_that_says_so(tiny_model, clip):
     with pytest.raises(MediaError, match="no frames"):
         list(animate(tiny_model, [clip[0]], iter(())))
+    with pytest.raises(MediaError, match="no frames"):
+        list(animate(tiny_model, [clip[0]], torch.zeros(0, 3, 64, 64)))
 
 
 def test_an_initial_frame_beyond_the_video_is_refused(tiny_model, clip):
