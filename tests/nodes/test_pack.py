@@ -1,0 +1,59 @@
+"""What every node of the pack has."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+
+PROMISED = ["first order motion", "PaddleGAN", "face", "animate"]
+
+
+@pytest.fixture(scope="session")
+def schemas(pack):
+    from fom_pack.nodes import NODES
+
+    return {cls.GET_SCHEMA().node_id: cls.GET_SCHEMA() for cls in NODES}
+
+
+def test_ids_are_prefixed_and_titles_are_plain(schemas):
+    assert all("FOM" in node_id for node_id in schemas)
+    assert all(re.fullmatch(r"[A-Z][A-Za-z ]+", schema.display_name) for schema in schemas.values())
+
+
+def test_every_node_is_found_by_the_words_that_people_type(schemas):
+    for schema in schemas.values():
+        assert set(PROMISED) <= set(schema.search_aliases), schema.node_id
+
+
+def test_every_node_says_what_it_is_for(schemas):
+    for schema in schemas.values():
+        assert schema.category == "video/face animation"
+        assert len(schema.description) > 40, schema.node_id
+
+
+def test_every_input_and_output_has_a_tooltip(schemas):
+    without = [
+        f"{schema.node_id}.{given.id or given.display_name}"
+        for schema in schemas.values()
+        for given in [*schema.inputs, *schema.outputs]
+        if not getattr(given, "tooltip", None)
+    ]
+
+    assert without == []
+
+
+def test_every_widget_value_that_a_new_node_shows_is_allowed(schemas):
+    for schema in schemas.values():
+        for given in schema.inputs:
+            if getattr(given, "default", None) is not None and getattr(given, "options", None):
+                assert given.default in given.options, f"{schema.node_id}.{given.id}"
+
+
+def test_nothing_of_ours_is_importable_under_the_names_of_comfyui(pack):
+    import nodes
+
+    assert hasattr(nodes, "NODE_CLASS_MAPPINGS")  # ComfyUI's own
+    assert sys.modules["fom_pack.nodes"] is not nodes
+    assert not hasattr(pack, "NODE_CLASS_MAPPINGS")  # it would hide the V3 entry point
