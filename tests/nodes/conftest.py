@@ -100,7 +100,7 @@ def defaults(cls: Any, io: Any) -> dict[str, Any]:
             values[given.id] = {given.id: given.options[0].key}
         elif isinstance(given, io.Combo.Input):
             values[given.id] = given.default if given.default is not None else given.options[0]
-        elif getattr(given, "default", None) is not None:
+        elif getattr(given, "default", None) is not None and not getattr(given, "force_input", False):
             values[given.id] = given.default
     return {name: [value] for name, value in values.items()} if schema.is_input_list else values
 
