@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import get_args
 
 import cv2
@@ -13,9 +13,9 @@ import torch
 from ..errors import UsageError
 from ..pictures import resize_picture
 from ..types import FaceSet
-from . import masks
-from .masks import Mask, Rect, clip, place
-from .regions import pixel_box, to_rgb
+from . import colour, masks
+from .masks import Mask, Rect, common, hull_of, place
+from .regions import crop_face, pixel_box, to_rgb
 
 FEATHER = 0.3
 FaceFrames = np.ndarray | torch.Tensor
@@ -32,32 +32,42 @@ class _Share:
 
 @dataclass(frozen=True)
 class _Cluster:
-    """Faces that touch one another, and what of the source shows through on their common rectangle (float32)."""
+    """Faces that touch one another, and how much of the picture shows through on their common rectangle (h, w, 1)."""
 
     rect: Rect
-    source: np.ndarray
+    rest: np.ndarray
     shares: tuple[_Share, ...]
 
 
 class Paster:
     """Everything about pasting that does not change from frame to frame, so that a frame costs only its faces.
 
-    picture: (H, W, 3) uint8 RGB; RGBA keeps its alpha in the result, grey comes back as RGB.
-    mask:    ``soft`` a rounded square that fades out towards the crop's border, ``ellipse`` likewise, ``box`` the whole
-             crop, ``paddlegan`` a hard circle of radius ``ratio`` × crop height, or the whole crop for a single face.
-    feather: part of the way from the middle to the outline over which ``soft`` and ``ellipse`` fade.
+    picture:      (H, W, 3) uint8 RGB; RGBA keeps its alpha in the result, grey comes back as RGB.
+    mask:         ``soft`` a rounded square that fades out towards the crop's border, ``ellipse`` likewise, ``box`` the
+                  whole crop, ``paddlegan`` a hard circle of radius ``ratio`` × crop height, or the whole crop for a
+                  single face.
+    feather:      part of the way from the middle to the outline over which ``soft`` and ``ellipse`` fade, 0 to 1.
+    colour_match: how much of the difference in colour at the mask's edge is taken out of the faces, 0 to 1. It is read
+                  once, from the first frame pasted, which is the one in the source's pose, and so cannot flicker.
+    face_masks:   one per face or one for all, (h, w) or (T, h, w) in [0, 1] over the crop, of any size: where the mask
+                  may be. A shorter one than the video holds its last frame.
 
     Where faces overlap, each pixel belongs to the nearer one; under ``paddlegan`` to the later one. Pixels outside the
     masks are those of the picture, bit for bit.
     """
 
     def __init__(
-        self, picture: np.ndarray, faces: FaceSet, mask: Mask = "soft", ratio: float = 0.4, *, feather: float = FEATHER
+        self,
+        picture: np.ndarray,
+        faces: FaceSet,
+        mask: Mask = "soft",
+        ratio: float = 0.4,
+        *,
+        feather: float = FEATHER,
+        colour_match: float = 0.0,
+        face_masks: Sequence[np.ndarray | torch.Tensor] | None = None,
     ):
-        if mask not in get_args(Mask):
-            raise UsageError(f"The paste mask is one of {', '.join(get_args(Mask))}, not {mask!r}.")
-        if not ratio > 0:
-            raise UsageError(f"The ratio is a circle's radius in crop heights: above 0, usually 0.4. Got {ratio}.")
+        _check_options(mask, ratio, feather, colour_match)
         if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
             raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {picture.shape} of {picture.dtype}.")
         if picture.shape[:2] != tuple(faces.frame_size):
@@ -68,30 +78,64 @@ class Paster:
         self.picture = picture if picture.ndim == 3 and picture.shape[2] == 4 else to_rgb(picture)
         self.crops = [pixel_box(face.crop_px) for face in faces]
         self.truncate = mask == "paddlegan"
-        covered = self._paddlegan(ratio) if mask == "paddlegan" else self._outlined(mask, feather)
-        self.clusters = [self._cluster(group) for group in touching(covered)]
+        self.colour_match = colour_match
+        self._corrections: dict[int, colour.Correction] = {}
+        self._layers = masks.layers(self.crops, picture.shape[:2], mask, ratio, feather)
+        self._face_masks = to_masks(face_masks, len(self.crops)) if face_masks else []
+        self._last = 0, self._clusters_at(0)
 
-    def __call__(self, face_frames: Sequence[FaceFrames]) -> np.ndarray:
-        """Paste N × [T, h, w, 3] (uint8, or float in [0, 1]; tensors also as [T, C, h, w]) → (T, H, W, C) uint8."""
+    def __call__(
+        self, face_frames: Sequence[FaceFrames], *, pictures: np.ndarray | None = None, start: int = 0
+    ) -> np.ndarray:
+        """Paste N × [T, h, w, 3] (uint8, or float in [0, 1]; tensors also as [T, C, h, w]) → (T, H, W, C) uint8.
+
+        pictures: (T, H, W, C) uint8, one to paste each frame into, where the background moves.
+        start:    number of the first of these frames, where they are a piece of a video.
+        """
         if len(face_frames) != len(self.crops):
             raise UsageError(f"Expected frames for {len(self.crops)} faces, found {len(face_frames)}.")
         pixels = [to_pixels(frames, self.truncate) for frames in face_frames]
         lengths = {len(frames) for frames in pixels}
         if len(lengths) > 1:
             raise UsageError(f"All faces need the same number of frames, found {sorted(lengths)}.")
-        result = np.repeat(self.picture[None], lengths.pop() if lengths else 1, axis=0)
+        result = self._backgrounds(pictures, lengths.pop() if lengths else None)
         for time, frame in enumerate(result):
-            for cluster in self.clusters:
-                self._paste_cluster(frame, cluster, [frames[time] for frames in pixels])
+            faces = [frames[time] for frames in pixels]
+            clusters = self._clusters(start + time)
+            if self.colour_match and not self._corrections:
+                self._corrections = self._match(clusters, faces, frame)
+            for cluster in clusters:
+                self._paste_cluster(frame, cluster, faces)
         return result
+
+    def parts(self, time: int = 0) -> list[tuple[Rect, np.ndarray]]:
+        """Where frame ``time`` differs from the picture: rectangles, and how much of each pixel is new (h, w).
+
+        A pixel with 0 in all rectangles that hold it is the picture's.
+        """
+        return [(cluster.rect, 1 - cluster.rest[..., 0]) for cluster in self._clusters(time)]
+
+    def _backgrounds(self, pictures: np.ndarray | None, count: int | None) -> np.ndarray:
+        """What the frames are before faces are pasted; without any face one frame."""
+        if pictures is None:
+            return np.repeat(self.picture[None], 1 if count is None else count, axis=0)
+        wanted = (len(pictures) if count is None else count, *self.picture.shape)
+        if pictures.shape != wanted or pictures.dtype != np.uint8:
+            raise UsageError(
+                f"Expected pictures {list(wanted)} of uint8 to paste into, found {list(pictures.shape)} of "
+                f"{pictures.dtype}."
+            )
+        return pictures.copy()
 
     def _paste_cluster(self, frame: np.ndarray, cluster: _Cluster, faces: Sequence[np.ndarray]) -> None:
         left, top, right, bottom = cluster.rect
-        mixed = cluster.source.copy()
+        mixed = frame[top:bottom, left:right, :3] * cluster.rest
         for share in cluster.shares:
             crop = self.crops[share.face]
-            colour = self._fit(faces[share.face], (crop[3] - crop[1], crop[2] - crop[0]))
-            mixed[place(share.rect, cluster.rect)] += share.weight * colour[place(share.rect, crop)]
+            fitted = self._fit(faces[share.face], (crop[3] - crop[1], crop[2] - crop[0]))
+            if self._corrections:
+                fitted = self._corrections[share.face](fitted)
+            mixed[place(share.rect, cluster.rect)] += share.weight * fitted[place(share.rect, crop)]
         frame[top:bottom, left:right, :3] = np.rint(mixed)
 
     def _fit(self, face: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -100,50 +144,50 @@ class Paster:
         # Bicubic both ways brings an untouched crop back; averaging would blur it, and is kept for shrinking by a lot.
         return resize_picture(face, size, average_from=3.0)
 
-    def _outlined(self, mask: Mask, feather: float) -> list[_Share]:
-        """Shares of the soft masks and of the plain box, partitioned where they overlap."""
-        frame_size = self.picture.shape[:2]
-        shares, distances = [], []
-        for index, crop in enumerate(self.crops):
-            rect = clip(crop, frame_size)
-            away = masks.distance(crop, rect, frame_size, masks.ROUNDNESS.get(mask, 4.0))
-            weight = np.ones_like(away) if mask == "box" else masks.fade(away, feather)
-            shares.append(_Share(index, rect, weight[..., None]))
-            distances.append(away)
-        result = []
-        for group in touching(shares):
-            layers = [(share.rect, share.weight[..., 0], distances[share.face]) for share in group]
-            parts = masks.partition(layers, hull_of(group)) if len(group) > 1 else [layers[0][1]]
-            result += [replace(share, weight=part[..., None]) for share, part in zip(group, parts, strict=True)]
-        return result
+    def _match(
+        self, clusters: Sequence[_Cluster], faces: Sequence[np.ndarray], picture: np.ndarray
+    ) -> dict[int, colour.Correction]:
+        """What takes the faces' colours to those of the picture where their masks fade."""
+        corrections = {}
+        for share in (share for cluster in clusters for share in cluster.shares):
+            crop = self.crops[share.face]
+            part = masks.clip(crop, picture.shape[:2])
+            weight = np.zeros((part[3] - part[1], part[2] - part[0]), np.float32)
+            weight[place(share.rect, part)] = share.weight[..., 0]
+            ring = colour.surroundings(weight, crop, picture.shape[:2])
+            there = crop_face(picture, crop, ring.shape)
+            size = crop[3] - crop[1], crop[2] - crop[0]
+            corrections[share.face] = colour.fit(faces[share.face], there, ring, size, self.colour_match)
+        return corrections
 
-    def _paddlegan(self, ratio: float) -> list[_Share]:
-        """Shares of 0 and 1, later faces over earlier ones. A circle wider than its crop is black outside the crop."""
-        frame_size = self.picture.shape[:2]
-        shares: list[_Share] = []
-        for index, crop in enumerate(self.crops):
-            if len(self.crops) > 1:
-                rect, weight = masks.circle(crop, ratio, frame_size)
-            else:
-                rect = clip(crop, frame_size)
-                weight = np.ones((rect[3] - rect[1], rect[2] - rect[0]), np.float32)
-            for earlier in shares:
-                both = common(rect, earlier.rect)
-                earlier.weight[place(both, earlier.rect)][weight[place(both, rect)] > 0] = 0
-            shares.append(_Share(index, rect, weight[..., None]))
-        return shares
+    def _clusters(self, time: int) -> list[_Cluster]:
+        time = min(time, max((len(mask) for mask in self._face_masks), default=1) - 1)
+        if self._last[0] != time:
+            self._last = time, self._clusters_at(time)
+        return self._last[1]
 
-    def _cluster(self, shares: Sequence[_Share]) -> _Cluster:
-        """Precompute the source's part; shares that reach past their crop are cut to it, where the source stays out."""
-        hull = hull_of(shares)
-        left, top, right, bottom = hull
-        rest = np.ones((bottom - top, right - left, 1), np.float32)
-        cut = []
-        for share in shares:
-            rest[place(share.rect, hull)] -= share.weight
-            rect = common(share.rect, self.crops[share.face])
-            cut.append(_Share(share.face, rect, share.weight[place(rect, share.rect)]))
-        return _Cluster(hull, self.picture[top:bottom, left:right, :3] * rest, tuple(cut))
+    def _clusters_at(self, time: int) -> list[_Cluster]:
+        layers = self._layers
+        if self._face_masks:
+            frames = (mask[min(time, len(mask) - 1)] for mask in self._face_masks)
+            layers = [
+                masks.limit(layer, crop, frame) for layer, crop, frame in zip(layers, self.crops, frames, strict=True)
+            ]
+        share_out = masks.stack if self.truncate else masks.partition
+        groups = masks.touching(layers)
+        return [self._cluster(share_out(group) if len(group) > 1 else group) for group in groups]
+
+    def _cluster(self, layers: Sequence[masks.Layer]) -> _Cluster:
+        """Add up what the layers leave of the picture, and cut them to their crops: past those a circle is black."""
+        hull = hull_of(layers)
+        rest = np.ones((hull[3] - hull[1], hull[2] - hull[0], 1), np.float32)
+        shares = []
+        for layer in layers:
+            weight = layer.weight[..., None]
+            rest[place(layer.rect, hull)] -= weight
+            rect = common(layer.rect, self.crops[layer.face])
+            shares.append(_Share(layer.face, rect, weight[place(rect, layer.rect)]))
+        return _Cluster(hull, rest, tuple(shares))
 
 
 def paste(
@@ -154,9 +198,12 @@ def paste(
     ratio: float = 0.4,
     *,
     feather: float = FEATHER,
+    colour_match: float = 0.0,
+    face_masks: Sequence[np.ndarray | torch.Tensor] | None = None,
 ) -> np.ndarray:
     """Put N × [T, h, w, 3] face frames back into a picture (H, W, 3) uint8 → (T, H, W, 3). See :class:`Paster`."""
-    return Paster(picture, faces, mask, ratio, feather=feather)(face_frames)
+    paster = Paster(picture, faces, mask, ratio, feather=feather, colour_match=colour_match, face_masks=face_masks)
+    return paster(face_frames)
 
 
 def to_pixels(frames: FaceFrames, truncate: bool = False) -> np.ndarray:
@@ -176,32 +223,25 @@ def to_pixels(frames: FaceFrames, truncate: bool = False) -> np.ndarray:
     return frames if frames.shape[3] == 3 else np.repeat(frames, 3, axis=3)
 
 
-def touching(shares: Sequence[_Share]) -> list[list[_Share]]:
-    """Group shares whose rectangles overlap, directly or through others; each group in the given order."""
-    groups: list[list[_Share]] = []
-    for share in shares:
-        x0, y0, x1, y1 = share.rect
-        if x1 <= x0 or y1 <= y0:
-            continue
-        joined = [
-            group
-            for group in groups
-            if any(x0 < o.rect[2] and o.rect[0] < x1 and y0 < o.rect[3] and o.rect[1] < y1 for o in group)
-        ]
-        merged = sorted((member for group in joined for member in group), key=lambda member: member.face)
-        groups = [group for group in groups if not any(group is other for other in joined)]
-        groups.append([*merged, share])
-    return groups
+def to_masks(face_masks: Sequence[np.ndarray | torch.Tensor], count: int) -> list[np.ndarray]:
+    """A mask (T, h, w) float32 in [0, 1] for each of ``count`` faces."""
+    if len(face_masks) not in (1, count):
+        raise UsageError(f"Expected one face mask for all faces or {count}, one each; found {len(face_masks)}.")
+    result = []
+    for given in face_masks:
+        mask = given.detach().cpu().float().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
+        mask = mask[None] if mask.ndim == 2 else mask
+        if mask.ndim != 3 or not mask.size or not np.isfinite(mask).all():
+            raise UsageError(f"Expected a face mask [h, w] or [T, h, w] of numbers, found {list(np.shape(given))}.")
+        result.append(np.clip(mask, 0, 1).astype(np.float32))
+    return result if len(result) == count else result * count
 
 
-def hull_of(shares: Sequence[_Share]) -> Rect:
-    """The smallest rectangle around all of them."""
-    lows = (min(share.rect[i] for share in shares) for i in (0, 1))
-    highs = (max(share.rect[i] for share in shares) for i in (2, 3))
-    return (*lows, *highs)  # type: ignore[return-value]
-
-
-def common(rect: Rect, other: Rect) -> Rect:
-    """What two rectangles share; an empty place in the corner of ``rect`` if they share nothing."""
-    x0, y0, x1, y1 = max(rect[0], other[0]), max(rect[1], other[1]), min(rect[2], other[2]), min(rect[3], other[3])
-    return (x0, y0, x1, y1) if x0 < x1 and y0 < y1 else (rect[0], rect[1], rect[0], rect[1])
+def _check_options(mask: str, ratio: float, feather: float, colour_match: float) -> None:
+    if mask not in get_args(Mask):
+        raise UsageError(f"The paste mask is one of {', '.join(get_args(Mask))}, not {mask!r}.")
+    if not ratio > 0:
+        raise UsageError(f"The ratio is a circle's radius in crop heights: above 0, usually 0.4. Got {ratio}.")
+    for name, value in (("feather", feather), ("colour match", colour_match)):
+        if not 0 <= value <= 1:
+            raise UsageError(f"The {name} is a number from 0 to 1. Got {value}.")

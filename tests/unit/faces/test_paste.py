@@ -61,10 +61,10 @@ def test_overlapping_faces_cover_the_picture_fully_between_them():
 
 def test_shares_add_up_to_the_larger_mask():
     rng = np.random.default_rng(0)
-    whole = (0, 0, 6, 5)
-    layers = [(whole, rng.random((5, 6), dtype=np.float32), rng.random((5, 6), dtype=np.float32)) for _ in range(3)]
-    shares = masks.partition(layers, whole)
-    np.testing.assert_allclose(np.sum(shares, axis=0), np.max([mask for _, mask, _ in layers], axis=0), rtol=1e-5)
+    weights, distances = rng.random((2, 3, 5, 6), dtype=np.float32)
+    layers = [masks.Layer(face, (0, 0, 6, 5), weights[face], distances[face]) for face in range(3)]
+    shares = [layer.weight for layer in masks.partition(layers)]
+    np.testing.assert_allclose(np.sum(shares, axis=0), np.max(weights, axis=0), rtol=1e-5)
 
 
 def test_a_transparent_source_keeps_its_alpha():
