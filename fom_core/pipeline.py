@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .errors import MediaError, UsageError
-from .faces.paste import Paster
+from .faces.paste import FEATHER, Paster
 from .faces.regions import crop_face
 from .memory import in_chunks
 from .motion import initial_frame, transfer_motion
@@ -97,14 +97,17 @@ def animate_picture(
     chunk_size: int = 8,
     mask: Literal["soft", "ellipse", "box", "paddlegan"] = "soft",
     ratio: float = 0.4,
+    feather: float = FEATHER,
+    colour_match: float = 0.0,
     progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
     """Animate faces of a picture and paste them back: yields (t, H, W, C) uint8, as wide and deep as ``picture``.
 
-    Pixels outside the faces' masks stay bit-identical. ``mask`` and ``ratio`` as in :func:`fom_core.paste`.
+    Pixels outside the faces' masks stay bit-identical. ``mask``, ``ratio``, ``feather`` and ``colour_match`` as in
+    :class:`~fom_core.faces.paste.Paster`.
     """
     crops = [crop_face(picture, face, model.config.image_size) for face in faces]
-    paster = Paster(picture, faces, mask=mask, ratio=ratio)
+    paster = Paster(picture, faces, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match)
     for face_frames in animate(model, crops, driving, transfer, chunk_size=chunk_size, progress=progress):
         yield paster(face_frames)
 

@@ -13,6 +13,7 @@ from ..errors import NoFaceFound, UsageError
 from ..faces.detect import detect_faces
 from ..faces.detection import Detector
 from ..faces.masks import Mask
+from ..faces.paste import FEATHER
 from ..faces.regions import CropRule
 from ..faces.selection import most_prominent
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoReader, VideoWriter, read_picture
@@ -89,6 +90,19 @@ def _add_face_options(group: argparse._ActionsContainer) -> None:
         help="with --mask paddlegan: radius of the pasted circle in crop heights (default: 0.4); the other masks find "
         "the border between close faces by themselves",
     )
+    group.add_argument(
+        "--feather",
+        type=common.zero_to_one,
+        default=FEATHER,
+        help="with --mask soft or ellipse: part of the way from the face's middle to the mask's outline over which it "
+        f"fades, 0 to 1 (default: {FEATHER})",
+    )
+    group.add_argument(
+        "--colour_match",
+        type=common.zero_to_one,
+        default=0.0,
+        help="fit the face's colours to the picture around it: from 0, as the model paints them, to 1 (default: 0)",
+    )
     group.add_argument("--face_enhancement", action="store_true", help="accepted, without effect yet: a line says so")
 
 
@@ -112,6 +126,7 @@ def run(args: argparse.Namespace) -> int:
         write_animation(
             writer, model, picture, faces, motion, transfer=transfer,
             chunk_size=common.chunk_size(args), mask=args.mask if on_faces else "box", ratio=args.ratio,
+            feather=args.feather, colour_match=args.colour_match,
         )  # fmt: skip
     print(writer.path)
     return 0
@@ -128,12 +143,15 @@ def write_animation(
     chunk_size: int = common.CHUNK_SIZE,
     mask: Mask = "soft",
     ratio: float = 0.4,
+    feather: float = FEATHER,
+    colour_match: float = 0.0,
 ) -> None:
     """Animate chunk by chunk into the writer, with a progress bar and a summary."""
     with ProgressBar("animating", len(motion)) as bar:
         for frames in animate_picture(
-            model, picture, faces, motion, transfer, chunk_size=chunk_size, mask=mask, ratio=ratio, progress=bar
-        ):
+            model, picture, faces, motion, transfer,
+            chunk_size=chunk_size, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match, progress=bar,
+        ):  # fmt: skip
             writer.write(frames)
     sound = "with sound" if writer.has_audio else "without sound"
     log.info("%d face(s), %d frames, %.6g frames/s, %s.", len(faces), writer.frame_count, writer.fps, sound)

@@ -158,6 +158,14 @@ def positive(text: str) -> int:
     return value
 
 
+def zero_to_one(text: str) -> float:
+    """Argument type: a number from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1, got {text}")
+    return value
+
+
 def _check_device(device: str) -> None:
     ready = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(device.partition(":")[0])
     if ready is not None and not ready():

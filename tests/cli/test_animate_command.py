@@ -72,6 +72,18 @@ def test_multi_person_animates_every_face(fom, whole_picture, tmp_path, two_face
     assert (frame[22:30, 6:14] != source[22:30, 6:14]).mean() > 0.5
 
 
+@pytest.mark.parametrize("option", [["--colour_match", 1], ["--feather", 0.9]])
+def test_colour_match_and_feather_change_the_face_and_nothing_outside(fom, whole_picture, tmp_path, two_faces, option):
+    words = [word if word != "none" else "face" for word in whole_picture]
+
+    fom(*words, "--output", tmp_path / "plain.png")
+    fom(*words, *option, "--output", tmp_path / "fitted.png")
+
+    plain, fitted = (read_picture(tmp_path / f"{name}_000010.png") for name in ("plain", "fitted"))
+    np.testing.assert_array_equal(fitted[:, :30], plain[:, :30])
+    assert (fitted[20:45, 45:70] != plain[20:45, 45:70]).mean() > 0.5
+
+
 def test_a_saved_motion_drives_like_its_video(fom, whole_picture, tmp_path, sound_clip, tiny_weights):
     motion = tmp_path / "motion.safetensors"
     saved = fom("motion", sound_clip, "--output", motion, "--model", tiny_weights, "--driving_crop", "none", "--cpu")

@@ -166,6 +166,13 @@ def test_an_initial_frame_beyond_the_video_is_refused(refused, whole_picture):
     assert "0 to 59" in refused([*whole_picture, "--best_frame", "60"], status=2)
 
 
+@pytest.mark.parametrize("option", ["--feather", "--colour_match"])
+def test_shares_beyond_one_are_refused(fom, whole_picture, option):
+    outcome = fom(*whole_picture, option, "1.5")
+    assert outcome.status == 2
+    assert f"{option}: must be from 0 to 1, got 1.5" in outcome.messages[-1]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT as a terminal does")
 def test_ctrl_c_stops_at_once_and_leaves_nothing(whole_picture, tmp_path):
     driver, output = tmp_path / "long.mp4", tmp_path / "out"
