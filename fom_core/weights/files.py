@@ -45,20 +45,24 @@ class Checkpoint:
 
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a First Order Motion checkpoint. Raises UnsupportedModel, with nothing executed, for anything else."""
-    kind = recognise(path)
-    metadata: dict[str, str] = {}
-    if kind == "safetensors":
-        tree, metadata = _read_safetensors(path)
-    elif kind == "paddle":
-        tree = read_arrays(path)
-    else:
-        tree = _read_torch(path, kind)
+    tree, metadata, kind = read_tree(path)
     raw = find_networks(tree) if isinstance(tree, Mapping) else {}
     _check(path, tree, raw)
     networks = {name: to_state_dict(values) for name, values in raw.items()}
     return Checkpoint(
         networks["keypoint_detector"], networks["generator"], networks.get("discriminator"), kind, metadata
     )
+
+
+def read_tree(path: Path) -> tuple[Any, dict[str, str], str]:
+    """Whatever nesting of tensors or arrays a weights file holds, a safetensors header's text, and the format.
+
+    Raises UnsupportedModel, with nothing executed, for anything that is no weights file.
+    """
+    kind = recognise(path)
+    if kind == "safetensors":
+        return *_read_safetensors(path), kind
+    return (read_arrays(path) if kind == "paddle" else _read_torch(path, kind)), {}, kind
 
 
 def recognise(path: Path) -> str:

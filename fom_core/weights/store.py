@@ -43,18 +43,19 @@ def best_on_disk(kind: str, *, image_size: int = 256, mobile: bool = False) -> E
     )
 
 
-def locate(name_or_path: str | Path) -> tuple[Path, Entry | None]:
+def locate(name_or_path: str | Path, kind: str = "model") -> tuple[Path, Entry | None]:
     """The file that a catalogue name or a path stands for, with its catalogue entry where it has one.
 
-    A name of the catalogue wins over a file of that name; write ``./name`` for the file. Raises UnsupportedModel.
+    A name of the catalogue wins over a file of that name; write ``./name`` for the file. ``kind`` is what is looked
+    for, and only words the error. Raises UnsupportedModel.
     """
     entry = catalogue().get(str(name_or_path))
     if entry is None:
         path = Path(name_or_path).expanduser()
         if path.exists():
             return path, entry_for_file(path.name)
-        names = ", ".join(name for name, known in catalogue().items() if known.kind == "model")
-        raise UnsupportedModel(f"There is no weights file {path}, and no model of that name. Known models: {names}.")
+        names = ", ".join(name for name, known in catalogue().items() if known.kind == kind)
+        raise UnsupportedModel(f"There is no weights file {path}, and no {kind} of that name. Known {kind}s: {names}.")
     path = path_on_disk(entry)
     if path is None:
         raise UnsupportedModel(how_to_get(entry))

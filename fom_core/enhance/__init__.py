@@ -1,0 +1,16 @@
+"""Face restoration: finer detail in the faces of a clip, without flicker."""
+
+from .alignment import Alignment, align_face, find_alignment
+from .restore import FaceEnhancer, full_size, restore
+from .restorer import Restorer, load_restorer
+
+__all__ = [
+    "Alignment",
+    "FaceEnhancer",
+    "Restorer",
+    "align_face",
+    "find_alignment",
+    "full_size",
+    "load_restorer",
+    "restore",
+]
