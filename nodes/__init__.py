@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import host
+from . import examples, host
 from .detect_faces import DetectFaces
 from .load_model import LoadFOMModel
+from .paste_faces import PasteFaces
 
-NODES: list[type[io.ComfyNode]] = [LoadFOMModel, DetectFaces]
+NODES: list[type[io.ComfyNode]] = [LoadFOMModel, DetectFaces, PasteFaces]
 
 
 class FOMExtension(ComfyExtension):
@@ -16,6 +17,7 @@ class FOMExtension(ComfyExtension):
 
     async def on_load(self) -> None:
         host.register_folders()
+        examples.place(host.input_folder())
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return NODES

@@ -211,6 +211,10 @@ def temporary_file(suffix: str) -> Path:
     return target / f"fom_{secrets.token_hex(8)}{suffix}"
 
 
+def input_folder() -> Path:
+    return Path(folder_paths.get_input_directory())
+
+
 def output_folder() -> Path:
     return Path(folder_paths.get_output_directory())
 
