@@ -11,7 +11,8 @@ from ..pictures import resize_picture
 from .masks import Rect, clip
 
 SIDE = 64  # colours are compared on a grid this fine over the crop, where small movements matter little
-RING = 4  # grid cells over which even a hard mask's edge counts as its surroundings
+RIM = 3  # outermost grid cells of the crop, which networks paint badly: convolutions see the padding there
+RING = 6  # grid cells over which even a hard mask's edge counts as its surroundings
 REACH = 25.0  # levels (of 255) by which a face's colours may well be off; much more is taken with caution
 OUTLIER = 6.0  # levels beyond which a place counts less and less: something moved there
 MIX = 96.0  # at a ring of this mean level, half of a difference is exposure, which scales colours, and half a shift
@@ -78,7 +79,9 @@ def surroundings(weight: np.ndarray, crop: Rect, frame_size: tuple[int, int]) ->
         if edge:
             whole[strip] = 0
     smooth = cv2.GaussianBlur(whole, (0, 0), RING / 2)[2 * RING : -2 * RING, 2 * RING : -2 * RING]
-    ring = 4 * smooth * (1 - smooth) * inside
+    ring = np.zeros_like(inside)
+    well_painted = np.s_[RIM:-RIM, RIM:-RIM]
+    ring[well_painted] = (4 * smooth * (1 - smooth) * inside)[well_painted]
     return np.where(ring > 1e-3, ring, 0)  # a blurred 1 is not quite 1
 
 
