@@ -171,14 +171,19 @@ def read_motion(
     return Motion(keypoints, fps, model.name, model.config.image_size)
 
 
+def match_drivers(drivers: int, faces: int) -> None:
+    """Raise UsageError for more drivers than faces to move."""
+    if drivers > max(faces, 1):
+        raise UsageError(
+            f"There are {drivers} drivers for {faces} face(s). Give one for all, or at most one for each face."
+        )
+
+
 def _courses(model: MotionModel, drivings: Drivings, faces: int, chunk_size: int) -> list[Keypoints]:
     """The drivers' keypoints. Raises UsageError for more of them than faces, and for unequal lengths."""
     if not _are_several(drivings):
         return [driving_keypoints(model, cast("Driving", drivings), chunk_size=chunk_size)]
-    if len(drivings) > max(faces, 1):
-        raise UsageError(
-            f"There are {len(drivings)} drivers for {faces} face(s). Give one for all, or at most one for each face."
-        )
+    match_drivers(len(drivings), faces)
     courses = [driving_keypoints(model, driving) for driving in drivings]
     lengths = [len(course) for course in courses]
     if len(set(lengths)) > 1:

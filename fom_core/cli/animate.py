@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 
@@ -16,12 +17,11 @@ from ..faces.masks import Mask
 from ..faces.paste import FEATHER
 from ..faces.regions import CropRule
 from ..faces.selection import most_prominent
-from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoReader, VideoWriter, read_picture
-from ..motion import load_motion
+from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoWriter, read_picture
 from ..networks import MotionModel
-from ..pipeline import animate_picture, read_motion
+from ..pipeline import animate_picture, match_drivers
 from ..types import FaceSet, Motion, MotionTransfer
-from . import common
+from . import common, drivers
 from .progress import ProgressBar
 
 log = logging.getLogger(__name__)
@@ -37,33 +37,17 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("--source_image", required=True, metavar="FILE", help="picture with one or many faces")
-    driving = parser.add_mutually_exclusive_group(required=True)
-    driving.add_argument(
-        "--driving_video", metavar="FILE", help="video, GIF, folder of pictures or picture that moves it"
-    )
-    driving.add_argument("--motion", metavar="FILE", help="motion saved with `fom motion`, in place of a driving video")
+    drivers.add_drivers(parser)
     parser.add_argument("--output", default="output", metavar="DIR", help="folder, or video file (default: output)")
     parser.add_argument(
         "--filename",
         metavar="NAME",
         help=f".mp4, .webm, .mov, .mkv, .gif, or .png for numbered pictures (default: {FILENAME})",
     )
-    _add_motion_options(parser.add_argument_group("motion"))
+    drivers.add_motion_options(parser.add_argument_group("motion"))
     _add_face_options(parser.add_argument_group("faces"))
     common.add_model_options(parser)
     parser.set_defaults(run=run)
-
-
-def _add_motion_options(group: argparse._ActionsContainer) -> None:
-    common.add_on_off(
-        group, "relative", "move by the driver's change since the initial frame (default); off copies poses"
-    )
-    common.add_on_off(group, "adapt_scale", "scale the movement to the size of the source face (default)")
-    group.add_argument(
-        "--find_best_frame", action="store_true", help="start from the frame nearest to the source's pose"
-    )
-    group.add_argument("--best_frame", type=int, metavar="N", help="start from driving frame N, counted from 0")
-    common.add_driving_crop_option(group)
 
 
 def _add_face_options(group: argparse._ActionsContainer) -> None:
@@ -111,20 +95,20 @@ def run(args: argparse.Namespace) -> int:
     if args.face_enhancement:
         log.warning("Face enhancement is not part of this version: --face_enhancement has no effect.")
     picture = read_picture(args.source_image)
-    driving = load_motion(args.motion) if args.motion else VideoReader(args.driving_video)
-    reader = driving if isinstance(driving, VideoReader) else None
-    with VideoWriter(output_path(args), reader.rate if reader else driving.fps, audio_from=reader) as writer:
+    driving = drivers.open_drivers(args)
+    with VideoWriter(output_path(args), drivers.frame_rate(driving), audio_from=drivers.sound_of(driving)) as writer:
         _spare_inputs(args, writer)
         model = common.open_model(args)
         on_faces = common.wants_faces(args.source_crop, model)
         detector = common.open_detector(args, model.device) if on_faces or args.driving_crop == "face" else None
-        faces = choose_faces(args, picture, detector) if on_faces and detector else whole_picture(picture)
-        motion = driving if isinstance(driving, Motion) else track_driver(args, model, driving, detector)
+        every = args.multi_person or len(driving) > 1
+        faces = choose_faces(args, picture, detector, every) if on_faces and detector else whole_picture(picture)
+        match_drivers(len(driving), len(faces))
+        motions = drivers.read_drivers(args, model, driving, detector)
         if writer.keeps_alpha:
             picture = _transparent(args.source_image, picture)
-        transfer = MotionTransfer(args.relative, args.relative, args.adapt_scale, initial_frame(args))
         write_animation(
-            writer, model, picture, faces, motion, transfer=transfer,
+            writer, model, picture, faces, motions, transfer=drivers.transfer_of(args),
             chunk_size=common.chunk_size(args), mask=args.mask if on_faces else "box", ratio=args.ratio,
             feather=args.feather, colour_match=args.colour_match,
         )  # fmt: skip
@@ -137,7 +121,7 @@ def write_animation(
     model: MotionModel,
     picture: np.ndarray,
     faces: FaceSet,
-    motion: Motion,
+    motions: Sequence[Motion],
     *,
     transfer: MotionTransfer,
     chunk_size: int = common.CHUNK_SIZE,
@@ -147,9 +131,9 @@ def write_animation(
     colour_match: float = 0.0,
 ) -> None:
     """Animate chunk by chunk into the writer, with a progress bar and a summary."""
-    with ProgressBar("animating", len(motion)) as bar:
+    with ProgressBar("animating", len(motions[0])) as bar:
         for frames in animate_picture(
-            model, picture, faces, motion, transfer,
+            model, picture, faces, motions, transfer,
             chunk_size=chunk_size, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match, progress=bar,
         ):  # fmt: skip
             writer.write(frames)
@@ -164,37 +148,21 @@ def output_path(args: argparse.Namespace) -> Path:
     return output if is_file and args.filename is None else output / (args.filename or FILENAME)
 
 
-def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detector) -> FaceSet:
-    """The faces to animate. Raises NoFaceFound."""
+def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detector, every: bool) -> FaceSet:
+    """The faces to animate, all or the most prominent one. Raises NoFaceFound."""
     faces = detect_faces(picture, detector, crop=args.crop)
     if not len(faces):
         raise NoFaceFound(
             f"No face was found in {args.source_image} by the detector {detector.name}. Choose a picture with a "
             "visible face or another --face_detector, or animate the whole picture with --source_crop none."
         )
-    return faces if args.multi_person else FaceSet((most_prominent(faces),), faces.frame_size)
+    return faces if every else FaceSet((most_prominent(faces),), faces.frame_size)
 
 
 def whole_picture(picture: np.ndarray) -> FaceSet:
     """The picture as one region, for models that are not for faces."""
     height, width = picture.shape[:2]
     return FaceSet.from_crops([(0, 0, width, height)], (height, width))
-
-
-def track_driver(
-    args: argparse.Namespace, model: MotionModel, reader: VideoReader, detector: Detector | None
-) -> Motion:
-    """Keypoints of the whole driving video; without a detector of its whole frames."""
-    box = common.driving_box(args.driving_crop, reader, detector) if detector else None
-    with ProgressBar("reading the motion", reader.frame_count) as bar:
-        return read_motion(model, reader, reader.fps, box=box, chunk_size=common.chunk_size(args), progress=bar)
-
-
-def initial_frame(args: argparse.Namespace) -> int | Literal["best"]:
-    """Which driving frame corresponds to the source; a number given wins over the search, as in PaddleGAN."""
-    if args.best_frame is not None:
-        return args.best_frame
-    return "best" if args.find_best_frame else 0
 
 
 def _transparent(path: str, opaque: np.ndarray) -> np.ndarray:
@@ -205,6 +173,6 @@ def _transparent(path: str, opaque: np.ndarray) -> np.ndarray:
 
 def _spare_inputs(args: argparse.Namespace, writer: VideoWriter) -> None:
     """Raise UsageError if the result would take the place of what it is made from."""
-    inputs = (args.source_image, args.driving_video, args.motion)
-    if any(writer.replaces(path) for path in inputs if path):
+    inputs = (args.source_image, *(args.driving_video or ()), *(args.motion or ()))
+    if any(writer.replaces(path) for path in inputs):
         raise UsageError(f"The output {writer.path} would replace an input. Choose another --output or --filename.")

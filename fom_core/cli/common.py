@@ -8,22 +8,16 @@ from pathlib import Path
 
 import torch
 
-from ..errors import NoFaceFound, UsageError
+from ..errors import UsageError
 from ..faces.detect import ALIASES, DETECTORS, best_detector, load_detector
 from ..faces.detection import Detector
-from ..faces.tracking import driving_crop
-from ..media import VideoReader
 from ..networks import MotionModel
-from ..types import Box
 from ..weights.catalogue import Entry, catalogue, preferred, size_text
 from ..weights.load import DTYPES, load_model
 from ..weights.store import best_on_disk
-from .progress import ProgressBar
 
 log = logging.getLogger(__name__)
 CHUNK_SIZE = 8
-VIEWS = 60  # of the driving video are looked at to find its face
-PREPARED = 0.75  # a view this large, in short sides of the frame, means that the video is cropped to the face already
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -68,17 +62,6 @@ def add_detector_option(parser: argparse._ActionsContainer) -> None:
         default="auto",
         choices=["auto", *DETECTORS, *ALIASES],
         help="default: auto, the best one here; sfd is s3fd",
-    )
-
-
-def add_driving_crop_option(parser: argparse._ActionsContainer) -> None:
-    """Which part of the driving video is looked at."""
-    parser.add_argument(
-        "--driving_crop",
-        default="auto",
-        choices=["auto", "face", "none"],
-        help="look at a fixed square around the driver's face, or at the whole frame (default: auto, the whole frame "
-        "if it shows little else than the face)",
     )
 
 
@@ -130,31 +113,19 @@ def wants_faces(choice: str, model: MotionModel) -> bool:
     return choice == "face"
 
 
-def driving_box(choice: str, reader: VideoReader, detector: Detector) -> Box | None:
-    """The part of the driving video to look at, a fixed square around the face; None for the whole frame.
-
-    Raises NoFaceFound where a face was asked for and none is seen.
-    """
-    if choice == "none":
-        return None
-    with ProgressBar("looking for the driver", reader.frame_count) as bar:
-        box = driving_crop(reader, detector, every=max(5, reader.frame_count // VIEWS), progress=bar)
-    if box is None:
-        message = f"No face was found in {reader.path} by the detector {detector.name}"
-        if choice == "face":
-            raise NoFaceFound(f"{message}. Choose another --face_detector, or --driving_crop none.")
-        log.warning("%s; the whole frame drives.", message)
-        return None
-    short, long = sorted(reader.size)
-    prepared = box[2] - box[0] >= PREPARED * short and long <= 1.25 * short
-    return None if prepared and choice == "auto" else box
-
-
 def positive(text: str) -> int:
     """Argument type: a whole number above zero."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
+    return value
+
+
+def not_negative(text: str) -> float:
+    """Argument type: a number that is not below zero."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be 0 or above, got {text}")
     return value
 
 

@@ -11,7 +11,7 @@ from ..files import replacing, spare
 from ..media import VideoReader
 from ..motion import save_motion
 from . import common
-from .animate import track_driver
+from .drivers import add_driving_crop_option, track_driver
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("video", metavar="VIDEO", help="video, GIF, folder of pictures or picture")
     parser.add_argument("--output", required=True, metavar="FILE", help="such as smile.safetensors")
     common.add_detector_option(parser)
-    common.add_driving_crop_option(parser)
+    add_driving_crop_option(parser)
     common.add_model_options(parser)
     parser.set_defaults(run=run)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 import numpy as np
 
+from ..errors import NoFaceFound
 from ..types import Box
 from .boxes import iou
 from .detect import face_side
@@ -18,6 +20,41 @@ PRESENT = 0.9  # a driver seen in a smaller share of the frames is worth a warni
 ROOM = 1.12  # the view is at least this much larger than everything the face passes through …
 WIDEST = 2.3  # … but no larger than this many faces, or the face would be too small for the model
 SNUGGEST = 1.4  # a view that passes the frame's border shrinks to this many faces before the border is reflected
+VIEWS = 60  # of the driving video are looked at to find its face
+PREPARED = 0.75  # a view this large, in short sides of the frame, means that the video is cropped to the face already
+
+DrivingCrop = Literal["auto", "face", "none"]
+"""Look at a fixed square around the driver's face, or at the whole frame; auto: whole if it shows little else."""
+
+
+def driving_view(
+    frames: Iterable[np.ndarray],
+    frame_size: tuple[int, int],
+    detector: Detector,
+    choice: DrivingCrop = "auto",
+    *,
+    frame_count: int,
+    name: str = "the driving video",
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Box | None:
+    """The part of the driving video to look at; None for the whole frame.
+
+    frames:      (H, W, 3) uint8 of ``frame_size``, about ``frame_count`` of them; read once, none is held.
+    name:        how messages call the video.
+    Raises NoFaceFound where a face was asked for and none is seen.
+    """
+    if choice == "none":
+        return None
+    box = driving_crop(frames, detector, every=max(5, frame_count // VIEWS), progress=progress)
+    if box is None:
+        message = f"No face was found in {name} by the detector {detector.name}"
+        if choice == "face":
+            raise NoFaceFound(f"{message}. Choose another face detector, or the driving crop none.")
+        log.warning("%s; the whole frame drives.", message)
+        return None
+    short, long = sorted(frame_size)
+    prepared = box[2] - box[0] >= PREPARED * short and long <= 1.25 * short
+    return None if prepared and choice == "auto" else box
 
 
 def driving_crop(

@@ -56,13 +56,15 @@ def fit_length(keypoints: Keypoints, length: int, mode: Literal["hold", "loop"])
     return _pick(keypoints, frames % len(keypoints) if mode == "loop" else frames.clamp(max=len(keypoints) - 1))
 
 
-def align(motions: Sequence[Motion], fps: float, length: Length = "hold") -> list[Keypoints]:
-    """Drivers of any frame rate and length as keypoints of one rate and one length."""
-    resampled = [resample(motion.keypoints, motion.fps, fps) for motion in motions]
-    lengths = [len(keypoints) for keypoints in resampled]
-    if length == "shortest":
-        return [keypoints[: min(lengths)] for keypoints in resampled]
-    return [fit_length(keypoints, max(lengths), length) for keypoints in resampled]
+def align(motions: Sequence[Motion], fps: float, length: Length = "hold") -> list[Motion]:
+    """Bring drivers of any frame rate and length to one rate and one length."""
+    courses = [resample(motion.keypoints, motion.fps, fps) for motion in motions]
+    lengths = [len(course) for course in courses]
+    count, mode = (min(lengths), "hold") if length == "shortest" else (max(lengths), length)
+    return [
+        replace(motion, keypoints=fit_length(course, count, mode), fps=fps)
+        for motion, course in zip(motions, courses, strict=True)
+    ]
 
 
 def _average(values: Tensor, weights: Tensor) -> Tensor:

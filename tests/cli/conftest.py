@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fom_core.cli import main
+from fom_core.faces.detection import Detection
 from fom_core.media import write_picture
 from fom_core.weights.load import save_model
 
@@ -58,3 +59,18 @@ def whole_picture(picture_file: Path, sound_clip: Path, tiny_weights: Path) -> l
     """A command that animates a picture as a whole, so that no detector is needed; add ``--output``."""
     sources = ["--source_image", picture_file, "--driving_video", sound_clip]
     return ["animate", *sources, "--model", tiny_weights, "--source_crop", "none", "--driving_crop", "none", "--cpu"]
+
+
+class TwoFaces:
+    """A detector that always sees a small face on the left and a large one on the right."""
+
+    name = "fake"
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        return [Detection((4, 20, 16, 32), 0.9), Detection((45, 20, 70, 45), 0.8)]
+
+
+@pytest.fixture
+def two_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands find the faces of :class:`TwoFaces` in any picture."""
+    monkeypatch.setattr("fom_core.cli.common.load_detector", lambda name, **_: TwoFaces())

@@ -10,22 +10,7 @@ import pytest
 
 from fom_core.cli import build_parser
 from fom_core.cli.animate import output_path
-from fom_core.faces.detection import Detection
 from fom_core.media import VideoReader, read_picture, write_picture
-
-
-class TwoFaces:
-    """A detector that always sees a small face on the left and a large one on the right."""
-
-    name = "fake"
-
-    def detect(self, image: np.ndarray) -> list[Detection]:
-        return [Detection((4, 20, 16, 32), 0.9), Detection((45, 20, 70, 45), 0.8)]
-
-
-@pytest.fixture
-def two_faces(monkeypatch):
-    monkeypatch.setattr("fom_core.cli.common.load_detector", lambda name, **_: TwoFaces())
 
 
 def test_the_result_has_the_drivers_frames_rate_and_sound_and_the_pictures_size(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from fom_core.cli import build_parser, with_underscores
@@ -85,4 +87,4 @@ def test_paddlegans_commands_are_understood_as_they_stand(options):
 
     assert args.relative
     assert args.adapt_scale
-    assert args.driving_video.endswith(("mp4", "MP4"))
+    assert [Path(video).suffix.lower() for video in args.driving_video] == [".mp4"]

@@ -126,4 +126,6 @@ def drivers():
     ],
 )
 def test_drivers_of_other_rates_and_lengths_come_to_one_clock(drivers, length, first, second):
-    assert [places(keypoints) for keypoints in align(drivers, 20.0, length)] == [first, second]
+    aligned = align(drivers, 20.0, length)
+    assert [places(motion.keypoints) for motion in aligned] == [first, second]
+    assert [motion.fps for motion in aligned] == [20.0, 20.0]

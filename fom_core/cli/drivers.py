@@ -1,0 +1,132 @@
+"""What drives: one or several videos or saved motions, and how their motion is given to the faces."""
+
+from __future__ import annotations
+
+import argparse
+from fractions import Fraction
+from typing import Literal, get_args
+
+from ..faces.detection import Detector
+from ..faces.tracking import DrivingCrop, driving_view
+from ..media import VideoReader
+from ..motion import Length, align, load_motion, smooth
+from ..networks import MotionModel
+from ..pipeline import read_motion
+from ..types import Motion, MotionTransfer
+from . import common
+from .progress import ProgressBar
+
+Driver = VideoReader | Motion
+
+
+def add_drivers(parser: argparse.ArgumentParser) -> None:
+    """Which videos or motions."""
+    driving = parser.add_mutually_exclusive_group(required=True)
+    driving.add_argument(
+        "--driving_video",
+        nargs="+",
+        metavar="FILE",
+        help="video, GIF, folder of pictures or picture that moves it. Several animate every face: the first one moves "
+        "the leftmost, and so on, the last one all the rest",
+    )
+    driving.add_argument(
+        "--motion", nargs="+", metavar="FILE", help="motions saved with `fom motion`, in place of driving videos"
+    )
+
+
+def add_motion_options(group: argparse._ActionsContainer) -> None:
+    """How the motion is given to the faces."""
+    common.add_on_off(
+        group, "relative", "move by the driver's change since the initial frame (default); off copies poses"
+    )
+    common.add_on_off(group, "adapt_scale", "scale the movement to the size of the source face (default)")
+    group.add_argument(
+        "--find_best_frame", action="store_true", help="start from the frame nearest to the source's pose"
+    )
+    group.add_argument("--best_frame", type=int, metavar="N", help="start from driving frame N, counted from 0")
+    group.add_argument(
+        "--gain",
+        type=common.not_negative,
+        default=1.0,
+        help="1 copies the movement, less calms it, more exaggerates; only with --relative (default: 1)",
+    )
+    group.add_argument(
+        "--smoothing",
+        type=common.zero_to_one,
+        default=0.0,
+        help="take the jitter out of the motion, and at 1 quick movements as well (default: 0, off)",
+    )
+    group.add_argument(
+        "--length",
+        default="hold",
+        choices=get_args(Length),
+        help="of drivers of different length: as long as the longest, while the others hold their last frame or start "
+        "anew; or the shortest (default: hold)",
+    )
+    add_driving_crop_option(group)
+
+
+def add_driving_crop_option(parser: argparse._ActionsContainer) -> None:
+    """Which part of the driving video is looked at."""
+    parser.add_argument(
+        "--driving_crop",
+        default="auto",
+        choices=get_args(DrivingCrop),
+        help="look at a fixed square around the driver's face, or at the whole frame (default: auto, the whole frame "
+        "if it shows little else than the face)",
+    )
+
+
+def open_drivers(args: argparse.Namespace) -> list[Driver]:
+    """The drivers that the options name, in their order."""
+    if args.motion:
+        return [load_motion(path) for path in args.motion]
+    return [VideoReader(path) for path in args.driving_video]
+
+
+def frame_rate(drivers: list[Driver]) -> Fraction | float:
+    """Frames a second of the result: the first driver's."""
+    first = drivers[0]
+    return first.rate if isinstance(first, VideoReader) else first.fps
+
+
+def sound_of(drivers: list[Driver]) -> VideoReader | None:
+    """The first driver that has sound."""
+    return next((driver for driver in drivers if isinstance(driver, VideoReader) and driver.has_audio), None)
+
+
+def read_drivers(
+    args: argparse.Namespace, model: MotionModel, drivers: list[Driver], detector: Detector | None
+) -> list[Motion]:
+    """The drivers' motions on one clock: smoothed, at the first one's frame rate, equally long."""
+    motions = [
+        driver if isinstance(driver, Motion) else track_driver(args, model, driver, detector) for driver in drivers
+    ]
+    return align([smooth(motion, args.smoothing) for motion in motions], motions[0].fps, args.length)
+
+
+def track_driver(
+    args: argparse.Namespace, model: MotionModel, reader: VideoReader, detector: Detector | None
+) -> Motion:
+    """Keypoints of the whole driving video; without a detector of its whole frames."""
+    box = None
+    if detector is not None and args.driving_crop != "none":
+        with ProgressBar("looking for the driver", reader.frame_count) as bar:
+            box = driving_view(
+                reader, reader.size, detector, args.driving_crop,
+                frame_count=reader.frame_count, name=str(reader.path), progress=bar,
+            )  # fmt: skip
+    with ProgressBar("reading the motion", reader.frame_count) as bar:
+        return read_motion(model, reader, reader.fps, box=box, chunk_size=common.chunk_size(args), progress=bar)
+
+
+def transfer_of(args: argparse.Namespace) -> MotionTransfer:
+    """How motion is given to the source; PaddleGAN's ``--relative`` means points and jacobians."""
+    return MotionTransfer(args.relative, args.relative, args.adapt_scale, initial_frame(args), args.gain)
+
+
+def initial_frame(args: argparse.Namespace) -> int | Literal["best"]:
+    """Which driving frame corresponds to the source; a number given wins over the search, as in PaddleGAN."""
+    if args.best_frame is not None:
+        return args.best_frame
+    return "best" if args.find_best_frame else 0
