@@ -113,7 +113,7 @@ class Paster:
 
         A pixel with 0 in all rectangles that hold it is the picture's.
         """
-        return [(cluster.rect, 1 - cluster.rest[..., 0]) for cluster in self._clusters(time)]
+        return [(cluster.rect, np.clip(1 - cluster.rest[..., 0], 0, 1)) for cluster in self._clusters(time)]
 
     def _backgrounds(self, pictures: np.ndarray | None, count: int | None) -> np.ndarray:
         """What the frames are before faces are pasted; without any face one frame."""

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fom_core.faces.masks import circle
-from fom_core.faces.paste import paste
+from fom_core.faces.paste import Paster, paste
 from fom_core.faces.regions import crop_face
 from fom_core.types import FaceSet
 
@@ -67,3 +67,18 @@ def test_pixels_outside_the_masks_are_those_of_the_source(rects, mask, seed, rat
     frames = [np.random.default_rng(seed + 1).integers(0, 256, (2, 16, 16, 3), dtype=np.uint8)] * len(rects)
     result = paste(picture, faces, frames, mask=mask, ratio=ratio)
     assert (result[:, ~touched] == picture[~touched]).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(crops(), st.sampled_from(["soft", "ellipse", "box", "paddlegan"]), st.floats(0, 1), st.floats(0, 1))
+def test_parts_name_every_pixel_that_changes(rects, mask, colour_match, feather):
+    picture, faces = noise(1), FaceSet.from_crops(rects, (HEIGHT, WIDTH))
+    face_masks = [np.random.default_rng(2).random((2, 9, 9)) > 0.3]
+    paster = Paster(picture, faces, mask, feather=feather, colour_match=colour_match, face_masks=face_masks)
+    frames = [np.random.default_rng(3).integers(0, 256, (2, 16, 16, 3), dtype=np.uint8)] * len(rects)
+    for time, result in enumerate(paster(frames)):
+        covered = np.zeros((HEIGHT, WIDTH), bool)
+        for (x0, y0, x1, y1), part in paster.parts(time):
+            assert part.min() >= 0 and part.max() <= 1
+            covered[y0:y1, x0:x1] |= part > 0
+        assert (result[~covered] == picture[~covered]).all()
