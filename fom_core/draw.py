@@ -6,12 +6,63 @@ import colorsys
 
 import cv2
 import numpy as np
+import torch
 from torch import Tensor
 
-from .geometry import identity_grid
-from .pictures import resize_picture
+from .geometry import identity_grid, resize_map
+from .motion import initial_frame, transfer_motion
+from .networks import MotionModel
+from .pictures import resize_picture, to_pictures
+from .pipeline import encode_face
+from .types import Keypoints, MotionTransfer
 
-_WHITE = (255, 255, 255)
+_WHITE, _GREY = (255, 255, 255), 64
+PANEL_PX = 384  # pictures of smaller models are enlarged to about this height, for the keypoints need room
+
+
+@torch.inference_mode()
+def explain(
+    model: MotionModel,
+    face: np.ndarray,
+    driving: Keypoints,
+    frame: int,
+    transfer: MotionTransfer | None = None,
+    *,
+    view: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, Tensor]:
+    """What happens to a face at one moment, for the eye.
+
+    face:    its crop, (H, W, 3) uint8.
+    driving: the driver's keypoints, on the model's device; ``frame`` is the moment.
+    view:    what the model saw of the driver then; None for a motion without pictures.
+    Returns source, driver and result side by side with their keypoints, the flow as a colour wheel (both (h, w, 3)
+    uint8), and the occlusion map (1, height, width) at the model's size, 1 where the source shows.
+    """
+    transfer = transfer or MotionTransfer()
+    source = encode_face(model, face)
+    first = initial_frame(source.keypoints, driving, transfer)
+    moment = driving[frame : frame + 1]
+    moved = transfer_motion(source.keypoints, moment, driving[first : first + 1], transfer)
+    generated = model.generate(source, moved)
+    height, width = model.config.image_size
+    size = (height * (times := max(1, round(PANEL_PX / height))), width * times)
+    if view is None:
+        view = np.full((height, width, 3), _GREY, np.uint8)
+    panels = [
+        draw_keypoints(resize_picture(picture, size), keypoints.value[0])
+        for picture, keypoints in (
+            (face, source.keypoints),
+            (view, moment),
+            (to_pictures(generated.prediction)[0], moved),
+        )
+    ]
+    motion = generated.dense_motion
+    if motion is None:
+        return np.hstack(panels), np.full((*size, 3), 255, np.uint8), torch.ones(1, height, width)
+    shown = torch.ones(1, height, width)
+    if motion.occlusion_map is not None:
+        shown = resize_map(motion.occlusion_map, (height, width))[0]
+    return np.hstack(panels), flow_picture(motion.deformation[0], size), shown
 
 
 def keypoint_colour(index: int, count: int) -> tuple[int, int, int]:
@@ -45,9 +96,3 @@ def flow_picture(deformation: Tensor, size: tuple[int, int], *, largest: float |
     hsv = np.stack([hue, np.clip(distance / full, 0, 1), np.ones_like(hue)], axis=-1).astype(np.float32)
     wheel = np.rint(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB) * 255).astype(np.uint8)
     return resize_picture(wheel, size)
-
-
-def occlusion_picture(occlusion_map: Tensor, size: tuple[int, int]) -> np.ndarray:
-    """(1, h, w) → (height, width, 3) uint8 grey: white is taken from the source, black is painted anew."""
-    values = (occlusion_map[0].detach().float().clamp(0, 1) * 255).round().cpu().numpy().astype(np.uint8)
-    return np.repeat(resize_picture(values[..., None], size), 3, axis=2)

@@ -147,14 +147,19 @@ def track_keypoints(
     parts: list[Keypoints] = []
     done = 0
     for chunk in _chunks(frames, chunk_size):
-        size = model.config.image_size
-        views = [resize_picture(frame, size) if box is None else crop_face(frame, box, size) for frame in chunk]
+        views = [look_at(model, frame, box) for frame in chunk]
         batch = to_batch(views, channels=model.config.num_channels, device=model.device)
         parts.append(_detect(model, batch, chunk_size))
         done += len(chunk)
         if progress:
             progress(done, None)
     return _joined(parts)
+
+
+def look_at(model: MotionModel, frame: np.ndarray, box: Box | None) -> np.ndarray:
+    """What the model sees of a driving frame: the part in ``box`` or all of it, at the model's size."""
+    size = model.config.image_size
+    return resize_picture(frame, size) if box is None else crop_face(frame, box, size)
 
 
 def read_motion(

@@ -15,7 +15,7 @@ from ..faces.detect import detect_faces
 from ..faces.detection import Detector
 from ..faces.masks import Mask
 from ..faces.paste import FEATHER
-from ..faces.regions import CropRule
+from ..faces.regions import CropRule, whole_picture
 from ..faces.selection import most_prominent
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoWriter, read_picture
 from ..networks import MotionModel
@@ -102,7 +102,9 @@ def run(args: argparse.Namespace) -> int:
         on_faces = common.wants_faces(args.source_crop, model)
         detector = common.open_detector(args, model.device) if on_faces or args.driving_crop == "face" else None
         every = args.multi_person or len(driving) > 1
-        faces = choose_faces(args, picture, detector, every) if on_faces and detector else whole_picture(picture)
+        faces = (
+            choose_faces(args, picture, detector, every) if on_faces and detector else whole_picture(picture.shape[:2])
+        )
         match_drivers(len(driving), len(faces))
         motions = drivers.read_drivers(args, model, driving, detector)
         if writer.keeps_alpha:
@@ -157,12 +159,6 @@ def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detect
             "visible face or another --face_detector, or animate the whole picture with --source_crop none."
         )
     return faces if every else FaceSet((most_prominent(faces),), faces.frame_size)
-
-
-def whole_picture(picture: np.ndarray) -> FaceSet:
-    """The picture as one region, for models that are not for faces."""
-    height, width = picture.shape[:2]
-    return FaceSet.from_crops([(0, 0, width, height)], (height, width))
 
 
 def _transparent(path: str, opaque: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..faces.detect import ALIASES, DETECTORS, best_detector, load_detector
 from ..faces.detection import Detector
 from ..networks import MotionModel
-from ..weights.catalogue import Entry, catalogue, preferred, size_text
+from ..weights.catalogue import Entry, catalogue, is_for_faces, preferred, size_text
 from ..weights.load import DTYPES, load_model
 from ..weights.store import best_on_disk
 
@@ -107,10 +107,7 @@ def chunk_size(args: argparse.Namespace) -> int:
 
 def wants_faces(choice: str, model: MotionModel) -> bool:
     """Whether ``--source_crop`` means faces; auto goes by what the catalogue says the model is for."""
-    if choice == "auto":
-        entry = catalogue().get(model.name)
-        return entry is None or entry.faces
-    return choice == "face"
+    return is_for_faces(model.name) if choice == "auto" else choice == "face"
 
 
 def positive(text: str) -> int:

@@ -79,6 +79,12 @@ def regions_from_detections(
     return FaceSet(tuple(replace(face, id=index) for index, face in enumerate(ordered)), frame_size)
 
 
+def whole_picture(frame_size: tuple[int, int]) -> FaceSet:
+    """A picture of (height, width) as one region, for models that are not for faces."""
+    height, width = frame_size
+    return FaceSet.from_crops([(0, 0, width, height)], (height, width))
+
+
 def square_crop(box: Sequence[float] | np.ndarray, margin: float = MARGIN) -> Box:
     """The square around a face box with head and shoulders, in whole pixels."""
     x0, y0, x1, y1 = (float(value) for value in box)

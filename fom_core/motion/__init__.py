@@ -1,7 +1,7 @@
 """What moves and by how much: transferring motion, its course in time, the area it covers, motion files."""
 
 from .area import MovedArea
-from .files import load_motion, save_motion
+from .files import is_motion, load_motion, save_motion
 from .timing import Length, align, fit_length, resample, smooth
 from .transfer import find_best_frame, hull_area, initial_frame, movement_scale, transfer_motion
 
@@ -13,6 +13,7 @@ __all__ = [
     "fit_length",
     "hull_area",
     "initial_frame",
+    "is_motion",
     "load_motion",
     "movement_scale",
     "resample",

@@ -49,6 +49,15 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
         ) from error
 
 
+def is_motion(path: Path) -> bool:
+    """Whether a file says that it is a motion; reads a few bytes of it."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get("format") == _FORMAT
+    except (OSError, SafetensorError):
+        return False
+
+
 def _checked(value: Tensor, jacobian: Tensor | None) -> Keypoints:
     """Keypoints from a file. Raises ValueError for tensors that are none."""
     if value.ndim != 3 or value.shape[2] != 2 or not value.numel() or not value.isfinite().all():

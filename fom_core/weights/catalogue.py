@@ -101,3 +101,9 @@ def size_text(size: int | None) -> str:
     if size is None:
         return "size not published"
     return f"{size / 1e6:.0f} MB" if size >= 9.95e6 else f"{size / 1e6:.1f} MB"
+
+
+def is_for_faces(model: str) -> bool:
+    """Whether a model animates faces and not pictures as a whole; one that the catalogue does not know does."""
+    entry = catalogue().get(model)
+    return entry is None or entry.faces

@@ -3,8 +3,10 @@
 import numpy as np
 import torch
 
-from fom_core.draw import draw_keypoints, flow_picture, keypoint_colour, occlusion_picture
-from fom_core.geometry import identity_grid
+from fom_core.draw import draw_keypoints, explain, flow_picture, keypoint_colour
+from fom_core.geometry import identity_grid, resize_map
+from fom_core.pipeline import animate_details, driving_keypoints
+from fom_core.types import MotionTransfer
 
 GREY = np.full((401, 801, 3), 128, np.uint8)
 
@@ -39,8 +41,20 @@ def test_a_small_flow_is_pale_against_a_given_largest_one():
     np.testing.assert_allclose(flow_picture(flow, (8, 8), largest=0.4)[4, 4], (255, 191, 191), atol=1)
 
 
-def test_occlusion_is_grey_from_black_to_white():
-    occlusion = torch.tensor([[[0.0, 1.0], [0.0, 1.0]]]).repeat_interleave(4, 2).repeat_interleave(4, 1)
-    picture = occlusion_picture(occlusion, (16, 16))
-    assert (picture[:, 1] == 0).all() and (picture[:, -2] == 255).all()
-    assert (picture[..., 0] == picture[..., 2]).all()
+def test_a_moment_is_explained_by_source_driver_and_result(tiny_model, clip):
+    driving = driving_keypoints(tiny_model, clip)
+    keypoints, flow, occlusion = explain(tiny_model, clip[2], driving, 7, view=clip[7])
+    assert keypoints.shape == (384, 3 * 384, 3)
+    assert flow.shape == (384, 384, 3)
+    assert occlusion.shape == (1, 64, 64)
+    expected = next(animate_details(tiny_model, [clip[2]], driving, chunk_size=12))[0].dense_motion
+    assert expected is not None and expected.occlusion_map is not None
+    torch.testing.assert_close(occlusion, resize_map(expected.occlusion_map, (64, 64))[7], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(flow, flow_picture(expected.deformation[7], (384, 384)), atol=2)
+
+
+def test_at_the_initial_frame_the_source_stays_in_its_pose(tiny_model, clip):
+    driving = driving_keypoints(tiny_model, clip)
+    keypoints, _, _ = explain(tiny_model, clip[2], driving, 2, MotionTransfer(initial_frame=2), view=clip[2])
+    source, driver, _ = np.hsplit(keypoints, 3)
+    np.testing.assert_array_equal(source, driver)

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from fom_core.errors import FomError, UsageError, WriteError
-from fom_core.motion import hull_area, load_motion, save_motion
+from fom_core.files import write_tensors
+from fom_core.motion import hull_area, is_motion, load_motion, save_motion
 from fom_core.pipeline import animate
 from fom_core.types import Keypoints, Motion
 
@@ -38,6 +39,15 @@ def test_another_file_is_refused_in_one_line(tmp_path, content):
     with pytest.raises(FomError) as error:
         load_motion(path)
     assert "wave.safetensors" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_motion_file_is_told_from_others(motion, tmp_path):
+    save_motion(motion, tmp_path / "wave.safetensors")
+    (tmp_path / "text.safetensors").write_text("not a motion")
+    write_tensors(tmp_path / "other.safetensors", {"value": torch.zeros(5, 4, 2)}, {"format": "pt"})
+    assert [is_motion(tmp_path / f"{name}.safetensors") for name in ("wave", "text", "other", "missing")] == [
+        True, False, False, False,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
