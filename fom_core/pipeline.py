@@ -21,7 +21,7 @@ from .memory import in_chunks
 from .motion import initial_frame, transfer_motion
 from .networks import MotionModel
 from .pictures import resize_picture, to_batch
-from .types import Box, FaceSet, Generated, Keypoints, Motion, MotionTransfer, SourceFeatures
+from .types import Box, FaceRegion, FaceSet, Generated, Keypoints, Motion, MotionTransfer, SourceFeatures
 
 Progress = Callable[[int, int | None], None]
 """Called with frames done and frames in all (None while unknown). Raise from it to stop the work."""
@@ -99,17 +99,22 @@ def animate_picture(
     ratio: float = 0.4,
     feather: float = FEATHER,
     colour_match: float = 0.0,
+    enhance: Callable[[Tensor, FaceRegion], Tensor] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
     """Animate faces of a picture and paste them back: yields (t, H, W, C) uint8, as wide and deep as ``picture``.
 
     Pixels outside the faces' masks stay bit-identical. ``mask``, ``ratio``, ``feather`` and ``colour_match`` as in
-    :class:`~fom_core.faces.paste.Paster`.
+    :class:`~fom_core.faces.paste.Paster`. ``enhance`` takes the frames (t, C, h, w) of a face before they are pasted,
+    and the face, and gives better ones of any size; such as :class:`~fom_core.enhance.FaceEnhancer`.
     """
     crops = [crop_face(picture, face, model.config.image_size) for face in faces]
     paster = Paster(picture, faces, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match)
     for face_frames in animate(model, crops, driving, transfer, chunk_size=chunk_size, progress=progress):
-        yield paster(face_frames)
+        better = face_frames
+        if enhance is not None:
+            better = [enhance(frames, face) for frames, face in zip(face_frames, faces, strict=True)]
+        yield paster(better)
 
 
 @torch.inference_mode()

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from ..enhance import FaceEnhancer
 from ..errors import NoFaceFound, UsageError
 from ..faces.detect import detect_faces
 from ..faces.detection import Detector
@@ -22,6 +23,7 @@ from ..networks import MotionModel
 from ..pipeline import animate_picture, match_drivers
 from ..types import FaceSet, Motion, MotionTransfer
 from . import common, drivers
+from .enhancement import add_enhancement_options, open_enhancer
 from .progress import ProgressBar
 
 log = logging.getLogger(__name__)
@@ -87,19 +89,20 @@ def _add_face_options(group: argparse._ActionsContainer) -> None:
         default=0.0,
         help="fit the face's colours to the picture around it: from 0, as the model paints them, to 1 (default: 0)",
     )
-    group.add_argument("--face_enhancement", action="store_true", help="accepted, without effect yet: a line says so")
+    add_enhancement_options(group)
 
 
 def run(args: argparse.Namespace) -> int:
     """Open everything, so that mistakes show before work starts; animate; say where the result is."""
-    if args.face_enhancement:
-        log.warning("Face enhancement is not part of this version: --face_enhancement has no effect.")
     picture = read_picture(args.source_image)
+    enhancer = open_enhancer(args)
     driving = drivers.open_drivers(args)
     with VideoWriter(output_path(args), drivers.frame_rate(driving), audio_from=drivers.sound_of(driving)) as writer:
         _spare_inputs(args, writer)
         model = common.open_model(args)
         on_faces = common.wants_faces(args.source_crop, model)
+        if enhancer and not on_faces:
+            raise UsageError("Only faces can be restored. Add --source_crop face, or leave --face_enhancement out.")
         detector = common.open_detector(args, model.device) if on_faces or args.driving_crop == "face" else None
         every = args.multi_person or len(driving) > 1
         faces = (
@@ -112,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
         write_animation(
             writer, model, picture, faces, motions, transfer=drivers.transfer_of(args),
             chunk_size=common.chunk_size(args), mask=args.mask if on_faces else "box", ratio=args.ratio,
-            feather=args.feather, colour_match=args.colour_match,
+            feather=args.feather, colour_match=args.colour_match, enhancer=enhancer,
         )  # fmt: skip
     print(writer.path)
     return 0
@@ -131,12 +134,16 @@ def write_animation(
     ratio: float = 0.4,
     feather: float = FEATHER,
     colour_match: float = 0.0,
+    enhancer: FaceEnhancer | None = None,
 ) -> None:
     """Animate chunk by chunk into the writer, with a progress bar and a summary."""
+    if enhancer is not None:
+        enhancer.restorer.to(model.device)
     with ProgressBar("animating", len(motions[0])) as bar:
         for frames in animate_picture(
             model, picture, faces, motions, transfer,
-            chunk_size=chunk_size, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match, progress=bar,
+            chunk_size=chunk_size, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match,
+            enhance=enhancer, progress=bar,
         ):  # fmt: skip
             writer.write(frames)
     sound = "with sound" if writer.has_audio else "without sound"

@@ -27,13 +27,6 @@ def test_the_result_has_the_drivers_frames_rate_and_sound_and_the_pictures_size(
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["result.mp4"]
 
 
-def test_enhancement_is_accepted_and_says_that_it_has_no_effect(fom, whole_picture, tmp_path):
-    outcome = fom(*whole_picture, "--output", tmp_path / "out", "--face_enhancement")
-
-    assert outcome.status == 0
-    assert any("--face_enhancement has no effect" in line for line in outcome.messages)
-
-
 def test_pictures_out_move_inside_and_stay_bit_identical_outside_the_face(fom, whole_picture, tmp_path, two_faces):
     words = [word if word != "none" else "face" for word in whole_picture]
 
