@@ -47,6 +47,10 @@ class Transform:
             None if params is None else params.to(device),
         )
 
+    def __getitem__(self, rows: slice) -> Transform:
+        params = self.control_params
+        return Transform(self.theta[rows], self.control_points, None if params is None else params[rows])
+
     def points(self, points: Tensor) -> Tensor:
         """Move (B, N, 2) points."""
         moved = points @ self.theta[:, :, :2].transpose(1, 2) + self.theta[:, None, :, 2]
@@ -86,7 +90,10 @@ class Pairs:
     still: Tensor  # (B,) bool: made from one portrait by a known warp
 
     def to(self, device: torch.device | str) -> Pairs:
-        return Pairs(**{name: value.to(device) for name, value in vars(self).items()})
+        return Pairs(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+
+    def __getitem__(self, rows: slice) -> Pairs:
+        return Pairs(**{name: value[rows] for name, value in vars(self).items()})
 
 
 @dataclass(frozen=True)
@@ -108,22 +115,23 @@ class Augment:
         self.size, self.config = size, config
         self.random = torch.Generator().manual_seed(seed)
 
-    def __call__(self, raw: RawPairs) -> Pairs:
-        batch = len(raw.still)
+    def __call__(self, raw: RawPairs, batch: int | None = None, part: slice = slice(None)) -> Pairs:
+        """Change every pair. With ``batch`` and ``part``, ``raw`` are those rows of a batch of that many pairs."""
+        batch = len(raw.still) if batch is None else batch
         still = torch.from_numpy(raw.still)
-        frame = self._framing(batch)
+        frame = self._framing(batch)[part]
         source, source_points = self._view(raw.source, raw.source_landmarks, frame)
         driving, driving_points = self._view(raw.driving, raw.driving_landmarks, frame)
+        warp = Transform.random(batch, self.config.still_affine, self.config.still_tps, 5, self.random)[part]
         if bool(still.any()):
-            warp = Transform.random(batch, self.config.still_affine, self.config.still_tps, 5, self.random)
             driving = torch.where(still[:, None, None, None], warp.frame(driving), driving)
             unknown = torch.full_like(driving_points, float("nan"))  # the warp has no closed inverse
             driving_points = torch.where(still[:, None, None], unknown, driving_points)
-        swap = still & (torch.rand(batch, generator=self.random) < 0.5)  # the warped one is as good a source
+        swap = still & (torch.rand(batch, generator=self.random) < 0.5)[part]  # the warped one is as good a source
         source, driving = _exchange(swap, source, driving)
         source_points, driving_points = _exchange(swap, source_points, driving_points)
-        gain = self._colour(batch)
-        source, driving = ((image * gain[0] + gain[1]).clamp(0, 1) for image in (source, driving))
+        gain, offset = (change[part] for change in self._colour(batch))
+        source, driving = ((image * gain + offset).clamp(0, 1) for image in (source, driving))
         return Pairs(source, driving, source_points, driving_points, still)
 
     def _uniform(self, batch: int, limit: float) -> Tensor:

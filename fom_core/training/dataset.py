@@ -125,6 +125,7 @@ class RawPairs:
     source_landmarks: np.ndarray  # (B, 5, 2)
     driving_landmarks: np.ndarray
     still: np.ndarray  # (B,) bool
+    names: tuple[str, ...] = ()  # of the clips, for messages
 
 
 class PairSampler:
@@ -150,13 +151,17 @@ class PairSampler:
         self.still_share = still_share if self.stills and self.videos else float(bool(self.stills))
         self.faces, self.mouths = _thumbnails(cache)
 
-    def draw(self, batch_size: int) -> RawPairs:
-        """A new batch; only the random state changes."""
+    def draw(self, batch_size: int, part: slice = slice(None)) -> RawPairs:
+        """A new batch; only the random state changes. ``part``: which of its rows to read, one process's share."""
         still = self.random.random(batch_size) < self.still_share
         pairs = np.array([self._still() if flag else self._video() for flag in still])
-        source, driving = pairs[:, 0], pairs[:, 1]
+        source, driving = pairs[part, 0], pairs[part, 1]
         frames, landmarks = self.cache.frames, self.cache.landmarks
-        return RawPairs(frames[source], frames[driving], landmarks[source], landmarks[driving], still)
+        names = tuple(self.cache.clips[index].name for index in self._clip_of(source))
+        return RawPairs(frames[source], frames[driving], landmarks[source], landmarks[driving], still[part], names)
+
+    def _clip_of(self, frames: np.ndarray) -> np.ndarray:
+        return np.searchsorted([clip.start for clip in self.cache.clips], frames, side="right") - 1
 
     def _clip(self, groups: list[list[Clip]]) -> Clip:
         group = groups[self.random.integers(len(groups))]
