@@ -6,10 +6,11 @@ from comfy_api.latest import ComfyExtension, io
 
 from . import examples, host
 from .detect_faces import DetectFaces
+from .enhance_face import EnhanceFace
 from .load_model import LoadFOMModel
 from .paste_faces import PasteFaces
 
-NODES: list[type[io.ComfyNode]] = [LoadFOMModel, DetectFaces, PasteFaces]
+NODES: list[type[io.ComfyNode]] = [LoadFOMModel, DetectFaces, EnhanceFace, PasteFaces]
 
 
 class FOMExtension(ComfyExtension):

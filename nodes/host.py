@@ -42,6 +42,7 @@ FOLDERS = {  # key of the host's folder list → suffixes of the files that we l
 SMALLEST_PX = 16
 PREVIEW_EVERY_S = 0.3
 PREVIEW_PX = 512
+RESTORER_BYTES = 1 << 30  # that GFPGAN takes for each face at 512 pixels; 0.8 GB were measured
 COPIES = 40  # float32 pictures that the widest layers of the generator take for each one it paints, measured roughly
 
 
@@ -89,14 +90,15 @@ def weights(entry: Entry) -> Path:
     path = path_on_disk(entry, weights_folders())
     if path is not None:
         return path
+    target = folder("facerestore_models" if entry.kind == "enhancer" else "fom")
     if not entry.urls:
-        raise UnsupportedModel(how_to_get(entry).replace(str(models_dir()), str(folder("fom"))))
-    log.info("Downloading %s to %s", entry.summary, folder("fom"))
+        raise UnsupportedModel(how_to_get(entry).replace(str(models_dir()), str(target)))
+    log.info("Downloading %s to %s", entry.summary, target)
     try:
-        return download(entry, folder("fom"), progress=Progress())
+        return download(entry, target, progress=Progress())
     except DownloadError as error:
         raise DownloadError(
-            f"{entry.name} could not be downloaded: {error} Try again, or put {entry.file} into {folder('fom')}."
+            f"{entry.name} could not be downloaded: {error} Try again, or put {entry.file} into {target}."
         ) from error
 
 
@@ -154,6 +156,11 @@ def motion_model(patcher: Any, pictures_at_once: int) -> MotionModel:
     model = patcher.model.network
     height, width = model.config.image_size
     return on_device(patcher, pictures_at_once * COPIES * 3 * 4 * height * width)
+
+
+def restorer_for(patcher: Any, faces_at_once: int) -> nn.Module:
+    """A face restorer on the host's device, with room for so many faces at once."""
+    return on_device(patcher, faces_at_once * RESTORER_BYTES)
 
 
 def torch_device() -> torch.device:
