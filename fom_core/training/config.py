@@ -1,26 +1,20 @@
-"""Training settings, read from YAML files whose keys follow the authors' configuration files."""
+"""Training settings: what a training file can say, and reading one in our, the authors' or PaddleGAN's layout."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
-
-import yaml
+from typing import Any, Literal
 
 from ..errors import UsageError
-from ..networks.config import (
-    DenseMotionConfig,
-    DiscriminatorConfig,
-    GeneratorConfig,
-    HourglassConfig,
-    KeypointDetectorConfig,
-    ModelConfig,
-)
+from ..networks.config import DiscriminatorConfig, ModelConfig
+from ..settings import SettingsError, Table, converted, fill, in_file, override, read_settings
+from ..weights.config_file import model_from_tables
 from .augment import AugmentConfig
-
-T = TypeVar("T")
+from .config_checks import check_dataset, check_stage
+from .paddlegan_config import from_paddlegan
+from .pair_augment import PairAugmentation
 
 
 @dataclass(frozen=True)
@@ -52,19 +46,33 @@ class LossWeights:
 
 @dataclass(frozen=True)
 class Stage:
-    """One uninterrupted training. The next stage takes over every tensor whose name and shape fit."""
+    """One uninterrupted training. The next stage takes over every tensor whose name and shape fit.
+
+    Its length is given in steps, or in epochs as the authors do; :meth:`in_steps` turns epochs into steps.
+    """
 
     name: str
     model: ModelConfig
-    steps: int
+    steps: int = 0
     minutes: float | None = None  # ends the stage earlier, for machines of unknown speed
-    batch_size: int = 8
+    num_epochs: int = 0
+    num_repeats: int = 1  # passes over the data in an epoch
+    epoch_milestones: tuple[int, ...] = ()  # epochs after which the learning rates fall to a tenth
+    step_milestones: tuple[int, ...] = ()  # the same in steps
+    batch_size: int = 8  # pairs in a step and process
+    accumulate: int = 1  # parts that a batch is computed in, one after the other, to fit into memory
     lr: float = 2e-4
+    lr_generator: float | None = None  # None: lr
+    lr_discriminator: float | None = None
+    lr_kp_detector: float | None = None  # 0: it stays as it is
     warm_up: int = 50  # first steps, over which the learning rate rises
     decay_share: float = 0.33  # last part of the stage, in which the learning rate falls to zero along a cosine
     scales: tuple[float, ...] = (1.0, 0.5, 0.25, 0.125)
     clip_norm: float = 10.0  # of the gradient of each network; 0: none
     ema: float = 0.999
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"  # of the convolutions
+    channels_last: bool = True
+    compile: bool = False  # the networks, by torch.compile
     still_share: float = 0.2  # of pairs made of one portrait
     candidates: int = 4  # driving frames of which the one that differs most is taken
     mouth_share: float = 0.5  # of pairs for which the difference of the mouths decides
@@ -75,24 +83,45 @@ class Stage:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     discriminator: DiscriminatorConfig | None = None
 
+    def in_steps(self, items: int, processes: int = 1) -> Stage:
+        """The same stage counted in steps, for a data set of so many items (people, or clips) an epoch."""
+        if not self.num_epochs:
+            return self
+        epoch = max(1, items * self.num_repeats // (self.batch_size * processes))
+        milestones = self.step_milestones + tuple(epochs * epoch for epochs in self.epoch_milestones)
+        return replace(
+            self, steps=self.num_epochs * epoch, num_epochs=0, epoch_milestones=(), step_milestones=milestones
+        )
+
 
 @dataclass(frozen=True)
 class DatasetConfig:
     """Which frames are learnt from."""
 
+    root_dir: str | None = None  # where they are, unless the command names a folder
+    frame_shape: tuple[int, int, int] | None = None  # height, width, channels
+    id_sampling: bool = False  # an epoch walks over people (what stands before # in a clip's name), not over clips
+    pairs_list: str | None = None  # CSV with the columns source and driving, for evaluation
+    num_workers: int | None = None  # processes that read; None: as many as there are processors, up to 8
+    augmentation_params: PairAugmentation = field(default_factory=PairAugmentation)
     licence_classes: tuple[str, ...] | None = None  # filter for folders with an index.csv; None: all
     oversize: float = 1.5  # size of the cached frames over the training size: room for zoom and rotation
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """A whole training."""
+    """A whole training.
+
+    streamed: pairs are read from the clips while training, with the data set's augmentation, as the authors do; else
+              all frames are decoded once, and pairs drawn and changed as the stages say.
+    """
 
     name: str
     stages: tuple[Stage, ...]
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
     perceptual_widths: tuple[int, ...] = (16, 32, 64)  # of the random features used when no VGG19 file is given
     seed: int = 0
+    streamed: bool = False
 
     @property
     def needs_landmarks(self) -> bool:
@@ -100,77 +129,103 @@ class TrainConfig:
         return any(stage.weights.anchor or stage.weights.mouth or stage.weights.eyes for stage in self.stages)
 
 
-def load_config(path: Path) -> TrainConfig:
-    """Read a training file. Raises UsageError that names the file and the key at fault."""
+# Options of a stage whose names in files differ from ours, or that are sections of their own there.
+RENAMED = {"weights": "loss_weights", "transform": "transform_params", "augment": "augmentation_params"}
+ELSEWHERE = {"model": "model_params", "discriminator": "discriminator_params"}
+STAGE_OPTIONS = {(RENAMED | ELSEWHERE).get(option.name, option.name) for option in fields(Stage)} | {"image_size"}
+UNUSED = {"checkpoint_freq"}  # of the authors, in epochs; here the command says how often
+MODEL_SECTIONS = ("common_params", "kp_detector_params", "generator_params", "discriminator_params")
+SECTIONS = {"name", "seed", "perceptual_widths", "dataset_params", "model_params", "train_params", "stages"}
+OTHER_SECTIONS = {"reconstruction_params", "animate_params", "visualizer_params"}  # of the authors' other commands
+# What the authors' training does not do, for files that do not ask for it.
+AUTHORS_TRAINING = {
+    "warm_up": 0,
+    "decay_share": 0.0,
+    "clip_norm": 0.0,
+    "ema": 0.0,
+    "still_share": 0.0,
+    "candidates": 1,
+    "mouth_share": 0.0,
+}
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+    """Read a training file, with overrides such as ``train_params.batch_size=4``.
+
+    Raises UsageError that names the file, the line and the option at fault.
+    """
     try:
-        values = yaml.safe_load(path.read_text())
-        common = values["train_params"]
-        stages = tuple(_stage(_merge({**common, "model_params": values["model_params"]}, s)) for s in values["stages"])
-        return TrainConfig(
-            name=values["name"],
-            stages=stages,
-            dataset=from_plain(DatasetConfig, values.get("dataset_params", {})),
-            perceptual_widths=tuple(values.get("perceptual_widths", TrainConfig.perceptual_widths)),
-            seed=int(values.get("seed", 0)),
-        )
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"{path} is not a training configuration ({error!r}). Compare it with configs/mini.yaml."
-        ) from error
+        table = read_settings(path)
+        for assignment in overrides:
+            override(table, assignment)
+        return parse_training(table, path.stem)
+    except SettingsError as error:
+        raise UsageError(in_file(path, error)) from error
 
 
-def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``changes`` over ``base``, mappings key by key."""
-    merged = dict(base)
-    for key, value in changes.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = _merge(merged[key], value) if both else value
-    return merged
+def parse_training(table: Table, name: str) -> TrainConfig:
+    """The training of a file in any layout; ``name`` for files that give none. Raises SettingsError."""
+    if "model" in table and "model_params" not in table:
+        table = from_paddlegan(table)
+    table.only(SECTIONS | OTHER_SECTIONS)
+    dataset = fill(DatasetConfig, _with_two_angles(table.table("dataset_params")))
+    common = table.table("train_params").only(STAGE_OPTIONS | UNUSED)
+    model = table.table("model_params").only(MODEL_SECTIONS)
+    streamed = table.get("stages") is None
+    if streamed:
+        alone = Table(AUTHORS_TRAINING, "train_params").merged(common)
+        alone.put("name", name)
+        stages = (_stage(alone, model, dataset),)
+    else:
+        stages = tuple(_stage(common.merged(stage), model, dataset) for stage in _stages(table))
+    check_dataset(dataset, table.table("dataset_params"), stages)
+    further = {key: converted(table, key, kind) for key, kind in _FURTHER.items() if key in table}
+    return TrainConfig(**{"name": name, **further}, stages=stages, dataset=dataset, streamed=streamed)
 
 
-def from_plain(kind: type[T], values: Mapping[str, Any]) -> T:
-    """A settings dataclass from YAML or JSON values, lists becoming tuples. Raises KeyError for an unknown key."""
-    unknown = set(values) - set(kind.__dataclass_fields__)  # type: ignore[attr-defined]
-    if unknown:
-        raise KeyError(f"unknown key {min(unknown)!r} for {kind.__name__}")
-    plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
-    return kind(**plain)
+_FURTHER: dict[str, Any] = {"name": str, "seed": int, "perceptual_widths": tuple[int, ...]}
 
 
-def _stage(values: Mapping[str, Any]) -> Stage:
-    plain = dict(values)
-    critic = plain.pop("discriminator_params", None)
-    model = model_config(plain.pop("model_params"), plain.pop("image_size"))
-    parts = {
-        "model": model,
-        "weights": from_plain(LossWeights, plain.pop("loss_weights", {})),
-        "transform": from_plain(TransformConfig, plain.pop("transform_params", {})),
-        "augment": from_plain(AugmentConfig, plain.pop("augmentation_params", {})),
-        "discriminator": None if critic is None else from_plain(DiscriminatorConfig, critic),
-    }
-    return from_plain(Stage, {**plain, **parts})
+def _stages(table: Table) -> list[Table]:
+    items = table["stages"]
+    if not isinstance(items, list) or not items or not all(isinstance(item, Table) for item in items):
+        raise table.wrong("stages", "has to be a list of sections, one per stage.")
+    for index, item in enumerate(items):
+        item.name = f"stages.{item.get('name', index)}"
+    return items
 
 
-def model_config(params: Mapping[str, Any], image_size: int) -> ModelConfig:
-    """Read ``model_params`` in the authors' layout; widths may also be listed level by level."""
-    common, detector, generator = (params[k] for k in ("common_params", "kp_detector_params", "generator_params"))
-    motion = generator["dense_motion_params"]
-    jacobian = {"estimate_jacobian": common.get("estimate_jacobian", True)}
-    options = {key: detector[key] for key in ("scale_factor", "temperature", "single_jacobian_map") if key in detector}
-    return ModelConfig(
-        KeypointDetectorConfig(_hourglass(detector), num_kp=common["num_kp"], **jacobian, **options),
-        GeneratorConfig(
-            first=generator["first"],
-            down=tuple(generator["down"]),
-            bottleneck=tuple(generator["bottleneck"]),
-            up=tuple(generator["up"]),
-            dense_motion=DenseMotionConfig(_hourglass(motion), scale_factor=motion["scale_factor"]),
-            num_kp=common["num_kp"],
-            estimate_occlusion_map=generator.get("estimate_occlusion_map", True),
-        ),
-        image_size=(image_size, image_size),
-    )
+def _stage(options: Table, model: Table, dataset: DatasetConfig) -> Stage:
+    """One stage of its options, over those of the whole training."""
+    sections = model.merged(options.table("model_params"))
+    sections.name = model.name
+    size = dataset.frame_shape[:2] if dataset.frame_shape else None
+    if "image_size" in options:
+        size = (converted(options, "image_size", int),) * 2
+    if size is None:
+        raise SettingsError("dataset_params.frame_shape is missing.")
+    common, detector, generator, critic = (sections.table(name) for name in MODEL_SECTIONS)
+    config = model_from_tables(common, detector, generator, image_size=size)
+    weights = fill(LossWeights, options.table("loss_weights"))
+    critic = critic.merged(options.table("discriminator_params"))
+    discriminator = None
+    if critic and weights.generator_gan:
+        shared = {"num_kp": config.keypoint_detector.num_kp, "num_channels": config.num_channels}
+        discriminator = fill(DiscriminatorConfig, Table(shared, critic.name).merged(critic), {"spectral_norm": "sn"})
+    plain = Table(options)
+    plain.name = options.name
+    for key in {*ELSEWHERE.values(), *UNUSED, "image_size"}:
+        plain.pop(key, None)
+    stage = fill(Stage, plain, RENAMED, model=config, discriminator=discriminator)
+    check_stage(stage, options)
+    return stage
 
 
-def _hourglass(params: Mapping[str, Any]) -> HourglassConfig:
-    return HourglassConfig.regular(params["block_expansion"], params["max_features"], params["num_blocks"])
+def _with_two_angles(dataset: Table) -> Table:
+    """The authors' shorthand: rotation by 10 means between -10 and 10."""
+    rotation = dataset.table("augmentation_params").table("rotation_param")
+    if isinstance(rotation.get("degrees"), int | float):
+        limits = Table()
+        limits.put("degrees", [-rotation["degrees"], rotation["degrees"]], rotation.places.get("degrees"))
+        return dataset.merged(Table({"augmentation_params": Table({"rotation_param": limits})}))
+    return dataset

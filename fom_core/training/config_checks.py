@@ -1,0 +1,110 @@
+"""Contradictions between the options of a training file, found before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..settings import SettingsError, Table
+
+if TYPE_CHECKING:
+    from .config import DatasetConfig, Stage
+
+POSITIVE = ("batch_size", "accumulate", "num_repeats", "keypoints_every", "candidates")
+NOT_NEGATIVE = (
+    "steps",
+    "num_epochs",
+    "lr",
+    "lr_generator",
+    "lr_discriminator",
+    "lr_kp_detector",
+    "warm_up",
+    "clip_norm",
+)
+SHARES = ("decay_share", "still_share", "mouth_share", "ema")
+
+
+def check_stage(stage: Stage, options: Table) -> None:
+    """Raise SettingsError for values that are out of range or contradict each other."""
+    _check_ranges(stage, options)
+    _check_length(stage, options)
+    _check_sizes(stage, options)
+    _check_losses(stage, options.table("loss_weights"))
+
+
+def check_dataset(dataset: DatasetConfig, options: Table, stages: Sequence[Stage]) -> None:
+    """Raise SettingsError where the data set does not fit the model, or its augmentation cannot be done."""
+    channels = stages[0].model.num_channels
+    if dataset.frame_shape and dataset.frame_shape[2] != channels:
+        raise options.wrong(
+            "frame_shape", f"has {dataset.frame_shape[2]} channels, and the model's num_channels is {channels}."
+        )
+    changes, section = dataset.augmentation_params, options.table("augmentation_params")
+    if changes.crop_param and changes.crop_param.size != stages[0].model.image_size:
+        wanted = "x".join(map(str, stages[0].model.image_size))
+        raise section.table("crop_param").wrong("size", f"has to be the model's {wanted} (height x width).")
+    if changes.resize_param and not 0 < changes.resize_param.ratio[0] <= changes.resize_param.ratio[1]:
+        raise section.table("resize_param").wrong("ratio", "has to be two factors above 0, the smaller one first.")
+    jitter = section.table("jitter_param")
+    for name, limit in (("brightness", 1), ("contrast", 1), ("saturation", 1), ("hue", 0.5)):
+        if not 0 <= getattr(changes.jitter_param, name) <= limit:
+            raise jitter.wrong(name, f"has to be from 0 to {limit}, found {getattr(changes.jitter_param, name):g}.")
+
+
+def _check_ranges(stage: Stage, options: Table) -> None:
+    for names, least, text in ((POSITIVE, 1, "at least 1"), (NOT_NEGATIVE, 0, "0 or above")):
+        for name in names:
+            value = getattr(stage, name)
+            if value is not None and value < least:
+                raise options.wrong(name, f"has to be {text}, found {value:g}.")
+    for name in SHARES:
+        if not 0 <= getattr(stage, name) <= 1:
+            raise options.wrong(name, f"has to be from 0 to 1, found {getattr(stage, name):g}.")
+    if not stage.scales or not all(0 < scale <= 1 for scale in stage.scales):
+        raise options.wrong("scales", "has to be a list of factors above 0 and up to 1.")
+
+
+def _check_length(stage: Stage, options: Table) -> None:
+    if stage.steps and stage.num_epochs:
+        raise options.wrong("steps", f"contradicts num_epochs {stage.num_epochs}. Give one of the two.")
+    if not stage.steps and not stage.num_epochs:
+        raise SettingsError(f"{options.full_name('num_epochs')} is missing (or steps).")
+    for name, limit in (("epoch_milestones", stage.num_epochs), ("step_milestones", 0)):
+        milestones = getattr(stage, name)
+        if list(milestones) != sorted(set(milestones)) or min(milestones, default=1) < 1:
+            raise options.wrong(name, f"has to rise from 1 on, found {list(milestones)}.")
+        if name == "epoch_milestones" and milestones and milestones[-1] >= limit:
+            end = f"the training ends after {limit} epochs" if limit else "the training is counted in steps"
+            raise options.wrong(name, f"goes up to {milestones[-1]}, and {end}.")
+
+
+def _check_sizes(stage: Stage, options: Table) -> None:
+    detector, generator = stage.model.keypoint_detector, stage.model.generator
+    parts = [("keypoint detector", detector.scale_factor, len(detector.hourglass.encoder))]
+    parts.append(("generator", 1.0, len(generator.down)))
+    if generator.dense_motion is not None:
+        motion = generator.dense_motion
+        parts.append(("dense motion network", motion.scale_factor, len(motion.hourglass.encoder)))
+    for name, scale, halvings in parts:
+        for side in stage.model.image_size:
+            if side * scale % 2**halvings:
+                key = "image_size" if "image_size" in options else "dataset_params.frame_shape"
+                place = options.place("image_size")
+                raise SettingsError(
+                    f"{place}{key}: {side} pixels at scale {scale:g} cannot be halved {halvings} times (by the {name})."
+                )
+
+
+def _check_losses(stage: Stage, options: Table) -> None:
+    weights = stage.weights
+    if weights.generator_gan and stage.discriminator is None:
+        raise options.wrong("generator_gan", "wants a discriminator, and discriminator_params are missing.")
+    if stage.discriminator and len(weights.feature_matching) != stage.discriminator.num_blocks:
+        found, wanted = len(weights.feature_matching), stage.discriminator.num_blocks
+        raise options.wrong("feature_matching", f"has {found} weights, and the discriminator has {wanted} blocks.")
+    if len(weights.perceptual) > 5:
+        raise options.wrong("perceptual", f"has {len(weights.perceptual)} weights, and there are 5 layers of features.")
+    if options.get("equivariance_jacobian") and not stage.model.keypoint_detector.estimate_jacobian:
+        raise options.wrong("equivariance_jacobian", "wants jacobians, and estimate_jacobian is false.")
+    if weights.warp and not stage.model.generator.estimate_occlusion_map:
+        raise options.wrong("warp", "wants an occlusion map, and estimate_occlusion_map is false.")

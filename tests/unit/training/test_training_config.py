@@ -1,0 +1,244 @@
+"""Training files: every published one is usable, other layouts are taken as they are, mistakes are named by line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fom_core.errors import UsageError
+from fom_core.files import CONFIGS
+from fom_core.training.config import Stage, TrainConfig, load_config
+from fom_core.training.pair_augment import Flips, Jitter
+from fom_core.weights.config_file import read_config
+
+VOX = CONFIGS / "vox-256.yaml"
+
+PADDLEGAN = """
+epochs: 100
+output_dir: output_dir
+dataset:
+  train:
+    name: FirstOrderDataset
+    batch_size: 8
+    num_workers: 4
+    dataroot: data/Voxceleb/
+    frame_shape: [64, 64, 3]
+    id_sampling: True
+    pairs_list: None
+    time_flip: True
+    num_repeats: 75
+    create_frames_folder: False
+    transforms:
+      - name: PairedRandomHorizontalFlip
+        prob: 0.5
+        keys: [image, image]
+      - name: PairedColorJitter
+        brightness: 0.1
+        hue: 0.05
+        keys: [image, image]
+  test: {name: FirstOrderDataset, dataroot: data/Voxceleb/, phase: test}
+model:
+  name: FirstOrderModelMobile
+  mode: both
+  common_params: {num_kp: 4, num_channels: 3, estimate_jacobian: True}
+  generator:
+    name: FirstOrderGenerator
+    kp_detector_cfg: {temperature: 0.1, block_expansion: 8, max_features: 16, num_blocks: 2, scale_factor: 0.25}
+    generator_cfg:
+      block_expansion: 8
+      max_features: 16
+      num_down_blocks: 1
+      num_bottleneck_blocks: 1
+      estimate_occlusion_map: True
+      mobile_net: True
+      dense_motion_params: {block_expansion: 8, max_features: 16, num_blocks: 2, scale_factor: 0.25}
+  discriminator:
+    name: FirstOrderDiscriminator
+    discriminator_cfg: {scales: [1], block_expansion: 8, max_features: 16, num_blocks: 4, sn: True}
+  train_params:
+    scales: [1, 0.5]
+    loss_weights: {generator_gan: 1, perceptual: [10, 10, 10, 10, 10]}
+lr_scheduler:
+  name: MultiStepDecay
+  epoch_milestones: [1000, 2000]
+  lr_generator: 2.0e-4
+  lr_kp_detector: 1.0e-4
+optimizer: {name: Adam}
+log_config: {interval: 10}
+export_model:
+  - {}
+"""
+
+
+def written(tmp_path: Path, old: str = "", new: str = "", text: str | None = None) -> Path:
+    """A training file: vox-256 with one change, or ``text``."""
+    path = tmp_path / "mine.yaml"
+    base = VOX.read_text(encoding="utf-8")
+    assert old in base
+    path.write_text(text or base.replace(old, new, 1), encoding="utf-8")
+    return path
+
+
+def complaint(path: Path, *overrides: str) -> str:
+    with pytest.raises(UsageError) as refusal:
+        load_config(path, overrides)
+    assert "\n" not in str(refusal.value)
+    return str(refusal.value)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_configuration_can_be_trained(path):
+    config = load_config(path)
+
+    last = config.stages[-1]
+    assert config.name == path.stem
+    assert last.steps or last.num_epochs
+    assert last.model.image_size[0] in (128, 256, 512)
+    assert config.streamed == (path.stem != "mini")
+    assert config.streamed is False or last.model == read_config(path), "loading weights reads the same networks"
+
+
+def test_the_authors_schedule_is_counted_in_epochs_until_the_data_is_known():
+    stage = load_config(VOX).stages[0]
+
+    counted = stage.in_steps(items=400, processes=2)
+
+    assert (stage.num_epochs, stage.num_repeats, stage.epoch_milestones) == (100, 75, (60, 90))
+    assert counted.steps == 100 * 375
+    assert counted.step_milestones == (60 * 375, 90 * 375)
+
+
+def test_without_a_weight_for_it_there_is_no_discriminator():
+    assert load_config(VOX).stages[0].discriminator is None
+    critic = load_config(CONFIGS / "vox-adv-256.yaml").stages[0].discriminator
+    assert critic is not None
+    assert (critic.use_kp, critic.spectral_norm, critic.num_kp) == (True, False, 10)
+
+
+def test_a_training_of_the_authors_does_nothing_they_do_not_do():
+    stage = load_config(VOX).stages[0]
+
+    assert (stage.warm_up, stage.decay_share, stage.clip_norm, stage.ema, stage.still_share) == (0, 0, 0, 0, 0)
+
+
+def test_paddlegans_layout_is_taken_as_it_is(tmp_path):
+    config = load_config(written(tmp_path, text=PADDLEGAN))
+
+    stage, dataset = config.stages[0], config.dataset
+    assert (dataset.root_dir, dataset.pairs_list, dataset.num_workers) == ("data/Voxceleb/", None, 4)
+    assert dataset.augmentation_params.flip_param == Flips(horizontal_flip=True, time_flip=True)
+    assert dataset.augmentation_params.jitter_param == Jitter(brightness=0.1, hue=0.05)
+    assert (stage.num_epochs, stage.num_repeats, stage.batch_size) == (100, 75, 8)
+    assert stage.step_milestones == (1000, 2000), "its scheduler counts steps"
+    assert (stage.lr_generator, stage.lr_kp_detector, stage.lr_discriminator) == (2e-4, 1e-4, None)
+    assert stage.model.generator.mobile
+    assert stage.discriminator is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (
+            "batch_size: 40",
+            "batch_sice: 40",
+            "line 45: unknown option train_params.batch_sice. Did you mean batch_size?",
+        ),
+        ("temperature: 0.1", "temprature: 0.1", "line 15: unknown option model_params.kp_detector_params.temprature"),
+        ("hue: 0.1", "hu: 0.1", "jitter_param.hu. Did you mean hue?"),
+        ("train_params:", "training:", "unknown option training. Did you mean train_params?"),
+        ("batch_size: 40", "batch_size: many", "train_params.batch_size has to be a whole number, found 'many'."),
+        ("batch_size: 40", "batch_size: 0", "train_params.batch_size has to be at least 1, found 0."),
+        ("id_sampling: true", "id_sampling: 3", "line 4: dataset_params.id_sampling has to be true or false, found 3."),
+        ("scales: [1, 0.5", "scales: [1, a", "train_params.scales has to be a list of a number, found 'a'."),
+        ("  num_epochs: 100\n", "", "train_params.num_epochs is missing"),
+        ("num_epochs: 100", "num_epochs: 100\n  steps: 7", "train_params.steps contradicts num_epochs 100."),
+        (
+            "num_epochs: 100",
+            "num_epochs: 80",
+            "train_params.epoch_milestones goes up to 90, and the training ends after 80",
+        ),
+        ("[256, 256, 3]", "[256, 256, 1]", "line 3: dataset_params.frame_shape has 1 channels"),
+        ("[256, 256, 3]", "[250, 250, 3]", "250 pixels at scale 0.25 cannot be halved 5 times"),
+        ("[256, 256, 3]", "[256, 256]", "dataset_params.frame_shape has to be a list of 3"),
+        (
+            "generator_gan: 0",
+            "generator_gan: 1\n    feature_matching: [1]",
+            "feature_matching was given already in line",
+        ),
+        ("estimate_jacobian: true", "estimate_jacobian: false", "equivariance_jacobian wants jacobians"),
+        ("brightness: 0.1", "brightness: 3", "jitter_param.brightness has to be from 0 to 1, found 3."),
+        ("dataset_params:", "dataset_params: 4\nother:", "unknown option other"),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(tmp_path, old, new, reason):
+    message = complaint(written(tmp_path, old, new))
+
+    assert message.startswith("mine.yaml")
+    assert reason in message
+
+
+def test_feature_matching_has_one_weight_per_block(tmp_path):
+    path = written(tmp_path, "feature_matching: [10, 10, 10, 10]", "feature_matching: [10]")
+    assert "1 weights, and the discriminator has 4 blocks" in complaint(path, "train.loss_weights.generator_gan=1")
+
+
+@pytest.mark.parametrize("text", ["- 1", "7", "", "a: [1"])
+def test_a_file_that_is_no_table_is_refused(tmp_path, text):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    assert complaint(path).startswith("mine.yaml ")
+
+
+@pytest.mark.parametrize("stages", ["3", "[]", "[7]", "[[a]]"])
+def test_stages_are_sections(tmp_path, stages):
+    message = complaint(written(tmp_path, "train_params:", f"stages: {stages}\ntrain_params:"))
+    assert "stages has to be a list of sections" in message
+
+
+def test_an_unknown_option_of_a_stage_is_named(tmp_path):
+    text = (CONFIGS / "mini.yaml").read_text(encoding="utf-8").replace("motion_lr: 0.3", "motion_rl: 0.3")
+    assert "stages.picture.motion_rl. Did you mean motion_lr?" in complaint(written(tmp_path, text=text))
+
+
+def changed(*overrides: str, path: Path = VOX) -> TrainConfig:
+    return load_config(path, overrides)
+
+
+def first(*overrides: str) -> Stage:
+    return changed(*overrides).stages[0]
+
+
+def test_options_of_the_command_line_win():
+    assert first("train_params.batch_size=4").batch_size == 4
+    assert first("train.batch_size=4").batch_size == 4, "_params may be left out"
+    assert first("train_params.lr_generator=5e-5").lr_generator == 5e-5
+    assert first("train_params.scales=[1, 0.5]").scales == (1.0, 0.5)
+    assert first("train.loss_weights.perceptual=[1, 2]").weights.perceptual == (1.0, 2.0)
+    assert (
+        changed("dataset_params.augmentation_params.jitter_param.hue=0.2").dataset.augmentation_params.jitter_param.hue
+        == 0.2
+    )
+    assert changed("stages.mouth.steps=5", path=CONFIGS / "mini.yaml").stages[2].steps == 5
+    assert changed("stages.0.steps=5", path=CONFIGS / "mini.yaml").stages[0].steps == 5
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("batch_size", "an override looks like train_params.batch_size=4"),
+        ("train_params.batch_sice=4", "-o train_params.batch_sice=4: unknown option train_params.batch_sice"),
+        ("train_params.batch_size=four", "-o train_params.batch_size=four: train_params.batch_size has to be a whole"),
+        ("train_params.batch_size=[4", "the value is not YAML"),
+        ("seed.more.x=1", "-o seed.more.x=1"),
+    ],
+)
+def test_a_wrong_override_is_named(override, reason):
+    assert reason in complaint(VOX, override)
+
+
+def test_files_are_utf_8_whatever_the_locale(tmp_path):
+    path = written(tmp_path, "# Talking", "# Größe – Talking")
+    assert load_config(path).name == "mine"
+    path.write_bytes(b"name: \xff")
+    assert "is not a YAML file" in complaint(path)
