@@ -5,12 +5,27 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from . import examples, host
+from .animate_face import AnimateFace
+from .animate_picture import AnimatePicture
 from .detect_faces import DetectFaces
 from .enhance_face import EnhanceFace
 from .load_model import LoadFOMModel
+from .load_motion import LoadMotion
 from .paste_faces import PasteFaces
+from .preview_keypoints import PreviewKeypoints
+from .save_motion import SaveMotion
 
-NODES: list[type[io.ComfyNode]] = [LoadFOMModel, DetectFaces, EnhanceFace, PasteFaces]
+NODES: list[type[io.ComfyNode]] = [
+    LoadFOMModel,
+    DetectFaces,
+    AnimateFace,
+    EnhanceFace,
+    PasteFaces,
+    AnimatePicture,
+    SaveMotion,
+    LoadMotion,
+    PreviewKeypoints,
+]
 
 
 class FOMExtension(ComfyExtension):

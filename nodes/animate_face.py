@@ -1,0 +1,196 @@
+"""Animate Face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..fom_core.errors import NoFaceFound
+from ..fom_core.faces.regions import crop_face
+from ..fom_core.faces.tracking import DrivingCrop
+from ..fom_core.geometry import resize_map
+from ..fom_core.motion import MovedArea
+from ..fom_core.networks import MotionModel
+from ..fom_core.pictures import resize_picture, to_pictures
+from ..fom_core.pipeline import animate_details, match_drivers
+from ..fom_core.types import Generated, MotionTransfer
+from . import host, motions
+from .sockets import ALIASES, CATEGORY, Faces, Model, Motion, PictureFaces
+
+PREVIEW_FACES, PREVIEW_PX = 8, 256
+
+
+class AnimateFace(io.ComfyNode):
+    """Move each face like a driver."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="FOMAnimateFace",
+            display_name="Animate Face",
+            category=CATEGORY,
+            search_aliases=[*ALIASES, "lip sync", "live portrait", "drive", "reenact"],
+            description="Moves each face like the person in a driving video, or each face like its own driver. Gives "
+            "the faces alone, so that other nodes can work on them before Paste Faces puts them back.",
+            inputs=[
+                Model.Input("model", tooltip="From Load FOM Model."),
+                Faces.Input("faces", tooltip="From Detect Faces: who is animated."),
+                io.Autogrow.Input(
+                    "drivers",
+                    template=io.Autogrow.TemplatePrefix(
+                        motions.driver_input("driver"), prefix="driver", min=1, max=motions.MOST_DRIVERS
+                    ),
+                    tooltip="Who moves: a VIDEO, an IMAGE batch or a saved FOM_MOTION, showing one face. One driver "
+                    "moves all faces. Of several, the first moves face 1, the second face 2, and the last one all "
+                    "the rest.",
+                ),
+                *motions.transfer_inputs(),
+                io.Combo.Input(
+                    "length",
+                    options=list(motions.LENGTHS),
+                    tooltip="With several drivers: as long as the longest, while the others hold their last frame or "
+                    "start anew (with a jump); or as short as the shortest.",
+                ),
+                *motions.strength_inputs(),
+                io.Boolean.Input(
+                    "relative_jacobian",
+                    default=True,
+                    advanced=True,
+                    tooltip="With relative motion: turn and stretch the parts of the face by the driver's change, too. "
+                    "Off copies the driver's turn and stretch outright, which is seldom better.",
+                ),
+                motions.driving_crop_input(),
+                motions.fps_input(),
+                motions.chunk_size_input(),
+            ],
+            outputs=[
+                io.Image.Output(
+                    display_name="animated_faces",
+                    is_output_list=True,
+                    tooltip="One batch of frames per face, at the model's size. For Paste Faces, directly or through "
+                    "nodes that enhance, upscale or colour them.",
+                ),
+                io.Mask.Output(
+                    display_name="occlusion",
+                    is_output_list=True,
+                    tooltip="One mask per frame and face: white is taken from the picture, black is painted anew.",
+                ),
+                io.Mask.Output(
+                    display_name="head_mask",
+                    is_output_list=True,
+                    tooltip="One soft mask per face: white where anything moves at any time. As face_masks of Paste "
+                    "Faces it leaves more of the background untouched.",
+                ),
+                Motion.Output(
+                    display_name="motion",
+                    is_output_list=True,
+                    tooltip="The motion of each driver as it was read, without smoothing: for Save Motion, or to drive "
+                    "other faces without reading the video again.",
+                ),
+                io.Float.Output(
+                    display_name="fps",
+                    tooltip="Frames a second: those of the first driver that has a rate; the others are brought to it.",
+                ),
+                io.Audio.Output(
+                    display_name="audio",
+                    tooltip="The sound of the first driver that has any, as long as the result; empty without.",
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Any,
+        faces: PictureFaces,
+        drivers: dict[str, Any],
+        relative_motion: bool,
+        adapt_movement_scale: bool,
+        initial_frame: dict[str, Any],
+        length: str,
+        smoothing: float,
+        gain: float,
+        relative_jacobian: bool = True,
+        driving_crop: DrivingCrop = "auto",
+        fps: float = 25.0,
+        chunk_size: int = motions.CHUNK_SIZE,
+    ) -> io.NodeOutput:
+        if not len(faces):
+            raise NoFaceFound(
+                "There is no face to animate. Choose faces in Detect Faces, or set its if_none to 'pass through'."
+            )
+        values = motions.in_order(drivers)
+        match_drivers(len(values), len(faces))
+        transfer = MotionTransfer(
+            relative_motion, relative_jacobian, adapt_movement_scale, motions.initial_frame_of(initial_frame), gain
+        )
+        progress = host.Progress()
+        with motions.opened(values) as opened:
+            network = host.motion_model(model, chunk_size)
+            reading = motions.read(
+                network, opened, progress, driving_crop=driving_crop, fps=fps, chunk_size=chunk_size,
+                smoothing=smoothing, length=motions.LENGTHS[length],
+            )  # fmt: skip
+            results = [Result(network, reading.length) for _ in range(len(faces))]
+            done = 0
+            for chunk in animate_details(
+                network, crops_of(faces, network), reading.aligned, transfer, chunk_size=chunk_size
+            ):
+                for result, generated in zip(results, chunk, strict=True):
+                    result.add(done, generated)
+                done += len(chunk[0].prediction)
+                picture = side_by_side(chunk) if progress.wants_preview else None
+                progress.show(*motions.animated(done, reading.length), picture)
+            seconds = reading.length / float(reading.rate)
+            audio = next((sound for driver in opened if (sound := driver.audio(seconds)) is not None), None)
+        return io.NodeOutput(
+            [result.frames for result in results],
+            [result.occlusion for result in results],
+            [host.to_masks(result.area.mask()) for result in results],
+            reading.motions,
+            float(reading.rate),
+            audio,
+        )
+
+
+class Result:
+    """The frames of one face, filled chunk by chunk: IMAGE (T, H, W, 3), MASK (T, H, W), and the area that moves."""
+
+    def __init__(self, model: MotionModel, length: int) -> None:
+        height, width = model.config.image_size
+        self.frames = host.to_images(torch.empty(0, 3, height, width)).new_empty(length, height, width, 3)
+        self.occlusion = host.to_masks(torch.empty(0, height, width)).new_ones(length, height, width)
+        self.area = MovedArea()
+
+    def add(self, start: int, generated: Generated) -> None:
+        """Take the frames from number ``start`` on."""
+        part = slice(start, start + len(generated.prediction))
+        self.frames[part] = host.to_images(generated.prediction)
+        self.area.add(generated)
+        motion = generated.dense_motion
+        if motion is not None and motion.occlusion_map is not None:
+            size = self.occlusion.shape[1], self.occlusion.shape[2]
+            self.occlusion[part] = host.to_masks(resize_map(motion.occlusion_map, size)[:, 0])
+
+
+def crops_of(faces: PictureFaces, model: MotionModel) -> list[np.ndarray]:
+    """The part around each face at the model's size, cut out of bytes as on the command line."""
+    used = sorted({index for index, _ in faces})
+    pictures = dict(zip(used, host.to_pictures(faces.pictures[used], "The picture of the faces"), strict=True))
+    return [crop_face(pictures[index], face, model.config.image_size) for index, face in faces]
+
+
+def side_by_side(chunk: Sequence[Generated]) -> np.ndarray:
+    """The newest frame of the first faces as one picture."""
+    newest = [last_frame(generated.prediction) for generated in chunk[:PREVIEW_FACES]]
+    return np.hstack([resize_picture(frame, (PREVIEW_PX, PREVIEW_PX)) for frame in newest])
+
+
+def last_frame(prediction: Tensor) -> np.ndarray:
+    return to_pictures(prediction[-1:])[0]

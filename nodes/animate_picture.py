@@ -1,0 +1,180 @@
+"""Animate Picture."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import numpy as np
+from comfy_api.latest import InputImpl, io, ui
+from torch import Tensor
+
+from ..fom_core.errors import NoFaceFound, UsageError
+from ..fom_core.faces.detect import DETECTORS, detect_faces
+from ..fom_core.faces.masks import Mask
+from ..fom_core.faces.paste import FEATHER
+from ..fom_core.faces.regions import to_rgb, whole_picture
+from ..fom_core.faces.selection import chosen
+from ..fom_core.faces.tracking import DrivingCrop
+from ..fom_core.media import VideoWriter
+from ..fom_core.pipeline import animate_picture
+from ..fom_core.types import FaceSet, MotionTransfer
+from ..fom_core.weights.catalogue import is_for_faces
+from . import host, motions
+from .detect_faces import detector_explanation, open_detector
+from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces
+
+
+class AnimatePicture(io.ComfyNode):
+    """The whole way in one node: picture and driving video in, video out, however long it is."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="FOMAnimatePicture",
+            display_name="Animate Picture",
+            category=CATEGORY,
+            search_aliases=[*ALIASES, "live portrait", "photo to video", "long video"],
+            description="Finds the faces of a picture, animates them like the driver and pastes them back, straight "
+            "into a video with the driver's sound. Needs the same memory for a minute as for an hour.",
+            inputs=[
+                Model.Input("model", tooltip="From Load FOM Model."),
+                io.Image.Input("image", tooltip="The picture: one, with one or many faces."),
+                motions.driver_input(
+                    "driving", "Who moves, one face: a VIDEO (with its sound), an IMAGE batch or a saved FOM_MOTION."
+                ),
+                io.String.Input(
+                    "face_choice",
+                    default="all",
+                    tooltip='Which faces, from left to right: "all", "1,3" or "2-4". Detect Faces shows the numbers.',
+                ),
+                io.Combo.Input("detector", options=["auto", *DETECTORS], tooltip=detector_explanation()),
+                *motions.transfer_inputs(),
+                *motions.strength_inputs(),
+                io.Combo.Input(
+                    "mask",
+                    options=list(get_args(Mask)),
+                    tooltip="What part around a face is pasted. soft: a rounded square, keeps most of the movement. "
+                    "ellipse: less of the background. box: all of it with a hard edge. paddlegan: PaddleGAN's circle.",
+                ),
+                io.Float.Input(
+                    "colour_match",
+                    default=0.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="Takes away the difference in colour between the faces and the picture around them.",
+                ),
+                io.Float.Input(
+                    "feather",
+                    default=FEATHER,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    advanced=True,
+                    tooltip="How softly soft and ellipse fade out. More hides the edge better and shows more of the "
+                    "unmoved face near it.",
+                ),
+                motions.driving_crop_input(),
+                motions.fps_input(),
+                io.Int.Input(
+                    "quality_crf",
+                    default=12,
+                    min=0,
+                    max=40,
+                    advanced=True,
+                    tooltip="Of the video's compression: smaller is better and larger. 12 is near lossless, so that "
+                    "another node may compress it once more; 18 to 23 is usual for showing.",
+                ),
+                motions.chunk_size_input(),
+                Faces.Input(
+                    "faces",
+                    optional=True,
+                    tooltip="Use these faces of the picture, from Detect Faces, in place of the detector here.",
+                ),
+            ],
+            outputs=[
+                io.Video.Output(
+                    display_name="video",
+                    tooltip="A temporary file: use Save Video to keep it. An odd width or height is made even.",
+                )
+            ],
+            hidden=[io.Hidden.unique_id],
+            has_intermediate_output=True,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Any,
+        image: Tensor,
+        driving: Any,
+        face_choice: str,
+        detector: str,
+        relative_motion: bool,
+        adapt_movement_scale: bool,
+        initial_frame: dict[str, Any],
+        smoothing: float,
+        gain: float,
+        mask: Mask,
+        colour_match: float,
+        feather: float = FEATHER,
+        driving_crop: DrivingCrop = "auto",
+        fps: float = 25.0,
+        quality_crf: int = 12,
+        chunk_size: int = 8,
+        faces: PictureFaces | None = None,
+    ) -> io.NodeOutput:
+        picture = one_picture(image)
+        transfer = MotionTransfer(
+            relative_motion, True, adapt_movement_scale, motions.initial_frame_of(initial_frame), gain
+        )
+        progress = host.Progress()
+        with motions.opened([driving]) as (driver,):
+            network = host.motion_model(model, chunk_size)
+            on_faces = faces is not None or is_for_faces(network.name)
+            chosen_faces = choose(picture, faces, detector, face_choice, on_faces)
+            reading = motions.read(
+                network, [driver], progress,
+                driving_crop=driving_crop, fps=fps, chunk_size=chunk_size, smoothing=smoothing,
+            )  # fmt: skip
+            path = host.temporary_file(".mp4")
+            with VideoWriter(path, reading.rate, audio_from=driver.reader, crf=quality_crf) as writer:
+                for frames in animate_picture(
+                    network, picture, chosen_faces, reading.aligned, transfer, chunk_size=chunk_size,
+                    mask=mask if on_faces else "box", feather=feather, colour_match=colour_match,
+                ):  # fmt: skip
+                    writer.write(frames)
+                    progress.show(*motions.animated(writer.frame_count, reading.length), frames[-1])
+        return io.NodeOutput(
+            InputImpl.VideoFromFile(str(path)),
+            ui=ui.PreviewVideo([ui.SavedResult(path.name, "", io.FolderType.temp)]),
+        )
+
+
+def one_picture(image: Tensor) -> np.ndarray:
+    """The picture (H, W, 3) of an IMAGE of one. Raises UsageError for several."""
+    pictures = host.to_pictures(image)
+    if len(pictures) > 1:
+        raise UsageError(
+            f"Animate Picture takes one picture, found a batch of {len(pictures)}. Pick one with Get Image from Batch, "
+            "or use Detect Faces, Animate Face and Paste Faces."
+        )
+    return to_rgb(pictures[0])
+
+
+def choose(picture: np.ndarray, given: PictureFaces | None, detector: str, choice: str, on_faces: bool) -> FaceSet:
+    """The faces to animate; the whole picture for a model that is not for faces. Raises NoFaceFound, UsageError."""
+    if not on_faces:
+        return whole_picture(picture.shape[:2])
+    if given is None:
+        faces = detect_faces(picture, open_detector(detector))
+    elif len(given.sets) == 1:
+        faces = given.sets[0]
+    else:
+        raise UsageError(f"The faces belong to {len(given.sets)} pictures. Connect faces that were found in this one.")
+    if not len(faces):
+        raise NoFaceFound(
+            "No face was found in the picture. Use one with a visible face, choose another detector, or connect faces "
+            "from a Detect Faces whose if_none is 'pass through'."
+        )
+    return FaceSet(tuple(faces[index] for index in chosen(choice, len(faces))), faces.frame_size)

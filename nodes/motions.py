@@ -1,0 +1,241 @@
+"""What the nodes that animate have in common: drivers of any kind, and how their motion is given to the faces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+from comfy_api.latest import io
+
+from ..fom_core.errors import UsageError
+from ..fom_core.faces.tracking import DrivingCrop, driving_view
+from ..fom_core.motion import Length, align, smooth
+from ..fom_core.networks import MotionModel
+from ..fom_core.pipeline import read_motion
+from ..fom_core.types import Box, Motion
+from ..fom_core.weights.catalogue import is_for_faces
+from . import host, sockets
+from .detect_faces import open_detector
+
+MOST_DRIVERS = 16
+LENGTHS: Mapping[str, Length] = {
+    "longest, hold the last frame": "hold",
+    "longest, loop": "loop",
+    "shortest": "shortest",
+}
+LOOKING, READING = 0.08, 0.2  # share of the progress bar at which finding and reading the drivers are over
+WHOLE = 1000  # steps of the progress bar
+CHUNK_SIZE = 8
+
+
+def driver_input(name: str, tooltip: str | None = None) -> io.MultiType.Input:
+    """A socket for a VIDEO, an IMAGE batch or a FOM_MOTION."""
+    return io.MultiType.Input(name, types=[io.Video, io.Image, sockets.Motion], tooltip=tooltip)
+
+
+def transfer_inputs() -> list[io.Input]:
+    """The choices between relative and absolute motion."""
+    return [
+        io.Boolean.Input(
+            "relative_motion",
+            default=True,
+            tooltip="On: copy how the driver moves, starting from the face's own pose. Off: copy where the driver is, "
+            "which also takes over the shape of the driver's face.",
+        ),
+        io.Boolean.Input(
+            "adapt_movement_scale",
+            default=True,
+            tooltip="Scale the movement to the size of the face. Off copies it pixel by pixel: too much for a face "
+            "that fills less of its crop than the driver does.",
+        ),
+        io.DynamicCombo.Input(
+            "initial_frame",
+            options=[
+                io.DynamicCombo.Option("first", []),
+                io.DynamicCombo.Option("best", []),
+                io.DynamicCombo.Option(
+                    "number",
+                    [
+                        io.Int.Input(
+                            "frame_number", default=0, min=0, max=1_000_000, tooltip="The frame, counted from 0."
+                        )
+                    ],
+                ),
+            ],
+            tooltip="The moment in which the driver has the pose of the face; relative motion counts from there. "
+            "best looks for the nearest pose: use it when the driver does not begin in the face's pose, or the "
+            "result is bent.",
+        ),
+    ]
+
+
+def strength_inputs() -> list[io.Input]:
+    """Calming and exaggerating."""
+    return [
+        io.Float.Input(
+            "smoothing",
+            default=0.0,
+            min=0.0,
+            max=1.0,
+            step=0.05,
+            tooltip="Takes the jitter out of the motion; 0 is off. More looks calmer, but flattens quick movements: "
+            "blinks and lips go first, at 1 they are nearly gone.",
+        ),
+        io.Float.Input(
+            "gain",
+            default=1.0,
+            min=0.0,
+            max=3.0,
+            step=0.05,
+            tooltip="Size of the movement, with relative motion: 1 copies it, 0 freezes it, more exaggerates, and "
+            "bends the face sooner.",
+        ),
+    ]
+
+
+def driving_crop_input() -> io.Combo.Input:
+    return io.Combo.Input(
+        "driving_crop",
+        options=["auto", "face", "none"],
+        advanced=True,
+        tooltip="What the model sees of a driver: a fixed square around the face, or the whole frame (none). auto "
+        "takes the whole frame if it shows little else than the face.",
+    )
+
+
+def fps_input() -> io.Float.Input:
+    return io.Float.Input(
+        "fps",
+        default=25.0,
+        min=1.0,
+        max=240.0,
+        step=0.01,
+        advanced=True,
+        tooltip="Frames a second of drivers that come as IMAGE batches; videos and motions bring their own.",
+    )
+
+
+def chunk_size_input() -> io.Int.Input:
+    return io.Int.Input(
+        "chunk_size",
+        default=CHUNK_SIZE,
+        min=1,
+        max=256,
+        advanced=True,
+        tooltip="Frames at a time. More keeps a large graphics card busier and takes more memory; when that runs out, "
+        "it goes on with fewer. The result does not depend on it.",
+    )
+
+
+def initial_frame_of(choice: Mapping[str, Any]) -> int | Literal["best"]:
+    """The frame that the DynamicCombo ``initial_frame`` asks for."""
+    if choice["initial_frame"] == "best":
+        return "best"
+    return int(choice["frame_number"]) if choice["initial_frame"] == "number" else 0
+
+
+@contextmanager
+def opened(values: Sequence[Any]) -> Iterator[list[host.Driver]]:
+    """Open what came on driving sockets. Raises UsageError for nothing, MediaError for what is no driver."""
+    values = [value for value in values if value is not None]
+    if not values:
+        raise UsageError("There is no driver. Connect a VIDEO, an IMAGE batch or a FOM_MOTION.")
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(host.driver(value, "The driver" if len(values) == 1 else f"Driver {number}"))
+            for number, value in enumerate(values, 1)
+        ]
+
+
+def in_order(drivers: Mapping[str, Any]) -> list[Any]:
+    """The values of an Autogrow input by the numbers of its sockets."""
+    return [drivers[name] for name in sorted(drivers, key=lambda name: int(name.removeprefix("driver")))]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What drivers were read to.
+
+    motions: as they are, at their own frame rates; what is worth saving.
+    aligned: smoothed, at one frame rate and of one length.
+    rate:    frames a second of the result, exact where it comes from a video.
+    """
+
+    motions: list[Motion]
+    aligned: list[Motion]
+    rate: Fraction | float
+
+    @property
+    def length(self) -> int:
+        return len(self.aligned[0])
+
+
+def read(
+    model: MotionModel,
+    drivers: Sequence[host.Driver],
+    progress: host.Progress,
+    *,
+    driving_crop: DrivingCrop,
+    fps: float,
+    chunk_size: int,
+    smoothing: float = 0.0,
+    length: Length = "hold",
+) -> Reading:
+    """Read the drivers' motions one after the other, over the first part of the progress bar."""
+    motions = []
+    for index, driver in enumerate(drivers):
+        start, end = (READING * place / len(drivers) for place in (index, index + 1))
+        motions.append(read_one(model, driver, progress, (start, end), driving_crop, fps, chunk_size)[0])
+    rate = next((rate for driver in drivers if (rate := rate_of(driver)) is not None), fps)
+    aligned = align([smooth(motion, smoothing) for motion in motions], float(rate), length)
+    return Reading(motions, aligned, rate)
+
+
+def read_one(
+    model: MotionModel,
+    driver: host.Driver,
+    progress: host.Progress,
+    share: tuple[float, float],
+    driving_crop: DrivingCrop,
+    fps: float,
+    chunk_size: int,
+) -> tuple[Motion, Box | None]:
+    """A driver's motion, and the part of its frames that was looked at (None: all, or there are no frames)."""
+    if driver.motion is not None:
+        return driver.motion, None
+    start, end = share
+    found = start + (end - start) * LOOKING / READING
+    box = None
+    if driving_crop == "face" or (driving_crop == "auto" and is_for_faces(model.name)):
+        box = driving_view(
+            driver.frames(), driver.size, open_detector("auto"), driving_crop,
+            frame_count=driver.frame_count, progress=part_of(progress, start, found, driver.frame_count),
+        )  # fmt: skip
+    motion = read_motion(
+        model, driver.frames(), driver.fps or fps, box=box,
+        chunk_size=chunk_size, progress=part_of(progress, found, end, driver.frame_count),
+    )  # fmt: skip
+    return motion, box
+
+
+def rate_of(driver: host.Driver) -> Fraction | float | None:
+    """Frames a second of a driver that has a rate of its own."""
+    return driver.fps if driver.reader is None else driver.reader.rate
+
+
+def animated(done: int, length: int) -> tuple[int, int]:
+    """Where the bar stands, and its whole, when so many frames of the result are done."""
+    return round(WHOLE * (READING + (1 - READING) * done / length)), WHOLE
+
+
+def part_of(progress: host.Progress, start: float, end: float, count: int) -> Callable[[int, int | None], None]:
+    """Report ``count`` steps as the part of the bar from ``start`` to ``end``, both from 0 to 1."""
+
+    def report(done: int, total: int | None) -> None:
+        share = min(1.0, done / max(total or count, 1))
+        progress(round(WHOLE * (start + (end - start) * share)), WHOLE)
+
+    return report

@@ -1,0 +1,111 @@
+"""Preview Keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from comfy_api.latest import io, ui
+
+from ..fom_core.draw import explain
+from ..fom_core.errors import UsageError
+from ..fom_core.faces.tracking import DrivingCrop
+from ..fom_core.pipeline import driving_keypoints, look_at
+from ..fom_core.types import MotionTransfer
+from . import host, motions
+from .animate_face import crops_of
+from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces
+
+
+class PreviewKeypoints(io.ComfyNode):
+    """See why a face moves as it does."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="FOMPreviewKeypoints",
+            display_name="Preview Keypoints",
+            category=CATEGORY,
+            search_aliases=[*ALIASES, "keypoints", "optical flow", "occlusion map", "debug"],
+            description="Shows one moment of one face: source, driver and result with their keypoints, where each "
+            "pixel comes from, and what is painted anew. For choosing the initial frame and understanding bent faces.",
+            inputs=[
+                Model.Input("model", tooltip="From Load FOM Model."),
+                Faces.Input("faces", tooltip="From Detect Faces."),
+                motions.driver_input("driver", "Who moves: a VIDEO, an IMAGE batch or a FOM_MOTION."),
+                io.Int.Input("face_number", default=1, min=1, max=1000, tooltip="Which face, counted from 1."),
+                io.Int.Input(
+                    "frame_number",
+                    default=0,
+                    min=0,
+                    max=1_000_000,
+                    tooltip="Which frame of the driver, counted from 0. The whole driver is read again for each.",
+                ),
+                *motions.transfer_inputs(),
+                motions.driving_crop_input(),
+            ],
+            outputs=[
+                io.Image.Output(
+                    display_name="keypoints",
+                    tooltip="Source, driver and result side by side; a keypoint has the same colour in all three.",
+                ),
+                io.Image.Output(
+                    display_name="flow",
+                    tooltip="From where in the source each pixel comes: the colour is the direction (red right, green "
+                    "down, blue up left), its strength the distance; white stays where it is.",
+                ),
+                io.Mask.Output(
+                    display_name="occlusion", tooltip="White is taken from the source, black is painted anew."
+                ),
+            ],
+            hidden=[io.Hidden.unique_id],
+            has_intermediate_output=True,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: Any,
+        faces: PictureFaces,
+        driver: Any,
+        face_number: int,
+        frame_number: int,
+        relative_motion: bool,
+        adapt_movement_scale: bool,
+        initial_frame: dict[str, Any],
+        driving_crop: DrivingCrop = "auto",
+    ) -> io.NodeOutput:
+        if face_number > len(faces):
+            raise UsageError(f"There are {len(faces)} faces, so there is no face {face_number}. Choose a lower number.")
+        first = motions.initial_frame_of(initial_frame)
+        transfer = MotionTransfer(relative_motion, True, adapt_movement_scale, first)
+        with motions.opened([driver]) as (opened,):
+            network = host.motion_model(model, motions.CHUNK_SIZE)
+            motion, box = motions.read_one(
+                network, opened, host.Progress(), (0.0, 1.0), driving_crop, 25.0, motions.CHUNK_SIZE
+            )
+            if frame_number >= len(motion):
+                raise UsageError(
+                    f"The driver has {len(motion)} frames, numbered from 0, so there is no frame {frame_number}. "
+                    "Choose a lower number."
+                )
+            frame = nth(opened.frames(), frame_number)
+            view = None if frame is None else look_at(network, frame, box)
+        face = crops_of(faces, network)[face_number - 1]
+        keypoints, flow, occlusion = explain(
+            network, face, driving_keypoints(network, motion), frame_number, transfer, view=view
+        )
+        images = host.to_images(keypoints[None])
+        return io.NodeOutput(
+            images,
+            host.to_images(flow[None]),
+            host.to_masks(occlusion),
+            ui=ui.PreviewImage(host.to_images(np.hstack([keypoints, flow])[None]), cls=cls),
+        )
+
+
+def nth(frames: Iterator[np.ndarray], number: int) -> np.ndarray | None:
+    """One of the frames; None where there are none."""
+    return next(islice(frames, number, None), None)

@@ -1,0 +1,113 @@
+"""Save Motion, Load Motion and Preview Keypoints."""
+
+import pytest
+import torch
+
+
+@pytest.fixture
+def motion(pack):
+    """What travels on a FOM_MOTION socket: five frames of the tiny model's four keypoints."""
+    from fom_pack.fom_core.types import Keypoints, Motion
+
+    generator = torch.Generator().manual_seed(0)
+    points = torch.rand(5, 4, 2, generator=generator) - 0.5
+    return Motion(Keypoints(points, torch.eye(2).expand(5, 4, 2, 2).contiguous()), 12.5, "tiny", (64, 64))
+
+
+@pytest.fixture
+def listed(node):
+    """What the menu of Load Motion shows now."""
+
+    def names():
+        schema = node("FOMLoadMotion").define_schema()
+        return schema.inputs[0].options
+
+    return names
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("models/fom_motions", "smile_00001_.safetensors"), ("output", "smile_00001_.safetensors [output]")],
+)
+def test_a_saved_motion_is_listed_and_comes_back(execute, listed, motion, folder, name):
+    import folder_paths
+
+    execute("FOMSaveMotion", motion=motion, filename_prefix="smile", folder=folder)
+    folder_paths.filename_list_cache.clear()
+    assert name in listed()
+    loaded, fps, count = execute("FOMLoadMotion", motion_name=name).args
+    assert torch.equal(loaded.keypoints.value, motion.keypoints.value)
+    assert (fps, count, loaded.model) == (12.5, 5, "tiny")
+
+
+def test_saving_twice_overwrites_nothing(execute, motion, comfyui):
+    for _ in range(2):
+        execute("FOMSaveMotion", motion=motion, filename_prefix="twice", folder="output")
+    assert len(list((comfyui / "output").glob("twice_*.safetensors"))) == 2
+
+
+def test_motions_of_the_pack_come_first_and_can_be_loaded(execute, listed):
+    assert listed()[0] == "talk (embedded)"
+    motion, fps, count = execute("FOMLoadMotion", motion_name=listed()[0]).args
+    assert (motion.model, count) == ("mini", len(motion))
+    assert fps == motion.fps > 0
+
+
+def test_other_files_in_the_output_folder_are_not_listed(listed, comfyui):
+    (comfyui / "output" / "lora.safetensors").write_bytes(b"not a motion")
+    assert not any(name.startswith("lora") for name in listed())
+
+
+@pytest.mark.parametrize("name", ["gone.safetensors", "gone.safetensors [output]", "gone (embedded)"])
+def test_a_file_that_is_gone_is_named(execute, name):
+    from fom_pack.fom_core.errors import FomError
+
+    with pytest.raises(FomError, match="gone"):
+        execute("FOMLoadMotion", motion_name=name)
+
+
+def test_no_choice_leads_out_of_the_folders(execute, tmp_path, comfyui):
+    from fom_pack.fom_core.errors import FomError
+
+    (comfyui / "secret.safetensors").touch()
+    for name in ("../../secret.safetensors", "../secret.safetensors [output]", "../secret (embedded)"):
+        with pytest.raises(FomError):
+            execute("FOMLoadMotion", motion_name=name)
+
+
+def test_replacing_a_file_loads_it_again(execute, node, motion, comfyui):
+    from dataclasses import replace
+
+    from fom_pack.fom_core.motion import save_motion
+
+    path = comfyui / "output" / "again.safetensors"
+    save_motion(motion, path)
+    before = node("FOMLoadMotion").fingerprint_inputs(motion_name="again.safetensors [output]")
+    assert before == node("FOMLoadMotion").fingerprint_inputs(motion_name="again.safetensors [output]")
+    save_motion(replace(motion, metadata={"note": "another"}), path)
+    assert before != node("FOMLoadMotion").fingerprint_inputs(motion_name="again.safetensors [output]")
+
+
+def test_a_moment_is_shown_with_flow_and_occlusion(execute, model, faces, driving):
+    settings = {"model": model, "faces": faces, "driver": driving, "driving_crop": "none"}
+    result = execute("FOMPreviewKeypoints", **settings, face_number=2, frame_number=7)
+    keypoints, flow, occlusion = result.args
+    assert keypoints.shape == (1, 384, 3 * 384, 3)
+    assert flow.shape == (1, 384, 384, 3)
+    assert occlusion.shape == (1, 64, 64)
+    assert len(result.ui.as_dict()["images"]) == 1
+    other = execute("FOMPreviewKeypoints", **settings, face_number=2, frame_number=2).args[0]
+    assert not torch.equal(keypoints, other)
+    torch.testing.assert_close(keypoints[:, :, :384], other[:, :, :384])
+
+
+def test_a_motion_without_pictures_is_shown_too(execute, model, faces, motion):
+    keypoints, *_ = execute("FOMPreviewKeypoints", model=model, faces=faces, driver=motion, frame_number=4).args
+    assert keypoints.shape == (1, 384, 3 * 384, 3)
+
+
+def test_a_face_or_frame_that_is_not_there_is_refused(execute, model, faces, motion):
+    with pytest.raises(Exception, match="no face 3"):
+        execute("FOMPreviewKeypoints", model=model, faces=faces, driver=motion, face_number=3)
+    with pytest.raises(Exception, match="no frame 5"):
+        execute("FOMPreviewKeypoints", model=model, faces=faces, driver=motion, frame_number=5)
