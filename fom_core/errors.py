@@ -39,3 +39,7 @@ class NoFaceFound(FomError):
 
 class MissingPackage(FomError):
     """An optional package that the chosen option needs."""
+
+
+class TrainingDiverged(FomError):
+    """A training step whose losses or gradients are no numbers any more."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from ..files import replacing
 from ..networks.model import MotionModel
 from .dataset import FrameCache
-from .evaluate import Figures
+from .figures import Figures
 
 CARD = """# mini, the embedded model
 

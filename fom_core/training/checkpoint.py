@@ -2,34 +2,61 @@
 
 from __future__ import annotations
 
+import json
+import logging
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-WEIGHTS, STATE = "weights.safetensors", "state.pt"
+from ..errors import WriteError
+
+log = logging.getLogger(__name__)
+
+WEIGHTS, STATE, ABOUT = "weights.safetensors", "state.pt", "about.json"
+Loaded = tuple[dict[str, Tensor], dict[str, Any]]
 
 
-def save_checkpoint(folder: Path, step: int, weights: Mapping[str, Tensor], state: Mapping[str, Any]) -> Path:
-    """Write ``step-NNNNNN`` below ``folder``, complete or not at all, and drop all but the previous one.
+def save_checkpoint(
+    folder: Path,
+    step: int,
+    weights: Mapping[str, Tensor],
+    state: Mapping[str, Any],
+    *,
+    about: Mapping[str, Any] | None = None,
+    keep: int = 2,
+) -> Path:
+    """Write ``step-NNNNNN`` below ``folder``, complete or not at all; the newest ``keep`` and the best one stay.
 
-    ``weights`` go to a safetensors file; ``state`` (optimisers, random states, counters) may hold tensors and plain
-    values only, so that it opens with ``weights_only=True``.
+    weights: go to a safetensors file.
+    state:   optimisers, random states, counters: tensors and plain values only, so that it opens with weights_only.
+    about:   what to read in it, as JSON. The best checkpoint is the one whose ``score`` is lowest.
+    Raises WriteError when the place is full or refuses; earlier checkpoints stay as they are then.
     """
     final = folder / f"step-{step:06d}"
     partial = folder / f"{final.name}.part"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    save_file({name: value.detach().cpu().contiguous() for name, value in weights.items()}, partial / WEIGHTS)
-    torch.save(dict(state), partial / STATE)
-    shutil.rmtree(final, ignore_errors=True)
-    partial.replace(final)
-    for old in _finished(folder)[:-2]:
-        shutil.rmtree(old)
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        save_file({name: value.detach().cpu().contiguous() for name, value in weights.items()}, partial / WEIGHTS)
+        with (partial / STATE).open("wb") as file:
+            torch.save(dict(state), file)
+        (partial / ABOUT).write_text(json.dumps({"step": step, **(about or {})}, indent=1))
+        for path in (*partial.iterdir(), partial):
+            _settle(path)
+        _remove(final)
+        partial.replace(final)
+        _settle(folder)
+    except (OSError, SafetensorError, RuntimeError) as error:  # torch's writer reports a full disk as a RuntimeError
+        shutil.rmtree(partial, ignore_errors=True)
+        raise _not_written(folder, final, error) from error
+    _drop_old(folder, keep)
     return final
 
 
@@ -38,13 +65,72 @@ def latest_checkpoint(folder: Path) -> Path | None:
     return next(reversed(_finished(folder)), None)
 
 
-def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def best_checkpoint(folder: Path) -> Path | None:
+    """The checkpoint with the lowest score; the newest one when none has a score."""
+    scored = [(score, path) for path in _finished(folder) if (score := describe_checkpoint(path).get("score"))]
+    return min(scored)[1] if scored else latest_checkpoint(folder)
+
+
+def load_checkpoint(path: Path) -> Loaded:
     """Inverse of :func:`save_checkpoint`."""
     return load_file(path / WEIGHTS), torch.load(path / STATE, weights_only=True)
 
 
+def load_latest(folder: Path) -> Loaded | None:
+    """The newest checkpoint that opens; a damaged one is reported and passed over, remains of a killed run vanish."""
+    for remains in folder.glob("step-*.*"):
+        shutil.rmtree(remains)
+    return next((loaded for path in reversed(_finished(folder)) if (loaded := _load_whole(path))), None)
+
+
+def describe_checkpoint(path: Path) -> dict[str, Any]:
+    """What :func:`save_checkpoint` was told about it; nothing for files of earlier versions."""
+    about = path / ABOUT
+    return json.loads(about.read_text()) if about.is_file() else {}
+
+
+def _load_whole(path: Path) -> Loaded | None:
+    try:
+        return load_checkpoint(path)
+    except Exception as error:  # damage shows in many ways
+        log.warning("The checkpoint %s is damaged (%s); an older one is used.", path, error)
+        return None
+
+
 def _finished(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("step-*") if path.suffix != ".part")
+    whole = (path for path in folder.glob("step-*") if not path.suffix)
+    return sorted(whole, key=lambda path: int(path.name.removeprefix("step-")))
+
+
+def _drop_old(folder: Path, keep: int) -> None:
+    best = best_checkpoint(folder)
+    for old in _finished(folder)[:-keep]:
+        if old != best:
+            _remove(old)
+
+
+def _remove(path: Path) -> None:
+    """Take a checkpoint's name away first: one that is half removed must not look like a whole one."""
+    if path.exists():
+        shutil.rmtree(path.rename(path.with_suffix(".old")))
+
+
+def _settle(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk and not only in memory."""
+    if os.name == "nt" and path.is_dir():  # Windows opens no folders
+        return
+    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _not_written(folder: Path, final: Path, error: Exception) -> WriteError:
+    reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    last = latest_checkpoint(folder)
+    kept = "no earlier one exists" if last is None else f"the last whole one is {last.name}"
+    return WriteError(f"Cannot write the checkpoint {final}: {reason}; {kept}. Free space and start again to go on.")
 
 
 def prefixed(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..files import ASSETS, CONFIGS
-from ..media import VideoReader
+from ..media import VideoReader, write_picture
 from ..motion import save_motion
 from ..networks.model import MotionModel, create_model
 from ..pipeline import read_motion
@@ -26,7 +26,8 @@ from .card import StageFacts, write_card
 from .checkpoint import latest_checkpoint, load_checkpoint, part
 from .config import TrainConfig, load_config
 from .dataset import FrameCache
-from .evaluate import contact_sheet, measure
+from .figures import measure
+from .sheet import contact_sheet
 
 log = logging.getLogger(__name__)
 
@@ -116,8 +117,10 @@ def main() -> None:
     model = export(config, *stages[-1], args.clips, args.assets)
     frames, validation = FrameCache(args.run / "frames-train"), FrameCache(args.run / "frames-val")
     figures = measure(model, validation)
+    if figures is None:
+        raise UsageError(f"The validation clips in {args.run} hold portraits only. Measuring takes videos.")
     log.info("%s", figures.line())
-    contact_sheet(model, validation, args.run / "sheet-exported.png")
+    write_picture(args.run / "sheet-exported.png", contact_sheet(model, validation))
     write_card(
         args.assets / f"{config.name}.md",
         model,

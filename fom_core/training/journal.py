@@ -1,0 +1,110 @@
+"""What a training tells while it runs: lines with the time left, a log file, TensorBoard, and pictures."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..files import replacing, unwritable
+from ..media import write_picture
+from .trainer import Trainer
+
+log = logging.getLogger(__name__)
+
+LOG = "log.jsonl"
+
+
+class Journal:
+    """Book-keeping of one stage in its folder.
+
+    ``log.jsonl`` has a line for every ``line_every`` steps with the mean of each loss, and one for every measurement.
+    """
+
+    def __init__(self, trainer: Trainer, folder: Path, report: Callable[[str], None], line_every: int = 50) -> None:
+        self.trainer, self.folder, self.report, self.line_every = trainer, folder, report, line_every
+        self._recent: list[dict[str, float]] = []
+        self._begun_at = (trainer.step_number, trainer.seconds)
+        self._board = open_board(folder, trainer.step_number)
+
+    def rewind(self) -> None:
+        """Forget the lines behind the step that the trainer goes on from: those steps are about to be made again."""
+        path = self.folder / LOG
+        if path.is_file():
+            lines = read_log(path)
+            kept = "".join(json.dumps(line) + "\n" for line in lines if line["step"] <= self.trainer.step_number)
+            with replacing(path) as temporary:
+                temporary.write_text(kept)
+        if self.trainer.step_number:
+            self.report(f"{self.trainer.stage.name}: going on from step {self.trainer.step_number}")
+
+    def add(self, losses: dict[str, float], *, now: bool = False) -> None:
+        """Count a step; every ``line_every`` steps, or ``now``, tell the means since the last time."""
+        self._recent.append(losses)
+        if not now and self.trainer.step_number % self.line_every:
+            return
+        means, self._recent = _means(self._recent), []
+        self._append("train", {"minutes": self.trainer.seconds / 60, **means})
+        parts = ", ".join(f"{name} {value:.3f}" for name, value in means.items() if not name.startswith("norm_"))
+        stage = self.trainer.stage
+        self.report(f"{stage.name} {self.trainer.step_number}/{stage.steps}: {parts}; {self._pace()}")
+
+    def measured(self, figures: Mapping[str, float], line: str) -> None:
+        """Note what was measured on the validation clips."""
+        self._append("validation", figures)
+        self.report(f"{self.trainer.stage.name} {self.trainer.step_number}: validation {line}")
+
+    def picture(self, array: np.ndarray) -> None:
+        """Keep an (H, W, 3) uint8 picture of how it stands: ``sheet-NNNNNN.png``."""
+        write_picture(self.folder / f"sheet-{self.trainer.step_number:06d}.png", array)
+        if self._board is not None:
+            self._board.add_image("sheet", array, self.trainer.step_number, dataformats="HWC")
+
+    def close(self) -> None:
+        if self._board is not None:
+            self._board.close()
+
+    def _append(self, kind: str, values: Mapping[str, float]) -> None:
+        step = self.trainer.step_number
+        try:
+            with (self.folder / LOG).open("a") as file:
+                file.write(json.dumps({"step": step, **values}) + "\n")
+        except OSError as error:
+            raise unwritable(self.folder / LOG, error) from error
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(f"{kind}/{name}", value, step)
+
+    def _pace(self) -> str:
+        """Seconds a step since this process began, and the time left at the pace of the whole stage."""
+        steps, seconds = self._begun_at
+        done = max(1, self.trainer.step_number - steps)
+        left = self.trainer.seconds * (1 / self.trainer.progress - 1)
+        hours, minutes = divmod(round(left / 60), 60)
+        return f"{(self.trainer.seconds - seconds) / done:.2f} s/step, {hours}:{minutes:02} h left"
+
+
+def open_board(folder: Path, step: int) -> Any:
+    """A TensorBoard writer that writes steps from ``step`` on anew; None and a line where the package is missing."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an optional package
+    except ImportError:
+        log.info("No TensorBoard curves: the package tensorboard is missing. log.jsonl and the report have them too.")
+        return None
+    return SummaryWriter(str(folder / "tensorboard"), purge_step=step)
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The lines of a ``log.jsonl``; one that a killed process left half written is passed over."""
+    return [json.loads(text) for text in path.read_text().splitlines() if text.endswith("}")]
+
+
+def _means(steps: list[dict[str, float]]) -> dict[str, float]:
+    """Mean of each loss over the steps that have it."""
+    names = dict.fromkeys(name for step in steps for name in step)
+    found = {name: [step[name] for step in steps if name in step] for name in names}
+    return {name: sum(values) / len(values) for name, values in found.items()}

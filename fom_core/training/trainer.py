@@ -1,0 +1,245 @@
+"""One stage of a training: the networks with their optimisers, and what one step does to them."""
+
+from __future__ import annotations
+
+import copy
+import time
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import TrainingDiverged
+from ..networks.dense_motion import DenseMotionNetwork
+from ..networks.discriminator import MultiScaleDiscriminator
+from ..networks.keypoint_detector import KeypointDetector
+from ..networks.model import MotionModel
+from .augment import Pairs, Transform
+from .checkpoint import part, prefixed
+from .config import Stage
+from .objective import Objective, Outcome
+from .perceptual import VggFeatures
+from .precision import PRECISIONS, use_precision
+from .processes import average_gradients, mean_over_all, normalise_together, rank, world_size
+from .schedule import average_decay, learning_rate_factor
+
+MOTION = (KeypointDetector, DenseMotionNetwork)
+
+
+class Trainer:
+    """One stage: the networks, their optimisers, and :meth:`step`.
+
+    seconds: time that the steps took, with the making of their batches. The same on all processes, so that they end
+             together.
+    """
+
+    def __init__(self, stage: Stage, features: VggFeatures, device: torch.device, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.stage, self.device, self.step_number, self.seconds = stage, device, 0, 0.0
+        self.memory_format = torch.channels_last if stage.channels_last else torch.contiguous_format
+        objective = Objective(stage, features).to(device, memory_format=self.memory_format)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(objective.model).requires_grad_(False).eval()
+        self.objective: Objective = normalise_together(objective, device)  # type: ignore[assignment]
+        self.optimizers = {
+            "keypoint_detector": self._adam(self.model.keypoint_detector, stage.lr_kp_detector, stage.motion_lr),
+            "generator": self._adam(self.model.generator, stage.lr_generator, stage.motion_lr),
+        }
+        if self.discriminator is not None:
+            self.optimizers["discriminator"] = self._adam(self.discriminator, stage.lr_discriminator)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=stage.precision == "float16")  # type: ignore[attr-defined]
+        self.random = torch.Generator().manual_seed(seed)
+        use_precision(PRECISIONS[stage.precision], self.model, objective.features, self.discriminator)
+        if stage.compile:
+            self._compile()
+
+    @property
+    def model(self) -> MotionModel:
+        return self.objective.model
+
+    @property
+    def discriminator(self) -> MultiScaleDiscriminator | None:
+        return self.objective.discriminator
+
+    @property
+    def learns_keypoints(self) -> bool:
+        """Whether this step trains the keypoint detector too."""
+        return self.step_number % self.stage.keypoints_every == 0
+
+    @property
+    def progress(self) -> float:
+        """Done share of the stage, 0 to 1: by steps, or by time when the time limit comes nearer first."""
+        by_time = 0.0 if self.stage.minutes is None else self.seconds / (60 * self.stage.minutes)
+        return min(1.0, max(self.step_number / self.stage.steps, by_time))
+
+    def step(
+        self, pairs: Pairs, transform: Transform | None = None, *, begun: float | None = None, what: str = "this batch"
+    ) -> dict[str, float]:
+        """One update of every network; returns the weighted losses, and the gradients' norms as ``norm_*``.
+
+        transform: the warp of the equivariance losses instead of a random one.
+        begun:     on time.monotonic(), when the making of the batch began.
+        what:      what the batch is made of, for the message of TrainingDiverged, which a loss or a gradient that is
+                   no number raises. The networks are spoilt then.
+        """
+        begun = time.monotonic() if begun is None else begun
+        pairs = self._placed(pairs)
+        transform = (self._draw_warp(len(pairs.still)) if transform is None else transform).to(self.device)
+        self._set_lr()
+        self.objective.train()
+        values, outcomes = self._update_generator(pairs, transform)
+        if self.discriminator is not None:
+            values |= self._update_discriminator(pairs, outcomes)
+        self.scaler.update()
+        self.step_number += 1
+        self._update_average()
+        return self._checked(values, begun, what)
+
+    def _update_generator(self, pairs: Pairs, transform: Transform) -> tuple[dict[str, Tensor], list[Outcome]]:
+        """One step of generator and keypoint detector; their losses, and what the critic is to judge."""
+        learns, total, outcomes = self.learns_keypoints, {}, []
+        if self.discriminator is not None:
+            self.discriminator.requires_grad_(False)
+        self._forget_gradients()
+        for part_of_batch in self._parts(len(pairs.still)):
+            rows, warp = pairs[part_of_batch], transform[part_of_batch]
+            outcome = self.objective.generator_losses(rows, warp, learns)
+            self._backward(outcome.losses, len(rows.still) / len(pairs.still), total)
+            outcomes.append(outcome.detached())
+        return total | self._apply(["generator", "keypoint_detector"] if learns else ["generator"]), outcomes
+
+    def _update_discriminator(self, pairs: Pairs, outcomes: list[Outcome]) -> dict[str, Tensor]:
+        """One step of the critic on what was just generated."""
+        assert self.discriminator is not None
+        total: dict[str, Tensor] = {}
+        self.discriminator.requires_grad_(True)
+        self._forget_gradients()
+        for part_of_batch, outcome in zip(self._parts(len(pairs.still)), outcomes, strict=True):
+            target = pairs.driving[part_of_batch]
+            loss = self.objective.discriminator_loss(target, outcome)
+            self._backward({"discriminator_gan": loss}, len(target) / len(pairs.still), total)
+        return total | self._apply(["discriminator"])
+
+    def _parts(self, batch: int) -> list[slice]:
+        """The batch is worked off in this many parts whose gradients add up, which needs less memory."""
+        size = -(-batch // self.stage.accumulate)
+        return [slice(start, min(start + size, batch)) for start in range(0, batch, size)]
+
+    def _backward(self, losses: dict[str, Tensor], share: float, total: dict[str, Tensor]) -> None:
+        """Add the gradients of a part that is this share of the batch, and its losses to ``total``."""
+        self.scaler.scale(torch.stack(list(losses.values())).sum() * share).backward()
+        for name, value in losses.items():
+            total[name] = total.get(name, 0) + value.detach() * share
+
+    def _forget_gradients(self) -> None:
+        for optimizer in self.optimizers.values():
+            optimizer.zero_grad(set_to_none=True)
+
+    def _apply(self, names: list[str]) -> dict[str, Tensor]:
+        """One step of these optimisers; the norms of the gradients before clipping."""
+        norms = {}
+        for name in names:
+            optimizer = self.optimizers[name]
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            average_gradients(parameters)
+            self.scaler.unscale_(optimizer)
+            norms[f"norm_{name}"] = nn.utils.clip_grad_norm_(parameters, self.stage.clip_norm or float("inf"))
+            self.scaler.step(optimizer)
+        return norms
+
+    def _checked(self, values: dict[str, Tensor], begun: float, what: str) -> dict[str, float]:
+        """The figures of a step as means over all processes, and its time counted. Raises TrainingDiverged."""
+        own = torch.stack([*values.values(), torch.tensor(time.monotonic() - begun, device=self.device)]).float()
+        sick = [name for name, good in zip(values, own.isfinite().tolist(), strict=False) if not good]
+        *means, seconds = mean_over_all(own).tolist()
+        figures = dict(zip(values, means, strict=True))
+        self.seconds += seconds
+        wrong = [name for name, value in figures.items() if value - value != 0]  # NaN or infinite, anywhere
+        if self.scaler.is_enabled():  # it leaves such a step out and scales less
+            wrong = [name for name in wrong if not name.startswith("norm_")] if self.scaler.get_scale() >= 1 else wrong
+        if wrong:
+            where = what if sick else "a batch of another process"
+            raise TrainingDiverged(
+                f"Step {self.step_number} of {self.stage.name} gave no numbers for {', '.join(wrong)}, on {where}. "
+                "Look at these files, or lower lr or clip_norm, and start again: it goes on from the last checkpoint."
+            )
+        return figures
+
+    def _placed(self, pairs: Pairs) -> Pairs:
+        pairs = pairs.to(self.device)
+        source, driving = (
+            image.contiguous(memory_format=self.memory_format) for image in (pairs.source, pairs.driving)
+        )
+        return replace(pairs, source=source, driving=driving)
+
+    def _draw_warp(self, batch: int) -> Transform:
+        """This process's rows of warps drawn for the batches of all."""
+        options = vars(self.stage.transform)
+        everybody = Transform.random(batch * world_size(), **options, generator=self.random)
+        return everybody[batch * rank() : batch * (rank() + 1)]
+
+    def _adam(self, module: nn.Module, lr: float | None, slow: float = 1.0) -> torch.optim.Adam:
+        """The authors' optimiser. ``slow`` is the share of the learning rate that the networks of motion get."""
+        motion = {id(p) for part in module.modules() if isinstance(part, MOTION) for p in part.parameters()}
+        base = self.stage.lr if lr is None else lr
+        groups = [
+            {"params": [p for p in module.parameters() if (id(p) in motion) == chosen], "base": base * share}
+            for chosen, share in ((True, slow), (False, 1.0))
+        ]
+        fused = self.device.type == "cuda"
+        return torch.optim.Adam([group for group in groups if group["params"]], betas=(0.5, 0.999), fused=fused)
+
+    def _set_lr(self) -> None:
+        factor = learning_rate_factor(self.stage, self.step_number, self.progress)
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = group["base"] * factor
+
+    def _compile(self) -> None:
+        generator = self.model.generator
+        networks = [self.model.keypoint_detector, generator, generator.first, *generator.down_blocks]
+        for network in [*networks, self.objective.features, self.discriminator]:
+            if network is not None:
+                network.compile()
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        """Follow the weights, and the running statistics of the normalisation, slowly."""
+        decay = average_decay(self.stage, self.step_number)
+        for slow, fast in zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True):
+            if slow.is_floating_point():
+                slow.lerp_(fast, 1 - decay)
+            else:
+                slow.copy_(fast)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Every tensor worth keeping."""
+        weights = prefixed("model", self.model.state_dict()) | prefixed("average", self.average.state_dict())
+        if self.discriminator is not None:
+            weights |= prefixed("discriminator", self.discriminator.state_dict())
+        return weights
+
+    def state(self) -> dict[str, Any]:
+        """What else is needed to go on exactly."""
+        return {
+            "step": self.step_number,
+            "seconds": self.seconds,
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "scaler": self.scaler.state_dict(),
+            "random": self.random.get_state(),
+        }
+
+    def restore(self, weights: dict[str, Tensor], state: dict[str, Any]) -> None:
+        """Inverse of :meth:`weights` and :meth:`state`."""
+        self.model.load_state_dict(part("model", weights))
+        self.average.load_state_dict(part("average", weights))
+        if self.discriminator is not None:
+            self.discriminator.load_state_dict(part("discriminator", weights))
+        for name, optimizer in self.optimizers.items():
+            bases = [group["base"] for group in optimizer.param_groups]
+            optimizer.load_state_dict(state["optimizers"][name])
+            for group, base in zip(optimizer.param_groups, bases, strict=True):
+                group["base"] = base  # today's configuration counts
+        self.scaler.load_state_dict(state["scaler"])
+        self.random.set_state(state["random"])
+        self.step_number, self.seconds = int(state["step"]), float(state["seconds"])
