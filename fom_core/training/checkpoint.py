@@ -127,7 +127,10 @@ def _settle(path: Path) -> None:
 
 
 def _not_written(folder: Path, final: Path, error: Exception) -> WriteError:
-    reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+    cause: BaseException | None = error
+    while cause is not None and not getattr(cause, "strerror", None):
+        cause = cause.__context__  # torch's writer complains about what it could not finish because of the disk
+    reason = cause.strerror if isinstance(cause, OSError) else str(error).splitlines()[0]
     last = latest_checkpoint(folder)
     kept = "no earlier one exists" if last is None else f"the last whole one is {last.name}"
     return WriteError(f"Cannot write the checkpoint {final}: {reason}; {kept}. Free space and start again to go on.")

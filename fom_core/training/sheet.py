@@ -43,6 +43,7 @@ def contact_sheet(model: MotionModel, cache: FrameCache, rows: int = 10) -> np.n
 def pairs_sheet(model: MotionModel, pairs: Pairs) -> np.ndarray:
     """The same columns for pairs of a training batch, reconstructed."""
     model.eval()
+    pairs = pairs.to(model.device)
     rows = zip(pairs.source.split(1), pairs.driving.split(1), strict=True)
     return np.concatenate([_line(model, source, driving, None) for source, driving in rows])
 

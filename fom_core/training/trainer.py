@@ -84,7 +84,8 @@ class Trainer:
         """
         begun = time.monotonic() if begun is None else begun
         pairs = self._placed(pairs)
-        transform = (self._draw_warp(len(pairs.still)) if transform is None else transform).to(self.device)
+        transform = self._draw_warp(len(pairs.still)) if transform is None else transform
+        transform = transform.to(self.device).to(pairs.driving.dtype)
         self._set_lr()
         self.objective.train()
         values, outcomes = self._update_generator(pairs, transform)

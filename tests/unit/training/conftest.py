@@ -16,18 +16,19 @@ from fom_core.training.perceptual import VggFeatures
 from fom_core.training.trainer import Trainer
 
 
-def write_cache(folder: Path, frames: np.ndarray) -> FrameCache:
-    """One clip, decoded, without landmarks."""
-    folder.mkdir()
-    np.save(folder / "frames.npy", frames)
-    np.save(folder / "landmarks.npy", np.full((len(frames), 5, 2), np.nan, np.float32))
-    (folder / "clips.json").write_text(json.dumps([vars(Clip("blob", "blob", "video", 0, len(frames)))]))
-    return FrameCache(folder)
+@pytest.fixture(scope="session")
+def blob_cache(clip: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of one clip, decoded, without landmarks; treat it as read-only."""
+    folder = tmp_path_factory.mktemp("cache")
+    np.save(folder / "frames.npy", clip[:, 8:72, 8:72])
+    np.save(folder / "landmarks.npy", np.full((len(clip), 5, 2), np.nan, np.float32))
+    (folder / "clips.json").write_text(json.dumps([vars(Clip("blob", "blob", "video", 0, len(clip)))]))
+    return folder
 
 
 @pytest.fixture
-def cache(clip: np.ndarray, tmp_path: Path) -> FrameCache:
-    return write_cache(tmp_path / "cache", clip[:, 8:72, 8:72])
+def cache(blob_cache: Path) -> FrameCache:
+    return FrameCache(blob_cache)
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from fom_core.errors import UsageError
 from fom_core.networks.config import DiscriminatorConfig
 from fom_core.networks.model import create_model
 from fom_core.training.augment import Augment, AugmentConfig
-from fom_core.training.checkpoint import carry_over, latest_checkpoint, save_checkpoint
+from fom_core.training.checkpoint import carry_over, latest_checkpoint
 from fom_core.training.config import TrainConfig, load_config
-from fom_core.training.dataset import FrameCache, PairSampler
+from fom_core.training.dataset import Clip, PairSampler
 from fom_core.training.feed import CacheFeed
 from fom_core.training.figures import measure
 from fom_core.training.loop import train, train_stage
@@ -108,24 +108,23 @@ def test_carrying_over_leaves_out_other_shapes_and_the_blur_of_the_input(tiny_co
     assert ours["keypoint_detector.down.weight"].shape[-1] == 5
 
 
-def test_only_the_last_two_checkpoints_stay_and_unfinished_ones_do_not_count(tmp_path):
-    for step in (1, 2, 3):
-        save_checkpoint(tmp_path, step, {"a": torch.zeros(1)}, {"step": step})
-    (tmp_path / "step-000009.part").mkdir()
+def test_figures_of_a_still_clip_say_that_copying_is_perfect(tiny_config, cache):
+    cache.frames = np.stack([cache.frames[0]] * len(cache.frames))
 
-    assert latest_checkpoint(tmp_path) == tmp_path / "step-000003"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000002", "step-000003", "step-000009.part"]
-
-
-def test_figures_of_a_still_clip_say_that_copying_is_perfect(tiny_config, cache, tmp_path):
-    np.save(tmp_path / "cache" / "frames.npy", np.stack([cache.frames[0]] * len(cache.frames)))
-
-    figures = measure(create_model(tiny_config), FrameCache(tmp_path / "cache"), frames_per_clip=3)
+    figures = measure(create_model(tiny_config), cache, frames_per_clip=3)
 
     assert figures is not None
     assert figures.copy_l1 == 0
     assert figures.l1 > 0
     assert figures.frames == 3
+
+
+def test_portraits_alone_have_a_contact_sheet_but_no_figures(tiny_config, cache):
+    cache.clips = [Clip(name, name, "still", index, 1) for index, name in enumerate("ab")]
+    model = create_model(tiny_config)
+
+    assert measure(model, cache) is None
+    assert contact_sheet(model, cache).shape == (2 * 128, 2 * 7 * 128, 3)
 
 
 def test_a_contact_sheet_has_a_row_per_person(tiny_config, cache):

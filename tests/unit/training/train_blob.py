@@ -1,0 +1,60 @@
+"""Runs a tiny training in a process of its own, alone or as one of several: started by tests, not collected.
+
+python train_blob.py CACHE OUTPUT BATCH_SIZE STEPS EVERY
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from fom_core.networks import DenseMotionConfig, GeneratorConfig, HourglassConfig, KeypointDetectorConfig, ModelConfig
+from fom_core.networks.config import DiscriminatorConfig
+from fom_core.training.config import LossWeights, Stage
+from fom_core.training.dataset import FrameCache
+from fom_core.training.feed import CacheFeed
+from fom_core.training.loop import train_stage
+from fom_core.training.perceptual import VggFeatures
+from fom_core.training.processes import joined, rank
+from fom_core.training.trainer import Trainer
+
+TINY = ModelConfig(
+    KeypointDetectorConfig(HourglassConfig.regular(8, 16, 2), num_kp=4),
+    GeneratorConfig.regular(8, 16, 1, 1, DenseMotionConfig(HourglassConfig.regular(8, 16, 2)), num_kp=4),
+    image_size=(64, 64),
+)
+WEIGHTS = LossWeights(perceptual=(1.0, 1.0), l1=10.0, generator_gan=1.0, feature_matching=(10.0, 10.0))
+CRITIC = DiscriminatorConfig(block_expansion=4, max_features=8, num_blocks=2)
+
+
+class Doubled(CacheFeed):
+    """Pictures in float64: random networks amplify rounding, which would hide what is compared."""
+
+    def draw(self):
+        pairs, what = super().draw()
+        values = {name: value.double() if value.is_floating_point() else value for name, value in vars(pairs).items()}
+        return type(pairs)(**values), what
+
+
+def main(cache: str, output: str, batch_size: int, steps: int, every: int) -> None:
+    stage = Stage(
+        "blob", TINY, steps, batch_size=batch_size, warm_up=0, scales=(1.0, 0.5), weights=WEIGHTS, discriminator=CRITIC
+    )
+    with joined("cpu") as device:
+        trainer = Trainer(stage, VggFeatures((4, 8), seed=0), device, seed=0)
+        trainer.objective.double()
+        trainer.average.double()
+        steps_made = []
+        step = trainer.step
+        trainer.step = lambda *args, **options: steps_made.append(step(*args, **options)) or steps_made[-1]
+        feed = Doubled(FrameCache(Path(cache)), stage, seed=0)
+        train_stage(trainer, feed, None, Path(output), every=every, report=lambda line: print(line, flush=True))
+        (Path(output) / f"losses-{rank()}.json").write_text(json.dumps(steps_made))
+        torch.save(trainer.weights(), Path(output) / f"weights-{rank()}.pt")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:3], *map(int, sys.argv[3:]))
