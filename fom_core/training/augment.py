@@ -81,7 +81,10 @@ class Transform:
 
 @dataclass(frozen=True)
 class Pairs:
-    """A training batch: pictures (B, 3, S, S) in [0, 1], and landmarks (B, 5, 2) in [-1, 1], NaN where unknown."""
+    """A training batch: pictures (B, 3, S, S) in [0, 1], and landmarks (B, 5, 2) in [-1, 1], NaN where unknown.
+
+    Pictures may come as (B, S, S, 3) uint8, a quarter of the bytes; :meth:`to` makes them what networks take.
+    """
 
     source: Tensor
     driving: Tensor
@@ -90,7 +93,7 @@ class Pairs:
     still: Tensor  # (B,) bool: made from one portrait by a known warp
 
     def to(self, device: torch.device | str) -> Pairs:
-        return Pairs(**{name: value.to(device, non_blocking=True) for name, value in vars(self).items()})
+        return Pairs(**{name: _as_floats(value.to(device, non_blocking=True)) for name, value in vars(self).items()})
 
     def __getitem__(self, rows: slice) -> Pairs:
         return Pairs(**{name: value[rows] for name, value in vars(self).items()})
@@ -170,3 +173,8 @@ class Augment:
 def _exchange(where: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     where = where.view(-1, *[1] * (first.dim() - 1))
     return torch.where(where, second, first), torch.where(where, first, second)
+
+
+def _as_floats(values: Tensor) -> Tensor:
+    """Pictures of bytes, channels last, as a network batch; other values as they are."""
+    return values.movedim(-1, 1).float() / 255 if values.dtype == torch.uint8 else values

@@ -1,13 +1,13 @@
 """Clips and portraits, decoded once, and the pairs of frames that training draws from them.
 
-A data set is a folder of videos, a folder of frame folders, or either with an ``index.csv`` that names identity,
-split and licence of each file. Decoding happens once, into a memory-mapped ``.npy`` file, so that training never waits.
+Decoding happens once, into a memory-mapped ``.npy`` file, so that training never waits. For small data sets whose
+pairs are to be chosen by what they show; stream.py is for those that do not fit on a disk in this form.
 """
 
 from __future__ import annotations
 
-import csv
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,17 +17,14 @@ import numpy as np
 
 from ..errors import MediaError
 from ..faces.detection import Detector
-from ..media import VIDEO_SUFFIXES, VideoReader, list_pictures
+from ..files import replacing
+from ..media import read_picture
+from .clips import Entry, read_frames
+from .frame_file import FrameFile
 from .landmarks import NO_FACE, find_landmarks
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One clip or portrait of a data set. ``path`` is a video, a picture or a folder of numbered frames."""
-
-    path: Path
-    identity: str
-    kind: str  # "video" or "still"
+log = logging.getLogger(__name__)
+FRAMES, LANDMARKS, CLIPS, STAMP = "frames.npy", "landmarks.npy", "clips.json", "built_from.json"
 
 
 @dataclass(frozen=True)
@@ -41,33 +38,6 @@ class Clip:
     length: int
 
 
-def find_entries(folder: Path, split: str | None = None, licence_classes: Sequence[str] | None = None) -> list[Entry]:
-    """List what a data set holds, in a fixed order.
-
-    With an ``index.csv`` the rows are filtered by ``split`` and ``licence_classes``; without one, every video or frame
-    folder is a clip and an identity of its own, and a subfolder named like the split is entered when there is one.
-    Raises MediaError when nothing is left.
-    """
-    index = folder / "index.csv"
-    if index.is_file():
-        with index.open(newline="") as file:
-            rows = [row for row in csv.DictReader(file) if split is None or row["split"] == split]
-        if licence_classes is not None:
-            rows = [row for row in rows if row["licence_class"] in licence_classes]
-        entries = [Entry(folder / row["file"], row["identity"], row["kind"]) for row in rows]
-    else:
-        root = folder / split if split and (folder / split).is_dir() else folder
-        paths = sorted(root.iterdir()) if root.is_dir() else []
-        entries = [Entry(path, path.stem, "video") for path in paths if path.suffix.lower() in VIDEO_SUFFIXES]
-        entries += [Entry(path, path.name, "video") for path in paths if path.is_dir() and list_pictures(path)]
-    if not entries:
-        raise MediaError(
-            f"Wanted clips in {folder} (split {split}, licence classes {licence_classes}) and found none. "
-            "Give a folder of videos, of frame folders, or one with an index.csv that has such rows."
-        )
-    return entries
-
-
 class FrameCache:
     """All frames of a data set at one size: ``frames`` (N, S, S, 3) uint8, ``landmarks`` (N, 5, 2) in [-1, 1].
 
@@ -75,45 +45,89 @@ class FrameCache:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.clips = [Clip(**values) for values in json.loads((folder / "clips.json").read_text())]
-        self.frames = np.load(folder / "frames.npy", mmap_mode="r")
-        self.landmarks = np.load(folder / "landmarks.npy")
+        self.folder = folder
+        self.clips = [Clip(**values) for values in json.loads((folder / CLIPS).read_text(encoding="utf-8"))]
+        self.frames = np.load(folder / FRAMES, mmap_mode="r")
+        self.landmarks = np.load(folder / LANDMARKS)
 
     @classmethod
     def build(cls, folder: Path, entries: Sequence[Entry], size: int, detector: Detector | None = None) -> FrameCache:
-        """Decode ``entries`` into ``folder``, or open what an earlier call with the same entries left there."""
-        wanted = {"size": size, "labelled": detector is not None, "files": [str(entry.path) for entry in entries]}
-        stamp = folder / "built_from.json"
-        if stamp.is_file() and json.loads(stamp.read_text()) == wanted:
-            return cls(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        clips: list[Clip] = []
-        frames: list[np.ndarray] = []
-        landmarks: list[np.ndarray] = []
-        for entry in entries:
-            start = len(frames)
-            for picture in VideoReader(entry.path):
-                frames.append(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA))
-                landmarks.append(NO_FACE if detector is None else find_landmarks(picture, detector))
-            if len(frames) > start:
-                clips.append(Clip(entry.path.stem, entry.identity, entry.kind, start, len(frames) - start))
-        np.save(folder / "frames.npy", np.stack(frames))
-        np.save(folder / "landmarks.npy", np.stack(landmarks).astype(np.float32))
-        (folder / "clips.json").write_text(json.dumps([asdict(clip) for clip in clips]))
-        stamp.write_text(json.dumps(wanted))
+        """Decode ``entries`` into ``folder``, or open what an earlier call with the same files left there.
+
+        A clip that cannot be read, or has a single frame, is left out with a warning; one that breaks off keeps the
+        frames before. Raises MediaError when nothing is left.
+        """
+        made_of = {"size": size, "labelled": detector is not None, "files": [_facts(entry) for entry in entries]}
+        if not _is_made_of(folder, made_of):
+            clips, landmarks = [], []
+            with _begin(folder, size) as file:
+                for entry in entries:
+                    points, clip = _decode(entry, file, detector)
+                    landmarks += points
+                    clips += [] if clip is None else [clip]
+            _finish(folder, clips, landmarks, made_of)
         return cls(folder)
 
     def resized(self, folder: Path, size: int) -> FrameCache:
         """The same clips at a smaller size, kept in ``folder``."""
         if self.frames.shape[1] == size:
             return self
-        if not (folder / "clips.json").is_file():
-            folder.mkdir(parents=True, exist_ok=True)
-            small = [cv2.resize(frame, (size, size), interpolation=cv2.INTER_AREA) for frame in self.frames]
-            np.save(folder / "frames.npy", np.stack(small))
-            np.save(folder / "landmarks.npy", self.landmarks)
-            (folder / "clips.json").write_text(json.dumps([asdict(clip) for clip in self.clips]))
+        clips = [asdict(clip) for clip in self.clips]
+        made_of = {"size": size, "clips": clips, "of": (self.folder / FRAMES).stat().st_mtime_ns}
+        if not _is_made_of(folder, made_of):
+            with _begin(folder, size) as file:
+                for frame in self.frames:
+                    file.write(frame)
+            _finish(folder, self.clips, self.landmarks, made_of)
         return FrameCache(folder)
+
+
+def _decode(entry: Entry, file: FrameFile, detector: Detector | None) -> tuple[list[np.ndarray], Clip | None]:
+    """Append an entry's frames as far as they can be read; gives their landmarks, and the clip if it is one."""
+    start, landmarks, problem = file.count, [], None
+    try:
+        for picture in read_frames(entry.path) if entry.kind == "video" else [read_picture(entry.path)]:
+            file.write(picture)
+            landmarks.append(NO_FACE if detector is None else find_landmarks(picture, detector))
+    except MediaError as error:
+        problem = str(error)
+    length = file.count - start
+    if entry.kind == "video" and length == 1:
+        problem = problem or f"{entry.path} has a single frame; a clip needs two."
+    if problem is not None:
+        log.warning("%s %s", problem, f"{length} frames of it are used." if length > 1 else "It is left out.")
+    enough = length > (entry.kind == "video")
+    return landmarks, Clip(entry.path.stem, entry.identity, entry.kind, start, length) if enough else None
+
+
+def _facts(entry: Entry) -> list[str | int]:
+    """What changes when a file is replaced by another one of the same name."""
+    try:
+        facts = entry.path.stat()
+    except OSError:
+        return [str(entry.path)]
+    return [str(entry.path), facts.st_size, facts.st_mtime_ns]
+
+
+def _is_made_of(folder: Path, made_of: dict[str, object]) -> bool:
+    stamp = folder / STAMP
+    return stamp.is_file() and json.loads(stamp.read_text(encoding="utf-8")) == made_of
+
+
+def _begin(folder: Path, size: int) -> FrameFile:
+    file = FrameFile(folder / FRAMES, size)
+    (folder / STAMP).unlink(missing_ok=True)  # from now on the folder is unfinished
+    return file
+
+
+def _finish(folder: Path, clips: Sequence[Clip], landmarks: Sequence[np.ndarray], made_of: dict[str, object]) -> None:
+    """Put the rest beside the frames; the stamp comes last, and says that all is there."""
+    if not clips:
+        raise MediaError("None of the clips can be read; the messages before say why.")
+    np.save(folder / LANDMARKS, np.stack(landmarks).astype(np.float32))
+    (folder / CLIPS).write_text(json.dumps([asdict(clip) for clip in clips]), encoding="utf-8")
+    with replacing(folder / STAMP) as temporary:
+        temporary.write_text(json.dumps(made_of), encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from .augment import Augment, Pairs
 from .config import Stage
 from .dataset import FrameCache, PairSampler
 from .processes import rank, world_size
+from .stream import ClipData, StreamFeed
 
 
 class Feed(Protocol):
@@ -50,3 +51,15 @@ class CacheFeed:
     def restore(self, state: dict[str, Any]) -> None:
         self.sampler.random.bit_generator.state = json.loads(state["sampler"])
         self.augment.random.set_state(state["augment"])
+
+
+def open_feed(data: FrameCache | ClipData, stage: Stage, seed: int) -> Feed:
+    """This process's batches for a stage; frames of a cache have its size already."""
+    if isinstance(data, FrameCache):
+        return CacheFeed(data, stage, seed)
+    return StreamFeed(data, stage, seed, rank=rank(), processes=world_size())
+
+
+def items(data: FrameCache | ClipData, stage: Stage) -> int:
+    """How many people or clips an epoch walks over."""
+    return len(data.clips) if isinstance(data, FrameCache) else len(data.pairs(stage, 0))

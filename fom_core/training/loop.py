@@ -16,13 +16,14 @@ from .augment import Pairs
 from .checkpoint import carry_over, load_latest, save_checkpoint
 from .config import TrainConfig
 from .dataset import FrameCache
-from .feed import CacheFeed, Feed
+from .feed import Feed, items, open_feed
 from .figures import Figures, measure
 from .journal import Journal
 from .perceptual import VggFeatures
 from .processes import first_alone, from_all, from_first, rank, world_size
 from .report import write_report
 from .sheet import contact_sheet, pairs_sheet
+from .stream import ClipData
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ def _look(trainer: Trainer, journal: Journal, pairs: Pairs, validation: FrameCac
     """
     figures: Figures | None = None
     if validation is None:
-        journal.picture(pairs_sheet(trainer.average, pairs[:4]))
+        journal.picture(pairs_sheet(trainer.average, pairs[:4].to(trainer.device)))
     else:
         journal.picture(contact_sheet(trainer.average, validation))
         figures = measure(trainer.average, validation)
@@ -92,7 +93,7 @@ def _look(trainer: Trainer, journal: Journal, pairs: Pairs, validation: FrameCac
 
 def train(
     config: TrainConfig,
-    train_cache: FrameCache,
+    data: FrameCache | ClipData,
     validation: FrameCache | None,
     run_folder: Path,
     *,
@@ -110,7 +111,8 @@ def train(
     features = features or VggFeatures(config.perceptual_widths, config.seed)
     previous: dict[str, Tensor] | None = None if init is None else init.state_dict()
     trainer = None
-    for number, stage in enumerate(config.stages):
+    for number, given in enumerate(config.stages):
+        stage = given.in_steps(items(data, given), world_size())
         folder = run_folder / f"{number + 1}-{stage.name}"
         trainer = Trainer(stage, features, torch.device(device), config.seed + number)
         if previous is not None:
@@ -118,10 +120,12 @@ def train(
             carry_over(trainer.average, previous)
             if not rank():
                 report(f"{stage.name}: {len(fresh)} tensors start fresh")
-        size = round(stage.model.image_size[0] * config.dataset.oversize)
-        with first_alone():
-            frames = train_cache.resized(run_folder / f"frames-{size}", size)
-        feed = CacheFeed(frames, stage, config.seed + number)
+        frames = data
+        if isinstance(data, FrameCache):
+            size = round(stage.model.image_size[0] * config.dataset.oversize)
+            with first_alone():
+                frames = data.resized(run_folder / f"frames-{size}", size)
+        feed = open_feed(frames, stage, config.seed + number)
         train_stage(trainer, feed, validation, folder, every=every, keep=keep, report=report)
         previous = trainer.average.state_dict()
     assert trainer is not None

@@ -11,7 +11,8 @@ import torch
 from fom_core.errors import MediaError
 from fom_core.media import write_picture
 from fom_core.training.augment import Augment, AugmentConfig
-from fom_core.training.dataset import FrameCache, PairSampler, RawPairs, find_entries
+from fom_core.training.clips import find_entries
+from fom_core.training.dataset import FrameCache, PairSampler, RawPairs
 
 STILL = AugmentConfig(zoom=0, shift=0, rotation_deg=0, colour=0)
 
