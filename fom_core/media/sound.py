@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +20,10 @@ def read_sound(reader: VideoReader, length_s: float) -> tuple[np.ndarray, int] |
     if not reader.has_audio:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / "sound.wav"
+        # Not .wav: of more than two channels or above 48 kHz, Python before 3.12 does not read what ffmpeg writes.
+        target = Path(folder) / "sound.au"
         part = ["-ss", f"{reader.start_s:.6f}", "-t", f"{length_s:.6f}", *ffmpeg.input_of(reader.path)]
-        command = ["-v", "error", *part, "-map", "0:a:0", "-c:a", "pcm_s16le", "-f", "wav", f"file:{target}"]
+        command = ["-v", "error", *part, "-map", "0:a:0", "-c:a", "pcm_s16be", "-f", "au", f"file:{target}"]
         process = ffmpeg.start(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             process.communicate()
@@ -31,7 +31,8 @@ def read_sound(reader: VideoReader, length_s: float) -> tuple[np.ndarray, int] |
             process.kill()
         if process.returncode or not target.is_file():
             return None
-        with wave.open(str(target)) as sound:
-            channels, rate = sound.getnchannels(), sound.getframerate()
-            samples = np.frombuffer(sound.readframes(sound.getnframes()), "<i2")
+        _, start, _, _, rate, channels = np.fromfile(target, ">u4", count=6).tolist()
+        samples = np.fromfile(target, ">i2", offset=start)
+    if not samples.size:
+        return None
     return samples.reshape(-1, channels).T.astype(np.float32) / 32768, rate

@@ -263,3 +263,18 @@ def test_a_video_without_sound_gives_none(clip, tmp_path):
     with VideoWriter(tmp_path / "silent.mp4", 25) as writer:
         writer.write(clip)
     assert read_sound(VideoReader(tmp_path / "silent.mp4"), 1.0) is None
+
+
+@pytest.mark.parametrize(("layout", "channels", "rate"), [("5.1", 6, 48000), ("mono", 1, 96000)])
+def test_surround_and_fine_sound_are_read(ffmpeg, tmp_path, layout, channels, rate):
+    path = tmp_path / "sound.mkv"
+    tones = "|".join(["0.25"] * channels)
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc=size=64x64:rate=10:duration=1"),
+        *("-f", "lavfi", "-i", f"aevalsrc={tones}:c={layout}:s={rate}:d=1", "-c:a", "flac", path),
+    )
+
+    samples, found_rate = read_sound(VideoReader(path), 0.5) or (np.empty(0), 0)
+
+    assert (samples.shape, found_rate) == ((channels, rate // 2), rate)
+    assert samples.mean() == pytest.approx(0.25, abs=0.01)
