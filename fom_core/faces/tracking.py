@@ -88,7 +88,7 @@ def driving_crop(
             looked_at - len(boxes),
             looked_at,
         )
-    return _view(np.array(boxes), frame_size, margin) if boxes else None
+    return fixed_view(np.array(boxes), frame_size, margin) if boxes else None
 
 
 def _same_face(last: np.ndarray | None, found: list[Detection]) -> Detection | None:
@@ -101,7 +101,7 @@ def _same_face(last: np.ndarray | None, found: list[Detection]) -> Detection | N
     return found[int(overlap.argmax())] if overlap.max() > 0 else None
 
 
-def _view(boxes: np.ndarray, frame_size: tuple[int, int], margin: float) -> Box:
+def fixed_view(boxes: np.ndarray, frame_size: tuple[int, int], margin: float) -> Box:
     """The square for boxes (T, 4), moved into the frame as far as it fits."""
     face_side_px = float(np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1)))
     low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)

@@ -1,0 +1,75 @@
+"""``fom preprocess``: cut face clips for training out of raw videos."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from .common import add_detector_option, positive, zero_to_one
+from .progress import ProgressBar
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command and its options."""
+    parser = subparsers.add_parser(
+        "preprocess",
+        help="cut face clips for training out of raw videos",
+        description="Follow every face of the videos and cut clips in which it stays in one fixed square, or cut "
+        "what a metadata file says. The clips go to the subfolders train and test, named person#video#frames; "
+        "report.csv has a row for each, kept or dropped, with the reason. A second call with the same --output goes on "
+        "where the first one stopped.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "videos", type=Path, nargs="+", metavar="VIDEOS", help="folders or files; a folder's subfolders name people"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="of the data set")
+    parser.add_argument(
+        "--metadata",
+        type=Path,
+        metavar="CSV",
+        help="cut these parts: columns video_id, start, end, bbox; optional: person_id, fps, width, height, partition",
+    )
+    parser.add_argument("--size", type=int, default=256, choices=(128, 192, 256, 512), help="pixels (default: 256)")
+    parser.add_argument(
+        "--form", default="mp4", choices=("mp4", "png"), help="videos or folders of PNGs (default: mp4)"
+    )
+    parser.add_argument("--min_frames", type=positive, default=64, metavar="N", help="drop shorter clips (default: 64)")
+    parser.add_argument(
+        "--min_crop", type=positive, metavar="PIXELS", help="drop squares that are smaller (default: half of --size)"
+    )
+    parser.add_argument(
+        "--test_share", type=zero_to_one, default=0.0, metavar="S", help="of people, for testing (default: 0)"
+    )
+    parser.add_argument("--workers", type=positive, metavar="N", help="processes (default: one per processor)")
+    add_detector_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Find the videos, cut, and print where the report is."""
+    from ..training.clip_sources import jobs_of_metadata, jobs_of_videos  # noqa: PLC0415 - heavy, for this command only
+    from ..training.face_clips import Rules  # noqa: PLC0415
+    from ..training.preprocess import Recipe, preprocess  # noqa: PLC0415
+
+    if args.metadata is None:
+        jobs, missing = jobs_of_videos(args.videos, args.test_share), []
+    elif len(args.videos) > 1:
+        raise UsageError("With --metadata, give one folder that holds the videos.")
+    else:
+        jobs, missing = jobs_of_metadata(args.metadata, args.videos[0])
+    rules = Rules(args.size, args.min_frames, min_crop_px=args.min_crop or args.size // 2)
+    with ProgressBar("cutting", len(jobs), "videos") as bar:
+        report = preprocess(
+            jobs,
+            args.output,
+            Recipe(rules, args.form, args.face_detector),
+            workers=args.workers or os.cpu_count() or 1,
+            missing=missing,
+            progress=bar,
+        )
+    print(report)
+    return 0
