@@ -33,7 +33,7 @@ def wait_for_writing(process: subprocess.Popen[bytes], output: Path, seen: set[s
 
 @pytest.mark.slow
 def test_killed_trainings_end_bit_identical_to_an_undisturbed_one(blob_cache, tmp_path):
-    assert start(blob_cache, tmp_path / "whole").wait(timeout=200) == 0
+    assert start(blob_cache, tmp_path / "whole").wait(timeout=600) == 0
     dice, output, kills = random.Random(0), tmp_path / "killed", 0
 
     for _ in range(3):
@@ -43,7 +43,7 @@ def test_killed_trainings_end_bit_identical_to_an_undisturbed_one(blob_cache, tm
         time.sleep(dice.uniform(0, 0.05))  # in the middle of writing, or soon after
         process.send_signal(signal.SIGKILL)
         kills += process.wait() == -signal.SIGKILL
-    assert start(blob_cache, output).wait(timeout=200) == 0
+    assert start(blob_cache, output).wait(timeout=600) == 0
 
     assert kills >= 2
     whole, killed = (torch.load(f / "weights-0.pt", weights_only=True) for f in (tmp_path / "whole", output))

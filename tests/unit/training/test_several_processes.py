@@ -29,7 +29,7 @@ def run(processes: int, *arguments: object) -> str:
     torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", processes, *place] if processes > 1 else []
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     command = list(map(str, [sys.executable, *torchrun, SCRIPT, *arguments]))
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=200)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -57,4 +57,5 @@ def main(cache: str, output: str, batch_size: int, steps: int, every: int) -> No
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3], *map(int, sys.argv[3:]))
+    batch_size, steps, every = map(int, sys.argv[3:])
+    main(sys.argv[1], sys.argv[2], batch_size, steps, every)

@@ -1,0 +1,65 @@
+"""``fom evaluate``: measure a model on clips."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..faces.detect import best_detector, load_detector
+from ..faces.yunet import YuNetDetector
+from .common import add_model_options, open_model, positive
+from .progress import ProgressBar
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command and its options."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="measure a model on clips",
+        description="Reconstruct clips from their first frame and let people drive one another; print tables that "
+        "compare the model with showing the source unmoved and with its absolute mode, and write them with videos.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("data", type=Path, metavar="FOLDER", help="clips: videos, frame folders, or an index.csv")
+    parser.add_argument("--split", default="val", help="of the data set (default: val)")
+    parser.add_argument("--licence_class", action="append", metavar="NAME", help="of an index.csv; may be repeated")
+    parser.add_argument("--pairs", type=Path, metavar="CSV", help="columns source and driving (default: neighbours)")
+    parser.add_argument("--output", type=Path, default=Path("runs/evaluate"), metavar="FOLDER", help="for the results")
+    how_many = parser.add_mutually_exclusive_group()
+    how_many.add_argument("--frames", type=positive, default=16, metavar="N", help="of each clip (default: 16)")
+    how_many.add_argument("--all_frames", dest="frames", action="store_const", const=None, help="look at every frame")
+    parser.add_argument("--yunet", type=Path, metavar="FILE", help="YuNet weights to find faces with")
+    parser.add_argument(
+        "--landmarks", type=Path, metavar="FILE", help="PFLD of 68 points as ONNX, for the figure akd_px"
+    )
+    parser.add_argument("--lpips", type=Path, metavar="FILE", help="state dict of the lpips package's AlexNet")
+    add_model_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, write the results and print the tables."""
+    from ..training.evaluate import Judges  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..training.evaluation import evaluate_folder  # noqa: PLC0415
+    from ..training.face_points import Pfld, detector_points  # noqa: PLC0415
+    from ..training.metrics import Lpips  # noqa: PLC0415
+
+    model = open_model(args)
+    detector = load_detector(best_detector()) if args.yunet is None else YuNetDetector(args.yunet, threshold=0.5)
+    points = detector_points(detector) if args.landmarks is None else Pfld(args.landmarks, detector)
+    lpips = None if args.lpips is None else Lpips.load(args.lpips)
+    with ProgressBar("evaluating", unit="clips") as progress:
+        tables = evaluate_folder(
+            model,
+            args.data,
+            args.output,
+            Judges(lpips, points),
+            split=args.split,
+            licence_classes=args.licence_class,
+            pairs=args.pairs,
+            frames=args.frames,
+            progress=progress,
+        )
+    print(tables, end="")
+    return 0
