@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -73,5 +74,6 @@ def run(args: argparse.Namespace) -> int:
         every=args.every,
         keep=args.keep,
     )
-    print(path)
+    if os.environ.get("RANK", "0") == "0":  # of several processes, one tells
+        print(path)
     return 0

@@ -70,6 +70,16 @@ def test_stages_hand_over_what_fits_and_finished_ones_are_skipped(stage, cache, 
         torch.testing.assert_close(again.state_dict()[name], value, msg=name)
 
 
+def test_a_training_starts_from_the_weights_that_are_given(stage, cache, tmp_path):
+    still = replace(stage, steps=1, lr=0.0)
+    given = create_model(stage.model)
+
+    model = train(TrainConfig("fine", (still,), perceptual_widths=(4, 8)), cache, None, tmp_path, init=given)
+
+    for (name, ours), theirs in zip(model.named_parameters(), given.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=0, atol=0, msg=name)
+
+
 def test_between_its_turns_the_keypoint_detector_keeps_its_weights(stage, cache, tmp_path, new_trainer):
     trainer = new_trainer(replace(stage, keypoints_every=3))
     before = [parameter.clone() for parameter in trainer.model.keypoint_detector.parameters()]
