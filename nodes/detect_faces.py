@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
 
 import cv2
@@ -13,7 +14,7 @@ from ..fom_core.errors import MediaError, NoFaceFound, UsageError
 from ..fom_core.faces.detect import DETECTORS, MIN_SIZE_PX, detect_faces, load_detector
 from ..fom_core.faces.detection import Detector
 from ..fom_core.faces.drawing import draw_faces
-from ..fom_core.faces.regions import MARGIN, crop_face, pixel_box, regions_from_boxes
+from ..fom_core.faces.regions import MARGIN, CropRule, crop_face, pixel_box, regions_from_boxes, to_rgb
 from ..fom_core.faces.selection import ORDERS, chosen, face_area, in_order
 from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import catalogue, size_text
@@ -21,6 +22,8 @@ from . import host
 from .sockets import ALIASES, CATEGORY, FaceLandmarks, Faces, PictureFaces
 
 PASS_THROUGH = "pass through"
+PREVIEWS = 32  # pictures of a batch that the node shows
+LARGEST_BOX = 4  # in sides of the picture; the crop around a larger one would fill the memory
 
 
 class DetectFaces(io.ComfyNode):
@@ -132,7 +135,7 @@ class DetectFaces(io.ComfyNode):
         threshold: float = 0.0,
         min_size: int = MIN_SIZE_PX,
         max_faces: int = 0,
-        crop: str = "square",
+        crop: CropRule = "square",
         margin: float = MARGIN,
         bboxes: Any = None,
         face_landmarks: Any = None,
@@ -154,7 +157,7 @@ class DetectFaces(io.ComfyNode):
                     min_size_px=min_size,
                     max_faces=limit,
                     crop=crop,
-                    margin=margin,  # type: ignore[arg-type]
+                    margin=margin,
                 )
             else:
                 assert given is not None
@@ -166,7 +169,7 @@ class DetectFaces(io.ComfyNode):
                 raise NoFaceFound(nothing_found(finder))
             found = [middle_of(picture) for picture in pictures]
         sets = choose(found, faces)
-        drawn = np.stack([draw_faces(each[..., :3], one, first=1) for each, one in zip(pictures, found, strict=True)])
+        drawn = numbered(pictures[:PREVIEWS], found)
         value = PictureFaces(image, sets)
         return io.NodeOutput(
             value,
@@ -231,7 +234,7 @@ def boxes_of_landmarks(landmarks: Any, count: int) -> list[list[dict[str, float]
 
 
 def faces_from_boxes(
-    boxes: list[dict[str, float]], picture: np.ndarray, min_size: int, max_faces: int, crop: str, margin: float
+    boxes: list[dict[str, float]], picture: np.ndarray, min_size: int, max_faces: int, crop: CropRule, margin: float
 ) -> FaceSet:
     """Faces of one picture from boxes of another node; boxes that miss the picture are refused."""
     height, width = picture.shape[:2]
@@ -241,6 +244,11 @@ def faces_from_boxes(
             x, y, w, h = (float(box[key]) for key in ("x", "y", "width", "height"))
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"A box has x, y, width and height in pixels; found {box!r}.") from error
+        if not np.isfinite([x, y, w, h]).all() or min(w, h) < 0 or max(w, h) > LARGEST_BOX * max(height, width):
+            raise UsageError(
+                f"A box has a size in pixels that suits the picture of {width}x{height}; found {w:g}x{h:g} at {x:g}, "
+                f"{y:g}. Mend the node it comes from."
+            )
         if max(w, h) < min_size:
             continue
         if x >= width or y >= height or x + w <= 0 or y + h <= 0:
@@ -250,7 +258,7 @@ def faces_from_boxes(
             )
         rows.append((x, y, x + w, y + h))
         scores.append(float(box.get("score", 1.0)))
-    faces = regions_from_boxes(rows, (height, width), crop, margin=margin, scores=scores)  # type: ignore[arg-type]
+    faces = regions_from_boxes(rows, (height, width), crop, margin=margin, scores=scores)
     if max_faces and len(faces) > max_faces:
         faces = FaceSet(tuple(sorted(faces, key=face_area, reverse=True)[:max_faces]), faces.frame_size)
     return faces
@@ -265,6 +273,13 @@ def choose(found: list[FaceSet], choice: str) -> tuple[FaceSet, ...]:
         sets.append(FaceSet(members, faces.frame_size))
         first += len(faces)
     return tuple(sets)
+
+
+def numbered(pictures: np.ndarray, found: list[FaceSet]) -> np.ndarray:
+    """The pictures with boxes around all faces; numbers run on from picture to picture, as in a choice."""
+    firsts = accumulate(map(len, found), initial=1)
+    rows = zip(pictures, found, firsts, strict=False)  # fewer pictures may be shown than were searched
+    return np.stack([draw_faces(to_rgb(picture), faces, first=first) for picture, faces, first in rows])
 
 
 def nothing_found(detector: Detector | None) -> str:

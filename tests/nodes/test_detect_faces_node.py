@@ -52,6 +52,26 @@ def test_numbers_run_on_from_picture_to_picture(execute, picture):
     assert [[face.box_px[0] for face in each] for each in faces.sets] == [[80], [80]]
 
 
+def test_the_preview_numbers_faces_as_a_choice_does(execute, picture, monkeypatch):
+    from fom_pack.nodes import detect_faces
+
+    shown = []
+    draw = detect_faces.draw_faces
+    monkeypatch.setattr(
+        detect_faces,
+        "draw_faces",
+        lambda each, faces, first: shown.append([face.id + first for face in faces]) or draw(each, faces, first=first),
+    )
+    execute("FOMDetectFaces", image=picture.repeat(3, 1, 1, 1), bboxes=[[BOX, OTHER], [], [OTHER]])
+    assert shown == [[1, 2], [], [3]]
+
+
+def test_a_grey_picture_is_shown_and_cut_in_colour(execute, picture):
+    *_, crops, count = execute("FOMDetectFaces", image=picture[..., :1], bboxes=BOX).args
+    assert count == 1
+    assert crops[0].shape[-1] == 3
+
+
 def test_mediapipe_landmarks_give_the_boxes(execute, picture):
     landmarks = {"frames": [[{"bbox_xyxy": np.array([10.0, 20.0, 40.0, 50.0]), "score": 0.5}]], "image_size": (96, 128)}
     _, bboxes, *_ = execute("FOMDetectFaces", image=picture, face_landmarks=landmarks).args
@@ -105,6 +125,8 @@ def test_what_is_no_picture_is_refused_in_a_sentence(execute, image, words):
     [
         ({"bboxes": [{"x": 1, "y": 2}]}, "x, y, width and height"),
         ({"bboxes": {"x": 500, "y": 2, "width": 20, "height": 20}}, "outside the picture"),
+        ({"bboxes": BOX | {"width": float("nan")}}, "Mend the node"),
+        ({"bboxes": BOX | {"width": 1e6}}, "Mend the node"),
         ({"bboxes": [[BOX], [BOX]]}, "boxes for 2 pictures, but 1"),
         ({"bboxes": BOX, "face_landmarks": {}}, "not from both"),
         ({"bboxes": BOX, "faces": "3"}, "asks for face 3"),
