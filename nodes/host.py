@@ -52,7 +52,8 @@ def register_folders() -> None:
         known = key in folder_paths.folder_names_and_paths
         folder_paths.add_model_folder_path(key, str(Path(folder_paths.models_dir) / key), is_default=not known)
         paths, listed = folder_paths.folder_names_and_paths[key]
-        folder_paths.folder_names_and_paths[key] = (paths, set(listed) | suffixes)
+        if listed or not known:  # a folder that somebody else made known without suffixes lists every file
+            folder_paths.folder_names_and_paths[key] = (paths, set(listed) | suffixes)
 
 
 def files(key: str, suffixes: set[str] | None = None) -> list[str]:
@@ -306,12 +307,11 @@ def driver(value: Any, what: str = "The driving video") -> Driver:
     if not isinstance(value, Input.Video):
         raise MediaError(f"{what} must be an IMAGE batch, a VIDEO or a FOM_MOTION, found {type(value).__name__}.")
     source, copy = value.get_stream_source(), None
-    if not isinstance(source, str):
-        copy = temporary_file(".mp4")
-        source.seek(0)
-        copy.write_bytes(source.read())
     from_s, length_s = value.get_active_trim_window()
     try:
+        if not isinstance(source, str):
+            copy = temporary_file(".mp4")
+            copy.write_bytes(source.getbuffer())
         return Driver(reader=VideoReader(copy or source, from_s=from_s, length_s=length_s), _copy=copy)
     except BaseException:
         if copy is not None:

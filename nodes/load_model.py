@@ -49,12 +49,12 @@ class LoadFOMModel(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, model_name: str, **_: Any) -> Any:
-        """The file decides: replacing it under the same name loads it again."""
-        path = path_on_disk(entry, host.weights_folders()) if (entry := named(model_name)) else None
-        if entry is None:
-            path = host.file("fom", model_name)
-        return None if path is None else (str(path), path.stat().st_mtime_ns, path.stat().st_size)
+    def fingerprint_inputs(cls, model_name: str, config_name: str = NO_CONFIG, **_: Any) -> Any:
+        """The files decide: replacing one under the same name loads it again."""
+        entry = named(model_name)
+        path = path_on_disk(entry, host.weights_folders()) if entry else host.file("fom", model_name)
+        config = None if config_name == NO_CONFIG else host.file("fom", config_name)
+        return [(str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in (path, config) if file]
 
     @classmethod
     def execute(cls, model_name: str, precision: str, config_name: str = NO_CONFIG) -> io.NodeOutput:

@@ -114,6 +114,25 @@ def test_a_replaced_file_is_loaded_again(node, published):
     assert fingerprint(model_name="tiny.pth.tar") != before
 
 
+def test_replacing_a_config_loads_it_again(node, models):
+    config = models / "changing.yaml"
+    config.write_text("a: 1")
+    before = node("LoadFOMModel").fingerprint_inputs(model_name="mini", config_name="changing.yaml")
+    config.write_text("a: 10")
+    assert node("LoadFOMModel").fingerprint_inputs(model_name="mini", config_name="changing.yaml") != before
+
+
+def test_a_folder_of_another_pack_that_lists_every_file_goes_on_doing_so(pack, comfyui, monkeypatch):
+    import folder_paths
+
+    from fom_pack.nodes import host
+
+    place = str(comfyui / "models" / "facerestore_models")
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "facerestore_models", ([place], set()))
+    host.register_folders()
+    assert folder_paths.folder_names_and_paths["facerestore_models"] == ([place], set())
+
+
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
