@@ -74,7 +74,8 @@ def restore(
             seen += weight[..., rows, columns] * (warp_affine(faces, here, patch) - seen)
         return result.to(frames.device)
 
-    restored = torch.empty(length, channels, *size, device=frames.device)
+    # Laid out like an IMAGE of ComfyUI, which then needs no copy of it.
+    restored = torch.empty(length, *size, channels, device=frames.device).movedim(-1, 1)
     done = 0
     for chunk in in_chunks(work, length, chunk_size):
         restored[done : done + len(chunk)] = chunk
