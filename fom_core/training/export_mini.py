@@ -53,8 +53,10 @@ MOTIONS = {
 
 FAILURES = (
     "Pictures are softer than the source: 128 pixels, a small network and a short training.",
-    "Mouths follow in place and height, but a closed mouth does not open into a dark one with teeth.",
+    "A mouth that opens shows something pale or reddish inside, seldom a dark cavity with teeth; wide ones lengthen the "
+    "chin.",
     "Large turns of the head, and drivers whose pose is far from the source's, tear or smear the face.",
+    "Shoulders that move can leave dark patches in the lower corners.",
     "Eyelids hardly move.",
 )
 
