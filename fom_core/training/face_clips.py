@@ -57,7 +57,7 @@ class Piece:
         return None
 
 
-@dataclass
+@dataclass(eq=False)  # boxes are arrays, and each face is itself only
 class _Track:
     """A face while it is followed."""
 

@@ -101,6 +101,11 @@ def test_a_face_missed_once_goes_on_and_one_gone_longer_ends():
     assert len(pieces_of(with_gap(8))) == 2
 
 
+def test_two_faces_may_vanish_at_once():
+    frames = [frame((20, 40), (110, 50))] * 10 + [frame()] * 10
+    assert [(piece.start, piece.stop) for piece in pieces_of(frames)] == [(0, 9), (0, 9)]
+
+
 def test_long_clips_are_divided():
     pieces = pieces_of([frame((20, 40))] * 30, Rules(max_frames=10, every=2))
     assert max(piece.stop - piece.start for piece in pieces) <= 12
