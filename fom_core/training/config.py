@@ -12,7 +12,7 @@ from ..networks.config import DiscriminatorConfig, ModelConfig
 from ..settings import SettingsError, Table, converted, fill, in_file, override, read_settings
 from ..weights.config_file import model_from_tables
 from .augment import AugmentConfig
-from .config_checks import check_dataset, check_stage
+from .config_checks import check_dataset, check_layers, check_stage
 from .paddlegan_config import from_paddlegan
 from .pair_augment import PairAugmentation
 
@@ -180,9 +180,12 @@ def parse_training(table: Table, name: str) -> TrainConfig:
         stages = tuple(_stage(common.merged(stage), model, dataset) for stage in _stages(table))
     check_dataset(dataset, table.table("dataset_params"), stages)
     further = {key: converted(table, key, kind) for key, kind in _FURTHER.items() if key in table}
+    further.setdefault("perceptual_widths", WIDTHS[: max(len(stage.weights.perceptual) for stage in stages)])
+    check_layers(stages, len(further["perceptual_widths"]), table)
     return TrainConfig(**{"name": name, **further}, stages=stages, dataset=dataset, streamed=streamed)
 
 
+WIDTHS = (16, 32, 64, 128, 128)  # of the random features, for files that say nothing about them
 _FURTHER: dict[str, Any] = {"name": str, "seed": int, "perceptual_widths": tuple[int, ...]}
 
 

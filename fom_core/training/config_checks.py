@@ -51,6 +51,17 @@ def check_dataset(dataset: DatasetConfig, options: Table, stages: Sequence[Stage
             raise jitter.wrong(name, f"has to be from 0 to {limit}, found {getattr(changes.jitter_param, name):g}.")
 
 
+def check_layers(stages: Sequence[Stage], layers: int, table: Table) -> None:
+    """Raise SettingsError unless every layer of features has its weight."""
+    for stage in stages:
+        weights = stage.weights.perceptual
+        if any(weights) and len(weights) != layers:
+            raise table.wrong(
+                "perceptual_widths",
+                f"has {layers} layers, and the stage {stage.name} has {len(weights)} weights for them (perceptual).",
+            )
+
+
 def _check_ranges(stage: Stage, options: Table) -> None:
     for names, least, text in ((POSITIVE, 1, "at least 1"), (NOT_NEGATIVE, 0, "0 or above")):
         for name in names:

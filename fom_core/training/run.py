@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from ..errors import UsageError
+from ..errors import UnsupportedModel, UsageError
 from ..faces.yunet import YuNetDetector
+from ..files import require_file
 from ..weights.load import load_model, save_model
 from .clips import find_entries, has_split
 from .config import TrainConfig, load_config
@@ -53,7 +55,13 @@ def train_from_folder(
     init = None if init_from is None else load_model(init_from, device="cpu")
     features = None
     if vgg is not None:
-        features = VggFeatures.from_state_dict(torch.load(vgg, weights_only=True, map_location="cpu"))
+        features = _read_features(vgg)
+        layers = {len(stage.weights.perceptual) for stage in config.stages if any(stage.weights.perceptual)}
+        if layers - {features.num_stages}:
+            raise UsageError(
+                f"With --vgg, pictures are compared in {features.num_stages} layers, and {config_path.name} has "
+                f"{min(layers)} weights for them. Give -o train_params.loss_weights.perceptual=[10,10,10,10,10]."
+            )
     with joined(device) as own_device:
         clips, validation = _clips(config, folder, output, yunet)
         model = train(
@@ -69,6 +77,17 @@ def train_from_folder(
         )
         path = output / f"{config.name}.safetensors"
         return path if rank() else save_model(model, path, name=config.name)
+
+
+def _read_features(path: Path) -> VggFeatures:
+    """Raises MediaError for a missing file, UnsupportedModel for one that holds no VGG."""
+    try:
+        weights = torch.load(require_file(path, "The VGG file"), weights_only=True, map_location="cpu")
+    except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        raise UnsupportedModel(
+            f"{path} is no weights file that torch opens safely. Give torchvision's vgg19."
+        ) from error
+    return VggFeatures.from_state_dict(weights)
 
 
 def _clips(

@@ -183,6 +183,11 @@ def test_feature_matching_has_one_weight_per_block(tmp_path):
     assert "1 weights, and the discriminator has 4 blocks" in complaint(path, "train.loss_weights.generator_gan=1")
 
 
+def test_every_layer_of_features_has_its_weight():
+    assert len(load_config(VOX).perceptual_widths) == 5
+    assert "has 2 layers, and the stage vox-256 has 5 weights" in complaint(VOX, "perceptual_widths=[8, 8]")
+
+
 @pytest.mark.parametrize("text", ["- 1", "7", "", "a: [1"])
 def test_a_file_that_is_no_table_is_refused(tmp_path, text):
     path = tmp_path / "mine.yaml"
