@@ -140,15 +140,15 @@ class DetectFaces(io.ComfyNode):
         bboxes: Any = None,
         face_landmarks: Any = None,
     ) -> io.NodeOutput:
-        pictures = host.to_pictures(image)
+        host.check_images(image)
         if bboxes is not None and face_landmarks is not None:
             raise UsageError("Faces come from bboxes or from face_landmarks, not from both. Disconnect one of them.")
-        given = boxes_per_picture(bboxes, len(pictures)) if bboxes is not None else None
+        given = boxes_per_picture(bboxes, len(image)) if bboxes is not None else None
         if face_landmarks is not None:
-            given = boxes_of_landmarks(face_landmarks, len(pictures))
+            given = boxes_of_landmarks(face_landmarks, len(image))
         finder = open_detector(detector, threshold) if given is None else None
-        found, progress = [], host.Progress(len(pictures))
-        for index, picture in enumerate(pictures):
+        found, progress = [], host.Progress(len(image))
+        for index, picture in enumerate(map(host.to_uint8, image)):  # one at a time: a batch may be a video
             if finder is not None:
                 limit = max_faces or None
                 all_faces = detect_faces(
@@ -163,19 +163,19 @@ class DetectFaces(io.ComfyNode):
                 assert given is not None
                 all_faces = faces_from_boxes(given[index], picture, min_size, max_faces, crop, margin)
             found.append(in_order(all_faces, order))
-            progress(index + 1, len(pictures))
+            progress(index + 1)
         if not any(len(each) for each in found):
             if if_none != PASS_THROUGH:
                 raise NoFaceFound(nothing_found(finder))
-            found = [middle_of(picture) for picture in pictures]
+            found = [middle_of(image.shape[1], image.shape[2])] * len(image)
         sets = choose(found, faces)
-        drawn = numbered(pictures[:PREVIEWS], found)
+        drawn = numbered(host.to_uint8(image[:PREVIEWS]), found)
         value = PictureFaces(image, sets)
         return io.NodeOutput(
             value,
             [[as_bounding_box(face) for face in one] for one in sets],
             face_mask(sets),
-            crops_of(value, pictures),
+            crops_of(value),
             len(value),
             ui=ui.PreviewImage(host.to_images(drawn), cls=cls),
         )
@@ -219,17 +219,15 @@ def boxes_per_picture(bboxes: Any, count: int) -> list[list[dict[str, float]]]:
 
 def boxes_of_landmarks(landmarks: Any, count: int) -> list[list[dict[str, float]]]:
     """Boxes of FACE_LANDMARKS, scored."""
+
+    def box(face: Any) -> dict[str, float]:
+        x0, y0, x1, y1 = map(float, face["bbox_xyxy"])
+        return {"x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0, "score": float(face.get("score", 1.0))}
+
     try:
-        frames = [[(face["bbox_xyxy"], face.get("score", 1.0)) for face in frame] for frame in landmarks["frames"]]
-    except (KeyError, TypeError, AttributeError) as error:
+        boxes = [[box(face) for face in frame] for frame in landmarks["frames"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError("face_landmarks must come from a MediaPipe Face Landmarker node of ComfyUI.") from error
-    boxes = [
-        [
-            {"x": float(x0), "y": float(y0), "width": float(x1 - x0), "height": float(y1 - y0), "score": float(score)}
-            for (x0, y0, x1, y1), score in frame
-        ]
-        for frame in frames
-    ]
     return boxes_per_picture(boxes, count)
 
 
@@ -292,9 +290,8 @@ def nothing_found(detector: Detector | None) -> str:
     )
 
 
-def middle_of(picture: np.ndarray) -> FaceSet:
+def middle_of(height: int, width: int) -> FaceSet:
     """The largest square in the middle of a picture, as if it were a face."""
-    height, width = picture.shape[:2]
     side = min(height, width)
     left, top = (width - side) // 2, (height - side) // 2
     return FaceSet.from_crops([(left, top, left + side, top + side)], (height, width))
@@ -317,10 +314,13 @@ def face_mask(sets: tuple[FaceSet, ...]) -> torch.Tensor:
     return host.to_masks(torch.from_numpy(masks))
 
 
-def crops_of(faces: PictureFaces, pictures: np.ndarray) -> list[torch.Tensor]:
+def crops_of(faces: PictureFaces) -> list[torch.Tensor]:
     """The part around each face in the picture's own pixels."""
     crops = []
-    for index, face in faces:
-        x0, y0, x1, y1 = pixel_box(face.crop_px)
-        crops.append(host.to_images(crop_face(pictures[index], face, (y1 - y0, x1 - x0))[None]))
+    for image, members in zip(faces.pictures, faces.sets, strict=True):
+        picture = host.to_uint8(image) if len(members) else None
+        for face in members:
+            assert picture is not None
+            x0, y0, x1, y1 = pixel_box(face.crop_px)
+            crops.append(host.to_images(crop_face(picture, face, (y1 - y0, x1 - x0))[None]))
     return crops

@@ -98,8 +98,10 @@ class EnhanceFace(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, restorer: Sequence[str], **_: Any) -> Any:
         """The file decides: replacing it under the same name restores again."""
+        if entry_for_file(restorer[0]) is not None:  # the catalogue's contents are known
+            return restorer[0]
         path = present(restorer[0])
-        return None if path is None else (str(path), path.stat().st_mtime_ns, path.stat().st_size)
+        return None if path is None else host.stamp(path)
 
     @classmethod
     def execute(

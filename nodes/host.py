@@ -72,6 +72,12 @@ def file(key: str, name: str) -> Path:
         ) from error
 
 
+def stamp(path: Path) -> tuple[str, int, int]:
+    """Changes when a file is replaced: for the host's cache of results."""
+    found = path.stat()
+    return str(path), found.st_mtime_ns, found.st_size
+
+
 def folder(key: str) -> Path:
     """Where new files of a kind go."""
     return Path(folder_paths.get_folder_paths(key)[0])

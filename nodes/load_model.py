@@ -50,11 +50,9 @@ class LoadFOMModel(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, model_name: str, config_name: str = NO_CONFIG, **_: Any) -> Any:
-        """The files decide: replacing one under the same name loads it again."""
-        entry = named(model_name)
-        path = path_on_disk(entry, host.weights_folders()) if entry else host.file("fom", model_name)
-        config = None if config_name == NO_CONFIG else host.file("fom", config_name)
-        return [(str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in (path, config) if file]
+        """Files decide: replacing one under the same name loads it again. The catalogue's have known contents."""
+        model = model_name if named(model_name) else host.stamp(host.file("fom", model_name))
+        return model, None if config_name == NO_CONFIG else host.stamp(host.file("fom", config_name))
 
     @classmethod
     def execute(cls, model_name: str, precision: str, config_name: str = NO_CONFIG) -> io.NodeOutput:

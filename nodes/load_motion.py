@@ -47,8 +47,7 @@ class LoadMotion(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, motion_name: str) -> Any:
         """The file decides: replacing it under the same name loads it again."""
-        path = path_of(motion_name)
-        return str(path), path.stat().st_mtime_ns, path.stat().st_size
+        return host.stamp(path_of(motion_name))
 
     @classmethod
     def execute(cls, motion_name: str) -> io.NodeOutput:
@@ -59,7 +58,10 @@ class LoadMotion(io.ComfyNode):
 def choices() -> list[str]:
     """Motions in the menu: embedded ones, files of models/fom_motions, motions among the files of the output folder."""
     embedded = [file.stem.removeprefix(PREFIX) + EMBEDDED for file in sorted(ASSETS.glob(f"{PREFIX}*{SUFFIX}"))]
-    saved = sorted(file.name + OUTPUT for file in host.output_folder().glob(f"*{SUFFIX}") if is_motion(file))
+    output = host.output_folder()
+    saved = sorted(
+        file.relative_to(output).as_posix() + OUTPUT for file in output.rglob(f"*{SUFFIX}") if is_motion(file)
+    )
     return [*embedded, *host.files("fom_motions", {SUFFIX}), *saved]
 
 
@@ -69,7 +71,10 @@ def path_of(name: str) -> Path:
         return ASSETS / f"{PREFIX}{Path(name.removesuffix(EMBEDDED)).name}{SUFFIX}"
     if not name.endswith(OUTPUT):
         return host.file("fom_motions", name)
-    path = host.output_folder() / Path(name.removesuffix(OUTPUT)).name
-    if not path.is_file():
-        raise FomError(f"There is no motion {path.name} in the output folder. Choose another in the list.")
+    output = host.output_folder().resolve()
+    path = (output / name.removesuffix(OUTPUT)).resolve()
+    if not path.is_relative_to(output) or not path.is_file():
+        raise FomError(
+            f"There is no motion {name.removesuffix(OUTPUT)} in the output folder. Choose another in the list."
+        )
     return path

@@ -151,8 +151,9 @@ def opened(values: Sequence[Any]) -> Iterator[list[host.Driver]]:
 
 
 def in_order(drivers: Mapping[str, Any]) -> list[Any]:
-    """The values of an Autogrow input by the numbers of its sockets."""
-    return [drivers[name] for name in sorted(drivers, key=lambda name: int(name.removeprefix("driver")))]
+    """What is connected to an Autogrow input, by the numbers of its sockets; gaps close up."""
+    names = sorted(drivers, key=lambda name: int(name.removeprefix("driver")))
+    return [drivers[name] for name in names if drivers[name] is not None]
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
         header = json.loads(about["motion"])
         keypoints = _checked(tensors["value"], tensors.get("jacobian"))
         fps, (height, width) = float(header["fps"]), header["image_size"]
-        if not 0 < fps <= 1000:
+        if not 1 <= fps <= 1000:
             raise ValueError(f"{fps:g} frames/s")
         return Motion(keypoints, fps, str(header["model"]), (int(height), int(width)), dict(header["metadata"]))
     except (SafetensorError, KeyError, ValueError, TypeError, OverflowError) as error:

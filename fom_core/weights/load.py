@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 CONFIG_KEY = "fom.config"  # of a safetensors header: ModelConfig.to_dict() as JSON
 NAME_KEY = "fom.name"  # the same: what the model is called
 DTYPES = {"auto": torch.float32, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+COARSEST_CLOCK_NS = 2 * 10**9  # FAT file systems count in steps of two seconds
 COUNTER = "num_batches_tracked"  # BatchNorm counts training steps in it; inference never reads it
 
 
@@ -145,17 +147,20 @@ def convert(
 
 
 def slim(path: Path) -> Path:
-    """The safetensors twin of a weights file, ``FILE.safetensors`` beside it: written when it is missing or older.
+    """The safetensors twin of a weights file, ``FILE.safetensors`` beside it, written when there is none of its date.
 
-    A twin opens many times faster. Returns ``path`` itself for safetensors, and where nothing can be written.
+    A twin opens many times faster, and bears the date of its file, so that another file of that name gets another twin.
+    Returns ``path`` itself for safetensors, and where nothing can be written.
     """
     if path.suffix == ".safetensors":
         return path
     twin = path.with_name(f"{path.name}.safetensors")
-    if twin.is_file() and twin.stat().st_mtime >= path.stat().st_mtime:
+    written = path.stat().st_mtime_ns
+    if twin.is_file() and abs(twin.stat().st_mtime_ns - written) <= COARSEST_CLOCK_NS:
         return twin
     try:
         convert(path, twin)
+        os.utime(twin, ns=(written, written))
     except WriteError as error:
         log.warning("%s is read as it is, which takes longer: %s", path.name, error)
         return path

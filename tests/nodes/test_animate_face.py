@@ -173,6 +173,12 @@ def test_more_drivers_than_faces_are_refused(animate, driving):
         animate(driving, driving, driving)
 
 
+def test_a_socket_left_free_between_drivers_counts_as_none(animate, driving):
+    expected, *_ = animate(driving, driving.flip(0))
+    actual, *_ = animate(driving, None, driving.flip(0))
+    torch.testing.assert_close(actual, expected, rtol=0, atol=0)
+
+
 def test_no_driver_and_no_face_say_what_to_do(animate, driving, picture):
     from fom_pack.fom_core.types import FaceSet
     from fom_pack.nodes.sockets import PictureFaces

@@ -26,13 +26,17 @@ def listed(node):
 
 
 @pytest.mark.parametrize(
-    ("folder", "name"),
-    [("models/fom_motions", "smile_00001_.safetensors"), ("output", "smile_00001_.safetensors [output]")],
+    ("folder", "prefix", "name"),
+    [
+        ("models/fom_motions", "smile", "smile_00001_.safetensors"),
+        ("output", "smile", "smile_00001_.safetensors [output]"),
+        ("output", "people/nod", "people/nod_00001_.safetensors [output]"),
+    ],
 )
-def test_a_saved_motion_is_listed_and_comes_back(execute, listed, motion, folder, name):
+def test_a_saved_motion_is_listed_and_comes_back(execute, listed, motion, folder, prefix, name):
     import folder_paths
 
-    execute("FOMSaveMotion", motion=motion, filename_prefix="smile", folder=folder)
+    execute("FOMSaveMotion", motion=motion, filename_prefix=prefix, folder=folder)
     folder_paths.filename_list_cache.clear()
     assert name in listed()
     loaded, fps, count = execute("FOMLoadMotion", motion_name=name).args

@@ -54,6 +54,7 @@ def test_a_motion_file_is_told_from_others(motion, tmp_path):
     "change",
     [
         {"fps": 0.0},
+        {"fps": 0.001},  # beside a driver of 60 it would become 60,000 times as long
         {"fps": float("nan")},
         {"keypoints": Keypoints(torch.zeros(5, 4))},
         {"keypoints": Keypoints(torch.zeros(0, 4, 2))},

@@ -224,10 +224,13 @@ def test_a_published_file_gets_its_safetensors_twin_once(published):
     assert twin.stat().st_mtime_ns == written
 
 
-def test_a_twin_older_than_its_file_is_written_anew(published):
+@pytest.mark.parametrize("date", [1_000_000_000, 3_000_000_000])
+def test_a_file_of_another_date_gets_another_twin(published, date):
+    first = slim(published).stat().st_ino
+    os.utime(published, (date, date))
     twin = slim(published)
-    os.utime(twin, (0, 0))
-    assert slim(published).stat().st_mtime > 0
+    assert twin.stat().st_ino != first
+    assert twin.stat().st_mtime == date
 
 
 def test_the_twin_animates_like_the_file(published):
