@@ -53,8 +53,7 @@ MOTIONS = {
 
 FAILURES = (
     "Pictures are softer than the source: 128 pixels, a small network and a short training.",
-    "A mouth that opens shows something pale or reddish inside, seldom a dark cavity with teeth; wide ones lengthen the "
-    "chin.",
+    "An opened mouth shows something pale or reddish inside, seldom a dark cavity with teeth; it lengthens the chin.",
     "Large turns of the head, and drivers whose pose is far from the source's, tear or smear the face.",
     "Shoulders that move can leave dark patches in the lower corners.",
     "Eyelids hardly move.",
