@@ -57,21 +57,23 @@ def train_stage(
         folder.mkdir(parents=True, exist_ok=True)
         journal = Journal(trainer, folder, report)
         journal.rewind()
-    while trainer.progress < 1:
-        begun = time.monotonic()
-        pairs, what = feed.draw()
-        losses = trainer.step(pairs, begun=begun, what=what)
-        due = trainer.step_number % every == 0 or trainer.progress == 1
-        if journal is not None:
-            journal.add(losses, now=due)
-        if due:
-            state = trainer.state() | {"feeds": from_all(feed.state())}
+    try:
+        while trainer.progress < 1:
+            begun = time.monotonic()
+            pairs, what = feed.draw()
+            losses = trainer.step(pairs, begun=begun, what=what)
+            due = trainer.step_number % every == 0 or trainer.progress == 1
             if journal is not None:
-                about = {"seconds": trainer.seconds, "processes": world_size(), "losses": losses}
-                about |= _look(trainer, journal, pairs, validation)
-                save_checkpoint(folder, trainer.step_number, trainer.weights(), state, about=about, keep=keep)
-    if journal is not None:
-        journal.close()
+                journal.add(losses, now=due)
+            if due:
+                state = trainer.state() | {"feeds": from_all(feed.state())}
+                if journal is not None:
+                    about = {"seconds": trainer.seconds, "processes": world_size(), "losses": losses}
+                    about |= _look(trainer, journal, pairs, validation)
+                    save_checkpoint(folder, trainer.step_number, trainer.weights(), state, about=about, keep=keep)
+    finally:
+        if journal is not None:
+            journal.close()
 
 
 def _look(trainer: Trainer, journal: Journal, pairs: Pairs, validation: FrameCache | None) -> Mapping[str, Any]:

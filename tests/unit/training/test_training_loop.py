@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from fom_core.errors import UsageError
+from fom_core.errors import TrainingDiverged, UsageError
 from fom_core.networks.config import DiscriminatorConfig
 from fom_core.networks.model import create_model
 from fom_core.training.augment import Augment, AugmentConfig
-from fom_core.training.checkpoint import carry_over, latest_checkpoint
+from fom_core.training.checkpoint import carry_over, latest_checkpoint, load_latest
 from fom_core.training.config import TrainConfig, load_config
 from fom_core.training.dataset import Clip, PairSampler
 from fom_core.training.feed import CacheFeed
@@ -68,6 +68,28 @@ def test_stages_hand_over_what_fits_and_finished_ones_are_skipped(stage, cache, 
     assert (tmp_path / "run" / "2-deeper" / "sheet-000004.png").is_file()
     for name, value in model.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], value, msg=name)
+
+
+class Spoilt(CacheFeed):
+    """Draws a picture without numbers in its third batch."""
+
+    drawn = 0
+
+    def draw(self):
+        pairs, what = super().draw()
+        self.drawn += 1
+        return (replace(pairs, source=pairs.source * float("nan")) if self.drawn == 3 else pairs), what
+
+
+def test_a_batch_without_numbers_is_named_and_leaves_the_last_good_checkpoint(stage, cache, tmp_path, new_trainer):
+    with pytest.raises(TrainingDiverged, match="frames of blob"):
+        train_stage(new_trainer(stage), Spoilt(cache, stage, 0), None, tmp_path, every=1)
+
+    found = load_latest(tmp_path)
+
+    assert found is not None
+    assert found[1]["step"] == 2
+    assert all(value.isfinite().all() for value in found[0].values())
 
 
 def test_a_training_starts_from_the_weights_that_are_given(stage, cache, tmp_path):

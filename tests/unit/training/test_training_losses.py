@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from fom_core.errors import UnsupportedModel
 from fom_core.networks.discriminator import Critique
 from fom_core.training.augment import Transform
 from fom_core.training.losses import (
@@ -157,3 +158,39 @@ def test_critics_that_are_sure_have_no_loss_and_fooled_ones_do():
     assert discriminator_gan_loss(fake, real) == 2
     assert generator_gan_loss(real) == 0
     assert generator_gan_loss(fake) == 1
+
+
+LAYERS = {  # channels of the convolutions, narrow; M is pooling
+    "vgg11": [2, "M", 3, "M", 4, 4, "M", 5, 5, "M", 5, 5, "M"],
+    "vgg13": [2, 2, "M", 3, 3, "M", 4, 4, "M", 5, 5, "M", 5, 5, "M"],
+    "vgg16": [2, 2, "M", 3, 3, "M", 4, 4, 4, "M", 5, 5, 5, "M", 5, 5, 5, "M"],
+    "vgg19": [2, 2, "M", 3, 3, "M", 4, 4, 4, 4, "M", 5, 5, 5, 5, "M", 5, 5, 5, 5, "M"],
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_vgg_is_recognised_by_its_weights_and_gives_the_first_features_of_each_stage(name):
+    torch.manual_seed(0)
+    modules, channels = [], 3
+    for layer in LAYERS[name]:
+        if layer == "M":
+            modules.append(torch.nn.MaxPool2d(2))
+        else:
+            modules += [torch.nn.Conv2d(channels, layer, 3, padding=1), torch.nn.ReLU()]
+            channels = layer
+    whole = torch.nn.Sequential(*modules)
+    picture = torch.rand(1, 3, 32, 32)
+
+    features = VggFeatures.from_state_dict({f"features.{key}": value for key, value in whole.state_dict().items()})
+
+    stage_starts = [0, *(index + 1 for index, layer in enumerate(modules) if isinstance(layer, torch.nn.MaxPool2d))][:5]
+    out = (picture - features.mean) / features.std
+    with torch.no_grad():
+        expected = [whole[: start + 2](out) for start in stage_starts]
+    for ours, theirs in zip(features(picture), expected, strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_weights_that_are_no_vgg_are_refused():
+    with pytest.raises(UnsupportedModel, match="vgg19, vgg16"):
+        VggFeatures.from_state_dict({"conv.weight": torch.zeros(1)})

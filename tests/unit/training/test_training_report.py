@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import sys
@@ -90,11 +91,11 @@ def test_without_tensorboard_a_line_says_so(tmp_path, monkeypatch, caplog):
 
 @pytest.mark.skipif(importlib.util.find_spec("tensorboard") is None, reason="tensorboard is an optional package")
 def test_tensorboard_gets_curves_and_pictures(config, cache, tmp_path):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    events = importlib.import_module("tensorboard.backend.event_processing.event_accumulator")
 
     train(config, cache, cache, tmp_path, every=3)
 
-    board = EventAccumulator(str(tmp_path / "1-tiny" / "tensorboard")).Reload()
+    board = events.EventAccumulator(str(tmp_path / "1-tiny" / "tensorboard")).Reload()
     assert {"train/l1", "train/norm_generator", "validation/l1"} <= set(board.Tags()["scalars"])
     assert board.Tags()["images"] == ["sheet"]
 
