@@ -68,6 +68,9 @@ def _check_ranges(stage: Stage, options: Table) -> None:
             value = getattr(stage, name)
             if value is not None and value < least:
                 raise options.wrong(name, f"has to be {text}, found {value:g}.")
+    rates = ("lr_generator", "lr_discriminator", "lr_kp_detector")
+    if "lr" in options and all(getattr(stage, name) is not None for name in rates):
+        raise options.wrong("lr", f"has no effect beside {', '.join(rates)}. Change those.")
     for name in SHARES:
         if not 0 <= getattr(stage, name) <= 1:
             raise options.wrong(name, f"has to be from 0 to 1, found {getattr(stage, name):g}.")

@@ -7,6 +7,9 @@ import hashlib
 import json
 import logging
 import multiprocessing
+import signal
+import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -86,20 +89,31 @@ def _results(jobs: Sequence[Job], output: Path, recipe: Recipe, workers: int) ->
         return
     # Fresh processes: forked ones would inherit the threads and locks of torch.
     context = multiprocessing.get_context("spawn")
+    others = multiprocessing.active_children()
     with ProcessPoolExecutor(min(workers, len(jobs)), context, _start_worker, (recipe.detector,)) as pool:
-        futures = {pool.submit(_cut_in_worker, job, output, recipe): job for job in jobs}
-        with _cancelled_on_error(pool):
+        with _deaf_to_ctrl_c():
+            futures = {pool.submit(_cut_in_worker, job, output, recipe): job for job in jobs}
+        try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in set(multiprocessing.active_children()) - set(others):
+                process.terminate()  # in the midst of a video, which is left out
+            raise
 
 
 @contextmanager
-def _cancelled_on_error(pool: ProcessPoolExecutor) -> Iterator[None]:
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes started meanwhile never hear Ctrl-C: this one hears it and ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 _detector: Detector | None = None  # of a worker, which loads it once
@@ -107,6 +121,7 @@ _detector: Detector | None = None  # of a worker, which loads it once
 
 def _start_worker(name: str) -> None:
     global _detector  # noqa: PLW0603
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an exception: unfinished clips are cleared away
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     _detector = load_detector(name)

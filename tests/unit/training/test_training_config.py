@@ -234,6 +234,7 @@ def test_options_of_the_command_line_win():
         ("batch_size", "an override looks like train_params.batch_size=4"),
         ("train_params.batch_sice=4", "-o train_params.batch_sice=4: unknown option train_params.batch_sice"),
         ("train_params.batch_size=four", "-o train_params.batch_size=four: train_params.batch_size has to be a whole"),
+        ("train_params.lr=1e-5", "train_params.lr has no effect beside lr_generator"),
         ("train_params.batch_size=[4", "the value is not YAML"),
         ("seed.more.x=1", "-o seed.more.x=1"),
     ],
