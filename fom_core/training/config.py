@@ -206,7 +206,7 @@ def _stage(options: Table, model: Table, dataset: DatasetConfig) -> Stage:
     if "image_size" in options:
         size = (converted(options, "image_size", int),) * 2
     if size is None:
-        raise SettingsError("dataset_params.frame_shape is missing.")
+        raise SettingsError("dataset_params.frame_shape is missing (PaddleGAN: dataset.train.frame_shape).")
     common, detector, generator, critic = (sections.table(name) for name in MODEL_SECTIONS)
     config = model_from_tables(common, detector, generator, image_size=size)
     weights = fill(LossWeights, options.table("loss_weights"))

@@ -131,6 +131,7 @@ class StreamFeed:
         self.pairs = data.pairs(stage, seed)
         self.batch_size, self.rank, self.processes, self.drawn = stage.batch_size, rank, processes, 0
         self.readers = readers(data.dataset.num_workers)
+        self.channels = stage.model.num_channels
         self._reported: set[str] = set()
         self._batches: Iterator[list[Sample]] | None = None
 
@@ -144,7 +145,9 @@ class StreamFeed:
             if problem not in self._reported:
                 self._reported.add(problem)
                 log.warning("%s Another clip takes its place.", problem)
-        return _as_pairs(samples), f"frames of {', '.join(dict.fromkeys(sample.name for sample in samples))}"
+        return _as_pairs(
+            samples, self.channels
+        ), f"frames of {', '.join(dict.fromkeys(sample.name for sample in samples))}"
 
     def state(self) -> dict[str, Any]:
         return {"drawn": self.drawn}
@@ -188,8 +191,11 @@ def _one_thread(_: int) -> None:
     cv2.setNumThreads(0)
 
 
-def _as_pairs(samples: Sequence[Sample]) -> Pairs:
-    frames = torch.from_numpy(np.stack([sample.pair for sample in samples]))  # (B, 2, H, W, 3)
+def _as_pairs(samples: Sequence[Sample], channels: int) -> Pairs:
+    pairs = np.stack([sample.pair for sample in samples])  # (B, 2, H, W, 3)
+    if channels == 1:  # the mean of the three, as everywhere
+        pairs = pairs.mean(axis=-1, keepdims=True).round().astype(np.uint8)
+    frames = torch.from_numpy(pairs)
     unknown = torch.full((len(samples), 5, 2), float("nan"))
     still = torch.zeros(len(samples), dtype=torch.bool)
     return Pairs(frames[:, 0], frames[:, 1], unknown, unknown, still)

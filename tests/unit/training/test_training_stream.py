@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -178,6 +179,16 @@ def test_batches_are_what_networks_take(data, tiny_config):
     assert placed.source_landmarks.isnan().all()
     assert not placed.still.any()
     assert names.startswith("frames of ")
+
+
+def test_models_of_one_channel_get_grey_frames(data, tiny_config):
+    detector = replace(tiny_config.keypoint_detector, num_channels=1)
+    grey = sources(new_feed(data, replace(tiny_config, keypoint_detector=detector)), 1)
+
+    colour = sources(new_feed(data, tiny_config), 1)
+
+    assert grey.shape == (2, 1, 64, 64)
+    torch.testing.assert_close(grey, colour.mean(dim=1, keepdim=True), atol=0.003, rtol=0)
 
 
 def test_a_stopped_feed_goes_on_where_it_was(data, tiny_config):
