@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import UnsupportedModel
-from ..files import require_file
+from .perceptual import read_weights
 
 SSIM_RADIUS, SSIM_SIGMA = 5, 1.5  # window of Wang et al., 2004
 SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2  # for values in [0, 1]
@@ -66,9 +66,7 @@ class Lpips(nn.Module):
     @classmethod
     def load(cls, path: Path) -> Lpips:
         """Read a state dict of the lpips package's ``LPIPS(net="alex")``. Raises UnsupportedModel."""
-        return cls.from_state_dict(
-            torch.load(require_file(path, "The LPIPS file"), weights_only=True, map_location="cpu")
-        )
+        return cls.from_state_dict(read_weights(path, "The LPIPS file"))
 
     @classmethod
     def from_state_dict(cls, weights: Mapping[str, Tensor]) -> Lpips:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import UnsupportedModel
+from ..errors import FomError, UnsupportedModel
+from ..files import require_file
 
 # torchvision's numbering of the VGG networks: convolutions, each followed by a ReLU; before every stage but the first,
 # pooling. Features are taken behind the first ReLU of each stage, so of the last one only that is needed.
@@ -19,6 +21,19 @@ BACKBONES = {
     "vgg11": ((0,), (3,), (6, 8), (11, 13), (16,)),
 }
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def read_weights(path: Path, what: str) -> dict[str, Tensor]:
+    """A state dict, opened without running code. Raises MediaError for no file, UnsupportedModel for anything else."""
+    try:
+        weights = torch.load(require_file(path, what), weights_only=True, map_location="cpu")
+    except FomError:
+        raise
+    except Exception as error:  # damage shows in many ways
+        raise UnsupportedModel(f"{what} {path} is no state dict that torch opens. Download it again.") from error
+    if not isinstance(weights, dict):
+        raise UnsupportedModel(f"{what} {path} holds a {type(weights).__name__} in place of a state dict.")
+    return weights
 
 
 class VggFeatures(nn.Module):

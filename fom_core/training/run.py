@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
-from ..errors import UnsupportedModel, UsageError
+from ..errors import UsageError
 from ..faces.yunet import YuNetDetector
-from ..files import require_file
 from ..weights.load import load_model, save_model
 from .clips import find_entries, has_split
 from .config import TrainConfig, load_config
 from .dataset import FrameCache
 from .loop import train
-from .perceptual import VggFeatures
+from .perceptual import VggFeatures, read_weights
 from .processes import first_alone, joined, rank
 from .stream import ClipData
 
@@ -55,7 +51,7 @@ def train_from_folder(
     init = None if init_from is None else load_model(init_from, device="cpu")
     features = None
     if vgg is not None:
-        features = _read_features(vgg)
+        features = VggFeatures.from_state_dict(read_weights(vgg, "The VGG file"))
         layers = {len(stage.weights.perceptual) for stage in config.stages if any(stage.weights.perceptual)}
         if layers - {features.num_stages}:
             raise UsageError(
@@ -77,17 +73,6 @@ def train_from_folder(
         )
         path = output / f"{config.name}.safetensors"
         return path if rank() else save_model(model, path, name=config.name)
-
-
-def _read_features(path: Path) -> VggFeatures:
-    """Raises MediaError for a missing file, UnsupportedModel for one that holds no VGG."""
-    try:
-        weights = torch.load(require_file(path, "The VGG file"), weights_only=True, map_location="cpu")
-    except (RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
-        raise UnsupportedModel(
-            f"{path} is no weights file that torch opens safely. Give torchvision's vgg19."
-        ) from error
-    return VggFeatures.from_state_dict(weights)
 
 
 def _clips(

