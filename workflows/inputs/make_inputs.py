@@ -22,6 +22,7 @@ from fom_core.demo import demo_picture
 
 HERE = Path(__file__).resolve().parent
 HEAD = (109, 0, 230)  # x, y and side of the square around the head in the photograph
+BUST = (50, 0, 340)  # and of the one with the shoulders
 SIDE = 256  # of the drivers, pixels
 RATE = 22050  # of the sound, samples a second
 
@@ -46,15 +47,20 @@ SECOND = Course(frames=60, fps=30, tilt_deg=-5, turn_px=-7, nod_px=12, jaw_px=4,
 def main() -> None:
     """Write the two pictures and the two drivers beside this file."""
     photograph = data.astronaut()
-    write_jpeg("fom_portrait.jpg", photograph)
+    write_jpeg("fom_portrait.jpg", square(photograph, BUST, 512))
     write_jpeg("fom_group.jpg", cv2.resize(demo_picture(), (960, 540), interpolation=cv2.INTER_AREA))
-    x, y, side = HEAD
-    head = cv2.resize(photograph[y : y + side, x : x + side], (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    head = square(photograph, HEAD, SIDE)
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder) / "sound.wav"
         write_sound(sound, FIRST.frames / FIRST.fps)
         write_video("fom_driving.mp4", puppet(head, FIRST), FIRST.fps, ["-i", str(sound), "-c:a", "aac", "-b:a", "64k"])
     write_video("fom_driving_2.mp4", puppet(head[:, ::-1], SECOND), SECOND.fps, [])
+
+
+def square(photograph: np.ndarray, place: tuple[int, int, int], size_px: int) -> np.ndarray:
+    """A part of the photograph at another size."""
+    x, y, side = place
+    return cv2.resize(photograph[y : y + side, x : x + side], (size_px, size_px), interpolation=cv2.INTER_CUBIC)
 
 
 def puppet(head: np.ndarray, course: Course) -> Iterator[np.ndarray]:

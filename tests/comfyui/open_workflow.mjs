@@ -1,0 +1,51 @@
+// Opens a workflow in ComfyUI's frontend in headless Chromium and tells as JSON what the frontend made of it.
+//
+//   node open_workflow.mjs SERVER WORKFLOW.json PICTURE.png [SETTING=JSON…]
+//
+// playwright-core is found from $PLAYWRIGHT_DIR, the browser is $CHROMIUM. Only this machine is reachable.
+
+import { createRequire } from 'node:module'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const { chromium } = createRequire(join(process.env.PLAYWRIGHT_DIR, 'index.js'))('playwright-core')
+const [server, file, picture, ...settings] = process.argv.slice(2)
+const workflow = JSON.parse(readFileSync(file, 'utf8'))
+const told = { unknown: [], red: [], unlinked: [], raised: [], prompt: null }
+
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-proxy-server', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']
+})
+try {
+  const page = await browser.newPage({ viewport: { width: 1700, height: 1000 } })
+  page.on('pageerror', (error) => told.raised.push(String(error)))
+  const chosen = settings.map((setting) => setting.split(/=(.*)/s)).map(([key, value]) => [key, JSON.parse(value)])
+  // A new user is shown a tutorial and a choice of templates, which would hide the graph.
+  await page.request.post(`${server}/api/settings`, {
+    data: { 'Comfy.TutorialCompleted': true, ...Object.fromEntries(chosen) }
+  })
+  await page.goto(server)
+  await page.waitForFunction(() => window.app?.graph?._nodes?.length && window.app.extensionManager, null, { timeout: 90000 })
+  await page.waitForTimeout(2500) // the start-up graph comes late, and would replace ours
+  Object.assign(told, await page.evaluate(async (graph) => {
+    await window.app.loadGraphData(graph)
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    const nodes = window.app.graph._nodes
+    const known = window.LiteGraph.registered_node_types
+    return {
+      unknown: nodes.filter((node) => !(node.type in known)).map((node) => node.type),
+      red: nodes.filter((node) => node.has_errors).map((node) => node.type),
+      unlinked: graph.nodes.flatMap((saved) => saved.inputs.filter((input) => input.link != null).map((input) => input.name)
+        .filter((name) => !nodes.find((node) => String(node.id) === String(saved.id))?.inputs.some((input) => input.name === name && input.link != null))
+        .map((name) => `${saved.type}.${name}`)),
+      prompt: (await window.app.graphToPrompt()).output
+    }
+  }, workflow))
+  await page.evaluate(() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView'))
+  await page.waitForTimeout(1500)
+  await page.screenshot({ path: picture })
+} finally {
+  await browser.close()
+}
+console.log(JSON.stringify(told))

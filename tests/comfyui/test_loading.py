@@ -1,0 +1,79 @@
+"""ComfyUI takes the pack in, whatever its folder is called."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.comfyui.server import COLOUR, FOLDERS, TROUBLE, command, environment
+
+SNAPSHOT = Path(__file__).with_name("object_info.json")
+CONTRACT = ("input", "is_input_list", "output", "output_is_list", "output_name", "display_name", "output_node")
+FREE_TO_CHANGE = {"tooltip", "min", "max", "step", "round", "advanced", "multiline", "multiselect", "display"}
+FILE_LISTS = {"model_name", "config_name", "motion_name", "restorer"}  # their options are what is on the machine
+
+
+def test_the_log_has_no_trouble(server):
+    assert not TROUBLE.search(server.log), server.log
+
+
+@pytest.mark.parametrize("name", ["comfyui_fom", "fom.face-animation"])
+def test_any_folder_name_will_do(checkout, python, install_pack, tmp_path, name):
+    for folder in FOLDERS:
+        (tmp_path / folder).mkdir()
+    install_pack(tmp_path, name)
+
+    ended = subprocess.run(
+        [*command(checkout, python, tmp_path, port=0), "--quick-test-for-ci"],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+        timeout=300,
+    )
+
+    log = COLOUR.sub("", ended.stdout.decode("utf-8", "replace"))
+    assert ended.returncode == 0, log
+    assert name in log
+    assert not TROUBLE.search(log), log
+
+
+def test_ids_inputs_types_and_outputs_are_those_of_the_snapshot(object_info):
+    """They never change once released. FOM_WRITE_SNAPSHOT=1 writes the file anew, for what is added on purpose."""
+    found = {node: skeleton(info) for node, info in sorted(object_info.items())}
+    if os.environ.get("FOM_WRITE_SNAPSHOT"):
+        SNAPSHOT.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    assert found == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+
+
+def skeleton(info: dict[str, Any]) -> dict[str, Any]:
+    """What graphs hold on to."""
+    return {name: bare(info[name]) for name in CONTRACT}
+
+
+def bare(value: Any, name: str = "") -> Any:
+    if isinstance(value, list):
+        return [bare(item, name) for item in value]
+    if not isinstance(value, dict):
+        return value
+    left_out = FREE_TO_CHANGE | ({"options", "default"} if name in FILE_LISTS else set())
+    return {key: bare(item, key) for key, item in value.items() if key not in left_out}
+
+
+@pytest.mark.parametrize("word", ["face", "animate", "first order", "PaddleGAN"])
+def test_every_node_is_found_by_what_people_type(object_info, word):
+    for node, info in object_info.items():
+        text = " ".join([info["display_name"], node, *info["search_aliases"]])
+        assert word.lower() in text.lower(), node
+
+
+def test_help_pages_are_served_for_every_node(server, object_info):
+    for node in object_info:
+        page = server.fetch(f"/extensions/ComfyUI-FOM/docs/{node}.md").decode("utf-8")
+        assert page.startswith("# "), node
