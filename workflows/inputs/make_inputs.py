@@ -18,11 +18,17 @@ import imageio_ffmpeg
 import numpy as np
 from skimage import data
 
-from fom_core.demo import demo_picture
-
 HERE = Path(__file__).resolve().parent
 HEAD = (109, 0, 230)  # x, y and side of the square around the head in the photograph
 BUST = (50, 0, 340)  # and of the one with the shoulders
+FACE_X = 224  # of the middle of the face
+PANEL = (540, 320)  # height and width of a third of the group picture
+PANELS = (  # of each: the width shown of the photograph, the tint of a black-and-white print, and whether mirrored
+    (285, (1.06, 0.94, 0.78), True),
+    (325, None, False),
+    (265, (0.97, 0.99, 1.02), False),
+)
+HEADROOM = 42  # pixels of background added above the photograph, whose hair touches the edge
 SIDE = 256  # of the drivers, pixels
 RATE = 22050  # of the sound, samples a second
 
@@ -48,7 +54,9 @@ def main() -> None:
     """Write the two pictures and the two drivers beside this file."""
     photograph = data.astronaut()
     write_jpeg("fom_portrait.jpg", square(photograph, BUST, 512))
-    write_jpeg("fom_group.jpg", cv2.resize(demo_picture(), (960, 540), interpolation=cv2.INTER_AREA))
+    taller = cv2.copyMakeBorder(photograph, HEADROOM, 0, 0, 0, cv2.BORDER_REPLICATE)
+    taller[:HEADROOM] = cv2.GaussianBlur(taller[:HEADROOM], (0, 0), 9)
+    write_jpeg("fom_group.jpg", np.hstack([panel(taller, *each) for each in PANELS]))
     head = square(photograph, HEAD, SIDE)
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder) / "sound.wav"
@@ -61,6 +69,16 @@ def square(photograph: np.ndarray, place: tuple[int, int, int], size_px: int) ->
     """A part of the photograph at another size."""
     x, y, side = place
     return cv2.resize(photograph[y : y + side, x : x + side], (size_px, size_px), interpolation=cv2.INTER_CUBIC)
+
+
+def panel(photograph: np.ndarray, width: int, tint: tuple[float, float, float] | None, mirrored: bool) -> np.ndarray:
+    """One print of the photograph: (*PANEL, 3) uint8."""
+    left, height = FACE_X - width // 2, round(width * PANEL[0] / PANEL[1])
+    part = photograph[:height, left : left + width]
+    part = cv2.resize(part[:, ::-1] if mirrored else part, PANEL[::-1], interpolation=cv2.INTER_CUBIC)
+    if tint is None:
+        return part
+    return np.clip((part @ np.array([0.299, 0.587, 0.114]))[..., None] * tint, 0, 255).round().astype(np.uint8)
 
 
 def puppet(head: np.ndarray, course: Course) -> Iterator[np.ndarray]:
