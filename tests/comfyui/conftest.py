@@ -15,11 +15,10 @@ from typing import Any
 
 import pytest
 
-from tests.comfyui.server import Server
+from tests.comfyui.server import PACK, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
-PACK = "ComfyUI-FOM"
 LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "output", "runs", "tests")
 
 

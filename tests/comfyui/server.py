@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+PACK = "ComfyUI-FOM"  # the folder that `git clone` makes
 START_S = 240
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 TROUBLE = re.compile(r"IMPORT FAILED|Traceback|^\[(ERROR|CRITICAL)\]|^\[WARNING\].*[Ff][Oo][Mm]", re.MULTILINE)

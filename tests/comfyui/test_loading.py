@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.comfyui.server import COLOUR, FOLDERS, TROUBLE, command, environment
+from tests.comfyui.server import COLOUR, FOLDERS, PACK, TROUBLE, command, environment
 
 SNAPSHOT = Path(__file__).with_name("object_info.json")
 CONTRACT = ("input", "is_input_list", "output", "output_is_list", "output_name", "display_name", "output_node")
@@ -75,5 +75,5 @@ def test_every_node_is_found_by_what_people_type(object_info, word):
 
 def test_help_pages_are_served_for_every_node(server, object_info):
     for node in object_info:
-        page = server.fetch(f"/extensions/ComfyUI-FOM/docs/{node}.md").decode("utf-8")
+        page = server.fetch(f"/extensions/{PACK}/docs/{node}.md").decode("utf-8")
         assert page.startswith("# "), node

@@ -14,8 +14,8 @@ import torch
 
 from fom_core.media import VideoReader, read_picture, write_picture
 from fom_core.motion import load_motion
-from tests.comfyui.prompts import WORKFLOWS, Prompt, add, of_type, workflow
-from tests.comfyui.server import Finished, Server, environment
+from tests.comfyui.prompts import Prompt, add, of_type, workflow
+from tests.comfyui.server import PACK, Finished, Server, environment
 
 ROOT = Path(__file__).resolve().parents[2]
 RESTORER = "GFPGANv1.4.pth"
@@ -62,8 +62,10 @@ def lighten(server: Server, prompt: Prompt, ffmpeg: Callable[..., str]) -> None:
     prompt[of_type(prompt, "LoadVideo")]["inputs"]["file"] = "few.mp4"
 
 
-def test_every_workflow_is_tested():
-    assert sorted(VIDEOS) == sorted(file.stem for file in WORKFLOWS.glob("*.json"))
+def test_every_workflow_is_tested_and_offered_with_a_picture(server):
+    assert sorted(VIDEOS) == sorted(server.ask("/workflow_templates")[PACK])
+    for name in VIDEOS:
+        assert server.fetch(f"/api/workflow_templates/{PACK}/{name}.jpg").startswith(b"\xff\xd8")
 
 
 @pytest.mark.parametrize("name", VIDEOS)
