@@ -177,7 +177,7 @@ def test_shares_beyond_one_are_refused(fom, whole_picture, option):
 def test_ctrl_c_stops_at_once_and_leaves_nothing(whole_picture, tmp_path):
     driver, output = tmp_path / "long.mp4", tmp_path / "out"
     with VideoWriter(driver, 25) as writer:
-        for _ in range(40):
+        for _ in range(160):
             writer.write(np.zeros((50, 64, 64, 3), np.uint8))
     words = [*swapped(whole_picture, "--driving_video", driver), "--output", output]
     process = subprocess.Popen(
@@ -187,7 +187,7 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing(whole_picture, tmp_path):
 
     while process.poll() is None and not (output.is_dir() and any(output.iterdir())):
         time.sleep(0.05)
-    time.sleep(0.5)
+    time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     results, messages = process.communicate(timeout=20)
 
