@@ -3,6 +3,7 @@
 import http.server
 import pickle
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import yaml
 
 
 @pytest.fixture
-def models(pack) -> Path:
+def models(pack) -> Iterator[Path]:
     from fom_pack.nodes import host
 
     folder = host.folder("fom")
