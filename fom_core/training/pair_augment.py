@@ -95,8 +95,8 @@ def _resized(pair: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _cropped(pair: np.ndarray, size: tuple[int, int], random: np.random.Generator) -> np.ndarray:
     lacking = [max(0, wanted - found) for wanted, found in zip(size, pair.shape[1:3], strict=True)]
     if any(lacking):
-        rows, columns = ((missing // 2, missing - missing // 2) for missing in lacking)
-        pair = np.pad(pair, ((0, 0), rows, columns, (0, 0)), mode="edge")
+        around = [(missing // 2, missing - missing // 2) for missing in lacking]
+        pair = np.pad(pair, np.array([(0, 0), *around, (0, 0)]), mode="edge")
     top = int(random.integers(pair.shape[1] - size[0] + 1))
     left = int(random.integers(pair.shape[2] - size[1] + 1))
     return pair[:, top : top + size[0], left : left + size[1]]
