@@ -75,13 +75,15 @@ def free_port() -> int:
 class Server:
     """ComfyUI on a free port of this machine, for as long as the ``with`` block lasts.
 
-    base: its folder; packs are to be put into ``base / "custom_nodes"`` before it starts.
+    base:      its folder; packs are to be put into ``base / "custom_nodes"`` before it starts.
+    start_log: what it printed until it answered.
     """
 
     checkout: Path
     python: str
     base: Path
     port: int = field(default_factory=free_port)
+    start_log: str = ""
     _process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Server:
@@ -98,6 +100,7 @@ class Server:
             )
         try:
             self._await_start()
+            self.start_log = self.log
         except BaseException:
             self.__exit__()
             raise
