@@ -39,7 +39,9 @@ def add_parser(subparsers: Any) -> None:
     action = actions.add_parser("convert", help="write any supported weights as slim safetensors")
     action.add_argument("source", help="a .pth.tar, .pdparams or .safetensors file, or a name")
     action.add_argument("target", type=Path, help="the .safetensors file to write")
-    action.add_argument("--half", action="store_true", help="store convolutions in float16: half the size")
+    stored = action.add_mutually_exclusive_group()
+    stored.add_argument("--half", action="store_true", help="store convolutions in float16: half the size")
+    stored.add_argument("--int8", action="store_true", help="store convolutions in 8 bits: a quarter of the size")
     action.add_argument("--config", type=Path, help="YAML with what the tensors do not tell")
     action.set_defaults(run=run_convert)
 
@@ -82,7 +84,7 @@ def run_download(args: argparse.Namespace) -> int:
 def run_convert(args: argparse.Namespace) -> None:
     source, _ = locate(args.source)
     spare(source, args.target)
-    convert(args.source, args.target, half=args.half, config=args.config)
+    convert(args.source, args.target, half=args.half, config=args.config, int8=args.int8)
     saved = f"{size_text(source.stat().st_size)} became {size_text(args.target.stat().st_size)}"
     print(f"{source.name}: {saved}", file=sys.stderr)
     print(args.target)

@@ -21,6 +21,7 @@ from safetensors import SafetensorError, safe_open
 from ..errors import UnsupportedModel
 from .layout import RawTensors, StateDict, count_numbers, find_networks, to_state_dict
 from .pickles import read_arrays
+from .quantise import dequantise
 
 EXPECTED = "Expected a .pth.tar, .pdparams or .safetensors file from the weights table in the README."
 _HEADS = {"kp.weight", "kp.0.weight"}
@@ -107,7 +108,7 @@ def _read_safetensors(path: Path) -> tuple[StateDict, dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             # Clones, for the tensors are the mapped file itself, and the user may replace that.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-            return tensors, file.metadata() or {}
+            return dequantise(tensors, path.name), file.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
         raise UnsupportedModel(f"{path.name} is a damaged safetensors file ({error}). Download it again.") from error
 

@@ -22,6 +22,7 @@ from .config_file import read_config
 from .detect import Conventions, detect_config
 from .files import Checkpoint, load_checkpoint
 from .layout import StateDict
+from .quantise import SCALE, quantise
 from .store import locate
 
 log = logging.getLogger(__name__)
@@ -116,18 +117,28 @@ class _Unfilled(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def save_model(model: MotionModel, path: str | Path, half: bool = False, name: str | None = None) -> Path:
+def save_model(
+    model: MotionModel, path: str | Path, half: bool = False, name: str | None = None, int8: bool = False
+) -> Path:
     """Write a model as safetensors: the tensors that inference needs, and the configuration in the header.
 
-    ``half`` stores convolutions in float16, half the size; statistics, biases and blur kernels stay float32.
+    ``half`` stores convolutions in float16, half the size; ``int8`` in eight bits, a quarter. Statistics, biases and
+    blur kernels stay float32.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
         raise UsageError(f"Models are written as .safetensors; {path.name} has another suffix. Rename the target.")
-    tensors = {}
+    if half and int8:
+        raise UsageError("Convolutions are stored in float16 (half) or in int8, not in both. Choose one.")
+    tensors: StateDict = {}
     for key, value in model.state_dict().items():
-        if not key.endswith(COUNTER):
-            tensors[key] = _half(key, value) if half else value.detach().float().cpu()
+        if key.endswith(COUNTER):
+            continue
+        full = value.detach().float().cpu()
+        if int8 and _is_kernel(key, value):
+            tensors[key], tensors[key + SCALE] = quantise(full)
+        else:
+            tensors[key] = full.half() if half and _is_kernel(key, value) else full
     metadata = {
         "format": "pt",
         CONFIG_KEY: json.dumps(model.config.to_dict(), sort_keys=True),
@@ -138,11 +149,15 @@ def save_model(model: MotionModel, path: str | Path, half: bool = False, name: s
 
 
 def convert(
-    source: str | Path, target: str | Path, half: bool = False, config: str | Path | None = None
+    source: str | Path,
+    target: str | Path,
+    half: bool = False,
+    config: str | Path | None = None,
+    int8: bool = False,
 ) -> MotionModel:
-    """Write any supported weights as slim safetensors and return the model that was written."""
+    """Write any supported weights as slim safetensors and return the model they were read into."""
     model = load_model(source, config, device="cpu")
-    save_model(model, target, half=half)
+    save_model(model, target, half=half, int8=int8)
     return model
 
 
@@ -219,9 +234,9 @@ def _check_fit(expected: StateDict, found: StateDict, where: str) -> None:
         )
 
 
-def _half(key: str, value: Tensor) -> Tensor:
-    is_kernel = value.dim() == 4 and not key.endswith("down.weight")
-    return value.detach().to(torch.float16 if is_kernel else torch.float32).cpu()
+def _is_kernel(key: str, value: Tensor) -> bool:
+    """Whether a tensor is a convolution that was learnt; a blur is not."""
+    return value.dim() == 4 and not key.endswith("down.weight")
 
 
 def _device(device: str | torch.device) -> torch.device:

@@ -102,12 +102,13 @@ def test_convert_writes_a_slim_file_that_gives_the_same_model(capsys, published,
     assert all(torch.equal(value, original.state_dict()[name]) for name, value in converted.state_dict().items())
 
 
-def test_convert_to_half_halves_the_file(published, tmp_path, capsys):
+def test_convert_to_half_or_int8_makes_the_file_smaller(published, tmp_path, capsys):
     sizes = []
-    for flags in ([], ["--half"]):
+    for flags in ([], ["--half"], ["--int8"]):
         assert main(["weights", "convert", str(published), str(tmp_path / "a.safetensors"), *flags]) == 0
         sizes.append((tmp_path / "a.safetensors").stat().st_size)
     assert sizes[1] < 0.7 * sizes[0]
+    assert sizes[2] < 0.8 * sizes[1]
 
 
 def test_convert_never_writes_over_its_source(tiny_model, tmp_path, capsys):
