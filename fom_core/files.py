@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator, Mapping
@@ -29,6 +30,15 @@ def require_file(path: str | os.PathLike[str], what: str) -> Path:
     if path.is_file() and path.stat().st_size == 0:
         raise MediaError(f"{what} {path} is empty (0 bytes). Copy or download it again.")
     return path
+
+
+def sha256_of(path: Path) -> str:
+    """The checksum of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def spare(source: Path, target: Path) -> None:

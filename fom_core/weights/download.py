@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import json
 import logging
@@ -16,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import DownloadError, UnsupportedModel
-from ..files import replacing
+from ..files import replacing, sha256_of
 from .catalogue import Entry, size_text
 from .files import recognise
 from .store import how_to_get
@@ -176,7 +175,7 @@ def _look_up(endpoint: str) -> None:
 def verify(path: Path, entry: Entry, folder: Path) -> None:
     """Compare a complete file with the catalogue, or with what its first download was. A wrong ``.part`` is removed."""
     known = entry.sha256 or _remembered(folder).get(entry.file)
-    found = _sha256(path) if entry.size in (None, path.stat().st_size) else None
+    found = sha256_of(path) if entry.size in (None, path.stat().st_size) else None
     if found is None or (known and found != known):
         what = f"{path.stat().st_size} bytes instead of {entry.size}" if found is None else f"checksum {found}"
         reason = "the catalogue promises" if entry.sha256 else "the first download had (checksums.json)"
@@ -198,14 +197,6 @@ def _refuse_pages(path: Path) -> None:
         if path.suffix == ".part":
             _discard(path)
         raise DownloadError(str(error)) from error
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _remembered(folder: Path) -> dict[str, str]:
