@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .backends import Backend
 from .errors import MediaError, UsageError
 from .faces.paste import FEATHER, Paster
 from .faces.regions import crop_face
 from .memory import in_chunks
 from .motion import initial_frame, transfer_motion
-from .networks import MotionModel
 from .pictures import resize_picture, to_batch
 from .types import Box, FaceRegion, FaceSet, Generated, Keypoints, Motion, MotionTransfer, SourceFeatures
 
@@ -34,7 +34,7 @@ Drivings = Driving | Sequence[Motion | Keypoints]
 
 
 def animate(
-    model: MotionModel,
+    model: Backend,
     source_faces: Sequence[np.ndarray | Tensor | SourceFeatures],
     driving_frames: Drivings,
     transfer: MotionTransfer | None = None,
@@ -56,7 +56,7 @@ def animate(
 
 
 def animate_details(
-    model: MotionModel,
+    model: Backend,
     source_faces: Sequence[np.ndarray | Tensor | SourceFeatures],
     drivings: Drivings,
     transfer: MotionTransfer | None = None,
@@ -88,7 +88,7 @@ def animate_details(
 
 
 def animate_picture(
-    model: MotionModel,
+    model: Backend,
     picture: np.ndarray,
     faces: FaceSet,
     driving: Drivings,
@@ -118,7 +118,7 @@ def animate_picture(
 
 
 @torch.inference_mode()
-def encode_face(model: MotionModel, face: np.ndarray | Tensor | SourceFeatures) -> SourceFeatures:
+def encode_face(model: Backend, face: np.ndarray | Tensor | SourceFeatures) -> SourceFeatures:
     """Everything about a source face that does not depend on the driver."""
     if isinstance(face, SourceFeatures):
         return face
@@ -128,7 +128,7 @@ def encode_face(model: MotionModel, face: np.ndarray | Tensor | SourceFeatures) 
     return model.encode_source(face.to(model.device))
 
 
-def driving_keypoints(model: MotionModel, driving: Driving, *, chunk_size: int = 8) -> Keypoints:
+def driving_keypoints(model: Backend, driving: Driving, *, chunk_size: int = 8) -> Keypoints:
     """Keypoints of the whole driver on the model's device. Raises UsageError for a motion of another model."""
     if isinstance(driving, Motion):
         _check_motion(model, driving)
@@ -141,7 +141,7 @@ def driving_keypoints(model: MotionModel, driving: Driving, *, chunk_size: int =
 
 
 def track_keypoints(
-    model: MotionModel,
+    model: Backend,
     frames: Iterable[np.ndarray],
     *,
     box: Box | None = None,
@@ -161,14 +161,14 @@ def track_keypoints(
     return _joined(parts)
 
 
-def look_at(model: MotionModel, frame: np.ndarray, box: Box | None) -> np.ndarray:
+def look_at(model: Backend, frame: np.ndarray, box: Box | None) -> np.ndarray:
     """What the model sees of a driving frame: the part in ``box`` or all of it, at the model's size."""
     size = model.config.image_size
     return resize_picture(frame, size) if box is None else crop_face(frame, box, size)
 
 
 def read_motion(
-    model: MotionModel,
+    model: Backend,
     frames: Iterable[np.ndarray],
     fps: float,
     *,
@@ -189,7 +189,7 @@ def match_drivers(drivers: int, faces: int) -> None:
         )
 
 
-def _courses(model: MotionModel, drivings: Drivings, faces: int, chunk_size: int) -> list[Keypoints]:
+def _courses(model: Backend, drivings: Drivings, faces: int, chunk_size: int) -> list[Keypoints]:
     """The drivers' keypoints. Raises UsageError for more of them than faces, and for unequal lengths."""
     if not _are_several(drivings):
         return [driving_keypoints(model, cast("Driving", drivings), chunk_size=chunk_size)]
@@ -209,7 +209,7 @@ def _are_several(drivings: Drivings) -> TypeGuard[Sequence[Motion | Keypoints]]:
 
 
 @torch.inference_mode()
-def _detect(model: MotionModel, images: Tensor, chunk_size: int) -> Keypoints:
+def _detect(model: Backend, images: Tensor, chunk_size: int) -> Keypoints:
     parts = in_chunks(lambda part: model.detect_keypoints(images[part].to(model.device)), len(images), chunk_size)
     return _joined(list(parts))
 
@@ -226,7 +226,7 @@ def _chunks(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray
         yield chunk
 
 
-def _check_motion(model: MotionModel, motion: Motion) -> None:
+def _check_motion(model: Backend, motion: Motion) -> None:
     points = motion.keypoints.value.shape[1]
     wanted = model.config.keypoint_detector.num_kp
     if motion.model != model.name or points != wanted:

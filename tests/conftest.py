@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 import torch
 
+from fom_core.export.parts import Graph
+from fom_core.media import write_picture
 from fom_core.networks import (
     DenseMotionConfig,
     GeneratorConfig,
@@ -92,3 +95,34 @@ def sound_clip(ffmpeg: Callable[..., str], tmp_path_factory: pytest.TempPathFact
     tone = ["-f", "lavfi", "-i", "sine=frequency=440:duration=2.002"]
     ffmpeg(*picture, *tone, "-pix_fmt", "yuv420p", "-movflags", "+faststart", path)
     return path
+
+
+@pytest.fixture(scope="session")
+def exported(tiny_model: MotionModel, clip_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model as ``fom export`` writes it."""
+    pytest.importorskip("onnxruntime", reason="needs the extra onnx")
+    pytest.importorskip("onnxscript", reason="needs the extra onnx")
+    from fom_core.export import export_model
+
+    folder = tmp_path_factory.mktemp("exported") / "tiny"
+    export_model(tiny_model, folder, frames=clip_file)
+    return folder
+
+
+@pytest.fixture
+def traced_once(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Graphs of the tiny model come from the one export: tracing takes seconds."""
+
+    def copy(graph: Graph, path: Path) -> None:
+        shutil.copy(exported / path.name, path)
+
+    monkeypatch.setattr("fom_core.export.export.write_onnx", copy)
+
+
+@pytest.fixture(scope="session")
+def clip_file(clip: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The clip as a folder of pictures."""
+    folder = tmp_path_factory.mktemp("clip")
+    for number, frame in enumerate(clip):
+        write_picture(folder / f"{number:02}.png", frame)
+    return folder

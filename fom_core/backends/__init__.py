@@ -1,0 +1,16 @@
+"""What computes a model: PyTorch's own network, or an exported one under ONNX Runtime or OpenVINO."""
+
+from .exported import ExportedModel
+from .package import MANIFEST, Package, Part, Variant, read_package, write_manifest
+from .protocol import Backend
+
+__all__ = [
+    "MANIFEST",
+    "Backend",
+    "ExportedModel",
+    "Package",
+    "Part",
+    "Variant",
+    "read_package",
+    "write_manifest",
+]

@@ -1,0 +1,81 @@
+"""An exported model in the place of PyTorch's network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import UnsupportedModel, UsageError
+from ..types import DenseMotion, Generated, Keypoints, SourceFeatures
+from .package import STREAMING, Package
+
+Run = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]
+"""Computes one graph: its inputs by name to its outputs by name."""
+
+
+class ExportedModel:
+    """The graphs of a :class:`Package` behind the calls of :class:`Backend`. Tensors live on the processor.
+
+    open_graph: opens one graph file with the runtime that is to compute it.
+    precision:  "float32", "float16" or "int8"; parts without a file of that precision compute in float32.
+    Raises UnsupportedModel for a precision that the package lacks, and for missing files.
+    """
+
+    def __init__(
+        self, package: Package, folder: Path, open_graph: Callable[[Path], Run], precision: str = "float32"
+    ) -> None:
+        if precision not in package.precisions:
+            raise UnsupportedModel(
+                f"The export in {folder} has no {precision} files, only {', '.join(package.precisions)}. Choose one "
+                f"of them, or export the model again with --precision {precision}."
+            )
+        self.name = package.name
+        self.config = package.config
+        self.device = torch.device("cpu")
+        self._inputs = {name: package.parts[name].inputs for name in STREAMING}
+        self._graphs = {name: open_graph(package.file_of(folder, name, precision)) for name in STREAMING}
+
+    def detect_keypoints(self, images: Tensor) -> Keypoints:
+        """(B, C, H, W) in [0, 1] → keypoints of each picture. Raises UsageError for another size than exported."""
+        self._check(images)
+        found = self._compute("keypoint_detector", {"image": images})
+        return Keypoints(found["value"], found.get("jacobian"))
+
+    def encode_source(self, image: Tensor) -> SourceFeatures:
+        """(1, C, H, W) in [0, 1] → all that :meth:`generate` needs of the source. Raises UsageError like above."""
+        keypoints = self.detect_keypoints(image)
+        encoded = self._compute("source_encoder", {"source": image})
+        return SourceFeatures(image, encoded["small"], encoded["features"], keypoints)
+
+    def generate(self, source: SourceFeatures, keypoints: Keypoints, details: bool = False) -> Generated:
+        """Paint the source in the poses of B keypoint sets. Raises UsageError for details, which are not exported."""
+        if details:
+            raise UsageError("An exported model gives no details of its motion. Use the backend torch for them.")
+        inputs = {
+            "features": source.features,
+            "small": source.small,
+            "source_value": source.keypoints.value,
+            "source_jacobian": source.keypoints.jacobian,
+            "driving_value": keypoints.value,
+            "driving_jacobian": keypoints.jacobian,
+        }
+        painted = self._compute("generator", {name: value for name, value in inputs.items() if value is not None})
+        motion = DenseMotion(painted["deformation"], painted.get("occlusion_map"), painted["mask"])
+        return Generated(painted["prediction"], motion)
+
+    def _compute(self, part: str, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        arrays = {name: inputs[name].detach().cpu().float().contiguous().numpy() for name in self._inputs[part]}
+        return {name: torch.from_numpy(value) for name, value in self._graphs[part](arrays).items()}
+
+    def _check(self, images: Tensor) -> None:
+        wanted = (self.config.num_channels, *self.config.image_size)
+        if tuple(images.shape[1:]) != wanted:
+            found = "x".join(map(str, images.shape[1:]))
+            raise UsageError(
+                f"The exported model takes pictures of {'x'.join(map(str, wanted))} (channels, height, width), got "
+                f"{found}. Resize the pictures, or export the model with another --image_size."
+            )

@@ -1,0 +1,119 @@
+"""The folder that ``fom export`` writes: graphs of a model's parts, and ``model.json`` that tells what they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import UnsupportedModel
+from ..files import replacing, sha256_of
+from ..networks.config import ModelConfig
+
+FORMAT = "fom-export-1"
+MANIFEST = "model.json"
+STREAMING = ("keypoint_detector", "source_encoder", "generator")  # the parts that an animation needs
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One file of a part. ``differences`` from the PyTorch model, as found on real frames before it was kept."""
+
+    file: str
+    size: int
+    sha256: str
+    differences: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, path: Path, differences: Mapping[str, float]) -> Variant:
+        """Describe a file as it lies there."""
+        return cls(path.name, path.stat().st_size, sha256_of(path), dict(differences))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A graph: its inputs and outputs by name with their shapes ("batch" is free), its file for each precision."""
+
+    inputs: dict[str, list[int | str]]
+    outputs: dict[str, list[int | str]]
+    files: dict[str, Variant]
+
+
+@dataclass(frozen=True)
+class Package:
+    """An exported model. ``frames`` tells what its files were compared with PyTorch on."""
+
+    name: str
+    config: ModelConfig
+    opset: int
+    parts: dict[str, Part]
+    frames: str = ""
+
+    def file_of(self, folder: Path, part: str, precision: str) -> Path:
+        """The file of a part: of that precision, or float32 where the part has none. Raises UnsupportedModel."""
+        files = self.parts[part].files
+        path = folder / (files.get(precision) or files["float32"]).file
+        if not path.is_file():
+            raise UnsupportedModel(f"{folder} lacks {path.name}, which its {MANIFEST} names. Export the model again.")
+        return path
+
+    @property
+    def precisions(self) -> list[str]:
+        """Those that at least one part has a file of."""
+        return list(dict.fromkeys(precision for part in self.parts.values() for precision in part.files))
+
+
+def write_manifest(package: Package, path: Path) -> None:
+    """Write ``model.json``. Raises WriteError."""
+    config = package.config
+    summary = {
+        "format": FORMAT,
+        "name": package.name,
+        "image_size": list(config.image_size),
+        "num_channels": config.num_channels,
+        "num_keypoints": config.keypoint_detector.num_kp,
+        "has_jacobian": config.keypoint_detector.estimate_jacobian,
+        "opset": package.opset,
+        "compared_on": package.frames,
+    }
+    parts = {name: asdict(part) for name, part in package.parts.items()}
+    with replacing(path) as temporary:
+        text = json.dumps({**summary, "parts": parts, "config": config.to_dict()}, indent=2)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def read_package(folder: Path) -> Package:
+    """Read ``model.json`` of an exported model. Raises UnsupportedModel where it is missing or something else."""
+    path = folder / MANIFEST
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UnsupportedModel(
+            f"{folder} holds no exported model: wanted {MANIFEST} in it ({getattr(error, 'strerror', None) or error}). "
+            f"Make one with `fom export NAME --output {folder}`."
+        ) from error
+    try:
+        if values["format"] != FORMAT:
+            raise ValueError(f"format {str(values['format'])[:40]!r}")
+        parts = {str(name): _part(part) for name, part in values["parts"].items()}
+        missing = [name for name in STREAMING if name not in parts]
+        if missing:
+            raise ValueError(f"no part {missing[0]}")
+        config = ModelConfig.from_dict(values["config"])
+        return Package(str(values["name"]), config, int(values["opset"]), parts, str(values.get("compared_on", "")))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise UnsupportedModel(
+            f"{path} is damaged or of another version ({error!r}). Export the model again with `fom export`."
+        ) from error
+
+
+def _part(values: dict[str, Any]) -> Part:
+    files = {str(precision): Variant(**variant) for precision, variant in values["files"].items()}
+    if "float32" not in files:
+        raise ValueError("a part without a float32 file")
+    for variant in files.values():
+        if Path(variant.file).name != variant.file:
+            raise ValueError(f"the file name {variant.file[:40]!r}")
+    return Part(dict(values["inputs"]), dict(values["outputs"]), files)

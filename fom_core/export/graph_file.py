@@ -1,0 +1,92 @@
+"""Writes graphs as ONNX files that ONNX Runtime, its web build and TensorRT read."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import MissingPackage
+from .parts import BATCH, Graph
+
+OPSET = 18  # GridSample came with 16 and changed its words in 20, which onnxruntime-web's WebGPU does not know
+
+
+def write_onnx(graph: Graph, path: Path) -> None:
+    """Trace a graph into a single file, checked by the ONNX checker. Raises MissingPackage."""
+    onnx = require_onnx()
+    free = torch.export.Dim(BATCH)
+    shapes = [{0: free} if name in graph.batched else {} for name in graph.inputs]
+    with _quiet():
+        program = torch.onnx.export(
+            graph.module,
+            tuple(graph.inputs.values()),
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            opset_version=OPSET,
+            dynamic_shapes=_by_parameter(graph, shapes),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    _strip(model)
+    onnx.checker.check_model(model, full_check=True)
+    path.write_bytes(model.SerializeToString())
+
+
+def require_onnx() -> Any:
+    """The package ``onnx``. Raises MissingPackage where it or what exporting needs beside it is missing or too old."""
+    if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 6):
+        raise MissingPackage(f"Exporting needs PyTorch 2.6 or newer, this is {torch.__version__}. Install a newer one.")
+    try:
+        import onnx  # noqa: PLC0415 - an extra
+        import onnx.checker  # noqa: PLC0415
+        import onnxscript  # noqa: F401, PLC0415 - torch.onnx needs it
+    except ImportError as error:
+        raise MissingPackage(
+            f"Exporting needs the packages onnx, onnxscript and onnxruntime; {error.name} is not installed. "
+            'Run: pip install "fom-face-animation[onnx]"'
+        ) from error
+    return onnx
+
+
+def _by_parameter(graph: Graph, shapes: list[Any]) -> Any:
+    """Shapes as torch.export wants them: by parameter of ``forward``, those of ``*points`` in one tuple."""
+    if graph.name == "generator":
+        return (*shapes[:2], tuple(shapes[2:]))
+    return tuple(shapes)
+
+
+def _strip(model: Any) -> None:
+    """Leave out what only describes the tracing, such as paths on this machine, and what older readers reject."""
+    del model.metadata_props[:]
+    parts = [model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output]
+    for part in [*parts, *model.graph.initializer]:
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for node in model.graph.node:
+        if node.op_type == "Reshape":  # no shape here has a zero, so the option says nothing
+            kept = [attribute for attribute in node.attribute if attribute.name != "allowzero"]
+            del node.attribute[:]
+            node.attribute.extend(kept)
+
+
+@contextlib.contextmanager
+def _quiet() -> Any:
+    """Without the exporter's chatter: it prints, logs and warns of its own affairs."""
+    loud = logging.getLogger("torch.onnx")
+    level = loud.level
+    loud.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        loud.setLevel(level)
