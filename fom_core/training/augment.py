@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ..geometry import identity_grid
-from .dataset import RawPairs
 from .landmarks import MIRRORED
+from .sampler import RawPairs
 
 
 @dataclass(frozen=True)
@@ -112,7 +111,10 @@ class AugmentConfig:
 
 
 class Augment:
-    """Turns raw pairs of the cache into training batches of ``size`` pixels."""
+    """Turns raw pairs of the cache into training batches of ``size`` pixels, on the device of their pictures.
+
+    All that is random is drawn on the CPU, so it is the same on every device.
+    """
 
     def __init__(self, size: int, config: AugmentConfig, seed: int) -> None:
         self.size, self.config = size, config
@@ -121,19 +123,19 @@ class Augment:
     def __call__(self, raw: RawPairs, batch: int | None = None, part: slice = slice(None)) -> Pairs:
         """Change every pair. With ``batch`` and ``part``, ``raw`` are those rows of a batch of that many pairs."""
         batch = len(raw.still) if batch is None else batch
-        still = torch.from_numpy(raw.still)
+        device, still = raw.source.device, raw.still
         frame = self._framing(batch)[part]
         source, source_points = self._view(raw.source, raw.source_landmarks, frame)
         driving, driving_points = self._view(raw.driving, raw.driving_landmarks, frame)
         warp = Transform.random(batch, self.config.still_affine, self.config.still_tps, 5, self.random)[part]
         if bool(still.any()):
-            driving = torch.where(still[:, None, None, None], warp.frame(driving), driving)
+            driving = torch.where(still.to(device)[:, None, None, None], warp.to(device).frame(driving), driving)
             unknown = torch.full_like(driving_points, float("nan"))  # the warp has no closed inverse
             driving_points = torch.where(still[:, None, None], unknown, driving_points)
         swap = still & (torch.rand(batch, generator=self.random) < 0.5)[part]  # the warped one is as good a source
-        source, driving = _exchange(swap, source, driving)
+        source, driving = _exchange(swap.to(device), source, driving)
         source_points, driving_points = _exchange(swap, source_points, driving_points)
-        gain, offset = (change[part] for change in self._colour(batch))
+        gain, offset = (change[part].to(device) for change in self._colour(batch))
         source, driving = ((image * gain + offset).clamp(0, 1) for image in (source, driving))
         return Pairs(source, driving, source_points, driving_points, still)
 
@@ -151,12 +153,13 @@ class Augment:
         rows += [sine * mirror, cosine, self._uniform(batch, config.shift)]
         return torch.stack(rows, dim=1).view(batch, 2, 3)
 
-    def _view(self, frames: np.ndarray, landmarks: np.ndarray, framing: Tensor) -> tuple[Tensor, Tensor]:
-        image = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 255
-        grid = F.affine_grid(framing, [len(image), 3, self.size, self.size], align_corners=True)
+    def _view(self, frames: Tensor, landmarks: Tensor, framing: Tensor) -> tuple[Tensor, Tensor]:
+        image = frames.permute(0, 3, 1, 2).float() / 255
+        theta = framing.to(image.device)
+        grid = F.affine_grid(theta, [len(image), 3, self.size, self.size], align_corners=True)
         image = F.grid_sample(image, grid, padding_mode="reflection", align_corners=True)
         linear = framing[:, :, :2]
-        points = (torch.from_numpy(landmarks) - framing[:, None, :, 2]) @ torch.linalg.inv(linear).transpose(1, 2)
+        points = (landmarks - framing[:, None, :, 2]) @ torch.linalg.inv(linear).transpose(1, 2)
         mirrored = torch.linalg.det(linear) < 0
         return image, torch.where(mirrored[:, None, None], points[:, list(MIRRORED)], points)
 

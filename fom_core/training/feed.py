@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
+import torch
+
 from .augment import Augment, Pairs
 from .config import Stage
-from .dataset import FrameCache, PairSampler
+from .dataset import FrameCache
 from .processes import rank, world_size
+from .sampler import PairSampler
 from .stream import ClipData, StreamFeed
 
 
@@ -31,11 +34,11 @@ class Feed(Protocol):
 
 
 class CacheFeed:
-    """Pairs drawn from decoded clips, and changed as the stage says."""
+    """Pairs drawn from decoded clips, and changed as the stage says, on the device where they are needed."""
 
-    def __init__(self, cache: FrameCache, stage: Stage, seed: int) -> None:
+    def __init__(self, cache: FrameCache, stage: Stage, seed: int, device: torch.device | str = "cpu") -> None:
         options = {"still_share": stage.still_share, "candidates": stage.candidates, "mouth_share": stage.mouth_share}
-        self.sampler = PairSampler(cache, seed, **options)
+        self.sampler = PairSampler(cache, seed, device=device, **options)
         self.augment = Augment(stage.model.image_size[0], stage.augment, seed)
         self.batch = stage.batch_size * world_size()
         self.part = slice(stage.batch_size * rank(), stage.batch_size * (rank() + 1))
@@ -53,10 +56,10 @@ class CacheFeed:
         self.augment.random.set_state(state["augment"])
 
 
-def open_feed(data: FrameCache | ClipData, stage: Stage, seed: int) -> Feed:
-    """This process's batches for a stage; frames of a cache have its size already."""
+def open_feed(data: FrameCache | ClipData, stage: Stage, seed: int, device: torch.device | str = "cpu") -> Feed:
+    """This process's batches for a stage; frames of a cache have its size already, and are changed on ``device``."""
     if isinstance(data, FrameCache):
-        return CacheFeed(data, stage, seed)
+        return CacheFeed(data, stage, seed, device)
     return StreamFeed(data, stage, seed, rank=rank(), processes=world_size())
 
 

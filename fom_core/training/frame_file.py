@@ -24,9 +24,7 @@ class FrameFile:
 
     def write(self, frame: np.ndarray) -> None:
         """Add an (H, W, 3) frame, shrunk to the size of the file."""
-        size = (self.size, self.size)
-        small = frame if frame.shape[:2] == size else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-        self._file.write(np.ascontiguousarray(small).data)
+        self._file.write(np.ascontiguousarray(shrunk(frame, self.size)).data)
         self.count += 1
 
     def __enter__(self) -> FrameFile:
@@ -53,3 +51,9 @@ class FrameFile:
         shape = (self.count, self.size, self.size, 3)
         text = repr({"descr": "|u1", "fortran_order": False, "shape": shape}).ljust(HEADER - 11) + "\n"
         return b"\x93NUMPY\x01\x00" + (HEADER - 10).to_bytes(2, "little") + text.encode()
+
+
+def shrunk(frame: np.ndarray, size: int) -> np.ndarray:
+    """An (H, W, 3) frame as a square of that size, each pixel the mean of what it covers."""
+    wanted = (size, size)
+    return frame if frame.shape[:2] == wanted else cv2.resize(frame, wanted, interpolation=cv2.INTER_AREA)

@@ -110,6 +110,7 @@ def train(
 
     init: a model to start from, for fine-tuning: every tensor that fits is taken over.
     """
+    torch.backends.cudnn.benchmark = True  # the same shapes in every step: worth a search for the fastest kernels
     features = features or VggFeatures(config.perceptual_widths, config.seed)
     previous: dict[str, Tensor] | None = None if init is None else init.state_dict()
     trainer = None
@@ -127,7 +128,7 @@ def train(
             size = round(stage.model.image_size[0] * config.dataset.oversize)
             with first_alone():
                 frames = data.resized(run_folder / f"frames-{size}", size)
-        feed = open_feed(frames, stage, config.seed + number)
+        feed = open_feed(frames, stage, config.seed + number, device)
         train_stage(trainer, feed, validation, folder, every=every, keep=keep, report=report)
         previous = trainer.average.state_dict()
     assert trainer is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 import torch
 
 from fom_core.errors import MediaError
+from fom_core.faces.detection import Detection
 from fom_core.media import write_picture
 from fom_core.training.augment import Augment, AugmentConfig
 from fom_core.training.clips import find_entries
-from fom_core.training.dataset import FrameCache, PairSampler, RawPairs
+from fom_core.training.dataset import MOST_THREADS, FrameCache, in_order
+from fom_core.training.feed import CacheFeed
+from fom_core.training.sampler import PairSampler, RawPairs
 
 STILL = AugmentConfig(zoom=0, shift=0, rotation_deg=0, colour=0)
 
@@ -59,10 +63,47 @@ def test_frames_are_decoded_once_and_found_again(cache, tmp_path):
     assert (tmp_path / "cache" / "frames.npy").stat().st_mtime_ns == before
 
 
+class Marker:
+    """A detector whose landmarks tell the brightness of the picture it was shown."""
+
+    name = "marker"
+    made = 0
+
+    def __init__(self) -> None:
+        Marker.made += 1
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        place = float(image[0, 0, 0])
+        return [Detection((0, 0, 9, 9), 1.0, ((place, place),) * 5)]
+
+
+def test_clips_that_are_decoded_at_the_same_time_keep_their_frames_and_landmarks(tmp_path):
+    for number in range(12):
+        write_frames(tmp_path / "data" / f"{number:02d}", list(range(20 * number, 20 * number + 12)))
+
+    cache = FrameCache.build(tmp_path / "cache", find_entries(tmp_path / "data"), 16, Marker)
+
+    brightness = np.concatenate([np.arange(20 * number, 20 * number + 12) for number in range(12)])
+    assert np.array_equal(cache.frames[:, 0, 0, 0], brightness)
+    np.testing.assert_allclose((cache.landmarks[:, 0, 0] + 1) / 2 * 23, brightness, atol=1e-3)
+    assert [clip.start for clip in cache.clips] == list(range(0, 144, 12))
+    assert 1 <= Marker.made <= MOST_THREADS, "no more detectors than threads"
+
+
+def test_work_on_every_processor_is_given_in_order_and_not_all_at_once():
+    begun = []
+
+    results = in_order(lambda item: begun.append(item) or item * item, range(1000))
+
+    assert next(results) == 0
+    assert len(begun) <= 2 * MOST_THREADS + 1
+    assert list(results) == [item * item for item in range(1, 1000)]
+
+
 def test_people_are_drawn_equally_often_whatever_the_length_of_their_clips(cache):
     raw = PairSampler(cache, seed=0).draw(400)
 
-    share = (raw.source[:, 0, 0, 0] >= 200).mean()
+    share = (raw.source[:, 0, 0, 0] >= 200).float().mean()
 
     assert 0.4 < share < 0.6
 
@@ -70,16 +111,30 @@ def test_people_are_drawn_equally_often_whatever_the_length_of_their_clips(cache
 def test_both_frames_of_a_pair_show_the_same_person(cache):
     raw = PairSampler(cache, seed=1).draw(100)
 
-    assert np.array_equal(raw.source[:, 0, 0, 0] >= 200, raw.driving[:, 0, 0, 0] >= 200)
+    assert torch.equal(raw.source[:, 0, 0, 0] >= 200, raw.driving[:, 0, 0, 0] >= 200)
 
 
 def test_frames_of_a_pair_differ_more_than_by_chance(cache):
     chosen, chance = (PairSampler(cache, seed=2, candidates=count).draw(300) for count in (4, 1))
 
     def difference(raw: RawPairs) -> float:
-        return float(np.abs(raw.source.astype(float) - raw.driving.astype(float)).mean())
+        return float((raw.source.float() - raw.driving.float()).abs().mean())
 
     assert difference(chosen) > 1.2 * difference(chance)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_batches_made_on_a_gpu_are_those_of_the_processor(cache, stage):
+    stage = replace(stage, batch_size=8)
+    here, there = CacheFeed(cache, stage, 0), CacheFeed(cache, stage, 0, "cuda")
+
+    for _ in range(3):
+        (expected, what), (actual, same) = here.draw(), there.draw()
+        assert actual.source.device.type == "cuda"
+        assert same == what
+        for name, value in vars(expected).items():
+            torch.testing.assert_close(getattr(actual, name).cpu(), value, rtol=0, atol=1e-4, equal_nan=True, msg=name)
 
 
 def picture_with_marks() -> tuple[np.ndarray, np.ndarray]:
@@ -94,8 +149,8 @@ def picture_with_marks() -> tuple[np.ndarray, np.ndarray]:
 
 def unmoved(frame: np.ndarray, points: np.ndarray, count: int, still: bool = False) -> RawPairs:
     """Pairs of a frame with itself."""
-    frames, marks = np.stack([frame] * count), np.stack([points] * count)
-    return RawPairs(frames, frames, marks, marks, np.full(count, still))
+    frames, marks = (torch.from_numpy(np.stack([each] * count)) for each in (frame, points))
+    return RawPairs(frames, frames, marks, marks, torch.full((count,), still))
 
 
 def test_landmarks_stay_on_what_they_mark_when_the_picture_is_turned_and_mirrored():
