@@ -207,11 +207,12 @@ class Trainer:
     def _update_average(self) -> None:
         """Follow the weights, and the running statistics of the normalisation, slowly."""
         decay = average_decay(self.stage, self.step_number)
-        for slow, fast in zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True):
-            if slow.is_floating_point():
-                slow.lerp_(fast, 1 - decay)
-            else:
-                slow.copy_(fast)
+        pairs = list(zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True))
+        slow, fast = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
+        torch._foreach_lerp_(slow, fast, 1 - decay)  # pyright: ignore[reportPrivateImportUsage] - few kernels for many tensors
+        for counter, value in pairs:
+            if not counter.is_floating_point():
+                counter.copy_(value)
 
     def weights(self) -> dict[str, Tensor]:
         """Every tensor worth keeping."""
