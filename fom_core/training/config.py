@@ -38,6 +38,7 @@ class LossWeights:
     discriminator_gan: float = 1.0
     feature_matching: tuple[float, ...] = (10.0, 10.0, 10.0, 10.0)
     warp: float = 0.0  # warped source against driving; with it, the generator is to reproduce the warped source
+    warp_trust: float = 1.0  # share of the warped source in that; 0: it is to reproduce the driving picture
     visibility: float = 1.0  # occlusion map against the error of the warp; only together with warp
     anchor: float = 0.0  # first keypoints to facial landmarks
     mouth: float = 0.0  # how much more the picture losses count there; with 0 for both, everywhere alike

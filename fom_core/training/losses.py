@@ -118,13 +118,20 @@ class WarpJudgement:
 
 
 def judge_warp(
-    deformed: Tensor, occlusion_map: Tensor, driving: Tensor, pyramid: Pyramid, importance: Tensor | None
+    deformed: Tensor,
+    occlusion_map: Tensor,
+    driving: Tensor,
+    pyramid: Pyramid,
+    importance: Tensor | None,
+    *,
+    trust: float = 1.0,
 ) -> WarpJudgement:
     """Train flow and occlusion map on their own merits, and spare the generator the flow's errors.
 
     A generator that is asked for the driving picture where the flow is a few pixels off learns to blur. Asked for the
     warped source instead, it stays as sharp as the source; where the warp fails by more than ``VISIBLE_ERROR`` the
-    occlusion map opens a hole, an opened mouth for instance, and there it has to paint.
+    occlusion map opens a hole, an opened mouth for instance, and there it has to paint. The less ``trust``, the more of
+    the driving picture itself is in what is asked for.
     """
     height, width = driving.shape[2:]
     shown = F.interpolate(occlusion_map.detach(), size=(height, width), mode="bilinear", align_corners=False)
@@ -138,7 +145,7 @@ def judge_warp(
     return WarpJudgement(
         photometric=pyramid_l1(pyramid(deformed), pyramid(driving), weight),
         visibility=doubt.mean(),
-        target=torch.lerp(driving, deformed.detach(), shown),
+        target=torch.lerp(driving, deformed.detach(), trust * shown),
     )
 
 
@@ -157,6 +164,6 @@ def anchor_loss(value: Tensor, landmarks: Tensor) -> Tensor:
     down = mouth - points[:, 0:2].mean(1)
     guesses = torch.stack([mouth - 0.12 * down, mouth + 0.22 * down, mouth + 0.75 * down], dim=1)
     target = torch.cat([points, guesses], dim=1)
-    tolerance = torch.tensor(ANCHOR_TOLERANCE, device=value.device)
+    tolerance = torch.tensor(ANCHOR_TOLERANCE).to(value.device, non_blocking=True)  # a waiting copy would stall the GPU
     excess = ((value[:, :8] - target).norm(dim=-1) - tolerance).clamp(min=0)
     return (excess * known[:, None]).sum() / (known.sum().clamp(min=1) * 8)

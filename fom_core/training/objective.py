@@ -81,7 +81,9 @@ class Objective(nn.Module):
         if weights.warp and generated.deformed is not None and generated.dense_motion is not None:
             occlusion_map = generated.dense_motion.occlusion_map
             assert occlusion_map is not None
-            judged = judge_warp(generated.deformed, occlusion_map, target, self.pyramid, importance)
+            judged = judge_warp(
+                generated.deformed, occlusion_map, target, self.pyramid, importance, trust=weights.warp_trust
+            )
             losses["warp"] = weights.warp * judged.photometric
             losses["visibility"] = weights.visibility * judged.visibility
             target = judged.target

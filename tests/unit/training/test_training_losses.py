@@ -120,6 +120,17 @@ def occlusion(left: float, right: float) -> torch.Tensor:
     return torch.tensor([left] * 4 + [right] * 4).expand(1, 1, 8, 8)
 
 
+def test_what_the_generator_is_asked_for_is_the_warped_source_as_far_as_it_is_trusted():
+    deformed, driving = half_failed_warp()
+    visible = occlusion(1.0, 1.0)
+
+    targets = [judge_warp(deformed, visible, driving, lambda x: [x], None, trust=share).target for share in (0, 0.5, 1)]
+
+    torch.testing.assert_close(targets[0], driving)
+    torch.testing.assert_close(targets[1], (driving + deformed) / 2)
+    torch.testing.assert_close(targets[2], deformed)
+
+
 def test_an_occlusion_map_that_hides_what_the_warp_gets_wrong_costs_least():
     deformed, driving = half_failed_warp()
 
