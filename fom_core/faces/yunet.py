@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import cv2
@@ -14,19 +15,26 @@ OVERLAP = 0.3
 
 
 class YuNetDetector:
-    """Detector protocol on cv2.FaceDetectorYN."""
+    """Detector protocol on cv2.FaceDetectorYN, for any number of threads: each gets a network of its own."""
 
     name = "yunet"
 
     def __init__(self, weights: Path, threshold: float = 0.7):
-        self._network = cv2.FaceDetectorYN.create(str(weights), "", (320, 320), threshold, OVERLAP)
+        self._weights, self._threshold, self._own = str(weights), threshold, threading.local()
+        self._network()  # complains now rather than later
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         return detect_at_sizes(image[..., ::-1], LONG_SIDES, self._detect_once, OVERLAP)
 
+    def _network(self) -> cv2.FaceDetectorYN:
+        if not hasattr(self._own, "network"):
+            self._own.network = cv2.FaceDetectorYN.create(self._weights, "", (320, 320), self._threshold, OVERLAP)
+        return self._own.network
+
     def _detect_once(self, bgr: np.ndarray) -> list[Detection]:
-        self._network.setInputSize((bgr.shape[1], bgr.shape[0]))
-        rows = self._network.detect(bgr)[1]  # x, y, width, height, five landmarks, score
+        network = self._network()
+        network.setInputSize((bgr.shape[1], bgr.shape[0]))
+        rows = network.detect(bgr)[1]  # x, y, width, height, five landmarks, score
         return [] if rows is None else [_detection(row.tolist()) for row in rows]
 
 

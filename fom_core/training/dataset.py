@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -56,20 +55,19 @@ class FrameCache:
         self.landmarks = np.load(folder / LANDMARKS)
 
     @classmethod
-    def build(
-        cls, folder: Path, entries: Sequence[Entry], size: int, detector: Callable[[], Detector] | None = None
-    ) -> FrameCache:
+    def build(cls, folder: Path, entries: Sequence[Entry], size: int, detector: Detector | None = None) -> FrameCache:
         """Decode ``entries`` into ``folder``, or open what an earlier call with the same files left there.
 
-        Every processor decodes; ``detector`` makes one for each, as they are not to be shared. A clip that cannot be
-        read, or has a single frame, is left out with a warning; one that breaks off keeps the frames before. Raises
-        MediaError when nothing is left.
+        Every processor decodes, so ``detector`` is asked by several threads. A clip that cannot be read, or has a
+        single frame, is left out with a warning; one that breaks off keeps the frames before. Raises MediaError when
+        nothing is left.
         """
         made_of = {"size": size, "labelled": detector is not None, "files": [_facts(entry) for entry in entries]}
         if not _is_made_of(folder, made_of):
             clips, landmarks = [], []
             with _begin(folder, size) as file:
-                for entry, decoded in zip(entries, _decode_all(entries, size, detector), strict=True):
+                all_decoded = in_order(lambda entry: _decode(entry, size, detector), entries)
+                for entry, decoded in zip(entries, all_decoded, strict=True):
                     clip = decoded.clip(entry, file.count)
                     clips += [] if clip is None else [clip]
                     landmarks += decoded.landmarks
@@ -109,18 +107,6 @@ class _Decoded:
             log.warning("%s %s", problem, f"{length} frames of it are used." if length > 1 else "It is left out.")
         enough = length > (entry.kind == "video")
         return Clip(entry.path.stem, entry.identity, entry.kind, start, length) if enough else None
-
-
-def _decode_all(entries: Sequence[Entry], size: int, detector: Callable[[], Detector] | None) -> Iterator[_Decoded]:
-    """All entries in order, decoded on every processor; of few of them at a time the frames are in memory."""
-    own = threading.local()
-
-    def decode(entry: Entry) -> _Decoded:
-        if detector is not None and not hasattr(own, "detector"):
-            own.detector = detector()
-        return _decode(entry, size, getattr(own, "detector", None))
-
-    yield from in_order(decode, entries)
 
 
 def in_order(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:

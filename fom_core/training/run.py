@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from ..errors import UsageError
@@ -80,7 +79,7 @@ def _clips(
     config: TrainConfig, data: Path, output: Path, yunet: Path | None
 ) -> tuple[FrameCache | ClipData, FrameCache | None]:
     """The training clips, decoded or to be read on the way, and decoded ones for validation."""
-    detector = None if yunet is None else partial(YuNetDetector, yunet, threshold=0.5)
+    detector = None if yunet is None else YuNetDetector(yunet, threshold=0.5)
     classes = config.dataset.licence_classes
     oversize = 1.0 if config.streamed else config.dataset.oversize
     size = max(round(stage.model.image_size[0] * oversize) for stage in config.stages)
