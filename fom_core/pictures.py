@@ -25,13 +25,41 @@ def resize_picture(picture: np.ndarray, size: tuple[int, int], *, average_from: 
 
 
 def to_batch(pictures: Sequence[np.ndarray] | np.ndarray, *, channels: int, device: torch.device | str) -> Tensor:
-    """T pictures (H, W, 3) uint8 → (T, channels, H, W) float in [0, 1]. One channel is the mean of the three."""
-    frames = torch.from_numpy(np.ascontiguousarray(pictures)).to(device)
-    batch = frames.movedim(-1, 1).float() / 255
+    """T pictures (H, W, 3) uint8 → (T, channels, H, W) float in [0, 1]. One channel is the mean of the three.
+
+    Bytes travel to the device and become floats there; to a GPU they do so while it works.
+    """
+    frames = torch.from_numpy(np.ascontiguousarray(pictures))
+    if torch.device(device).type == "cuda":
+        frames = frames.pin_memory().to(device, non_blocking=True)
+    batch = frames.to(device).movedim(-1, 1).float() / 255
     return batch.mean(dim=1, keepdim=True) if channels == 1 and batch.shape[1] != 1 else batch
 
 
 def to_pictures(batch: Tensor) -> np.ndarray:
     """(T, C, H, W) float in [0, 1] → (T, H, W, 3) uint8, rounded. One channel becomes three equal ones."""
-    frames = (batch.clamp(0, 1) * 255).round().to(torch.uint8).movedim(1, -1)
-    return frames.expand(-1, -1, -1, 3).contiguous().cpu().numpy()
+    return PicturesToCome(batch).wait()
+
+
+class PicturesToCome:
+    """Network batches on their way to be pictures: floats become bytes on the device, which then travel.
+
+    ``truncate`` cuts fractions off, as PaddleGAN does, instead of rounding.
+    """
+
+    def __init__(self, batch: Tensor, *, truncate: bool = False) -> None:
+        scaled = batch.detach().float().clamp(0, 1) * 255
+        # A hair more than nothing, or k / 255 × 255 may truncate to k - 1.
+        whole = scaled + 1e-3 if truncate else scaled.round()
+        frames = whole.to(torch.uint8).movedim(1, -1).expand(-1, -1, -1, 3).contiguous()
+        self._frames = frames.to("cpu", non_blocking=True)
+        self._arrived = None
+        if frames.is_cuda:
+            self._arrived = torch.cuda.Event()
+            self._arrived.record()
+
+    def wait(self) -> np.ndarray:
+        """The pictures (T, H, W, 3) uint8, once they are here; other threads go on meanwhile."""
+        if self._arrived is not None:
+            self._arrived.synchronize()
+        return self._frames.numpy()

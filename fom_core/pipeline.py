@@ -1,12 +1,14 @@
 """The straight line from a picture and a driving video to moving frames. No file I/O here.
 
 Keypoints of the whole driving video come first (kilobytes); pixels flow in chunks, so memory depends on the chunk and
-the picture, never on the length of the video.
+the picture, never on the length of the video. Reading ahead, the networks and pasting go on side by side: the networks
+in the caller's thread, the rest in threads that end with the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import Literal, TypeGuard, cast
 
@@ -15,12 +17,14 @@ import torch
 from torch import Tensor
 
 from .backends import Backend
+from .batching import MovingFace, in_batches
 from .errors import MediaError, UsageError
 from .faces.paste import FEATHER, Paster
 from .faces.regions import crop_face
 from .memory import in_chunks
 from .motion import initial_frame, transfer_motion
-from .pictures import resize_picture, to_batch
+from .overlap import ahead, applied
+from .pictures import PicturesToCome, resize_picture, to_batch
 from .types import Box, FaceRegion, FaceSet, Generated, Keypoints, Motion, MotionTransfer, SourceFeatures
 
 Progress = Callable[[int, int | None], None]
@@ -65,22 +69,14 @@ def animate_details(
     progress: Progress | None = None,
 ) -> Iterator[list[Generated]]:
     """:func:`animate` with all that the model knows of a frame: flow and occlusion map as well as the prediction."""
-    transfer = transfer or MotionTransfer()
-    courses = _courses(model, drivings, len(source_faces), chunk_size)
-    faces = []
-    for index, face in enumerate(source_faces):
-        source, course = encode_face(model, face), courses[min(index, len(courses) - 1)]
-        faces.append((source, course, initial_frame(source.keypoints, course, transfer)))
+    faces, length = _moving_faces(model, source_faces, drivings, transfer or MotionTransfer(), chunk_size)
+    batches = in_batches(faces, model.device)
 
     # Inference mode ends before each yield: it belongs to the thread, and so would reach into the caller's code.
     @torch.inference_mode()
     def generate(part: slice) -> tuple[int, list[Generated]]:
-        return part.stop, [
-            model.generate(source, transfer_motion(source.keypoints, course[part], course[first : first + 1], transfer))
-            for source, course, first in faces
-        ]
+        return part.stop, [generated for batch in batches for generated in batch.generate(model, part)]
 
-    length = len(courses[0])
     for done, chunk in in_chunks(generate, length, chunk_size):
         yield chunk
         if progress:
@@ -110,11 +106,16 @@ def animate_picture(
     """
     crops = [crop_face(picture, face, model.config.image_size) for face in faces]
     paster = Paster(picture, faces, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match)
-    for face_frames in animate(model, crops, driving, transfer, chunk_size=chunk_size, progress=progress):
-        better = face_frames
-        if enhance is not None:
-            better = [enhance(frames, face) for frames, face in zip(face_frames, faces, strict=True)]
-        yield paster(better)
+
+    def face_pictures() -> Generator[list[PicturesToCome], None, None]:
+        for face_frames in animate(model, crops, driving, transfer, chunk_size=chunk_size, progress=progress):
+            better = face_frames
+            if enhance is not None:
+                better = [enhance(frames, face) for frames, face in zip(face_frames, faces, strict=True)]
+            yield [PicturesToCome(frames, truncate=paster.truncate) for frames in better]
+
+    with closing(face_pictures()) as chunks:
+        yield from applied(lambda chunk: paster([pictures.wait() for pictures in chunk]), chunks)
 
 
 @torch.inference_mode()
@@ -151,13 +152,14 @@ def track_keypoints(
     """Keypoints of each frame (H, W, 3) uint8, read as they come; ``box`` is the part of the frame to look at."""
     parts: list[Keypoints] = []
     done = 0
-    for chunk in _chunks(frames, chunk_size):
-        views = [look_at(model, frame, box) for frame in chunk]
-        batch = to_batch(views, channels=model.config.num_channels, device=model.device)
-        parts.append(_detect(model, batch, chunk_size))
-        done += len(chunk)
-        if progress:
-            progress(done, None)
+    views = (np.stack([look_at(model, frame, box) for frame in chunk]) for chunk in _chunks(frames, chunk_size))
+    with closing(ahead(views)) as batches:
+        for views_of_chunk in batches:
+            batch = to_batch(views_of_chunk, channels=model.config.num_channels, device=model.device)
+            parts.append(_detect(model, batch, chunk_size))
+            done += len(views_of_chunk)
+            if progress:
+                progress(done, None)
     return _joined(parts)
 
 
@@ -187,6 +189,24 @@ def match_drivers(drivers: int, faces: int) -> None:
         raise UsageError(
             f"There are {drivers} drivers for {faces} face(s). Give one for all, or at most one for each face."
         )
+
+
+@torch.inference_mode()
+def _moving_faces(
+    model: Backend,
+    source_faces: Sequence[np.ndarray | Tensor | SourceFeatures],
+    drivings: Drivings,
+    transfer: MotionTransfer,
+    chunk_size: int,
+) -> tuple[list[MovingFace], int]:
+    """Encode the faces and give each its driver's motion; and the number of frames."""
+    courses = _courses(model, drivings, len(source_faces), chunk_size)
+    faces = []
+    for index, face in enumerate(source_faces):
+        source, course = encode_face(model, face), courses[min(index, len(courses) - 1)]
+        first = initial_frame(source.keypoints, course, transfer)
+        faces.append(MovingFace(source, transfer_motion(source.keypoints, course, course[first : first + 1], transfer)))
+    return faces, len(courses[0])
 
 
 def _courses(model: Backend, drivings: Drivings, faces: int, chunk_size: int) -> list[Keypoints]:

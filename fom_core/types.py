@@ -61,6 +61,24 @@ class SourceFeatures:
     features: Tensor
     keypoints: Keypoints
 
+    @staticmethod
+    def cat(sources: Sequence[SourceFeatures], repeats: int) -> SourceFeatures:
+        """Several sources as one batch, each ``repeats`` times in a row."""
+
+        def joined(parts: Sequence[Tensor]) -> Tensor:
+            return torch.cat([part.expand(repeats, *part.shape[1:]) for part in parts])
+
+        keypoints = Keypoints.cat([source.keypoints for source in sources])
+        return SourceFeatures(
+            joined([source.image for source in sources]),
+            joined([source.small for source in sources]),
+            joined([source.features for source in sources]),
+            Keypoints(
+                keypoints.value.repeat_interleave(repeats, 0),
+                None if keypoints.jacobian is None else keypoints.jacobian.repeat_interleave(repeats, 0),
+            ),
+        )
+
 
 @dataclass(frozen=True)
 class DenseMotion:
@@ -77,6 +95,14 @@ class DenseMotion:
     mask: Tensor
     sparse_deformed: Tensor | None = None
 
+    def __getitem__(self, frames: slice) -> DenseMotion:
+        return DenseMotion(
+            self.deformation[frames],
+            None if self.occlusion_map is None else self.occlusion_map[frames],
+            self.mask[frames],
+            None if self.sparse_deformed is None else self.sparse_deformed[frames],
+        )
+
 
 @dataclass(frozen=True)
 class Generated:
@@ -89,6 +115,13 @@ class Generated:
     prediction: Tensor
     dense_motion: DenseMotion | None
     deformed: Tensor | None = None
+
+    def __getitem__(self, frames: slice) -> Generated:
+        return Generated(
+            self.prediction[frames],
+            None if self.dense_motion is None else self.dense_motion[frames],
+            None if self.deformed is None else self.deformed[frames],
+        )
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ..fom_core.faces.regions import to_rgb, whole_picture
 from ..fom_core.faces.selection import chosen
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.media import VideoWriter
+from ..fom_core.overlap import behind
 from ..fom_core.pipeline import animate_picture
 from ..fom_core.types import FaceSet, MotionTransfer
 from ..fom_core.weights.catalogue import is_for_faces
@@ -138,13 +139,18 @@ class AnimatePicture(io.ComfyNode):
                 driving_crop=driving_crop, fps=fps, chunk_size=chunk_size, smoothing=smoothing,
             )  # fmt: skip
             path = host.temporary_file(".mp4")
-            with VideoWriter(path, reading.rate, audio_from=driver.reader, crf=quality_crf) as writer:
+            with (
+                VideoWriter(path, reading.rate, audio_from=driver.reader, crf=quality_crf) as writer,
+                behind(writer.write) as write,
+            ):
+                done = 0
                 for frames in animate_picture(
                     network, picture, chosen_faces, reading.aligned, transfer, chunk_size=chunk_size,
                     mask=mask if on_faces else "box", feather=feather, colour_match=colour_match,
                 ):  # fmt: skip
-                    writer.write(frames)
-                    progress.show(*motions.animated(writer.frame_count, reading.length), frames[-1])
+                    write(frames)
+                    done += len(frames)
+                    progress.show(*motions.animated(done, reading.length), frames[-1])
         return io.NodeOutput(
             InputImpl.VideoFromFile(str(path)),
             ui=ui.PreviewVideo([ui.SavedResult(path.name, "", io.FolderType.temp)]),

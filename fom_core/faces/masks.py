@@ -97,15 +97,16 @@ def touching(given: Sequence[Layer]) -> list[list[Layer]]:
         x0, y0, x1, y1 = layer.rect
         if x1 <= x0 or y1 <= y0:
             continue
-        joined = [
-            group
-            for group in groups
-            if any(x0 < o.rect[2] and o.rect[0] < x1 and y0 < o.rect[3] and o.rect[1] < y1 for o in group)
-        ]
+        joined = [group for group in groups if any(overlap(layer.rect, other.rect) for other in group)]
         merged = sorted((member for group in joined for member in group), key=lambda member: member.face)
         groups = [group for group in groups if not any(group is other for other in joined)]
         groups.append([*merged, layer])
     return groups
+
+
+def overlap(rect: Rect, other: Rect) -> bool:
+    """Whether two rectangles share a pixel."""
+    return rect[0] < other[2] and other[0] < rect[2] and rect[1] < other[3] and other[1] < rect[3]
 
 
 def distance(rect: Rect, part: Rect, frame_size: tuple[int, int], exponent: float) -> np.ndarray:

@@ -1,0 +1,84 @@
+"""Overlapping and batching change when things happen, not what comes out."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from fom_core.batching import Batch
+from fom_core.faces.paste import Paster
+from fom_core.faces.regions import crop_face
+from fom_core.pipeline import _moving_faces, animate, animate_picture, driving_keypoints, track_keypoints
+from fom_core.types import FaceSet, MotionTransfer
+
+FACES = FaceSet.from_crops([(2, 3, 42, 43), (36, 20, 76, 60)], (70, 90))
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    return np.random.default_rng(3).integers(0, 255, (70, 90, 3), np.uint8)
+
+
+@pytest.mark.parametrize("mask", ["soft", "paddlegan"])
+def test_overlapping_leaves_every_bit_as_it_is(tiny_model, picture, clip, mask):
+    crops = [crop_face(picture, face, (64, 64)) for face in FACES]
+    paster = Paster(picture, FACES, mask=mask)
+    one_by_one = [paster(chunk) for chunk in animate(tiny_model, crops, clip, chunk_size=5)]
+
+    overlapped = list(animate_picture(tiny_model, picture, FACES, clip, mask=mask, chunk_size=5))
+
+    assert [len(chunk) for chunk in overlapped] == [5, 5, 2]
+    for ours, expected in zip(overlapped, one_by_one, strict=True):
+        assert (ours == expected).all()
+
+
+def test_reading_ahead_leaves_every_bit_as_it_is(tiny_model, clip):
+    batch = torch.from_numpy(np.stack([crop_face(frame, (0, 0, 80, 80), (64, 64)) for frame in clip]))
+    expected = driving_keypoints(tiny_model, batch.movedim(-1, 1) / 255, chunk_size=5)
+    found = track_keypoints(tiny_model, iter(clip), chunk_size=5)
+    assert torch.equal(found.value, expected.value)
+
+
+def test_faces_in_one_batch_are_the_faces_one_by_one(tiny_model, picture, clip):
+    crops = [crop_face(picture, face, (64, 64)) for face in FACES]
+    faces, length = _moving_faces(tiny_model, crops, clip, MotionTransfer(), 8)
+    together = Batch(faces)
+    for part in (slice(0, 5), slice(5, length)):
+        for ours, face in zip(together.generate(tiny_model, part), faces, strict=True):
+            (alone,) = Batch([face]).generate(tiny_model, part)
+            torch.testing.assert_close(ours.prediction, alone.prediction, rtol=0, atol=1e-5)
+            assert ours.dense_motion is not None and alone.dense_motion is not None
+            torch.testing.assert_close(ours.dense_motion.deformation, alone.dense_motion.deformation, rtol=0, atol=1e-5)
+
+
+def test_stopping_early_leaves_no_thread(tiny_model, picture, clip):
+    before = threading.active_count()
+    chunks = animate_picture(tiny_model, picture, FACES, clip, chunk_size=2)
+    next(chunks)
+    chunks.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
+
+
+def test_a_driver_that_breaks_off_is_heard_of(tiny_model, clip):
+    def torn():
+        yield clip[0]
+        raise OSError("the cable is out")
+
+    with pytest.raises(OSError, match="cable"):
+        track_keypoints(tiny_model, torn(), chunk_size=1)
+
+
+def test_progress_that_raises_stops_the_work(tiny_model, picture, clip):
+    class Stopped(Exception):
+        pass
+
+    def stop(done: int, total: int | None) -> None:
+        raise Stopped
+
+    before = threading.active_count()
+    with pytest.raises(Stopped):
+        list(animate_picture(tiny_model, picture, FACES, clip, chunk_size=2, progress=stop))
+    assert threading.active_count() == before
