@@ -11,14 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import MediaError
+from ..errors import MediaError, UsageError
 from ..files import missing_folders, remove_empty, reserve_temporary, unwritable
 from . import ffmpeg
+from .encoders import ENCODERS, SOFTWARE, options_of, require_encoder
 from .read import VideoReader
 
 log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".gif"})
+H264_SUFFIXES = frozenset({".mp4", ".mov", ".mkv"})
 ALPHA_SUFFIXES = frozenset({".webm", ".png", ".webp", ".tif", ".tiff", ""})  # "": a folder of PNGs
 _COPIED_SOUND = {  # codecs that enter the container as they are, and the one that others are encoded to
     ".mp4": ({"aac", "mp3", "ac3", "eac3"}, "aac"),
@@ -42,11 +44,18 @@ _TO_GIF = (
 class EncodedVideo:
     """One video file being written under a temporary name; ffmpeg starts with the first frame."""
 
-    def __init__(self, path: Path, rate: Fraction, sound: VideoReader | None, crf: int) -> None:
+    def __init__(self, path: Path, rate: Fraction, sound: VideoReader | None, crf: int, encoder: str | None) -> None:
         self.path = path
         self._suffix = path.suffix.lower()
         self._rate = rate
         self._crf = crf
+        self._encoder = encoder or SOFTWARE
+        if encoder is not None and self._suffix not in H264_SUFFIXES:
+            raise UsageError(
+                f"The encoder {encoder} makes H.264, which {self._suffix} files do not hold. Name the output "
+                f"{', '.join(sorted(H264_SUFFIXES))}, or leave the encoder out."
+            )
+        require_encoder(self._encoder)
         self._sound = sound if sound is not None and sound.has_audio else None
         if self._sound and self._suffix not in _COPIED_SOUND:
             log.warning("%s files hold no sound; that of %s is left out.", self._suffix, self._sound.path)
@@ -117,7 +126,18 @@ class EncodedVideo:
             "-video_size",
             f"{width}x{height}",
         ]
-        command = ["-v", "error", "-y", *pixels, "-framerate", str(self._rate), "-i", "pipe:0"]
+        hardware = ENCODERS[self._encoder]
+        command = [
+            "-v",
+            "error",
+            "-y",
+            *hardware.device.split(),
+            *pixels,
+            "-framerate",
+            str(self._rate),
+            "-i",
+            "pipe:0",
+        ]
         filters = [_TO_BT709.format("yuva420p" if channels == 4 else "yuv420p")]
         if self._suffix == ".gif":
             return [*command, "-vf", _TO_GIF, "-loop", "0", f"file:{self._temporary}"]
@@ -125,9 +145,10 @@ class EncodedVideo:
             # VP9 counts quality up to 63 where H.264 ends at 51; 12 more looks the same.
             codec = ["-c:v", "libvpx-vp9", "-crf", str(self._crf + 12), "-b:v", "0", "-row-mt", "1", "-cpu-used", "4"]
         else:
-            codec = ["-c:v", "libx264", "-crf", str(self._crf), "-preset", "fast"]
+            codec = options_of(self._encoder, self._crf)
             if height % 2 or width % 2:
                 filters.insert(0, _repeat_last(height % 2, width % 2))
+            filters += hardware.filters
         if self._suffix in {".mp4", ".mov"} and not self._sound:
             codec += ["-movflags", "+faststart"]
         return [*command, "-vf", ",".join(filters), *codec, f"file:{self._temporary}"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import MediaError
+from ..errors import MediaError, UsageError
 from . import ffmpeg
 from .encode import ALPHA_SUFFIXES, VIDEO_SUFFIXES, EncodedVideo
 from .pictures import PICTURE_SUFFIXES
@@ -35,6 +35,7 @@ class VideoWriter:
         *,
         audio_from: VideoReader | None = None,
         crf: int = 18,
+        encoder: str | None = None,
     ) -> None:
         """Reserve the output, so that an unwritable place raises WriteError before any work is done.
 
@@ -44,12 +45,16 @@ class VideoWriter:
         fps:        frames a second; floats near the NTSC rates mean them (29.97 is 30000/1001).
         audio_from: the video whose sound goes along, cut to the length of the frames written.
         crf:        quality of H.264, smaller is better and larger; VP9 is set to look the same.
+        encoder:    of H.264: a name of :data:`~fom_core.media.encoders.ENCODERS`; None for the processor's, libx264.
+                    Raises UsageError or MediaError for one that cannot be used here.
         """
         path = Path(path)
         rate = fps if isinstance(fps, Fraction) else ffmpeg.nominal_rate(float(fps))
         suffix = path.suffix.lower()
         if suffix in VIDEO_SUFFIXES:
-            self._sink: EncodedVideo | NumberedPictures = EncodedVideo(path, rate, audio_from, crf)
+            self._sink: EncodedVideo | NumberedPictures = EncodedVideo(path, rate, audio_from, crf, encoder)
+        elif encoder is not None:
+            raise UsageError(f"The encoder {encoder} makes videos. Name the output .mp4, .mov or .mkv.")
         elif not suffix or suffix in PICTURE_SUFFIXES:
             self._sink = NumberedPictures(path)
         else:

@@ -1,0 +1,89 @@
+"""H.264 encoders: the usual one on the processor, and those of graphics chips."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+
+from ..errors import MediaError, UsageError
+from . import ffmpeg
+
+SOFTWARE = "libx264"
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """How ffmpeg is asked for H.264; ``{crf}`` stands for the quality, smaller is better.
+
+    options: of the output.
+    device:  options before the input.
+    filters: after all others.
+    """
+
+    options: str
+    device: str = ""
+    filters: tuple[str, ...] = ()
+
+
+ENCODERS = {
+    SOFTWARE: Encoder("-crf {crf} -preset fast"),
+    "h264_nvenc": Encoder("-preset p4 -rc vbr -cq {crf} -b:v 0"),
+    "h264_qsv": Encoder("-preset faster -global_quality {crf}", filters=("format=nv12",)),
+    "h264_vaapi": Encoder(
+        "-rc_mode CQP -qp {crf}", "-vaapi_device /dev/dri/renderD128", filters=("format=nv12", "hwupload")
+    ),
+    "h264_videotoolbox": Encoder("-q:v {percent}"),
+}
+
+
+def options_of(name: str, crf: int) -> list[str]:
+    """Arguments that choose the encoder and its quality."""
+    return ["-c:v", name, *ENCODERS[name].options.format(crf=crf, percent=max(1, 100 - 2 * crf)).split()]
+
+
+def require_encoder(name: str) -> None:
+    """Raise UsageError for an unknown encoder, MediaError for one that this ffmpeg or machine lacks.
+
+    Which of them a machine really has shows only when they are asked to encode: one grey frame here.
+    """
+    if name not in ENCODERS:
+        raise UsageError(f"There is no H.264 encoder {name!r} here; use one of {', '.join(ENCODERS)}.")
+    if name == SOFTWARE:
+        return
+    listed = _run("-v", "error", "-encoders")
+    built_in = [known for known in ENCODERS if re.search(rf"^ V\S+ {known} ", listed.stdout, re.MULTILINE)]
+    if name not in built_in:
+        raise MediaError(f"This ffmpeg has no encoder {name}. It has {', '.join(built_in)}; choose one of these.")
+    encoder = ENCODERS[name]
+    grey = ["-f", "lavfi", "-i", "color=gray:size=256x256:rate=25:duration=0.04"]
+    filters = ["-vf", ",".join(encoder.filters)] if encoder.filters else []
+    trial = _run(
+        "-v",
+        "error",
+        *encoder.device.split(),
+        *grey,
+        *filters,
+        *options_of(name, 18),
+        "-frames:v",
+        "1",
+        "-f",
+        "null",
+        "-",
+    )
+    if trial.returncode:
+        raise MediaError(
+            f"The encoder {name} does not work on this machine ({ffmpeg.first_complaint(trial.stderr)}). "
+            f"Choose another; {SOFTWARE} works everywhere."
+        )
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    process = ffmpeg.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        out, report = process.communicate()
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(
+        arguments, process.returncode, out.decode("utf-8", "replace"), report.decode("utf-8", "replace")
+    )
