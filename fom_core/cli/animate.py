@@ -19,7 +19,9 @@ from ..faces.paste import FEATHER
 from ..faces.regions import CropRule, whole_picture
 from ..faces.selection import most_prominent
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoWriter, read_picture
+from ..media.encoders import ENCODERS, SOFTWARE
 from ..networks import MotionModel
+from ..overlap import behind
 from ..pipeline import animate_picture, match_drivers
 from ..types import FaceSet, Motion, MotionTransfer
 from . import common, drivers
@@ -45,6 +47,11 @@ def add_parser(subparsers: Any) -> None:
         "--filename",
         metavar="NAME",
         help=f".mp4, .webm, .mov, .mkv, .gif, or .png for numbered pictures (default: {FILENAME})",
+    )
+    parser.add_argument(
+        "--encoder",
+        choices=list(ENCODERS),
+        help=f"of H.264 videos: a graphics chip's, where it is there (default: {SOFTWARE}, on the processor)",
     )
     drivers.add_motion_options(parser.add_argument_group("motion"))
     _add_face_options(parser.add_argument_group("faces"))
@@ -97,7 +104,12 @@ def run(args: argparse.Namespace) -> int:
     picture = read_picture(args.source_image)
     enhancer = open_enhancer(args)
     driving = drivers.open_drivers(args)
-    with VideoWriter(output_path(args), drivers.frame_rate(driving), audio_from=drivers.sound_of(driving)) as writer:
+    with VideoWriter(
+        output_path(args),
+        drivers.frame_rate(driving),
+        audio_from=drivers.sound_of(driving),
+        encoder=args.encoder,
+    ) as writer:
         _spare_inputs(args, writer)
         model = common.open_model(args)
         on_faces = common.wants_faces(args.source_crop, model)
@@ -139,13 +151,13 @@ def write_animation(
     """Animate chunk by chunk into the writer, with a progress bar and a summary."""
     if enhancer is not None:
         enhancer.restorer.to(model.device)
-    with ProgressBar("animating", len(motions[0])) as bar:
+    with ProgressBar("animating", len(motions[0])) as bar, behind(writer.write) as write:
         for frames in animate_picture(
             model, picture, faces, motions, transfer,
             chunk_size=chunk_size, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match,
             enhance=enhancer, progress=bar,
         ):  # fmt: skip
-            writer.write(frames)
+            write(frames)
     sound = "with sound" if writer.has_audio else "without sound"
     log.info("%d face(s), %d frames, %.6g frames/s, %s.", len(faces), writer.frame_count, writer.fps, sound)
 

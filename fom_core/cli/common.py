@@ -73,7 +73,7 @@ def add_on_off(group: argparse._ActionsContainer, name: str, text: str) -> None:
 
 def open_model(args: argparse.Namespace) -> MotionModel:
     """The model that the options ask for, ready to run; by default the best one on this machine."""
-    _check_device(args.device)
+    check_device(args.device)
     name, config = args.model, args.config
     if name is None:
         entry = best_on_disk("model", image_size=args.image_size or 256, mobile=args.mobile_net)
@@ -134,7 +134,8 @@ def zero_to_one(text: str) -> float:
     return value
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Raise UsageError for a kind of device that this machine has not."""
     ready = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}.get(device.partition(":")[0])
     if ready is not None and not ready():
         raise UsageError(f"The device {device} is not ready on this machine. Leave --device out, or choose --cpu.")

@@ -1,0 +1,1 @@
+"""How fast this machine animates, stage by stage and as a whole, and what memory it takes."""

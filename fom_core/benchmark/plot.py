@@ -1,0 +1,80 @@
+"""Line charts as SVG, without a plotting package."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 420, 280
+LEFT, RIGHT, TOP, BOTTOM = 58, 16, 34, 44
+COLOURS = ("#1f6fb2", "#c4452d", "#2e8b57", "#8b5fb0")
+Points = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Named courses over one axis each way; both axes begin at 0."""
+
+    title: str
+    x_label: str
+    y_label: str
+    courses: dict[str, Points]
+
+
+def charts_as_svg(charts: Sequence[Chart]) -> str:
+    """Charts side by side in one picture."""
+    parts = [f'<g transform="translate({index * WIDTH} 0)">{_chart(chart)}</g>' for index, chart in enumerate(charts)]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH * len(charts)}" height="{HEIGHT}" '
+        f'viewBox="0 0 {WIDTH * len(charts)} {HEIGHT}" font-family="sans-serif" font-size="12" fill="#222">'
+        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
+    )
+
+
+def ticks(highest: float) -> list[float]:
+    """Four to seven round numbers from 0 to at least ``highest``."""
+    rough = max(highest, 1e-9) / 5
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
+    return [index * step for index in range(math.ceil(highest / step - 1e-9) + 1)]
+
+
+def _chart(chart: Chart) -> str:
+    across = ticks(max(x for points in chart.courses.values() for x, _ in points))
+    upward = ticks(max(y for points in chart.courses.values() for _, y in points))
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return (
+            LEFT + (WIDTH - LEFT - RIGHT) * x / across[-1],
+            HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * y / upward[-1],
+        )
+
+    parts = [
+        _text(WIDTH / 2, 18, chart.title, "middle", bold=True),
+        _text(WIDTH / 2, HEIGHT - 8, chart.x_label, "middle"),
+    ]
+    parts.append(f'<g transform="translate(14 {HEIGHT / 2}) rotate(-90)">{_text(0, 0, chart.y_label, "middle")}</g>')
+    for value in upward:
+        x, y = place(0, value)
+        parts.append(
+            f'<path d="M{x:.1f} {y:.1f}H{WIDTH - RIGHT}" stroke="#ddd"/>{_text(x - 6, y + 4, f"{value:g}", "end")}'
+        )
+    for value in across:
+        x, y = place(value, 0)
+        parts.append(_text(x, y + 16, f"{value:g}", "middle"))
+    for index, (name, points) in enumerate(chart.courses.items()):
+        colour = COLOURS[index % len(COLOURS)]
+        places = [place(*point) for point in points]
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places]
+        if len(chart.courses) > 1:
+            parts.append(_text(WIDTH - RIGHT - 4, TOP + 12 + 15 * index, name, "end", colour=colour))
+    return "".join(parts)
+
+
+def _text(x: float, y: float, text: str, anchor: str, *, colour: str = "#222", bold: bool = False) -> str:
+    weight = ' font-weight="bold"' if bold else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}"{weight}>{html.escape(text)}</text>'

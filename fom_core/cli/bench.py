@@ -1,0 +1,144 @@
+"""``fom bench``: how fast this machine animates."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError
+from ..files import CONFIGS, replacing, require_file
+from ..media.encoders import ENCODERS
+from ..weights.load import DTYPES
+from ..weights.store import best_on_disk
+from . import common
+
+log = logging.getLogger(__name__)
+PARTS = ("network", "whole", "growth")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command and its options."""
+    parser = subparsers.add_parser(
+        "bench",
+        help="measure how fast this machine animates",
+        description="Measure how fast this machine animates: the networks by batch, the whole job beside its steps, "
+        "and on demand its growth, and the original code side by side. Prints tables in Markdown.",
+        allow_abbrev=False,
+    )
+    what = parser.add_argument_group("what is measured")
+    what.add_argument("--model", metavar="NAME_OR_FILE", help="default: the best one on this machine")
+    what.add_argument(
+        "--config",
+        metavar="NAME_OR_YAML",
+        help="such as vox-256: without --model its networks with random weights, which are as fast as learnt ones",
+    )
+    what.add_argument(
+        "--size", type=common.positive, metavar="PIXELS", help="of faces in the networks, not the model's"
+    )
+    what.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
+    what.add_argument("--dtype", default="auto", choices=DTYPES, help="of the generator (default: auto)")
+    what.add_argument(
+        "--parts",
+        type=_parts,
+        default=("network", "whole"),
+        metavar="A,B",
+        help=f"of {', '.join(PARTS)} (default: network,whole); none with --against alone",
+    )
+    what.add_argument(
+        "--batches", type=_batches, default=(1, 2, 4, 8), metavar="N,N", help="of the networks (default: 1,2,4,8)"
+    )
+    job = parser.add_argument_group("the whole job")
+    job.add_argument("--frames", type=common.positive, default=64, metavar="N", help="default: 64")
+    job.add_argument("--faces", type=common.positive, default=1, metavar="N", help="default: 1")
+    job.add_argument("--picture", type=_size, default=(1280, 720), metavar="WxH", help="default: 1280x720")
+    job.add_argument("--driving_video", metavar="FILE", help="default: a clip made for it")
+    job.add_argument("--chunk_size", type=common.positive, default=common.CHUNK_SIZE, metavar="N", help="default: 8")
+    job.add_argument("--encoder", choices=list(ENCODERS), help="of the result")
+    other = parser.add_argument_group("comparison and results")
+    other.add_argument(
+        "--against",
+        type=Path,
+        metavar="FOLDER",
+        help="a checkout of the authors' first-order-model: its code and ours in turns, same weights, same frames",
+    )
+    other.add_argument("--rounds", type=common.positive, default=3, metavar="N", help="turns of --against (default: 3)")
+    other.add_argument(
+        "--seconds", type=float, default=1.0, metavar="S", help="for each figure of the networks (default: 1)"
+    )
+    other.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    other.add_argument(
+        "--plot", type=Path, metavar="FILE.svg", help="draw frames/s against batch, and growth if measured"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print, and write what was asked for."""
+    from ..benchmark.run import Order, plot, run_order  # noqa: PLC0415 - needed by this command only
+    from ..benchmark.subject import Subject  # noqa: PLC0415
+    from ..benchmark.tables import as_markdown  # noqa: PLC0415
+    from ..benchmark.whole import Job  # noqa: PLC0415
+
+    common.check_device(args.device)
+    model = args.model
+    if model is None and args.config is None:
+        model = best_on_disk("model").name
+        log.info(
+            "Measuring the model %s; choose another by --model, or --config vox-256 for the size of the authors'.",
+            model,
+        )
+    if args.driving_video is not None:
+        require_file(args.driving_video, "The video")
+    if args.plot is not None and not {"network", "growth"} & set(args.parts):
+        raise UsageError("There is nothing to plot. Add network or growth to --parts.")
+    width, height = args.picture
+    order = Order(
+        Subject(model, _config(args.config), args.device, args.dtype, args.size),
+        parts=args.parts,
+        batches=args.batches,
+        job=Job(args.frames, args.faces, width, height, args.driving_video, args.chunk_size, args.encoder),
+        against=args.against,
+        rounds=args.rounds,
+        budget_s=args.seconds,
+    )
+    with ExitStack() as files:  # an unwritable place shows before the work
+        figures = files.enter_context(replacing(args.json)) if args.json else None
+        drawing = files.enter_context(replacing(args.plot)) if args.plot else None
+        results = run_order(order)
+        if figures:
+            figures.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        if drawing:
+            drawing.write_text(plot(results), encoding="utf-8")
+    print(as_markdown(results))
+    return 0
+
+
+def _config(text: str | None) -> str | None:
+    """A YAML file, or the name of a configuration that comes along."""
+    if text is None:
+        return None
+    named = CONFIGS / f"{text}.yaml"
+    path = named if named.is_file() and not Path(text).exists() else Path(text)
+    return str(require_file(path, "The configuration"))
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    parts = tuple(part for part in text.split(",") if part and part != "none")
+    if unknown := [part for part in parts if part not in PARTS]:
+        raise argparse.ArgumentTypeError(f"there is no part {unknown[0]}; choose from {', '.join(PARTS)}, none")
+    return parts
+
+
+def _batches(text: str) -> tuple[int, ...]:
+    return tuple(common.positive(number) for number in text.split(","))
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, cross, height = text.partition("x")
+    if not cross:
+        raise argparse.ArgumentTypeError(f"a size looks like 1280x720, not {text}")
+    return common.positive(width), common.positive(height)
