@@ -43,6 +43,10 @@ class LossWeights:
     anchor: float = 0.0  # first keypoints to facial landmarks
     mouth: float = 0.0  # how much more the picture losses count there; with 0 for both, everywhere alike
     eyes: float = 0.0
+    teacher_value: float = 0.0  # how far results are from a teacher's, in `fom compress`: keypoints,
+    teacher_jacobian: float = 0.0  # their jacobians,
+    teacher_motion: float = 0.0  # flow and occlusion map,
+    teacher_picture: float = 0.0  # and prediction
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,8 @@ class Stage:
     mouth_share: float = 0.5  # of pairs for which the difference of the mouths decides
     motion_lr: float = 1.0  # factor on lr for keypoint detector and dense motion network, once they know their task
     keypoints_every: int = 1  # the keypoint detector learns in every n-th step only, which saves a third of the time
+    learns: Literal["both", "keypoint_detector", "generator"] = "both"  # the other one is the teacher's, and fixed
+    prune: float = 0.0  # share of the parameters taken away before the stage, in whole channels; `fom compress`
     weights: LossWeights = field(default_factory=LossWeights)
     transform: TransformConfig = field(default_factory=TransformConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -125,6 +131,15 @@ class TrainConfig:
     streamed: bool = False
 
     @property
+    def needs_teacher(self) -> bool:
+        """Whether this is a compression: a stage looks at a teacher, keeps a network of it, or prunes."""
+        asked = ("teacher_value", "teacher_jacobian", "teacher_motion", "teacher_picture")
+        return any(
+            stage.prune or stage.learns != "both" or any(getattr(stage.weights, name) for name in asked)
+            for stage in self.stages
+        )
+
+    @property
     def needs_landmarks(self) -> bool:
         """Whether a loss asks where eyes and mouth are."""
         return any(stage.weights.anchor or stage.weights.mouth or stage.weights.eyes for stage in self.stages)
@@ -150,21 +165,23 @@ AUTHORS_TRAINING = {
 }
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> TrainConfig:
+def load_config(path: Path, overrides: Sequence[str] = (), teacher: ModelConfig | None = None) -> TrainConfig:
     """Read a training file, with overrides such as ``train_params.batch_size=4``.
 
+    teacher: for compressions, the model whose size, keypoints and conventions the file's model shares; a file without
+             model_params trains a model just like it.
     Raises UsageError that names the file, the line and the option at fault.
     """
     try:
         table = read_settings(path)
         for assignment in overrides:
             override(table, assignment)
-        return parse_training(table, path.stem)
+        return parse_training(table, path.stem, teacher)
     except SettingsError as error:
         raise UsageError(in_file(path, error)) from error
 
 
-def parse_training(table: Table, name: str) -> TrainConfig:
+def parse_training(table: Table, name: str, teacher: ModelConfig | None = None) -> TrainConfig:
     """The training of a file in any layout; ``name`` for files that give none. Raises SettingsError."""
     if "model" in table and "model_params" not in table:
         table = from_paddlegan(table)
@@ -176,9 +193,9 @@ def parse_training(table: Table, name: str) -> TrainConfig:
     if streamed:
         alone = Table(AUTHORS_TRAINING, "train_params").merged(common)
         alone.put("name", name)
-        stages = (_stage(alone, model, dataset),)
+        stages = (_stage(alone, model, dataset, teacher),)
     else:
-        stages = tuple(_stage(common.merged(stage), model, dataset) for stage in _stages(table))
+        stages = tuple(_stage(common.merged(stage), model, dataset, teacher) for stage in _stages(table))
     check_dataset(dataset, table.table("dataset_params"), stages)
     further = {key: converted(table, key, kind) for key, kind in _FURTHER.items() if key in table}
     further.setdefault("perceptual_widths", WIDTHS[: max(len(stage.weights.perceptual) for stage in stages)])
@@ -199,17 +216,18 @@ def _stages(table: Table) -> list[Table]:
     return items
 
 
-def _stage(options: Table, model: Table, dataset: DatasetConfig) -> Stage:
+def _stage(options: Table, model: Table, dataset: DatasetConfig, teacher: ModelConfig | None) -> Stage:
     """One stage of its options, over those of the whole training."""
     sections = model.merged(options.table("model_params"))
     sections.name = model.name
     size = dataset.frame_shape[:2] if dataset.frame_shape else None
     if "image_size" in options:
         size = (converted(options, "image_size", int),) * 2
+    if size is None and teacher is not None:
+        size = teacher.image_size
     if size is None:
         raise SettingsError("dataset_params.frame_shape is missing (PaddleGAN: dataset.train.frame_shape).")
-    common, detector, generator, critic = (sections.table(name) for name in MODEL_SECTIONS)
-    config = model_from_tables(common, detector, generator, image_size=size)
+    config, critic = _model(sections, size, teacher), sections.table("discriminator_params")
     weights = fill(LossWeights, options.table("loss_weights"))
     critic = critic.merged(options.table("discriminator_params"))
     discriminator = None
@@ -223,6 +241,34 @@ def _stage(options: Table, model: Table, dataset: DatasetConfig) -> Stage:
     stage = fill(Stage, plain, RENAMED, model=config, discriminator=discriminator)
     check_stage(stage, options)
     return stage
+
+
+def _model(sections: Table, size: tuple[int, int], teacher: ModelConfig | None) -> ModelConfig:
+    """The model that a file describes, or what it leaves to the teacher."""
+    common, detector, generator = (sections.table(name) for name in MODEL_SECTIONS[:3])
+    if teacher is None:
+        return model_from_tables(common, detector, generator, image_size=size)
+    if not (common or detector or generator):
+        config = replace(teacher, image_size=size)
+    else:
+        points = teacher.keypoint_detector
+        shared = {name: getattr(points, name) for name in ("num_kp", "num_channels", "estimate_jacobian")}
+        conventions = {"align_corners": teacher.align_corners, "border_blend": teacher.border_blend}
+        config = model_from_tables(
+            Table(shared, common.name).merged(common),
+            Table({"temperature": points.temperature}, detector.name).merged(detector),
+            generator,
+            image_size=size,
+            **conventions,
+        )
+    for name, found, wanted in (
+        ("image_size", config.image_size, teacher.image_size),
+        ("num_kp", config.keypoint_detector.num_kp, teacher.keypoint_detector.num_kp),
+        ("num_channels", config.num_channels, teacher.num_channels),
+    ):
+        if found != wanted:
+            raise SettingsError(f"{name} is {found}, and the teacher's is {wanted}. Leave it out: it is the teacher's.")
+    return config
 
 
 def _with_two_angles(dataset: Table) -> Table:

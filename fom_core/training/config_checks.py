@@ -21,7 +21,7 @@ NOT_NEGATIVE = (
     "warm_up",
     "clip_norm",
 )
-SHARES = ("decay_share", "still_share", "mouth_share", "ema")
+SHARES = ("decay_share", "still_share", "mouth_share", "ema", "prune")
 
 
 def check_stage(stage: Stage, options: Table) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from ..networks.model import MotionModel
 from .augment import Pairs
 from .checkpoint import carry_over, load_latest, save_checkpoint
-from .config import TrainConfig
+from .config import Stage, TrainConfig
 from .dataset import FrameCache
 from .feed import Feed, items, open_feed
 from .figures import Figures, measure
@@ -93,6 +93,17 @@ def _look(trainer: Trainer, journal: Journal, pairs: Pairs, validation: FrameCac
     return {"score": figures.l1, "figures": figures.to_dict()}
 
 
+def stage_data(
+    config: TrainConfig, data: FrameCache | ClipData, stage: Stage, run_folder: Path
+) -> FrameCache | ClipData:
+    """The clips for a stage; decoded ones at its size with the room that its augmentation needs, kept in the run."""
+    if not isinstance(data, FrameCache):
+        return data
+    size = round(stage.model.image_size[0] * config.dataset.oversize)
+    with first_alone():
+        return data.resized(run_folder / f"frames-{size}", size)
+
+
 def train(
     config: TrainConfig,
     data: FrameCache | ClipData,
@@ -123,11 +134,7 @@ def train(
             carry_over(trainer.average, previous)
             if not rank():
                 report(f"{stage.name}: {len(fresh)} tensors start fresh")
-        frames = data
-        if isinstance(data, FrameCache):
-            size = round(stage.model.image_size[0] * config.dataset.oversize)
-            with first_alone():
-                frames = data.resized(run_folder / f"frames-{size}", size)
+        frames = stage_data(config, data, stage, run_folder)
         feed = open_feed(frames, stage, config.seed + number, device)
         train_stage(trainer, feed, validation, folder, every=every, keep=keep, report=report)
         previous = trainer.average.state_dict()

@@ -61,6 +61,7 @@ class Objective(nn.Module):
         losses = self._picture_losses(generated, pairs)
         if learns_keypoints:
             losses |= self._keypoint_losses(resting, driving, pairs, transform)
+        losses |= self._further_losses(pairs, resting, driving, generated)
         if self.discriminator is not None:
             losses |= self._critic_losses(generated.prediction, pairs.driving, driving)
         return Outcome(losses, generated.prediction, driving)
@@ -108,6 +109,12 @@ class Objective(nn.Module):
             apart = (resting.value, pairs.source_landmarks), (driving.value, pairs.driving_landmarks)
             losses["anchor"] = weights.anchor * torch.stack([anchor_loss(*each) for each in apart]).mean()
         return losses
+
+    def _further_losses(
+        self, pairs: Pairs, resting: Keypoints, driving: Keypoints, generated: Generated
+    ) -> dict[str, Tensor]:
+        """Losses that a kind of training adds to those of the paper."""
+        return {}
 
     def _critic_losses(self, prediction: Tensor, target: Tensor, driving: Keypoints) -> dict[str, Tensor]:
         assert self.discriminator is not None

@@ -6,17 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UsageError
-from ..faces.yunet import YuNetDetector
 from ..weights.load import load_model, save_model
-from .clips import find_entries, has_split
-from .config import TrainConfig, load_config
-from .dataset import FrameCache
+from .config import load_config
+from .given import check_landmarks, clip_folder, open_features
+from .given import open_clips as _clips
 from .loop import train
-from .perceptual import VggFeatures, read_weights
-from .processes import first_alone, joined, rank
-from .stream import ClipData
-
-MOST_VALIDATION_CLIPS = 24
+from .processes import joined, rank
 
 
 def train_from_folder(
@@ -40,24 +35,12 @@ def train_from_folder(
     name or file to start from.
     """
     config = load_config(config_path, overrides)
-    if (config.needs_landmarks) and yunet is None:
-        raise UsageError(
-            f"{config_path.name} weighs mouth and eyes, and YuNet's weights are needed to find them. "
-            "Give --yunet FILE, or set the loss weights anchor, mouth and eyes to 0."
-        )
-    folder = Path(config.dataset.root_dir or "") if data is None else data
-    if data is None and config.dataset.root_dir is None:
-        raise UsageError(f"{config_path.name} has no dataset_params.root_dir. Give the folder with the clips.")
+    if config.needs_teacher:
+        raise UsageError(f"{config_path.name} learns from a teacher. Run it with `fom compress`, which takes one.")
+    check_landmarks(config, config_path, yunet)
+    folder = clip_folder(config, config_path, data)
     init = None if init_from is None else load_model(init_from, device="cpu")
-    features = None
-    if vgg is not None:
-        features = VggFeatures.from_state_dict(read_weights(vgg, "The VGG file"))
-        layers = {len(stage.weights.perceptual) for stage in config.stages if any(stage.weights.perceptual)}
-        if layers - {features.num_stages}:
-            raise UsageError(
-                f"With --vgg, pictures are compared in {features.num_stages} layers, and {config_path.name} has "
-                f"{min(layers)} weights for them. Give -o train_params.loss_weights.perceptual=[10,10,10,10,10]."
-            )
+    features = None if vgg is None else open_features(config, config_path, vgg)
     with joined(device) as own_device:
         clips, validation = _clips(config, folder, output, yunet)
         model = train(
@@ -73,25 +56,3 @@ def train_from_folder(
         )
         path = output / f"{config.name}.safetensors"
         return path if rank() else save_model(model, path, name=config.name)
-
-
-def _clips(
-    config: TrainConfig, data: Path, output: Path, yunet: Path | None
-) -> tuple[FrameCache | ClipData, FrameCache | None]:
-    """The training clips, decoded or to be read on the way, and decoded ones for validation."""
-    detector = None if yunet is None else YuNetDetector(yunet, threshold=0.5)
-    classes = config.dataset.licence_classes
-    oversize = 1.0 if config.streamed else config.dataset.oversize
-    size = max(round(stage.model.image_size[0] * oversize) for stage in config.stages)
-    entries = find_entries(data, "train", classes)
-    clips: FrameCache | ClipData = ClipData(entries, config.dataset, output / "packs")
-    validation = None
-    with first_alone():
-        if not config.streamed:
-            clips = FrameCache.build(output / "frames-train", entries, size, detector)
-        if has_split(data, "val"):
-            entries = find_entries(data, "val", classes)
-            if config.streamed:  # a glance while training; `fom evaluate` looks at all
-                entries = entries[:: -(-len(entries) // MOST_VALIDATION_CLIPS)]
-            validation = FrameCache.build(output / "frames-val", entries, size, detector)
-    return clips, validation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -34,16 +35,28 @@ class Trainer:
              together.
     """
 
-    def __init__(self, stage: Stage, features: VggFeatures, device: torch.device, seed: int) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        features: VggFeatures,
+        device: torch.device,
+        seed: int,
+        new_objective: Callable[[Stage, VggFeatures], Objective] = Objective,
+    ) -> None:
+        """``new_objective`` makes what is learnt; of its networks, those whose parameters want gradients learn."""
         torch.manual_seed(seed)
         self.stage, self.device, self.step_number, self.seconds = stage, device, 0, 0.0
         self.memory_format = torch.channels_last if stage.channels_last else torch.contiguous_format
-        objective = Objective(stage, features).to(device, memory_format=self.memory_format)  # type: ignore[call-overload]
+        objective = new_objective(stage, features).to(device, memory_format=self.memory_format)  # type: ignore[call-overload]
         self.average = copy.deepcopy(objective.model).requires_grad_(False).eval()
         self.objective: Objective = normalise_together(objective, device)  # type: ignore[assignment]
         self.optimizers = {
-            "keypoint_detector": self._adam(self.model.keypoint_detector, stage.lr_kp_detector, stage.motion_lr),
-            "generator": self._adam(self.model.generator, stage.lr_generator, stage.motion_lr),
+            name: self._adam(network, lr, stage.motion_lr)
+            for name, network, lr in (
+                ("keypoint_detector", self.model.keypoint_detector, stage.lr_kp_detector),
+                ("generator", self.model.generator, stage.lr_generator),
+            )
+            if any(parameter.requires_grad for parameter in network.parameters())
         }
         if self.discriminator is not None:
             self.optimizers["discriminator"] = self._adam(self.discriminator, stage.lr_discriminator)
@@ -139,7 +152,7 @@ class Trainer:
     def _apply(self, names: list[str]) -> dict[str, Tensor]:
         """One step of these optimisers; the norms of the gradients before clipping."""
         norms = {}
-        for name in names:
+        for name in (name for name in names if name in self.optimizers):
             optimizer = self.optimizers[name]
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
             average_gradients(parameters)

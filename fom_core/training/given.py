@@ -1,0 +1,66 @@
+"""What a command gives to a training: clips, features to compare pictures in; and whether that is enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import UsageError
+from ..faces.yunet import YuNetDetector
+from .clips import find_entries, has_split
+from .config import TrainConfig
+from .dataset import FrameCache
+from .perceptual import VggFeatures, read_weights
+from .processes import first_alone
+from .stream import ClipData
+
+MOST_VALIDATION_CLIPS = 24
+
+
+def check_landmarks(config: TrainConfig, config_path: Path, yunet: Path | None) -> None:
+    """Raise UsageError where losses look at eyes and mouths, and nothing finds them."""
+    if config.needs_landmarks and yunet is None:
+        raise UsageError(
+            f"{config_path.name} weighs mouth and eyes, and YuNet's weights are needed to find them. "
+            "Give --yunet FILE, or set the loss weights anchor, mouth and eyes to 0."
+        )
+
+
+def clip_folder(config: TrainConfig, config_path: Path, data: Path | None) -> Path:
+    """The folder with the clips, which the command or the file names. Raises UsageError when neither does."""
+    if data is None and config.dataset.root_dir is None:
+        raise UsageError(f"{config_path.name} has no dataset_params.root_dir. Give the folder with the clips.")
+    return Path(config.dataset.root_dir or "") if data is None else data
+
+
+def open_features(config: TrainConfig, config_path: Path, vgg: Path) -> VggFeatures:
+    """The features of a VGG file. Raises UsageError unless there is a loss weight for each of its layers."""
+    features = VggFeatures.from_state_dict(read_weights(vgg, "The VGG file"))
+    layers = {len(stage.weights.perceptual) for stage in config.stages if any(stage.weights.perceptual)}
+    if layers - {len(features.stages)}:
+        raise UsageError(
+            f"With --vgg, pictures are compared in {len(features.stages)} layers, and {config_path.name} has "
+            f"{min(layers)} weights for them. Give -o train_params.loss_weights.perceptual=[10,10,10,10,10]."
+        )
+    return features
+
+
+def open_clips(
+    config: TrainConfig, data: Path, output: Path, yunet: Path | None
+) -> tuple[FrameCache | ClipData, FrameCache | None]:
+    """The training clips, decoded into ``output`` or to be read on the way, and decoded ones for validation."""
+    detector = None if yunet is None else YuNetDetector(yunet, threshold=0.5)
+    classes = config.dataset.licence_classes
+    oversize = 1.0 if config.streamed else config.dataset.oversize
+    size = max(round(stage.model.image_size[0] * oversize) for stage in config.stages)
+    entries = find_entries(data, "train", classes)
+    clips: FrameCache | ClipData = ClipData(entries, config.dataset, output / "packs")
+    validation = None
+    with first_alone():
+        if not config.streamed:
+            clips = FrameCache.build(output / "frames-train", entries, size, detector)
+        if has_split(data, "val"):
+            entries = find_entries(data, "val", classes)
+            if config.streamed:  # a glance while training; `fom evaluate` looks at all
+                entries = entries[:: -(-len(entries) // MOST_VALIDATION_CLIPS)]
+            validation = FrameCache.build(output / "frames-val", entries, size, detector)
+    return clips, validation
