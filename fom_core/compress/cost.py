@@ -1,0 +1,74 @@
+"""What a model costs: parameters, multiplications, bytes on disk, time."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..networks.model import MotionModel
+from ..weights.load import save_model
+
+
+def count_parameters(model: MotionModel) -> int:
+    """Numbers that are learnt, without the statistics of the normalisation."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+@torch.inference_mode()
+def frame_macs(model: MotionModel) -> int:
+    """Multiply-accumulates of the convolutions for one driven frame: detection, flow and painting.
+
+    What is done once for a source, its encoding above all, is left out.
+    """
+    total = 0
+
+    def count(layer: nn.Module, _: Any, output: Tensor) -> None:
+        nonlocal total
+        assert isinstance(layer, nn.Conv2d)
+        total += output[0].numel() * layer.weight[0].numel()
+
+    frame = _noise(model, 1)
+    source = model.encode_source(frame)
+    hooks = [layer.register_forward_hook(count) for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+    try:
+        model.generate(source, model.detect_keypoints(frame))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total
+
+
+@torch.inference_mode()
+def frame_ms(model: MotionModel, batch: int = 8, repeats: int = 7) -> float:
+    """Milliseconds for a driven frame in batches of ``batch``, the median of ``repeats``; the source is encoded once.
+
+    On the model's device, in evaluation mode and float32.
+    """
+    model.eval()
+    frames = _noise(model, batch)
+    source = model.encode_source(frames[:1])
+    times = []
+    for _ in range(2 + repeats):
+        begun = time.perf_counter()
+        model.generate(source, model.detect_keypoints(frames))
+        if frames.is_cuda:
+            torch.cuda.synchronize(frames.device)
+        times.append(time.perf_counter() - begun)
+    return 1000 * statistics.median(times[2:]) / batch
+
+
+def stored_bytes(model: MotionModel) -> int:
+    """Size of the model's file in float32."""
+    with TemporaryDirectory() as folder:
+        return save_model(model, Path(folder) / "model.safetensors").stat().st_size
+
+
+def _noise(model: MotionModel, batch: int) -> Tensor:
+    pictures = torch.rand(batch, model.config.num_channels, *model.config.image_size, generator=torch.Generator())
+    return pictures.to(model.device)

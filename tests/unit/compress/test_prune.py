@@ -1,0 +1,74 @@
+"""Which channels go: the useless ones, as many as were asked for, and never a whole layer."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from fom_core.compress.channels import channel_spaces
+from fom_core.compress.cost import count_parameters, frame_macs, frame_ms, stored_bytes
+from fom_core.compress.prune import FEWEST, chosen_channels, importance_of, prune
+from fom_core.networks import create_model
+from fom_core.weights.load import save_model
+
+
+def evenly(model, value=1.0):
+    return {space.name: torch.full((space.size,), value) for space in channel_spaces(model)}
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+def test_the_asked_share_of_the_parameters_goes_and_hardly_more(tiny_model, share):
+    random = torch.Generator().manual_seed(0)
+    importance = {name: torch.rand(value.shape, generator=random) for name, value in evenly(tiny_model).items()}
+    left = count_parameters(prune(tiny_model, share, importance)) / count_parameters(tiny_model)
+    assert 1 - share - 0.03 < left <= 1 - share
+
+
+def test_every_space_keeps_some_channels_even_if_all_should_go(tiny_model, caplog):
+    smaller = prune(tiny_model, 1.0, evenly(tiny_model))
+    assert "% of the parameters can go, not 100 %" in caplog.text
+    assert all(space.size >= FEWEST for space in channel_spaces(smaller))
+    assert 0 < count_parameters(smaller) < 0.5 * count_parameters(tiny_model)
+
+
+def test_a_channel_without_influence_goes_first(tiny_config):
+    torch.manual_seed(0)
+    model = create_model(tiny_config).eval()
+    name, dead = "generator.bottleneck.0", [2, 5]
+    model.state_dict()["generator.bottleneck.r0.conv2.weight"][:, dead] = 0  # which reads them
+    pictures = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+    def loss() -> torch.Tensor:
+        made = model.generate(
+            model.generator.encode(pictures, model.detect_keypoints(pictures)),
+            model.detect_keypoints(pictures.flip(-1)),
+        )
+        return (made.prediction - pictures.flip(-1)).abs().mean()
+
+    importance = importance_of(model, [loss])
+
+    assert importance[name][dead].max() == 0
+    assert importance[name].max() > 0
+    assert all(parameter.grad is None for parameter in model.parameters())
+    keep = chosen_channels(model, 0.05, importance)
+    assert not keep[name][dead].any()
+
+
+def test_costs_are_those_of_the_model(tiny_model, tmp_path):
+    smaller = prune(tiny_model, 0.5, evenly(tiny_model))
+    assert frame_macs(smaller) < frame_macs(tiny_model)
+    assert stored_bytes(tiny_model) == save_model(tiny_model, tmp_path / "model.safetensors").stat().st_size
+    assert frame_ms(tiny_model, batch=1, repeats=1) > 0
+
+
+def test_multiplications_are_those_counted_by_hand(tiny_model):
+    def conv(size, inputs, outputs, kernel=3):
+        return size**2 * inputs * outputs * kernel**2
+
+    def hourglass(channels):  # of 16x16 pixels, two levels down and up
+        return conv(16, channels, 16) + conv(8, 16, 16) + conv(8, 16, 16) + conv(16, 32, 8)
+
+    detector = hourglass(3) + conv(10, 11, 4, 7) + conv(10, 11, 16, 7)
+    motion = hourglass(20) + conv(16, 28, 5, 7) + conv(16, 28, 1, 7)
+    painting = 2 * conv(32, 16, 16) + conv(64, 16, 8) + conv(64, 8, 3, 7)
+    assert frame_macs(tiny_model) == detector + motion + painting
