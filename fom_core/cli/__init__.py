@@ -18,10 +18,10 @@ from typing import Any, NoReturn
 import torch
 
 from ..errors import FomError
-from . import animate, bench, demo, evaluate, export, faces, motion, preprocess, train, weights
+from . import animate, bench, compress, demo, evaluate, export, faces, motion, preprocess, train, weights
 from .progress import log_to_stderr, one_line
 
-VERBS = (animate, demo, faces, motion, weights, preprocess, train, evaluate, export, bench)
+VERBS = (animate, demo, faces, motion, weights, preprocess, train, evaluate, compress, export, bench)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

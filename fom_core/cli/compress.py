@@ -1,0 +1,85 @@
+"""``fom compress``: make a model small."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..files import CONFIGS
+from .common import positive
+
+RECIPES = CONFIGS / "compress"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Declare the command and its options."""
+    parser = subparsers.add_parser(
+        "compress",
+        help="make a model small: distil it into a student, prune channels",
+        description="Teach a small student what a model knows, in stages: a keypoint detector for the model's own "
+        "generator, a generator for the model's own detector, both together; then prune the channels that matter "
+        "least, and train on. Writes the student (float32, float16, int8), and after every stage a report with "
+        "parameters, multiplications, size, reconstruction loss and time. Results are ordinary model files. A second "
+        "call with the same --output goes on where the first one stopped.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("data", type=Path, nargs="?", metavar="FOLDER", help="clips (default: the file's root_dir)")
+    parser.add_argument("--teacher", required=True, metavar="NAME_OR_FILE", help="the model to compress")
+    parser.add_argument("--teacher_config", type=Path, metavar="YAML", help="of a weights file that does not carry it")
+    parser.add_argument(
+        "--config",
+        type=recipe_path,
+        default=RECIPES / "mobile.yaml",
+        metavar="YAML",
+        help="student and stages: a file, or the name of one that comes along: "
+        f"{', '.join(sorted(path.stem for path in RECIPES.glob('*.yaml')))} (default: mobile)",
+    )
+    parser.add_argument(
+        "-o",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE",
+        help="change an option of that file, such as stages.both.steps=5000; may be given several times",
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("runs/compress"), metavar="FOLDER", help="default: runs/compress"
+    )
+    parser.add_argument("--yunet", type=Path, metavar="FILE", help="YuNet weights; they show the losses mouth and eyes")
+    parser.add_argument(
+        "--vgg", type=Path, metavar="FILE", help="torchvision's VGG19 weights (default: random features)"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: cpu)")
+    parser.add_argument(
+        "--every", type=positive, default=250, metavar="STEPS", help="between checkpoints (default: 250)"
+    )
+    parser.add_argument("--keep", type=positive, default=2, metavar="N", help="newest checkpoints to keep (default: 2)")
+    parser.set_defaults(run=run)
+
+
+def recipe_path(text: str) -> Path:
+    """Argument type: a file, or the name of a recipe that comes along."""
+    named = RECIPES / f"{text}.yaml"
+    return named if named.is_file() and not Path(text).exists() else Path(text)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the stages and print the report's table."""
+    from ..compress.run import compress_from_folder  # noqa: PLC0415 - heavy, and needed by this command only
+
+    table = compress_from_folder(
+        args.data,
+        args.teacher,
+        args.config,
+        args.output,
+        overrides=args.overrides,
+        teacher_config=args.teacher_config,
+        yunet=args.yunet,
+        vgg=args.vgg,
+        device=args.device,
+        every=args.every,
+        keep=args.keep,
+    )
+    print(table, end="")
+    return 0

@@ -1,0 +1,116 @@
+"""A whole compression in a few steps: files, report, going on, and what is refused."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from fom_core.cli import main
+from fom_core.cli.compress import RECIPES, recipe_path
+from fom_core.compress.cost import count_parameters
+from fom_core.compress.run import compress_from_folder
+from fom_core.errors import UsageError
+from fom_core.training.config import load_config
+from fom_core.training.run import train_from_folder
+from fom_core.weights.load import load_model
+
+STAGES = ["teacher", "detector", "generator", "both", "pruned, before training", "pruned"]
+STORED = ["student, float32", "student, float16", "student, int8"]
+
+
+def test_a_compression_writes_students_and_a_report(recipe, clips, teacher_file, tmp_path, capsys):
+    output = tmp_path / "run"
+    words = ["compress", clips, "--teacher", teacher_file, "--config", recipe, "--output", output]
+
+    assert main(list(map(str, words))) == 0
+
+    rows = json.loads((output / "report.json").read_text())
+    assert [row["stage"] for row in rows] == STAGES + STORED
+    table = capsys.readouterr().out
+    assert table.count("\n") == len(rows) + 2
+    assert table in (output / "report.md").read_text()
+    by_name = {row["stage"]: row for row in rows}
+    assert by_name["pruned"]["parameters"] <= 0.8 * by_name["both"]["parameters"]
+    assert by_name["student, int8"]["bytes"] < by_name["student, float16"]["bytes"] < by_name["pruned"]["bytes"]
+    assert all(0 < row["l1"] < 1 and row["macs"] > 0 and row["frame_ms"] > 0 for row in rows)
+    student = load_model(output / "small.safetensors", device="cpu")
+    assert count_parameters(student) == by_name["student, float32"]["parameters"]
+    stages = [load_model(output / by_name[name]["file"], device="cpu").config for name in STAGES[1:4]]
+    mobile = [(config.keypoint_detector.mobile, config.generator.mobile) for config in stages]
+    assert mobile == [(True, False), (False, True), (True, True)]
+
+
+def test_a_second_call_goes_on_and_ends_the_same(recipe, clips, teacher_file, tmp_path):
+    def run(output, *overrides):
+        torch.manual_seed(len(overrides))  # what was drawn before must not matter
+        compress_from_folder(clips, teacher_file, recipe, output, overrides=overrides, every=1)
+        return load_model(output / "small.safetensors", device="cpu").state_dict()
+
+    whole = run(tmp_path / "whole")
+    run(tmp_path / "stopped", "stages.both.steps=1")
+    for path in (tmp_path / "stopped").glob("4-*"):  # as if it had been stopped within the third stage
+        path.rename(tmp_path / path.name)
+    resumed = run(tmp_path / "stopped")
+
+    assert whole.keys() == resumed.keys()
+    for name, value in whole.items():
+        torch.testing.assert_close(resumed[name], value, msg=name)
+
+
+def test_a_student_like_its_teacher_starts_with_its_weights(clips, teacher_file, tmp_path, tiny_model):
+    recipe = tmp_path / "prune.yaml"
+    recipe.write_text(
+        "dataset_params: {oversize: 1}\n"
+        "train_params: {steps: 1, lr: 0, batch_size: 1, scales: [1], loss_weights: {perceptual: [1], l1: 1}}\n"
+        "perceptual_widths: [4]\n"
+        "stages: [{name: less, prune: 0.25}]\n"
+    )
+    compress_from_folder(clips, teacher_file, recipe, tmp_path / "run")
+
+    pruned = load_model(tmp_path / "run" / "1-less" / "pruned.safetensors", device="cpu")
+    assert 0.7 < count_parameters(pruned) / count_parameters(tiny_model) <= 0.75
+    weights, kept = (model.state_dict()["generator.final.weight"].unbind(1) for model in (tiny_model, pruned))
+    columns = {tuple(column.flatten().tolist()) for column in weights}
+    assert all(tuple(column.flatten().tolist()) in columns for column in kept)
+
+
+def test_another_teacher_in_the_same_folder_is_refused(recipe, clips, teacher_file, tmp_path):
+    output = tmp_path / "run"
+    output.mkdir()
+    (output / "compression.json").write_text('{"teacher": "0", "student": {}}')
+    with pytest.raises(UsageError, match=r"another teacher and student\. Choose another --output"):
+        compress_from_folder(clips, teacher_file, recipe, output)
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("model_params.common_params.num_kp=7", "num_kp is 7, and the teacher's is 4"),
+        ("train_params.image_size=128", "image_size is \\(128, 128\\), and the teacher's is \\(64, 64\\)"),
+        ("stages.pruned.prune=1.5", "prune has to be from 0 to 1, found 1.5"),
+        ("stages.both.learns=all", "learns is one of both, keypoint_detector, generator, not 'all'"),
+        ("stages.both.model_params.generator_params.first=12", "share one student"),
+    ],
+)
+def test_contradictions_are_told(recipe, clips, teacher_file, tmp_path, override, reason):
+    with pytest.raises(UsageError, match=reason):
+        compress_from_folder(clips, teacher_file, recipe, tmp_path / "run", overrides=[override])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_training_without_a_teacher_is_refused(recipe, clips, tmp_path):
+    overrides = ["train_params.image_size=64", "model_params.common_params.num_kp=4"]
+    overrides.append("model_params.kp_detector_params.temperature=0.1")
+    with pytest.raises(UsageError, match=r"learns from a teacher\. Run it with `fom compress`"):
+        train_from_folder(clips, recipe, tmp_path / "run", overrides=overrides)
+
+
+@pytest.mark.parametrize("name", ["mobile", "prune"])
+def test_recipes_that_come_along_fit_the_embedded_model(name):
+    teacher = load_model("mini", device="cpu")
+    config = load_config(recipe_path(name), teacher=teacher.config)
+    assert config.needs_teacher
+    assert (config.stages[0].model == teacher.config) == (name == "prune")
+    assert recipe_path(name).parent == RECIPES
