@@ -202,7 +202,7 @@ def test_stages_are_sections(tmp_path, stages):
 
 
 def test_an_unknown_option_of_a_stage_is_named(tmp_path):
-    text = (CONFIGS / "mini.yaml").read_text(encoding="utf-8").replace("motion_lr: 0.3", "motion_rl: 0.3")
+    text = (CONFIGS / "mini.yaml").read_text(encoding="utf-8").replace("motion_lr: 0.7", "motion_rl: 0.7")
     assert "stages.picture.motion_rl. Did you mean motion_lr?" in complaint(written(tmp_path, text=text))
 
 
@@ -224,7 +224,7 @@ def test_options_of_the_command_line_win():
         changed("dataset_params.augmentation_params.jitter_param.hue=0.2").dataset.augmentation_params.jitter_param.hue
         == 0.2
     )
-    assert changed("stages.mouth.steps=5", path=CONFIGS / "mini.yaml").stages[2].steps == 5
+    assert changed("stages.sharp.steps=5", path=CONFIGS / "mini.yaml").stages[2].steps == 5
     assert changed("stages.0.steps=5", path=CONFIGS / "mini.yaml").stages[0].steps == 5
 
 
