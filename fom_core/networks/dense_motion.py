@@ -35,10 +35,15 @@ class DenseMotionNetwork(nn.Module):
         warped = self.warp_by_each(source.small, motions)  # (B, K+1, C, h, w)
         difference = self.heatmap_difference(source.keypoints, driving, (height, width))  # (B, K+1, 1, h, w)
         features = self.hourglass(torch.cat([difference, warped], dim=2).flatten(1, 2))
-        mask = self.mask(features).softmax(dim=1)
+        shares, hidden = self.heads(features)
+        mask = shares.softmax(dim=1)
         deformation = (mask[..., None] * motions).sum(dim=1)
-        occlusion_map = None if self.occlusion is None else self.occlusion(features).sigmoid()
+        occlusion_map = None if hidden is None else hidden.sigmoid()
         return DenseMotion(deformation, occlusion_map, mask, warped if details else None)
+
+    def heads(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Maps of the mask (B, K+1, h, w) and of the occlusion (B, 1, h, w), before softmax and sigmoid."""
+        return self.mask(features), None if self.occlusion is None else self.occlusion(features)
 
     def heatmap_difference(self, source: Keypoints, driving: Keypoints, size: tuple[int, int]) -> Tensor:
         """Equation 6: where keypoints went, minus where they came from; zeros for the background."""

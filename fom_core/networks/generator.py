@@ -40,43 +40,48 @@ class OcclusionAwareGenerator(nn.Module):
         self.up_blocks = nn.ModuleList(parts.up(*pair) for pair in pairwise((deepest, *config.up)))
         self.final = parts.map_head(config.up[-1] if config.up else config.first, config.num_channels)
 
-    @property
-    def trunk(self) -> list[nn.Module]:
-        """Everything but the dense motion network: the parts that may run in half precision."""
-        return [self.first, self.down_blocks, self.bottleneck, self.up_blocks, self.final]
-
-    @property
-    def trunk_dtype(self) -> torch.dtype:
-        return next(self.first.parameters()).dtype
-
     def encode(self, image: Tensor, keypoints: Keypoints) -> SourceFeatures:
         """Everything that depends on the source alone: (S, C, H, W) in [0, 1] and its keypoints."""
-        features = self.first(image.to(self.trunk_dtype))
-        for block in self.down_blocks:
-            features = block(features)
         small = image if self.dense_motion_network is None else self.dense_motion_network.down(image)
-        return SourceFeatures(image, small, features, keypoints)
+        return SourceFeatures(image, small, self.features(image), keypoints)
+
+    def features(self, image: Tensor) -> Tensor:
+        """What the warp moves: (S, C, H, W) in [0, 1] → (S, F, H / 2^d, W / 2^d)."""
+        out = self.first(image)
+        for block in self.down_blocks:
+            out = block(out)
+        return out
 
     def forward(self, source: SourceFeatures, driving: Keypoints, *, details: bool = False) -> Generated:
         if self.dense_motion_network is None:
-            prediction = self.decode(source.features, driving.value.dtype)
-            return Generated(prediction.expand(len(driving), -1, -1, -1), None)
+            return Generated(self.decode(source.features).expand(len(driving), -1, -1, -1), None)
         motion = self.dense_motion_network(source, driving, details=details)
-        features = self.deform(source.features.to(motion.deformation.dtype), motion.deformation)
-        if motion.occlusion_map is not None:
-            features = features * self.visibility(motion, (features.shape[2], features.shape[3]))
-        prediction = self.decode(features.to(self.trunk_dtype), driving.value.dtype)
+        prediction = self.paint(source.features, motion)
         deformed = self.deform(source.image, motion.deformation) if details else None
         return Generated(prediction, motion, deformed)
 
+    def paint(self, features: Tensor, motion: DenseMotion) -> Tensor:
+        """The source's features, moved and completed: (B, C, H, W) in [0, 1]."""
+        moved = self.deform(features, motion.deformation)
+        if motion.occlusion_map is not None:
+            moved = moved * self.visibility(motion, (moved.shape[2], moved.shape[3]))
+        return self.decode(moved)
+
     def deform(self, image: Tensor, deformation: Tensor) -> Tensor:
         """Warp a picture or feature map of any resolution by the flow."""
-        height, width = image.shape[2:]
-        flow = resize_flow(deformation, (height, width))
+        return warp(image, self.flow(deformation, (image.shape[2], image.shape[3])), align_corners=self.align_corners)
+
+    def flow(self, deformation: Tensor, size: tuple[int, int]) -> Tensor:
+        """The flow at another resolution, (B, h, w, 2), with the border's treatment."""
+        flow = resize_flow(deformation, size)
         if self.border_blend:
-            identity = identity_grid(height, width, like=flow)
-            flow = torch.lerp(identity, flow, border_weight(height, width, like=flow)[..., None])
-        return warp(image, flow, align_corners=self.align_corners)
+            identity, weight = self.border(size, flow)
+            flow = torch.lerp(identity, flow, weight)
+        return flow
+
+    def border(self, size: tuple[int, int], like: Tensor) -> tuple[Tensor, Tensor]:
+        """What the flow fades into at the border, (h, w, 2), and the flow's share (h, w, 1)."""
+        return identity_grid(*size, like=like), border_weight(*size, like=like)[..., None]
 
     def visibility(self, motion: DenseMotion, size: tuple[int, int]) -> Tensor:
         """The occlusion map at feature resolution, (B, 1, h, w)."""
@@ -88,12 +93,12 @@ class OcclusionAwareGenerator(nn.Module):
             visible = torch.where(inside, visible, 1.0)
         return visible
 
-    def decode(self, features: Tensor, dtype: torch.dtype) -> Tensor:
-        """Warped features to a picture (B, C, H, W) in [0, 1], of the given type whatever the trunk computes in."""
+    def decode(self, features: Tensor) -> Tensor:
+        """Warped features to a picture (B, C, H, W) in [0, 1]."""
         out = self.bottleneck(features)
         for block in self.up_blocks:
             out = block(out)
-        return self.final(out).to(dtype).sigmoid()
+        return self.final(out).sigmoid()
 
 
 def border_weight(height: int, width: int, *, like: Tensor) -> Tensor:

@@ -30,17 +30,20 @@ class KeypointDetector(nn.Module):
         self.down = parts.shrink(config.num_channels, config.scale_factor)
 
     def forward(self, images: Tensor) -> Keypoints:
-        features = self.predictor(self.down(images))
-        logits = self.kp(features)  # (B, K, h, w)
+        logits, maps = self.heads(self.predictor(self.down(images)))
         heatmap = (logits.flatten(2) / self.config.temperature).softmax(dim=-1)
         # The point is the mean of the heatmap read as a probability distribution.
         grid = identity_grid(*logits.shape[2:], like=logits).flatten(0, 1)  # (h*w, 2)
         value = heatmap @ grid
-        if self.jacobian is None:
+        if maps is None:
             return Keypoints(value)
-        maps = self.jacobian(features).flatten(2).unflatten(1, (-1, 4))  # (B, K or 1, 4, h*w)
+        maps = maps.flatten(2).unflatten(1, (-1, 4))  # (B, K or 1, 4, h*w)
         jacobian = (heatmap[:, :, None] * maps).sum(dim=-1).unflatten(-1, (2, 2))
         return Keypoints(value, jacobian)
+
+    def heads(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Maps of the keypoints (B, K, h, w) and of their jacobians (B, 4 or 4K, h, w)."""
+        return self.kp(features), None if self.jacobian is None else self.jacobian(features)
 
 
 def _start_at_identity(head: nn.Module) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -9,6 +12,7 @@ from ..errors import UsageError
 from ..types import Generated, Keypoints, SourceFeatures
 from .config import ModelConfig
 from .generator import OcclusionAwareGenerator
+from .inference import EAGER, Plan, Runner
 from .keypoint_detector import KeypointDetector
 
 
@@ -16,7 +20,8 @@ class MotionModel(nn.Module):
     """A First Order Motion Model (Siarohin et al., NeurIPS 2019).
 
     Pictures are (B, C, H, W) float in [0, 1], at ``config.image_size`` unless you know better. The calls keep
-    gradients; inference code wraps them in ``torch.inference_mode()``.
+    gradients; inference code wraps them in ``torch.inference_mode()`` or ``torch.no_grad()``. There, in evaluation
+    mode, they run a faster form of the networks (:mod:`.inference`), made from the weights on first use.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -27,6 +32,7 @@ class MotionModel(nn.Module):
         self.generator = OcclusionAwareGenerator(
             config.generator, align_corners=config.align_corners, border_blend=config.border_blend
         )
+        self._runner = Runner()
 
     @property
     def device(self) -> torch.device:
@@ -45,11 +51,18 @@ class MotionModel(nn.Module):
     def detect_keypoints(self, images: Tensor) -> Keypoints:
         """(B, C, H, W) in [0, 1] → keypoints of each picture. Raises UsageError on a size the networks cannot halve."""
         self._check(images)
-        return self.keypoint_detector(images)
+        return self._runner.detect(self, images) if self._infers else self.keypoint_detector(images)
 
-    def encode_source(self, image: Tensor) -> SourceFeatures:
-        """(1, C, H, W) in [0, 1] → all that :meth:`generate` needs of the source. Raises UsageError like above."""
-        return self.generator.encode(image, self.detect_keypoints(image))
+    def encode_source(self, image: Tensor, keypoints: Keypoints | None = None) -> SourceFeatures:
+        """(1, C, H, W) in [0, 1] → all that :meth:`generate` needs of the source. Raises UsageError like above.
+
+        ``keypoints`` are detected unless given.
+        """
+        self._check(image)
+        keypoints = self.detect_keypoints(image) if keypoints is None else keypoints
+        if self._infers:
+            return self._runner.encode(self, image, keypoints)
+        return self.generator.encode(image, keypoints)
 
     def generate(self, source: SourceFeatures, keypoints: Keypoints, details: bool = False) -> Generated:
         """Paint the source in the poses of B keypoint sets.
@@ -57,16 +70,57 @@ class MotionModel(nn.Module):
         ``details=True`` also fills ``dense_motion.sparse_deformed`` and ``deformed``. A source without jacobians, or
         keypoints without, moves by translation alone.
         """
+        if self._infers:
+            return self._runner.generate(self, source, keypoints, details)
         return self.generator(source, keypoints, details=details)
 
-    def to_dtype(self, dtype: torch.dtype) -> MotionModel:
-        """Run the generator's convolutions in ``dtype``. Keypoints, jacobians and flow stay in float32.
+    def to_dtype(self, dtype: torch.dtype | None) -> MotionModel:
+        """Infer in ``dtype``; None chooses by device. Parameters, keypoints, jacobians and flow stay in float32.
 
         Those are few and cheap, and an error in them moves pixels instead of shading them.
         """
-        for part in self.generator.trunk:
-            part.to(dtype)
+        self._runner = Runner(dtype)
         return self
+
+    @property
+    def precision(self) -> torch.dtype | None:
+        """What :meth:`to_dtype` was told."""
+        return self._runner.precision
+
+    def use(self, plan: Plan | None) -> MotionModel:
+        """Infer by this plan instead of the one that suits the device; None goes back to choosing."""
+        self._runner = Runner(self._runner.precision, plan)
+        return self
+
+    @property
+    def plan(self) -> Plan:
+        """How the last inference was computed; before the first, how it is meant to be."""
+        return self._runner.plan or self._runner.fixed or EAGER
+
+    def tensors(self) -> list[Tensor]:
+        """All parameters and buffers, gathered quickly: inference looks at them before each call."""
+        found: list[Tensor | None] = []
+        modules: list[nn.Module | None] = [self]
+        while modules:
+            module = modules.pop()
+            if module is not None:
+                found += [*module._parameters.values(), *module._buffers.values()]
+                modules += module._modules.values()
+        return [tensor for tensor in found if tensor is not None]
+
+    def train(self, mode: bool = True) -> MotionModel:
+        self._runner.forget()
+        return super().train(mode)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> MotionModel:
+        self._runner.forget()
+        return super()._apply(fn, *args, **kwargs)
+
+    @property
+    def _infers(self) -> bool:
+        """Whether nobody needs the modules themselves: to train them, or to follow what they compute."""
+        watched = torch.is_grad_enabled() or torch.jit.is_tracing() or torch.compiler.is_compiling()  # type: ignore[attr-defined]
+        return not (self.training or watched)
 
     def _check(self, images: Tensor) -> None:
         channels, height, width = images.shape[1:]

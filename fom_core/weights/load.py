@@ -28,7 +28,7 @@ from .store import locate
 log = logging.getLogger(__name__)
 CONFIG_KEY = "fom.config"  # of a safetensors header: ModelConfig.to_dict() as JSON
 NAME_KEY = "fom.name"  # the same: what the model is called
-DTYPES = {"auto": torch.float32, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+DTYPES = {"auto": None, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 COARSEST_CLOCK_NS = 2 * 10**9  # FAT file systems count in steps of two seconds
 COUNTER = "num_batches_tracked"  # BatchNorm counts training steps in it; inference never reads it
 
@@ -46,7 +46,9 @@ def load_model(  # noqa: PLR0917 - the published signature
     name_or_path: a name from the catalogue, or a .safetensors, .pth.tar or .pdparams file.
     config:       a YAML in the authors' or PaddleGAN's layout, for what the tensors do not tell; it must fit them.
     device:       "auto" is the first of cuda, mps and cpu that this machine has.
-    dtype:        of the generator's convolutions; "auto" is float32. Keypoints and flow stay in float32.
+    dtype:        to infer in; weights, keypoints and flow stay in float32. "auto" takes a half-precision type where the
+                  device is faster in it and this model's pictures stay within 45 dB PSNR of float32, keypoints within
+                  1e-3; it measures that on first use.
     align_corners, border_blend: None is what the file, the catalogue or the format says.
     Raises UnsupportedModel for files that are not usable, UsageError for a device or dtype that is not.
     """
@@ -250,7 +252,7 @@ def _device(device: str | torch.device) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def _dtype(dtype: str | torch.dtype) -> torch.dtype:
+def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:
     if isinstance(dtype, torch.dtype) and dtype in DTYPES.values():
         return dtype
     if isinstance(dtype, str) and dtype in DTYPES:

@@ -14,6 +14,8 @@ import torch
 import yaml
 from torch import Tensor
 
+from fom_core.networks.inference import EAGER, Plan
+from fom_core.networks.inference.plan import has_packed_convolutions
 from fom_core.types import Keypoints, MotionTransfer
 from fom_core.weights.load import load_model
 
@@ -26,6 +28,15 @@ MODES = {
     "rel_nojac": MotionTransfer(relative_jacobian=False, adapt_movement_scale=False),
     "rel_nojac_adapt": MotionTransfer(relative_jacobian=False, adapt_movement_scale=True),
 }
+
+
+PATHS = {
+    "eager": EAGER,
+    "folded": Plan(),
+    "plain layout": Plan(channels_last=False, doubling=False, rows=False),
+    "processor": Plan(packed=has_packed_convolutions(), winograd=True, one_by_one=True, warp="gather"),
+}
+DEFAULT = ("eager", "processor")  # the others are parts of the latter, and take as long
 
 
 @dataclass
@@ -42,9 +53,11 @@ class Golden:
         self.about: dict[str, Any] = json.loads((self.folder / "manifest.json").read_text())[self.name]
         self.input = np.load(self.folder / f"{self.name}.input.npz")
         self.results = np.load(self.folder / f"{self.name}.golden.npz")
+        self.plan: Plan | None = None  # how its models compute
 
     def model(self, **overrides: Any):
-        return load_model(self.weights, config=self.yaml, device="cpu", **overrides)
+        model = load_model(self.weights, config=self.yaml, device="cpu", **{"dtype": "float32", **overrides})
+        return model.use(self.plan)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -108,6 +121,12 @@ def golden(shared: Path) -> Callable[[str], Golden]:
         return Golden(shared / "golden" / family, name, ".pth.tar" if family == "torch" else ".pdparams")
 
     return load
+
+
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.slow] * (name not in DEFAULT)) for name in PATHS])
+def path(request: pytest.FixtureRequest) -> Plan:
+    """Each form in which the networks compute in float32."""
+    return PATHS[request.param]
 
 
 @pytest.fixture

@@ -29,8 +29,10 @@ def animation(model, source, driving, transfer):
 
 
 @pytest.fixture(params=CASES)
-def case(request, golden):
-    return golden(f"torch/{request.param}")
+def case(request, golden, path):
+    case = golden(f"torch/{request.param}")
+    case.plan = path
+    return case
 
 
 @torch.inference_mode()
@@ -51,7 +53,7 @@ def test_generator_stages_are_the_originals(case):
     for prefix, frame in frames:
         stored = f"{prefix}frame{frame}/"
         model = case.model(align_corners=prefix != "acF/")
-        source = model.generator.encode(case.images("source"), case.keypoints("kp_source"))
+        source = model.encode_source(case.images("source"), case.keypoints("kp_source"))
         out = model.generate(source, case.keypoints("kp_driving")[frame : frame + 1], details=True)
         case.assert_close(out.prediction, stored + "prediction", "picture")
         if f"{stored}mask" not in case:

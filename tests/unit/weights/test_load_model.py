@@ -206,7 +206,7 @@ def test_a_configuration_that_the_tensors_do_not_fill_is_refused(published, tiny
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", torch.float16])
 def test_a_dtype_is_that_of_the_generators_convolutions(saved, dtype):
     model = load_model(saved, device="cpu", dtype=dtype)
-    assert model.generator.trunk_dtype == getattr(torch, str(dtype).removeprefix("torch."))
+    assert model.precision == getattr(torch, str(dtype).removeprefix("torch."))
     assert next(model.keypoint_detector.parameters()).dtype == torch.float32
 
 

@@ -1,0 +1,139 @@
+"""Convolutions for inference: normalisation folded in, ReLU attached, weights laid out for the device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .plan import Plan
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Weight (out, in / groups, h, w) and bias (out) of a convolution, in float32."""
+
+    weight: Tensor
+    bias: Tensor
+
+    @classmethod
+    def of(cls, conv: nn.Conv2d, norm: nn.BatchNorm2d | None = None) -> Kernel:
+        """Those of a layer, the normalisation after it folded in."""
+        bias = conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
+        if norm is None:
+            return cls(conv.weight.detach(), bias)
+        scale, shift = affine(norm)
+        weight = conv.weight.detach() * scale[:, None, None, None]
+        return cls(weight, torch.addcmul(shift, bias, scale))
+
+
+def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Scale and shift (C,) that a trained normalisation comes to."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    scale = norm.weight.detach().double() * (norm.running_var.double() + norm.eps).rsqrt()
+    shift = norm.bias.detach().double() - norm.running_mean.double() * scale
+    return scale.float(), shift.float()
+
+
+class Convolution(nn.Module):
+    """Stride 1. ``x`` comes in the weights' type, and channels last where the plan says so."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        padding: int | tuple[int, int],
+        plan: Plan,
+        dtype: torch.dtype,
+        *,
+        relu: bool = False,
+        groups: int = 1,
+    ) -> None:
+        super().__init__()
+        self.padding = [padding, padding] if isinstance(padding, int) else list(padding)
+        self.relu, self.groups = relu, groups
+        self.packed = plan.packed and dtype != torch.float16  # which oneDNN computes on few processors
+        self.fused = plan.fused and relu
+        layout = torch.channels_last if plan.channels_last and not self.packed else torch.contiguous_format
+        self.weight: Tensor | None = kernel.weight.to(dtype, memory_format=layout)
+        self.bias: Tensor | None = kernel.bias.to(dtype)
+        self.blocked: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.packed:
+            return self._packed(x)
+        assert self.weight is not None
+        if self.fused:
+            return torch.cudnn_convolution_relu(x, self.weight, self.bias, [1, 1], self.padding, [1, 1], self.groups)
+        out = F.conv2d(x, self.weight, self.bias, padding=self.padding, groups=self.groups)
+        return out.relu_() if self.relu else out
+
+    def _packed(self, x: Tensor) -> Tensor:
+        ops = torch.ops.mkldnn
+        if self.blocked is None:  # oneDNN chooses the layout by the size of the picture
+            self.blocked = ops._reorder_convolution_weight(
+                self.weight, self.padding, [1, 1], [1, 1], self.groups, list(x.shape)
+            )
+            self.weight = None
+        after = "relu" if self.relu else "none"
+        return ops._convolution_pointwise(
+            x, self.blocked, self.bias, self.padding, [1, 1], [1, 1], self.groups, after, [], ""
+        )
+
+
+class Doubling(nn.Module):
+    """Doubling by repetition and a 3x3 convolution with ReLU, computed at the small size.
+
+    Of the nine taps on a repeated picture, those that fall on the same pixel are added up beforehand: each of the four
+    output phases is a 2x2 convolution. One convolution with four times the channels gives all of them.
+    """
+
+    def __init__(self, kernel: Kernel, plan: Plan, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.channels = len(kernel.bias)
+        phases = Kernel(phase_weights(kernel.weight).flatten(0, 1), kernel.bias.repeat(4))
+        self.conv = Convolution(phases, 1, plan, dtype, relu=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, _, height, width = x.shape
+        phases = self.conv(x).permute(0, 2, 3, 1)  # (B, h + 1, w + 1, 4C)
+        if not phases.is_contiguous():
+            phases = phases.contiguous()
+        row, c = (width + 1) * 4 * self.channels, self.channels
+        # Output (2i + a, 2j + b) is phase (a, b) at (i + a, j + b).
+        view = phases.as_strided(
+            (batch, height, 2, width, 2, c), ((height + 1) * row, row, row + 2 * c, 4 * c, 5 * c, 1)
+        )
+        return view.reshape(batch, 2 * height, 2 * width, c).permute(0, 3, 1, 2)
+
+
+def phase_weights(weight: Tensor) -> Tensor:
+    """3x3 weights (out, in, 3, 3) on a repeated picture as 2x2 weights of the four phases, (4, out, in, 2, 2)."""
+    # Phase 0 sees the pixel before (tap 0) and its own (taps 1 and 2), phase 1 its own (0 and 1) and the next (2).
+    merge = weight.new_tensor([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])
+    return torch.einsum("ayp,bxq,oipq->aboiyx", merge, merge, weight).flatten(0, 1).contiguous()
+
+
+class RowConvolution(nn.Module):
+    """A large convolution to few channels, as one of 1 x k to k times the channels and a sum over rows.
+
+    Three output channels fill a fifth of a vector register, 21 fill most of two.
+    """
+
+    def __init__(self, kernel: Kernel, plan: Plan, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.bias = kernel.bias
+        out, inner, self.size, width = kernel.weight.shape
+        self.channels = out
+        weight = kernel.weight.permute(2, 0, 1, 3).reshape(self.size * out, inner, 1, width)
+        flat = Kernel(weight.contiguous(), weight.new_zeros(len(weight)))
+        self.conv = Convolution(flat, (self.size // 2, width // 2), plan, dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height = x.shape[2]
+        rows = self.conv(x).unflatten(1, (self.size, self.channels))  # (B, k, C, h + k - 1, w)
+        out = rows[:, 0, :, :height] + self.bias[:, None, None]
+        for index in range(1, self.size):
+            out += rows[:, index, :, index : index + height]
+        return out

@@ -1,0 +1,176 @@
+"""The networks of a model in the form that inference takes: the same forward passes over other blocks.
+
+A form shares nothing that training changes, is never saved and never moved: it is made anew from the model's weights.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ...geometry import warp
+from ...types import DenseMotion
+from ..dense_motion import DenseMotionNetwork
+from ..generator import OcclusionAwareGenerator
+from ..hourglass import Hourglass
+from ..keypoint_detector import KeypointDetector
+from .blocks import Bottleneck, fast_block, merged_heads
+from .plan import Plan
+from .warp import gather_warp
+
+
+class Form(nn.Module):
+    """Detector and generator for inference after a plan."""
+
+    def __init__(self, detector: KeypointDetector, generator: OcclusionAwareGenerator, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan
+        self.keypoint_detector: KeypointDetector = FastDetector(detector, plan) if plan.fast else detector
+        self.generator: OcclusionAwareGenerator = FastGenerator(generator, plan) if plan.fast else generator
+
+
+class FastDetector(KeypointDetector):
+    """Both heads in one convolution."""
+
+    def __init__(self, trained: KeypointDetector, plan: Plan) -> None:
+        nn.Module.__init__(self)
+        self.config, self.down = trained.config, trained.down
+        self.predictor = _TypedHourglass(trained.predictor, plan)
+        heads = [trained.kp] if trained.jacobian is None else [trained.kp, trained.jacobian]
+        self.pair = _Heads(heads, trained.config.num_kp, plan)
+
+    def heads(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        return self.pair(features)
+
+
+class FastDenseMotion(DenseMotionNetwork):
+    """Both heads in one convolution."""
+
+    def __init__(self, trained: DenseMotionNetwork, slots: int, plan: Plan) -> None:
+        nn.Module.__init__(self)
+        self.kp_variance, self.align_corners, self.down = trained.kp_variance, trained.align_corners, trained.down
+        self.hourglass = _TypedHourglass(trained.hourglass, plan)
+        heads = [trained.mask] if trained.occlusion is None else [trained.mask, trained.occlusion]
+        self.pair = _Heads(heads, slots, plan)
+
+    def heads(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        return self.pair(features)
+
+
+class FastGenerator(OcclusionAwareGenerator):
+    """Encoder, warp and painter in the plan's type; pictures and flow in float32."""
+
+    def __init__(self, trained: OcclusionAwareGenerator, plan: Plan) -> None:
+        nn.Module.__init__(self)
+        self.config, self.align_corners, self.border_blend = trained.config, trained.align_corners, trained.border_blend
+        self.plan = plan
+        self.borders: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}  # by size
+        motion, slots = trained.dense_motion_network, trained.config.num_kp + 1
+        self.dense_motion_network = None if motion is None else FastDenseMotion(motion, slots, plan)
+        self.encoder = nn.Sequential(
+            *(fast_block(part, plan, plan.dtype) for part in (trained.first, *trained.down_blocks))
+        )
+        self.painter = _Painter(trained, plan)
+        if plan.compiled:
+            self.painter.compile()
+
+    def features(self, image: Tensor) -> Tensor:
+        return self.encoder(_typed(image, self.plan, self.plan.dtype))
+
+    def border(self, size: tuple[int, int], like: Tensor) -> tuple[Tensor, Tensor]:
+        if size not in self.borders:
+            self.borders[size] = super().border(size, like)
+        return self.borders[size]
+
+    def paint(self, features: Tensor, motion: DenseMotion) -> Tensor:
+        features = _typed(features, self.plan, self.plan.dtype)
+        if not self.plan.one_by_one or len(motion.deformation) == 1:
+            return self._paint(features, motion)
+        pictures = []
+        for index in range(len(motion.deformation)):
+            one = slice(index, index + 1)
+            occlusion_map = None if motion.occlusion_map is None else motion.occlusion_map[one]
+            frame = DenseMotion(motion.deformation[one], occlusion_map, motion.mask[one])
+            pictures.append(self._paint(features if len(features) == 1 else features[one], frame))
+        return torch.cat(pictures)
+
+    def _paint(self, features: Tensor, motion: DenseMotion) -> Tensor:
+        size = (features.shape[2], features.shape[3])
+        flow = self.flow(motion.deformation, size)
+        visible = None if motion.occlusion_map is None else self.visibility(motion, size)
+        return self.decode(self._moved(features, flow, visible))
+
+    def _moved(self, features: Tensor, flow: Tensor, visible: Tensor | None) -> Tensor:
+        if self.plan.warp == "triton":
+            from . import kernels  # noqa: PLC0415 - Triton is there on some machines only
+
+            return kernels.warp(features, flow, visible, align_corners=self.align_corners)
+        if self.plan.warp == "gather" and len(features) == len(flow) == 1:
+            return gather_warp(features.float(), flow, visible, align_corners=self.align_corners)
+        moved = warp(features.float(), flow, align_corners=self.align_corners)
+        return moved if visible is None else moved * visible
+
+    def decode(self, features: Tensor) -> Tensor:
+        return self.painter(_typed(features, self.plan, self.plan.dtype)).float().sigmoid()
+
+
+class _Painter(nn.Module):
+    """Warped features to a picture, before the sigmoid."""
+
+    def __init__(self, trained: OcclusionAwareGenerator, plan: Plan) -> None:
+        super().__init__()
+        one_kernel = plan.triton and not trained.config.mobile and len(trained.bottleneck) > 0
+        bottleneck = (Bottleneck if one_kernel else fast_block)(trained.bottleneck, plan, plan.dtype)
+        ups = [fast_block(block, plan, plan.dtype) for block in trained.up_blocks]
+        self.parts = nn.Sequential(bottleneck, *ups, fast_block(trained.final, plan, plan.dtype))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.parts(features)
+
+
+class _TypedHourglass(Hourglass):
+    """An hourglass that computes in the plan's type."""
+
+    def __init__(self, trained: Hourglass, plan: Plan) -> None:
+        nn.Module.__init__(self)
+        self.plan, self.out_features = plan, trained.out_features
+        self.encoder, self.decoder = _with_blocks(trained.encoder, plan), _with_blocks(trained.decoder, plan)
+        if plan.compiled:
+            self.encoder.compile()
+            self.decoder.compile()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(_typed(x, self.plan, self.plan.motion_dtype))
+
+
+def _with_blocks(trained: nn.Module, plan: Plan) -> nn.Module:
+    """The encoder or decoder of an hourglass over fast blocks."""
+    form = type(trained).__new__(type(trained))
+    nn.Module.__init__(form)
+    for name, child in trained.named_children():  # its list of blocks
+        form.add_module(name, fast_block(child, plan, plan.motion_dtype))
+    return form
+
+
+class _Heads(nn.Module):
+    """One or two heads over the same features, merged where they are single convolutions; results in float32."""
+
+    def __init__(self, trained: list[nn.Module], first: int, plan: Plan) -> None:
+        super().__init__()
+        self.first = first  # channels of the first head
+        self.merged = merged_heads(trained, plan, plan.motion_dtype)
+        parts = [] if self.merged is not None else [fast_block(head, plan, plan.motion_dtype) for head in trained]
+        self.parts = nn.ModuleList(parts)
+        self.single = len(trained) == 1
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
+        if self.merged is None:
+            maps = [part(features).float() for part in self.parts]
+            return maps[0], None if self.single else maps[1]
+        both = self.merged(features).float()
+        return both[:, : self.first].contiguous(), None if self.single else both[:, self.first :].contiguous()
+
+
+def _typed(x: Tensor, plan: Plan, dtype: torch.dtype) -> Tensor:
+    layout = torch.channels_last if plan.channels_last else torch.contiguous_format
+    return x.to(dtype).contiguous(memory_format=layout)

@@ -1,0 +1,80 @@
+"""How inference computes. Every plan paints the same picture, within the bound of its types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import torch
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Choices of the inference path; :func:`plans_for` makes them."""
+
+    dtype: torch.dtype = torch.float32  # of the generator's convolutions
+    motion_dtype: torch.dtype = torch.float32  # of both hourglasses; keypoints and flow stay in float32
+    fast: bool = True  # normalisation folded into convolutions, heads merged; off: the modules as they were trained
+    channels_last: bool = True
+    packed: bool = False  # weights in oneDNN's own layout, for processors
+    winograd: bool = False  # 3x3 convolutions of the bottleneck by F(4x4, 3x3): a quarter of the multiplications
+    doubling: bool = True  # nearest-neighbour doubling and 3x3 convolution as four 2x2 ones: 4/9 of the work
+    rows: bool = True  # the last 7x7 convolution as 1x7 to seven times the channels, and a sum: fuller vectors
+    one_by_one: bool = False  # warp and paint frame by frame, so that a frame stays in the processor's cache
+    warp: Literal["sample", "gather", "triton"] = "sample"
+    fused: bool = False  # convolution, bias and ReLU in one call of cuDNN
+    triton: bool = False  # residual sum, normalisation and ReLU of the bottleneck in one kernel
+    compiled: bool = False  # by torch.compile
+    graphs: bool = False  # CUDA graphs
+    tf32: bool = False  # 10 bits of mantissa in float32 convolutions on CUDA
+    benchmark: bool = False  # let cuDNN try its algorithms once per shape
+
+    @property
+    def half(self) -> bool:
+        return self.dtype != torch.float32 or self.motion_dtype != torch.float32
+
+
+EAGER = Plan(fast=False, channels_last=False)
+
+
+def plans_for(device: torch.device, dtype: torch.dtype | None) -> list[Plan]:
+    """Plans for a device, the favourite first; the last one is float32. ``dtype`` None leaves the type open."""
+    if device.type == "cpu":
+        return _cpu_plans(dtype)
+    if device.type == "cuda":
+        return _cuda_plans(dtype)
+    return [Plan(dtype=dtype or torch.float32, doubling=False, rows=False, channels_last=False)]
+
+
+def _cpu_plans(dtype: torch.dtype | None) -> list[Plan]:
+    exact = Plan(packed=has_packed_convolutions(), winograd=True, one_by_one=True, warp="gather")
+    if dtype in (None, torch.float32):
+        return [exact]
+    return [replace(exact, dtype=dtype)]
+
+
+def _cuda_plans(dtype: torch.dtype | None) -> list[Plan]:
+    exact = Plan(graphs=True)
+    if dtype == torch.float32:
+        return [exact]
+    if dtype is not None:
+        return [Plan(dtype=dtype, graphs=True)]
+    half = Plan(dtype=torch.float16, graphs=True, tf32=True)
+    return [replace(half, motion_dtype=torch.float16), half, exact]
+
+
+def has_packed_convolutions() -> bool:
+    """Whether this PyTorch has the oneDNN calls that its own compiler uses on processors."""
+    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+
+
+@contextmanager
+def settings(plan: Plan) -> Iterator[None]:
+    """cuDNN as the plan wants it, and as it was afterwards."""
+    if not torch.backends.cudnn.is_available():
+        yield
+        return
+    with torch.backends.cudnn.flags(enabled=True, benchmark=plan.benchmark, allow_tf32=plan.tf32):
+        yield

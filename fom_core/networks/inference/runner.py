@@ -1,0 +1,129 @@
+"""Runs a model's inference: chooses a plan, makes the form for it, and makes another when weights or device change."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ...types import DenseMotion, Generated, Keypoints, SourceFeatures
+from . import bounds
+from .form import Form
+from .graphs import Graphs
+from .plan import EAGER, Plan, plans_for, settings
+
+if TYPE_CHECKING:
+    from ..model import MotionModel
+
+log = logging.getLogger(__name__)
+
+
+class Runner:
+    """The inference state of one model. It is not part of the model: copies and saved models start without it."""
+
+    def __init__(self, precision: torch.dtype | None = torch.float32, plan: Plan | None = None) -> None:
+        self.precision = precision  # None: choose
+        self.fixed = plan  # instead of choosing
+        self.forget()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Runner:
+        return Runner(self.precision, self.fixed)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Runner, (self.precision, self.fixed)
+
+    def forget(self) -> None:
+        """Drop what was made from the weights."""
+        self.form: Form | None = None
+        self.plan: Plan | None = None
+        self.graphs = Graphs()
+        self.made_of: list[tuple[int, int]] = []
+        self.unsound = False
+
+    def detect(self, model: MotionModel, images: Tensor) -> Keypoints:
+        """Keypoints of a batch."""
+        form = self._ready(model)
+
+        def work(images: Tensor) -> list[Tensor]:
+            found = form.keypoint_detector(images)
+            return [found.value] if found.jacobian is None else [found.value, found.jacobian]
+
+        with settings(form.plan):
+            values = self.graphs.run("detect", work, [images]) if form.plan.graphs else work(images)
+        return Keypoints(*values)
+
+    def encode(self, model: MotionModel, image: Tensor, keypoints: Keypoints) -> SourceFeatures:
+        """The source's part, once per face."""
+        form = self._ready(model)
+        with settings(form.plan):
+            return form.generator.encode(image, keypoints)
+
+    def generate(self, model: MotionModel, source: SourceFeatures, driving: Keypoints, details: bool) -> Generated:
+        """A batch of pictures."""
+        form = self._ready(model)
+        with settings(form.plan):
+            generated = self._generate(form, source, driving, details)
+        if not form.plan.half or bool(generated.prediction.isfinite().all()):
+            return generated
+        if self.precision is not None or self.fixed is not None:
+            return generated
+        log.warning("%s gives values that are no numbers on %s: going on in float32.", form.plan.dtype, model.device)
+        self.forget()
+        self.unsound = True
+        return self.generate(model, self.encode(model, source.image, source.keypoints), driving, details)
+
+    def _generate(self, form: Form, source: SourceFeatures, driving: Keypoints, details: bool) -> Generated:
+        if details or not form.plan.graphs or form.generator.dense_motion_network is None:
+            return form.generator(source, driving, details=details)
+        with_jacobians = source.keypoints.jacobian is not None and driving.jacobian is not None
+        inputs = [source.small, source.features, source.keypoints.value, driving.value]
+        if with_jacobians:
+            assert source.keypoints.jacobian is not None and driving.jacobian is not None
+            inputs += [source.keypoints.jacobian, driving.jacobian]
+
+        def work(small: Tensor, features: Tensor, place: Tensor, goal: Tensor, *jacobians: Tensor) -> list[Tensor]:
+            before, after = jacobians or (None, None)
+            held = SourceFeatures(small, small, features, Keypoints(place, before))  # the picture is for details only
+            out = form.generator(held, Keypoints(goal, after))
+            assert out.dense_motion is not None
+            motion = out.dense_motion
+            hidden = [] if motion.occlusion_map is None else [motion.occlusion_map]
+            return [out.prediction, motion.deformation, motion.mask, *hidden]
+
+        prediction, deformation, mask, *hidden = self.graphs.run("generate", work, inputs)
+        return Generated(prediction, DenseMotion(deformation, hidden[0] if hidden else None, mask))
+
+    def _ready(self, model: MotionModel) -> Form:
+        """The form for the model as it is now."""
+        made_of = [(tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in model.tensors()]
+        if self.form is not None and self.form.plan == (self.fixed or self.plan) and made_of == self.made_of:
+            return self.form
+        unsound = self.unsound
+        self.forget()
+        self.unsound, self.made_of = unsound, made_of
+        self.plan = self.fixed or self._choose(model)
+        self.form = _form(model, self.plan)
+        return self.form
+
+    def _choose(self, model: MotionModel) -> Plan:
+        if any(tensor.dtype != torch.float32 for tensor in model.tensors() if tensor.is_floating_point()):
+            return EAGER  # somebody wants it in another type, as it is
+        *favourites, exact = plans_for(model.device, torch.float32 if self.unsound else self.precision)
+        for plan in favourites:
+            try:
+                error = bounds.measure(model, _form(model, plan))
+            except RuntimeError as failure:  # the device cannot compute in this type
+                log.info("%s does not work on %s: %s", plan.dtype, model.device, str(failure).splitlines()[0])
+                continue
+            if error.within:
+                log.debug("%s computes in %s: %s.", model.name, plan.dtype, error)
+                return plan
+            log.debug("%s stays with more precise types than %s: %s.", model.name, plan.dtype, error)
+        return exact
+
+
+def _form(model: MotionModel, plan: Plan) -> Form:
+    with torch.no_grad():
+        return Form(model.keypoint_detector, model.generator, plan).eval()
