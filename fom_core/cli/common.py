@@ -42,7 +42,9 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     where = group.add_mutually_exclusive_group()
     where.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     where.add_argument("--cpu", dest="device", action="store_const", const="cpu", help="the same as --device cpu")
-    group.add_argument("--dtype", default="auto", choices=DTYPES, help="to compute in (default: auto, what the device is fast in and this model bears)")
+    group.add_argument(
+        "--dtype", default="auto", choices=DTYPES, help="to compute in (default: auto, by device and model)"
+    )
     group.add_argument(
         "--chunk_size",
         type=positive,
