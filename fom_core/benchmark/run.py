@@ -45,7 +45,7 @@ def run_order(order: Order) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         model = order.subject.open(folder)
-        dtype = model.generator.trunk_dtype
+        dtype = model.plan.dtype
         results: dict[str, Any] = {
             "machine": machine(model.device),
             "model": {**order.subject.to_dict(), "name": model.name, "dtype": str(dtype).removeprefix("torch.")},

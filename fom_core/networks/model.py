@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..types import Generated, Keypoints, SourceFeatures
 from .config import ModelConfig
 from .generator import OcclusionAwareGenerator
-from .inference import EAGER, Plan, Runner
+from .inference import Plan, Runner
 from .keypoint_detector import KeypointDetector
 
 
@@ -94,8 +94,8 @@ class MotionModel(nn.Module):
 
     @property
     def plan(self) -> Plan:
-        """How the last inference was computed; before the first, how it is meant to be."""
-        return self._runner.plan or self._runner.fixed or EAGER
+        """How inference computes, here and now; chosen on first use."""
+        return self._runner.ready(self).plan
 
     def tensors(self) -> list[Tensor]:
         """All parameters and buffers, gathered quickly: inference looks at them before each call."""

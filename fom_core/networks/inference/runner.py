@@ -44,7 +44,7 @@ class Runner:
 
     def detect(self, model: MotionModel, images: Tensor) -> Keypoints:
         """Keypoints of a batch."""
-        form = self._ready(model)
+        form = self.ready(model)
 
         def work(images: Tensor) -> list[Tensor]:
             found = form.keypoint_detector(images)
@@ -56,13 +56,13 @@ class Runner:
 
     def encode(self, model: MotionModel, image: Tensor, keypoints: Keypoints) -> SourceFeatures:
         """The source's part, once per face."""
-        form = self._ready(model)
+        form = self.ready(model)
         with settings(form.plan):
             return form.generator.encode(image, keypoints)
 
     def generate(self, model: MotionModel, source: SourceFeatures, driving: Keypoints, details: bool) -> Generated:
         """A batch of pictures."""
-        form = self._ready(model)
+        form = self.ready(model)
         with settings(form.plan):
             generated = self._generate(form, source, driving, details)
         if not form.plan.half or bool(generated.prediction.isfinite().all()):
@@ -95,7 +95,7 @@ class Runner:
         prediction, deformation, mask, *hidden = self.graphs.run("generate", work, inputs)
         return Generated(prediction, DenseMotion(deformation, hidden[0] if hidden else None, mask))
 
-    def _ready(self, model: MotionModel) -> Form:
+    def ready(self, model: MotionModel) -> Form:
         """The form for the model as it is now."""
         made_of = [(tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in model.tensors()]
         if self.form is not None and self.form.plan == (self.fixed or self.plan) and made_of == self.made_of:
