@@ -1,16 +1,20 @@
 """What computes a model: PyTorch's own network, or an exported one under ONNX Runtime or OpenVINO."""
 
 from .exported import ExportedModel
+from .open import RUNTIMES, is_exported, open_exported
 from .package import MANIFEST, Package, Part, Variant, read_package, write_manifest
 from .protocol import Backend
 
 __all__ = [
     "MANIFEST",
+    "RUNTIMES",
     "Backend",
     "ExportedModel",
     "Package",
     "Part",
     "Variant",
+    "is_exported",
+    "open_exported",
     "read_package",
     "write_manifest",
 ]

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from ..backends import Backend
 from ..enhance import FaceEnhancer
 from ..errors import NoFaceFound, UsageError
 from ..faces.detect import detect_faces
@@ -20,11 +21,11 @@ from ..faces.regions import CropRule, whole_picture
 from ..faces.selection import most_prominent
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoWriter, read_picture
 from ..media.encoders import ENCODERS, SOFTWARE
-from ..networks import MotionModel
 from ..overlap import behind
 from ..pipeline import animate_picture, match_drivers
 from ..types import FaceSet, Motion, MotionTransfer
 from . import common, drivers
+from .backend import add_backend_options, open_backend
 from .enhancement import add_enhancement_options, open_enhancer
 from .progress import ProgressBar
 
@@ -56,6 +57,7 @@ def add_parser(subparsers: Any) -> None:
     drivers.add_motion_options(parser.add_argument_group("motion"))
     _add_face_options(parser.add_argument_group("faces"))
     common.add_model_options(parser)
+    add_backend_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -111,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
         encoder=args.encoder,
     ) as writer:
         _spare_inputs(args, writer)
-        model = common.open_model(args)
+        model = open_backend(args)
         on_faces = common.wants_faces(args.source_crop, model)
         if enhancer and not on_faces:
             raise UsageError("Only faces can be restored. Add --source_crop face, or leave --face_enhancement out.")
@@ -135,7 +137,7 @@ def run(args: argparse.Namespace) -> int:
 
 def write_animation(
     writer: VideoWriter,
-    model: MotionModel,
+    model: Backend,
     picture: np.ndarray,
     faces: FaceSet,
     motions: Sequence[Motion],

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ..backends import Backend
 from ..errors import UsageError
 from ..faces.detect import ALIASES, DETECTORS, best_detector, load_detector
 from ..faces.detection import Detector
@@ -107,7 +108,7 @@ def chunk_size(args: argparse.Namespace) -> int:
     return min(size, args.slice_size) if args.slice_size > 0 else size
 
 
-def wants_faces(choice: str, model: MotionModel) -> bool:
+def wants_faces(choice: str, model: Backend) -> bool:
     """Whether ``--source_crop`` means faces; auto goes by what the catalogue says the model is for."""
     return is_for_faces(model.name) if choice == "auto" else choice == "face"
 

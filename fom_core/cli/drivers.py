@@ -6,11 +6,11 @@ import argparse
 from fractions import Fraction
 from typing import Literal, get_args
 
+from ..backends import Backend
 from ..faces.detection import Detector
 from ..faces.tracking import DrivingCrop, driving_view
 from ..media import VideoReader
 from ..motion import Length, align, load_motion, smooth
-from ..networks import MotionModel
 from ..pipeline import read_motion
 from ..types import Motion, MotionTransfer
 from . import common
@@ -96,7 +96,7 @@ def sound_of(drivers: list[Driver]) -> VideoReader | None:
 
 
 def read_drivers(
-    args: argparse.Namespace, model: MotionModel, drivers: list[Driver], detector: Detector | None
+    args: argparse.Namespace, model: Backend, drivers: list[Driver], detector: Detector | None
 ) -> list[Motion]:
     """The drivers' motions on one clock: smoothed, at the first one's frame rate, equally long."""
     motions = [
@@ -105,9 +105,7 @@ def read_drivers(
     return align([smooth(motion, args.smoothing) for motion in motions], motions[0].fps, args.length)
 
 
-def track_driver(
-    args: argparse.Namespace, model: MotionModel, reader: VideoReader, detector: Detector | None
-) -> Motion:
+def track_driver(args: argparse.Namespace, model: Backend, reader: VideoReader, detector: Detector | None) -> Motion:
     """Keypoints of the whole driving video; without a detector of its whole frames."""
     box = None
     if detector is not None and args.driving_crop != "none":

@@ -11,6 +11,7 @@ from ..files import replacing, spare
 from ..media import VideoReader
 from ..motion import save_motion
 from . import common
+from .backend import add_backend_options, open_backend
 from .drivers import add_driving_crop_option, track_driver
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ def add_parser(subparsers: Any) -> None:
     common.add_detector_option(parser)
     add_driving_crop_option(parser)
     common.add_model_options(parser)
+    add_backend_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -38,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     reader = VideoReader(args.video)
     spare(reader.path, output)
     with replacing(output) as temporary:  # an unwritable place shows before the work
-        model = common.open_model(args)
+        model = open_backend(args)
         on_faces = common.wants_faces("auto", model) and args.driving_crop != "none"
         detector = common.open_detector(args, model.device) if on_faces or args.driving_crop == "face" else None
         motion = track_driver(args, model, reader, detector)

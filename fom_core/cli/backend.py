@@ -1,0 +1,98 @@
+"""The backend of a command: PyTorch's own network, or an exported model under another runtime."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+from ..backends import MANIFEST, RUNTIMES, Backend, is_exported, open_exported, read_package
+from ..backends.package import FORMAT
+from ..errors import UsageError
+from ..files import sha256_of
+from ..networks import MotionModel
+from ..weights.store import locate, models_dir
+from . import common
+
+log = logging.getLogger(__name__)
+PRECISIONS = ("float32", "float16", "int8")
+
+
+def add_backend_options(parser: argparse.ArgumentParser) -> None:
+    """What computes the model, beside the options of :func:`.common.add_model_options`."""
+    group = parser.add_argument_group("backend")
+    group.add_argument(
+        "--backend",
+        choices=["torch", *RUNTIMES],
+        help="what computes the model (default: torch; onnx where --model is a folder of `fom export`)",
+    )
+    group.add_argument(
+        "--provider",
+        metavar="NAME",
+        help="of --backend onnx: cpu, cuda, tensorrt, openvino, coreml, directml; of openvino: CPU, GPU, NPU "
+        "(default: the best for certain: cuda where it is present, else the processor)",
+    )
+    group.add_argument(
+        "--precision", choices=PRECISIONS, help="of an exported model's files (default: float32); else see --dtype"
+    )
+
+
+def open_backend(args: argparse.Namespace) -> Backend:
+    """The model that the options ask for, in the hands of the backend that they ask for.
+
+    A model that is not exported yet is exported first, into ``exports`` in the folder of weights.
+    """
+    folder = None if args.model is None else Path(args.model)
+    given = folder is not None and is_exported(folder)
+    backend = args.backend or ("onnx" if given else "torch")
+    if backend == "torch":
+        _refuse(args, given)
+        return common.open_model(args)
+    if args.dtype != "auto":
+        raise UsageError(f"--dtype is of the backend torch. With --backend {backend}, choose --precision.")
+    precision = args.precision or "float32"
+    if not given or folder is None:
+        folder = _exported(args, precision)
+    model = open_exported(folder, backend, _provider(args, backend), precision)
+    log.info(
+        "Computing %s with %s, %s.", model.name, {"onnx": "ONNX Runtime", "openvino": "OpenVINO"}[backend], precision
+    )
+    return model
+
+
+def _refuse(args: argparse.Namespace, exported: bool) -> None:
+    if exported:
+        raise UsageError(f"{args.model} is an exported model, which torch does not compute. Choose another --backend.")
+    for option in ("provider", "precision"):
+        if getattr(args, option) is not None:
+            raise UsageError(f"--{option} is of exported models. Add --backend onnx or openvino, or leave it out.")
+
+
+def _provider(args: argparse.Namespace, backend: str) -> str:
+    """``--provider``, or what ``--device`` says in its place."""
+    if args.provider or args.device == "auto":
+        return args.provider or "auto"
+    device = args.device.partition(":")[0]
+    return device if backend == "onnx" or device == "cpu" else "auto"
+
+
+def _exported(args: argparse.Namespace, precision: str) -> Path:
+    """The folder of the model's export, made now if it is not there."""
+    model = common.open_model(argparse.Namespace(**{**vars(args), "device": "cpu"}))
+    folder = models_dir() / "exports" / f"{model.name}-{_fingerprint(args, model)}"
+    here = read_package(folder).precisions if (folder / MANIFEST).is_file() else []
+    if precision not in here:
+        from ..export import export_model  # noqa: PLC0415 - heavy, and needed once
+
+        log.info("Exporting %s to %s, once.", model.name, folder)
+        export_model(model, folder)
+    return folder
+
+
+def _fingerprint(args: argparse.Namespace, model: MotionModel) -> str:
+    """Stands for the weights and the configuration that an export is made of."""
+    path, _ = locate(args.model or model.name)
+    made_of = [FORMAT, sha256_of(path), model.config.to_dict()]
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,106 @@
+"""``fom animate --backend``: the same pipeline, whatever computes the model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fom_core.media import read_picture
+
+WHERE = ["--filename", "x.png", "--output"]
+
+
+def frames(folder: Path) -> np.ndarray:
+    return np.stack([read_picture(path) for path in sorted(folder.glob("x_*.png"))]).astype(int)
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """An empty folder for weights, and for exports that are made on the way."""
+    monkeypatch.setenv("FOM_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models"
+
+
+def without_model(words: list[object]) -> list[object]:
+    at = words.index("--model")
+    return words[:at] + words[at + 2 :]
+
+
+@pytest.fixture
+def by_torch(fom, whole_picture, tmp_path) -> np.ndarray:
+    assert fom(*whole_picture, *WHERE, tmp_path / "torch").status == 0
+    return frames(tmp_path / "torch")
+
+
+@pytest.mark.parametrize("backend", ["onnx", "openvino"])
+def test_an_exported_folder_gives_the_frames_of_pytorch(
+    fom, whole_picture, exported, by_torch, backend, tmp_path, cache
+):
+    pytest.importorskip("openvino" if backend == "openvino" else "onnxruntime", reason=f"needs the extra {backend}")
+    words = without_model(whole_picture)
+    outcome = fom(*words, "--model", exported, "--backend", backend, *WHERE, tmp_path / backend)
+    assert outcome.status == 0
+    found = frames(tmp_path / backend)
+    assert found.shape == by_torch.shape
+    assert abs(found - by_torch).max() <= 1
+    assert not cache.exists()
+
+
+@pytest.mark.usefixtures("traced_once")
+def test_a_model_is_exported_once_on_the_way(fom, whole_picture, by_torch, tmp_path, cache):
+    first = fom(*whole_picture, "--backend", "onnx", *WHERE, tmp_path / "first")
+    assert any(line.startswith("Exporting tiny to") for line in first.messages)
+    assert abs(frames(tmp_path / "first") - by_torch).max() <= 1
+    second = fom(*whole_picture, "--backend", "onnx", *WHERE, tmp_path / "second")
+    assert not any(line.startswith("Exporting") for line in second.messages)
+    assert np.array_equal(frames(tmp_path / "first"), frames(tmp_path / "second"))
+
+
+def test_a_motion_read_by_one_backend_moves_the_other(fom, whole_picture, exported, sound_clip, tmp_path, tiny_weights):
+    saved = tmp_path / "m.safetensors"
+    assert fom("motion", sound_clip, "--model", exported, "--driving_crop", "none", "--output", saved).status == 0
+    source = whole_picture[whole_picture.index("--source_image") + 1]
+    words = ["animate", "--source_image", source, "--motion", saved, "--model", tiny_weights, "--source_crop", "none"]
+    assert fom(*words, "--cpu", *WHERE, tmp_path / "out").status == 0
+    assert len(frames(tmp_path / "out")) == 60
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--backend", "onnx", "--provider", "abacus"], "There is no provider 'abacus'"),
+        (["--backend", "onnx", "--dtype", "float16"], "choose --precision"),
+        (["--backend", "onnx", "--precision", "int8"], "has no int8 files, only float32"),
+        (["--backend", "torch"], "which torch does not compute"),
+    ],
+)
+def test_what_does_not_fit_an_exported_model_is_one_line(fom, whole_picture, exported, tmp_path, words, told):
+    outcome = fom(*without_model(whole_picture), "--model", exported, *words, "--output", tmp_path / "out")
+    assert outcome.status in (1, 2)
+    assert told in outcome.messages[-1]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("words", [["--provider", "cuda"], ["--precision", "int8"]])
+def test_options_of_exported_models_are_refused_by_torch(fom, whole_picture, tmp_path, words):
+    outcome = fom(*whole_picture, *words, "--output", tmp_path / "out")
+    assert outcome.status == 2
+    assert "Add --backend onnx" in outcome.messages[-1]
+
+
+@pytest.mark.parametrize(("backend", "package"), [("onnx", "onnxruntime"), ("openvino", "openvino")])
+def test_a_missing_runtime_is_one_line(fom, whole_picture, exported, tmp_path, monkeypatch, backend, package):
+    monkeypatch.setitem(__import__("sys").modules, package, None)
+    words = [*without_model(whole_picture), "--model", exported, "--backend", backend, "--output", tmp_path / "out"]
+    outcome = fom(*words)
+    assert outcome.status == 1
+    assert f"Run: pip install {package}" in outcome.messages[-1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_openvino_tells_which_devices_there_are(fom, whole_picture, exported, tmp_path):
+    pytest.importorskip("openvino", reason="needs the extra openvino")
+    words = [*without_model(whole_picture), "--model", exported, "--backend", "openvino", "--provider", "TPU"]
+    outcome = fom(*words, "--output", tmp_path / "out")
+    assert outcome.status == 2
+    assert "OpenVINO has no device 'TPU'" in outcome.messages[-1]
