@@ -63,8 +63,9 @@ def compress_from_folder(
     check_landmarks(config, config_path, yunet)
     folder = clip_folder(config, config_path, data)
     features = None if vgg is None else open_features(config, config_path, vgg)
-    check_begun(config, model, output)
     with joined(device) as own_device:
+        with first_alone():
+            check_begun(config, model, output)
         clips, validation = open_clips(config, folder, output, yunet)
         rows = compress(
             config,
