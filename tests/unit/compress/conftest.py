@@ -58,3 +58,9 @@ def clips(clip: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def teacher_file(tiny_model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_model(tiny_model, tmp_path_factory.mktemp("teacher") / "tiny.safetensors")
+
+
+@pytest.fixture(autouse=True)
+def few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Importance from two batches: what is chosen does not matter here."""
+    monkeypatch.setattr("fom_core.compress.run.PRUNING_BATCHES", 2)
