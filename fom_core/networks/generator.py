@@ -62,7 +62,7 @@ class OcclusionAwareGenerator(nn.Module):
 
     def paint(self, features: Tensor, motion: DenseMotion) -> Tensor:
         """The source's features, moved and completed: (B, C, H, W) in [0, 1]."""
-        moved = self.deform(features, motion.deformation)
+        moved = self.deform(features.to(motion.deformation.dtype), motion.deformation)
         if motion.occlusion_map is not None:
             moved = moved * self.visibility(motion, (moved.shape[2], moved.shape[3]))
         return self.decode(moved)

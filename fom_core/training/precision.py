@@ -33,7 +33,7 @@ def use_precision(
             if isinstance(module, nn.Conv2d):
                 module.forward = _autocast(module.forward, dtype)  # type: ignore[method-assign]
     motion = model.generator.dense_motion_network
-    heads = [model.keypoint_detector.kp, model.keypoint_detector.jacobian, features, critic]
+    heads = [model.keypoint_detector.kp, model.keypoint_detector.jacobian, model.generator.final, features, critic]
     heads += [] if motion is None else [motion.mask, motion.occlusion]
     for head in heads:
         if head is not None:
