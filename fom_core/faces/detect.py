@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import UnsupportedModel, UsageError
 from ..types import FaceSet
 from ..weights.catalogue import catalogue, preferred
-from ..weights.download import verify
+from ..weights.checksums import verify_once
 from ..weights.store import how_to_get, path_on_disk
 from .detection import Detection, Detector
 from .embedded import EmbeddedDetector
@@ -71,8 +71,7 @@ def load_detector(
         weights = path_on_disk(catalogue()[name], folders)
         if weights is None:
             raise UnsupportedModel(how_to_get(catalogue()[name]))
-        if not catalogue()[name].embedded:
-            verify(weights, catalogue()[name], weights.parent)
+        verify_once(weights, catalogue()[name])
     options = {} if threshold is None else {"threshold": threshold}
     return _LOADERS[name](weights, device=device, **options)
 

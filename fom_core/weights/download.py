@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import logging
 import shutil
 import socket
@@ -14,15 +13,13 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import DownloadError, UnsupportedModel
-from ..files import replacing, sha256_of
+from ..errors import DownloadError
 from .catalogue import Entry, size_text
-from .files import recognise
+from .checksums import verify
 from .store import how_to_get
 
 Progress = Callable[[int, int | None], None]  # bytes done, bytes in all where known
 
-CHECKSUMS = "checksums.json"  # beside the weights: what was found in files whose checksum nobody published
 BLOCK = 1 << 20
 TIMEOUT_S = 30
 TRIES = 4  # per mirror, as long as each brings something new
@@ -70,7 +67,7 @@ def _fetch_from_mirrors(entry: Entry, folder: Path, progress: Progress) -> Path:
         try:
             fetch = _fetch_from_hub if url.startswith("hf://") else _fetch_over_http
             fetch(url, part, entry, progress)
-            verify(part, entry, folder)
+            _accept(part, entry, folder)
             return part
         except (_Broken, DownloadError) as error:
             problems.append(f"{url}: {error}")
@@ -172,49 +169,13 @@ def _look_up(endpoint: str) -> None:
         raise _Broken(f"{host} cannot be looked up; is this machine online?") from error
 
 
-def verify(path: Path, entry: Entry, folder: Path) -> None:
-    """Compare a complete file with the catalogue, or with what its first download was. A wrong ``.part`` is removed."""
-    known = entry.sha256 or _remembered(folder).get(entry.file)
-    found = sha256_of(path) if entry.size in (None, path.stat().st_size) else None
-    if found is None or (known and found != known):
-        what = f"{path.stat().st_size} bytes instead of {entry.size}" if found is None else f"checksum {found}"
-        reason = "the catalogue promises" if entry.sha256 else "the first download had (checksums.json)"
-        problem = f"is not the file that {reason}: {what}" + ("." if found is None else f" instead of {known}.")
-        if path.suffix == ".part":
-            _discard(path)
-            raise DownloadError(f"what arrived {problem} It was deleted.")
-        raise DownloadError(f"{path} {problem} Delete it and download it again.")
-    if not known and found:
-        _refuse_pages(path)
-        _remember(folder, entry.file, found)
-
-
-def _refuse_pages(path: Path) -> None:
-    """A first download has no checksum to fail: at least it has to look like weights."""
+def _accept(part: Path, entry: Entry, folder: Path) -> None:
+    """Verify what arrived; what is something else is removed."""
     try:
-        recognise(path)
-    except UnsupportedModel as error:
-        if path.suffix == ".part":
-            _discard(path)
-        raise DownloadError(str(error)) from error
-
-
-def _remembered(folder: Path) -> dict[str, str]:
-    path = folder / CHECKSUMS
-    if not path.exists():
-        return {}
-    try:
-        return {str(name): str(value) for name, value in json.loads(path.read_text(encoding="utf-8")).items()}
-    except (ValueError, AttributeError) as error:
-        raise DownloadError(
-            f"{path} is damaged; it holds the checksums of earlier downloads. Delete it to trust the files anew."
-        ) from error
-
-
-def _remember(folder: Path, file: str, checksum: str) -> None:
-    content = json.dumps({**_remembered(folder), file: checksum}, indent=2, sort_keys=True)
-    with replacing(folder / CHECKSUMS) as temporary:
-        temporary.write_text(content + "\n", encoding="utf-8")
+        verify(part, entry, folder)
+    except DownloadError:
+        _discard(part)
+        raise
 
 
 def _sidecar(path: Path) -> Path:

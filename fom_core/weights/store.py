@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import UnsupportedModel
 from .catalogue import Entry, catalogue, entry_for_file, preferred, size_text
+from .checksums import verify_once
 
 
 def models_dir() -> Path:
@@ -47,7 +48,7 @@ def locate(name_or_path: str | Path, kind: str = "model") -> tuple[Path, Entry |
     """The file that a catalogue name or a path stands for, with its catalogue entry where it has one.
 
     A name of the catalogue wins over a file of that name; write ``./name`` for the file. ``kind`` is what is looked
-    for, and only words the error. Raises UnsupportedModel.
+    for, and only words the error. Raises UnsupportedModel; DownloadError for a file that is not the catalogue's.
     """
     entry = catalogue().get(str(name_or_path))
     if entry is None:
@@ -59,6 +60,7 @@ def locate(name_or_path: str | Path, kind: str = "model") -> tuple[Path, Entry |
     path = path_on_disk(entry)
     if path is None:
         raise UnsupportedModel(how_to_get(entry))
+    verify_once(path, entry)
     return path, entry
 
 
