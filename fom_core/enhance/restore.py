@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,6 @@ def full_size(alignment: Alignment, frame_size: tuple[int, int]) -> tuple[int, i
     return round(frame_size[0] * factor), round(frame_size[1] * factor)
 
 
-@torch.inference_mode()
 def restore(
     restorer: nn.Module,
     frames: Tensor,
@@ -40,19 +39,40 @@ def restore(
     strength: float = STRENGTH,
     size: tuple[int, int] | None = None,
     chunk_size: int = CHUNK_SIZE,
-    progress: Callable[[int, int | None], None] | None = None,
 ) -> Tensor:
+    """All of :func:`restored_chunks` as one clip."""
+    size = size or (frames.shape[2], frames.shape[3])
+    restored = torch.empty(len(frames), frames.shape[1], *size, device=frames.device)
+    chunks = restored_chunks(restorer, frames, alignment, strength=strength, size=size, chunk_size=chunk_size)
+    done = 0
+    for chunk in chunks:
+        restored[done : done + len(chunk)] = chunk
+        done += len(chunk)
+    return restored
+
+
+@torch.inference_mode()
+def restored_chunks(
+    restorer: nn.Module,
+    frames: Tensor,
+    alignment: Alignment,
+    *,
+    strength: float = STRENGTH,
+    size: tuple[int, int] | None = None,
+    chunk_size: int = CHUNK_SIZE,
+) -> Iterator[Tensor]:
     """Restore the face of a clip (T, C, H, W) in [0, 1], C of 3 or more, of which the first three are RGB.
 
     restorer:   (B, 3, 512, 512) in [0, 1] → the same, on its own device; see :class:`Restorer`.
     strength:   0 keeps the frames, 1 takes the restored face as it is.
     size:       (height, width) of the result, to which the frames are enlarged; None is theirs. See :func:`full_size`.
     chunk_size: faces at a time; fewer when memory runs out. The result does not depend on it.
-    Returns float32 frames where ``frames`` are; away from the face they are the (enlarged) frames themselves.
+    Yields the float32 frames in order, some at a time, where ``frames`` are; away from the face they are the
+    (enlarged) frames themselves.
     """
     if not 0 <= strength <= 1:
         raise UsageError(f"The strength of the restoration is between 0 (none) and 1 (all), not {strength}.")
-    length, channels, height, width = frames.shape
+    length, _, height, width = frames.shape
     size = size or (height, width)
     device = next(restorer.parameters()).device
     to_frame = invert(alignment.matrix)
@@ -74,15 +94,7 @@ def restore(
             seen += weight[..., rows, columns] * (warp_affine(faces, here, patch) - seen)
         return result.to(frames.device)
 
-    # Laid out like an IMAGE of ComfyUI, which then needs no copy of it.
-    restored = torch.empty(length, *size, channels, device=frames.device).movedim(-1, 1)
-    done = 0
-    for chunk in in_chunks(work, length, chunk_size):
-        restored[done : done + len(chunk)] = chunk
-        done += len(chunk)
-        if progress:
-            progress(done, length)
-    return restored
+    yield from in_chunks(work, length, chunk_size)
 
 
 @dataclass(frozen=True)
