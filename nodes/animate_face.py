@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -42,9 +41,7 @@ class AnimateFace(io.ComfyNode):
                 Faces.Input("faces", tooltip="From Detect Faces: who is animated."),
                 io.Autogrow.Input(
                     "drivers",
-                    template=io.Autogrow.TemplatePrefix(
-                        motions.driver_input("driver"), prefix="driver", min=1, max=motions.MOST_DRIVERS
-                    ),
+                    template=io.Autogrow.TemplateNames(motions.driver_input("driver"), motions.DRIVERS, min=1),
                     tooltip="Who moves: a VIDEO, an IMAGE batch or a saved FOM_MOTION, showing one face. One driver "
                     "moves all faces. Of several, the first moves face 1, the second face 2, and the last one all "
                     "the rest.",
@@ -76,18 +73,18 @@ class AnimateFace(io.ComfyNode):
                     "nodes that enhance, upscale or colour them.",
                 ),
                 io.Mask.Output(
-                    display_name="occlusion",
+                    display_name="occlusion_maps",
                     is_output_list=True,
                     tooltip="One mask per frame and face: white is taken from the picture, black is painted anew.",
                 ),
                 io.Mask.Output(
-                    display_name="head_mask",
+                    display_name="head_masks",
                     is_output_list=True,
                     tooltip="One soft mask per face: white where anything moves at any time. As face_masks of Paste "
                     "Faces it leaves more of the background untouched.",
                 ),
                 Motion.Output(
-                    display_name="motion",
+                    display_name="motions",
                     is_output_list=True,
                     tooltip="The motion of each driver as it was read, without smoothing: for Save Motion, or to drive "
                     "other faces without reading the video again.",
@@ -164,8 +161,8 @@ class Result:
 
     def __init__(self, model: MotionModel, length: int) -> None:
         height, width = model.config.image_size
-        self.frames = host.to_images(torch.empty(0, 3, height, width)).new_empty(length, height, width, 3)
-        self.occlusion = host.to_masks(torch.empty(0, height, width)).new_ones(length, height, width)
+        self.frames = host.new_images(length, height, width)
+        self.occlusion = host.new_masks(length, height, width)
         self.area = MovedArea()
 
     def add(self, start: int, generated: Generated) -> None:

@@ -41,7 +41,7 @@ class AnimatePicture(io.ComfyNode):
                 Model.Input("model", tooltip="From Load FOM Model."),
                 io.Image.Input("image", tooltip="The picture: one, with one or many faces."),
                 motions.driver_input(
-                    "driving", "Who moves, one face: a VIDEO (with its sound), an IMAGE batch or a saved FOM_MOTION."
+                    "driver", "Who moves, one face: a VIDEO (with its sound), an IMAGE batch or a saved FOM_MOTION."
                 ),
                 io.String.Input(
                     "face_choice",
@@ -108,7 +108,7 @@ class AnimatePicture(io.ComfyNode):
         cls,
         model: Any,
         image: Tensor,
-        driving: Any,
+        driver: Any,
         face_choice: str,
         detector: str,
         relative_motion: bool,
@@ -130,17 +130,17 @@ class AnimatePicture(io.ComfyNode):
             relative_motion, True, adapt_movement_scale, motions.initial_frame_of(initial_frame), gain
         )
         progress = host.Progress()
-        with motions.opened([driving]) as (driver,):
+        with motions.opened([driver]) as (opened,):
             network = host.motion_model(model, chunk_size)
             on_faces = faces is not None or is_for_faces(network.name)
             chosen_faces = choose(picture, faces, detector, face_choice, on_faces)
             reading = motions.read(
-                network, [driver], progress,
+                network, [opened], progress,
                 driving_crop=driving_crop, fps=fps, chunk_size=chunk_size, smoothing=smoothing,
             )  # fmt: skip
             path = host.temporary_file(".mp4")
             with (
-                VideoWriter(path, reading.rate, audio_from=driver.reader, crf=quality_crf) as writer,
+                VideoWriter(path, reading.rate, audio_from=opened.reader, crf=quality_crf) as writer,
                 behind(writer.write) as write,
             ):
                 done = 0

@@ -10,20 +10,20 @@ import numpy as np
 import torch
 from comfy_api.latest import io, ui
 
-from ..fom_core.errors import MediaError, NoFaceFound, UsageError
+from ..fom_core.errors import NoFaceFound, UsageError
 from ..fom_core.faces.detect import DETECTORS, MIN_SIZE_PX, detect_faces, load_detector
 from ..fom_core.faces.detection import Detector
 from ..fom_core.faces.drawing import draw_faces
-from ..fom_core.faces.regions import MARGIN, CropRule, crop_face, pixel_box, regions_from_boxes, to_rgb
-from ..fom_core.faces.selection import ORDERS, chosen, face_area, in_order
+from ..fom_core.faces.regions import MARGIN, CropRule, crop_face, pixel_box, to_rgb
+from ..fom_core.faces.selection import ORDERS, chosen, in_order
 from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import catalogue, size_text
 from . import host
+from .boxes import as_bounding_box, boxes_of_landmarks, boxes_per_picture, faces_from_boxes
 from .sockets import ALIASES, CATEGORY, FaceLandmarks, Faces, PictureFaces
 
 PASS_THROUGH = "pass through"
 PREVIEWS = 32  # pictures of a batch that the node shows
-LARGEST_BOX = 4  # in sides of the picture; the crop around a larger one would fill the memory
 
 
 class DetectFaces(io.ComfyNode):
@@ -42,7 +42,7 @@ class DetectFaces(io.ComfyNode):
                 io.Image.Input("image", tooltip="One picture, or a batch of different pictures of one size."),
                 io.Combo.Input("detector", options=["auto", *DETECTORS], tooltip=detector_explanation()),
                 io.String.Input(
-                    "faces",
+                    "face_choice",
                     default="all",
                     tooltip='Which faces, by the numbers in the preview: "all", "1,3" or "2-4".',
                 ),
@@ -112,7 +112,10 @@ class DetectFaces(io.ComfyNode):
                 ),
             ],
             outputs=[
-                Faces.Output(display_name="faces", tooltip="For Animate Face and Paste Faces."),
+                Faces.Output(
+                    display_name="faces",
+                    tooltip="For Animate Face, Animate Picture, Paste Faces and Preview Keypoints.",
+                ),
                 io.BoundingBox.Output(display_name="bboxes", tooltip="A list of boxes per picture."),
                 io.Mask.Output(display_name="mask", tooltip="White on the faces' boxes, one mask per picture."),
                 io.Image.Output(
@@ -129,7 +132,7 @@ class DetectFaces(io.ComfyNode):
         cls,
         image: torch.Tensor,
         detector: str,
-        faces: str,
+        face_choice: str,
         order: str,
         if_none: str,
         threshold: float = 0.0,
@@ -143,21 +146,17 @@ class DetectFaces(io.ComfyNode):
         host.check_images(image)
         if bboxes is not None and face_landmarks is not None:
             raise UsageError("Faces come from bboxes or from face_landmarks, not from both. Disconnect one of them.")
-        given = boxes_per_picture(bboxes, len(image)) if bboxes is not None else None
-        if face_landmarks is not None:
+        given = None
+        if bboxes is not None:
+            given = boxes_per_picture(bboxes, len(image))
+        elif face_landmarks is not None:
             given = boxes_of_landmarks(face_landmarks, len(image))
         finder = open_detector(detector, threshold) if given is None else None
         found, progress = [], host.Progress(len(image))
         for index, picture in enumerate(map(host.to_uint8, image)):  # one at a time: a batch may be a video
             if finder is not None:
-                limit = max_faces or None
                 all_faces = detect_faces(
-                    picture,
-                    finder,
-                    min_size_px=min_size,
-                    max_faces=limit,
-                    crop=crop,
-                    margin=margin,
+                    picture, finder, min_size_px=min_size, max_faces=max_faces or None, crop=crop, margin=margin
                 )
             else:
                 assert given is not None
@@ -168,7 +167,7 @@ class DetectFaces(io.ComfyNode):
             if if_none != PASS_THROUGH:
                 raise NoFaceFound(nothing_found(finder))
             found = [middle_of(image.shape[1], image.shape[2])] * len(image)
-        sets = choose(found, faces)
+        sets = choose(found, face_choice)
         drawn = numbered(host.to_uint8(image[:PREVIEWS]), found)
         value = PictureFaces(image, sets)
         return io.NodeOutput(
@@ -198,68 +197,6 @@ def detector_explanation() -> str:
         needs = "; needs the package facexlib" if name.startswith("retinaface") else ""
         lines.append(f"• {name}: {entry.title}; {size}{needs}; licence: {entry.licence}")
     return "\n".join(lines)
-
-
-def boxes_per_picture(bboxes: Any, count: int) -> list[list[dict[str, float]]]:
-    """The three shapes in which nodes pass boxes, one box, a list of boxes, or a list per picture, as the last one."""
-    if isinstance(bboxes, dict):
-        bboxes = [[bboxes]]
-    elif isinstance(bboxes, list) and bboxes and isinstance(bboxes[0], dict):
-        bboxes = [bboxes]
-    if not isinstance(bboxes, list) or not all(isinstance(each, list) for each in bboxes):
-        raise UsageError("bboxes must be a box, a list of boxes, or a list of boxes for each picture.")
-    if len(bboxes) == 1:
-        bboxes = bboxes * count
-    if bboxes and len(bboxes) != count:
-        raise UsageError(
-            f"There are boxes for {len(bboxes)} pictures, but {count} pictures. Connect what belongs together."
-        )
-    return bboxes or [[] for _ in range(count)]
-
-
-def boxes_of_landmarks(landmarks: Any, count: int) -> list[list[dict[str, float]]]:
-    """Boxes of FACE_LANDMARKS, scored."""
-
-    def box(face: Any) -> dict[str, float]:
-        x0, y0, x1, y1 = map(float, face["bbox_xyxy"])
-        return {"x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0, "score": float(face.get("score", 1.0))}
-
-    try:
-        boxes = [[box(face) for face in frame] for frame in landmarks["frames"]]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError("face_landmarks must come from a MediaPipe Face Landmarker node of ComfyUI.") from error
-    return boxes_per_picture(boxes, count)
-
-
-def faces_from_boxes(
-    boxes: list[dict[str, float]], picture: np.ndarray, min_size: int, max_faces: int, crop: CropRule, margin: float
-) -> FaceSet:
-    """Faces of one picture from boxes of another node; boxes that miss the picture are refused."""
-    height, width = picture.shape[:2]
-    rows, scores = [], []
-    for box in boxes:
-        try:
-            x, y, w, h = (float(box[key]) for key in ("x", "y", "width", "height"))
-        except (KeyError, TypeError, ValueError) as error:
-            raise UsageError(f"A box has x, y, width and height in pixels; found {box!r}.") from error
-        if not np.isfinite([x, y, w, h]).all() or min(w, h) < 0 or max(w, h) > LARGEST_BOX * max(height, width):
-            raise UsageError(
-                f"A box has a size in pixels that suits the picture of {width}x{height}; found {w:g}x{h:g} at {x:g}, "
-                f"{y:g}. Mend the node it comes from."
-            )
-        if max(w, h) < min_size:
-            continue
-        if x >= width or y >= height or x + w <= 0 or y + h <= 0:
-            raise MediaError(
-                f"The box at {x:g}, {y:g} lies outside the picture of {width}x{height} pixels. Connect the boxes that "
-                "were found in this picture, or draw them on it."
-            )
-        rows.append((x, y, x + w, y + h))
-        scores.append(float(box.get("score", 1.0)))
-    faces = regions_from_boxes(rows, (height, width), crop, margin=margin, scores=scores)
-    if max_faces and len(faces) > max_faces:
-        faces = FaceSet(tuple(sorted(faces, key=face_area, reverse=True)[:max_faces]), faces.frame_size)
-    return faces
 
 
 def choose(found: list[FaceSet], choice: str) -> tuple[FaceSet, ...]:
@@ -297,12 +234,6 @@ def middle_of(height: int, width: int) -> FaceSet:
     return FaceSet.from_crops([(left, top, left + side, top + side)], (height, width))
 
 
-def as_bounding_box(face: Any) -> dict[str, Any]:
-    """A face's box as ComfyUI's nodes pass boxes."""
-    x0, y0, x1, y1 = face.box_px
-    return {"x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0, "label": "face", "score": face.score}
-
-
 def face_mask(sets: tuple[FaceSet, ...]) -> torch.Tensor:
     """White on the faces' boxes: MASK (B, H, W)."""
     height, width = sets[0].frame_size
@@ -318,9 +249,10 @@ def crops_of(faces: PictureFaces) -> list[torch.Tensor]:
     """The part around each face in the picture's own pixels."""
     crops = []
     for image, members in zip(faces.pictures, faces.sets, strict=True):
-        picture = host.to_uint8(image) if len(members) else None
+        if not len(members):
+            continue
+        picture = host.to_uint8(image)
         for face in members:
-            assert picture is not None
             x0, y0, x1, y1 = pixel_box(face.crop_px)
             crops.append(host.to_images(crop_face(picture, face, (y1 - y0, x1 - x0))[None]))
     return crops

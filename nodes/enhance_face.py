@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..fom_core.enhance import Alignment, find_alignment, full_size, load_restorer, restore
+from ..fom_core.enhance import Alignment, find_alignment, full_size, load_restorer, restored_chunks
 from ..fom_core.enhance.restore import CHUNK_SIZE, STRENGTH
 from ..fom_core.faces.detect import DETECTORS
 from ..fom_core.faces.detection import Detector
@@ -123,14 +123,15 @@ class EnhanceFace(io.ComfyNode):
         for batch, place in zip(images, places, strict=True):
             frames = in_colour(batch).movedim(-1, 1)
             frame_size = frames.shape[2], frames.shape[3]
-            restored = restore(
-                network, frames, place,
-                strength=strength[0],
-                size=full_size(place, frame_size) if size[0] == FULL else frame_size,
-                chunk_size=chunk_size[0],
-                progress=counted(progress, done),
-            )  # fmt: skip
-            results.append(host.to_images(restored))
+            grown = full_size(place, frame_size) if size[0] == FULL else frame_size
+            result, start = host.new_images(len(frames), *grown, channels=frames.shape[1]), 0
+            for chunk in restored_chunks(
+                network, frames, place, strength=strength[0], size=grown, chunk_size=chunk_size[0]
+            ):
+                result[start : start + len(chunk)] = host.to_images(chunk)
+                start += len(chunk)
+                progress(done + start)
+            results.append(result)
             done += len(batch)
         return io.NodeOutput(results)
 
@@ -179,8 +180,3 @@ def place_of(batch: Tensor, finder: Detector) -> Alignment:
 def in_colour(images: Tensor) -> Tensor:
     """Grey as three equal channels; others as they are."""
     return images.expand(-1, -1, -1, 3) if images.shape[-1] == 1 else images
-
-
-def counted(progress: host.Progress, before: int) -> Callable[[int, int | None], None]:
-    """Progress of one batch as part of all."""
-    return lambda done, _: progress(before + done)

@@ -1,4 +1,4 @@
-"""All contact with ComfyUI's services: folders, devices, memory, progress, pictures, videos and sound.
+"""All contact with ComfyUI's services: folders, devices, memory, progress and pictures.
 
 The other nodes convert with these functions, call ``fom_core`` and convert back.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +17,13 @@ import comfy.utils
 import folder_paths
 import numpy as np
 import torch
-from comfy_api.latest import Input
 from PIL import Image
 from torch import Tensor, nn
 
 from ..fom_core.errors import DownloadError, MediaError, UnsupportedModel
-from ..fom_core.faces.regions import to_rgb
-from ..fom_core.media import VideoReader, read_sound
 from ..fom_core.networks import MotionModel
-from ..fom_core.types import Motion
 from ..fom_core.weights.catalogue import Entry
+from ..fom_core.weights.checksums import verify_once
 from ..fom_core.weights.download import download
 from ..fom_core.weights.store import how_to_get, models_dir, path_on_disk
 
@@ -92,10 +87,11 @@ def weights(entry: Entry) -> Path:
     """A catalogue entry's file, downloaded if it is not here yet: the user chose it, knowing size and licence.
 
     Progress shows on the node, and cancelling works. Raises UnsupportedModel for an entry without a public copy,
-    DownloadError for one that does not arrive.
+    DownloadError for one that does not arrive, or that is another file than the catalogue's.
     """
     path = path_on_disk(entry, weights_folders())
     if path is not None:
+        verify_once(path, entry)
         return path
     target = folder("facerestore_models" if entry.kind == "enhancer" else "fom")
     if not entry.urls:
@@ -218,6 +214,16 @@ def to_masks(maps: Tensor) -> Tensor:
     return maps.to(mm.intermediate_device(), mm.intermediate_dtype()).contiguous()
 
 
+def new_images(count: int, height: int, width: int, channels: int = 3) -> Tensor:
+    """An IMAGE to be filled, where the host keeps intermediate results."""
+    return torch.empty(count, height, width, channels, device=mm.intermediate_device(), dtype=mm.intermediate_dtype())
+
+
+def new_masks(count: int, height: int, width: int) -> Tensor:
+    """A white MASK to be filled, where the host keeps intermediate results."""
+    return torch.ones(count, height, width, device=mm.intermediate_device(), dtype=mm.intermediate_dtype())
+
+
 def temporary_file(suffix: str) -> Path:
     """A new name in the host's folder for temporary files, which it empties at its next start."""
     target = Path(folder_paths.get_temp_directory())
@@ -242,84 +248,3 @@ def output_file(prefix: str, suffix: str, folder_path: Path) -> Path:
         counter += 1
         path = Path(target) / f"{name}_{counter:05}_{suffix}"
     return path
-
-
-@dataclass
-class Driver:
-    """What moves a face, from a socket that takes an IMAGE batch, a VIDEO or a FOM_MOTION. Use it in a ``with``.
-
-    motion: the keypoints, where they came ready-made; then there are no frames.
-    images: the IMAGE batch.
-    reader: the video; a VideoWriter can copy its sound.
-    """
-
-    motion: Motion | None = None
-    images: Tensor | None = None
-    reader: VideoReader | None = None
-    _copy: Path | None = None
-
-    @property
-    def fps(self) -> float | None:
-        """Frames a second; None for an IMAGE batch, which has no rate of its own."""
-        if self.motion is not None:
-            return self.motion.fps
-        return None if self.reader is None else self.reader.fps
-
-    @property
-    def frame_count(self) -> int:
-        """How many frames :meth:`frames` gives; near enough for a progress bar where a file is damaged."""
-        source = self.motion or self.reader
-        if isinstance(source, Motion):
-            return len(source)
-        return source.frame_count if source is not None else len(self.images if self.images is not None else ())
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width of the frames; zeros for a motion."""
-        if self.images is not None:
-            return self.images.shape[1], self.images.shape[2]
-        return (0, 0) if self.reader is None else self.reader.size
-
-    def frames(self) -> Iterator[np.ndarray]:
-        """The frames (H, W, 3) uint8 from the beginning, one at a time."""
-        if self.images is None:
-            return iter(self.reader or ())
-        return (to_rgb(to_uint8(image)) for image in self.images)
-
-    def audio(self, length_s: float) -> dict[str, Any] | None:
-        """AUDIO of the driver, cut to the result's length; None for one without sound."""
-        sound = None if self.reader is None else read_sound(self.reader, length_s)
-        if sound is None:
-            return None
-        return {"waveform": torch.from_numpy(sound[0])[None], "sample_rate": sound[1]}
-
-    def __enter__(self) -> Driver:
-        return self
-
-    def __exit__(self, *reason: object) -> None:
-        if self.reader is not None:
-            self.reader.__exit__(*reason)
-        if self._copy is not None:
-            self._copy.unlink(missing_ok=True)
-
-
-def driver(value: Any, what: str = "The driving video") -> Driver:
-    """Open whatever a driving socket carries. Raises MediaError."""
-    if isinstance(value, Motion):
-        return Driver(motion=value)
-    if isinstance(value, Tensor):
-        check_images(value, what)
-        return Driver(images=value)
-    if not isinstance(value, Input.Video):
-        raise MediaError(f"{what} must be an IMAGE batch, a VIDEO or a FOM_MOTION, found {type(value).__name__}.")
-    source, copy = value.get_stream_source(), None
-    from_s, length_s = value.get_active_trim_window()
-    try:
-        if not isinstance(source, str):
-            copy = temporary_file(".mp4")
-            copy.write_bytes(source.getbuffer())
-        return Driver(reader=VideoReader(copy or source, from_s=from_s, length_s=length_s), _copy=copy)
-    except BaseException:
-        if copy is not None:
-            copy.unlink(missing_ok=True)
-        raise

@@ -19,8 +19,9 @@ from ..fom_core.types import Box, Motion
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, sockets
 from .detect_faces import open_detector
+from .drivers import Driver, open_driver
 
-MOST_DRIVERS = 16
+DRIVERS = [f"driver{number}" for number in range(1, 17)]  # sockets, numbered like the faces that they move
 LENGTHS: Mapping[str, Length] = {
     "longest, hold the last frame": "hold",
     "longest, loop": "loop",
@@ -138,14 +139,14 @@ def initial_frame_of(choice: Mapping[str, Any]) -> int | Literal["best"]:
 
 
 @contextmanager
-def opened(values: Sequence[Any]) -> Iterator[list[host.Driver]]:
-    """Open what came on driving sockets. Raises UsageError for nothing, MediaError for what is no driver."""
+def opened(values: Sequence[Any]) -> Iterator[list[Driver]]:
+    """Open what came on drivers' sockets. Raises UsageError for nothing, MediaError for what is no driver."""
     values = [value for value in values if value is not None]
     if not values:
         raise UsageError("There is no driver. Connect a VIDEO, an IMAGE batch or a FOM_MOTION.")
     with ExitStack() as stack:
         yield [
-            stack.enter_context(host.driver(value, "The driver" if len(values) == 1 else f"Driver {number}"))
+            stack.enter_context(open_driver(value, "The driver" if len(values) == 1 else f"Driver {number}"))
             for number, value in enumerate(values, 1)
         ]
 
@@ -176,7 +177,7 @@ class Reading:
 
 def read(
     model: MotionModel,
-    drivers: Sequence[host.Driver],
+    drivers: Sequence[Driver],
     progress: host.Progress,
     *,
     driving_crop: DrivingCrop,
@@ -190,14 +191,14 @@ def read(
     for index, driver in enumerate(drivers):
         start, end = (READING * place / len(drivers) for place in (index, index + 1))
         motions.append(read_one(model, driver, progress, (start, end), driving_crop, fps, chunk_size)[0])
-    rate = next((rate for driver in drivers if (rate := rate_of(driver)) is not None), fps)
+    rate = next((driver.rate for driver in drivers if driver.rate is not None), fps)
     aligned = align([smooth(motion, smoothing) for motion in motions], float(rate), length)
     return Reading(motions, aligned, rate)
 
 
 def read_one(
     model: MotionModel,
-    driver: host.Driver,
+    driver: Driver,
     progress: host.Progress,
     share: tuple[float, float],
     driving_crop: DrivingCrop,
@@ -216,15 +217,10 @@ def read_one(
             frame_count=driver.frame_count, progress=part_of(progress, start, found, driver.frame_count),
         )  # fmt: skip
     motion = read_motion(
-        model, driver.frames(), driver.fps or fps, box=box,
+        model, driver.frames(), float(driver.rate or fps), box=box,
         chunk_size=chunk_size, progress=part_of(progress, found, end, driver.frame_count),
     )  # fmt: skip
     return motion, box
-
-
-def rate_of(driver: host.Driver) -> Fraction | float | None:
-    """Frames a second of a driver that has a rate of its own."""
-    return driver.fps if driver.reader is None else driver.reader.rate
 
 
 def animated(done: int, length: int) -> tuple[int, int]:

@@ -84,7 +84,7 @@ class PasteFaces(io.ComfyNode):
                     "face_masks",
                     optional=True,
                     tooltip="Narrows the mask: one for all faces or a list with one each, over the crop and of any "
-                    "size, still or one per frame. Animate Face's head_mask pastes only what moves.",
+                    "size, still or one per frame. Animate Face's head_masks paste only what moves.",
                 ),
             ],
             outputs=[

@@ -57,7 +57,7 @@ class PreviewKeypoints(io.ComfyNode):
                     "down, blue up left), its strength the distance; white stays where it is.",
                 ),
                 io.Mask.Output(
-                    display_name="occlusion", tooltip="White is taken from the source, black is painted anew."
+                    display_name="occlusion_map", tooltip="White is taken from the source, black is painted anew."
                 ),
             ],
             hidden=[io.Hidden.unique_id],

@@ -31,7 +31,7 @@ def fails(server):
     return run
 
 
-DETECT = {"detector": "embedded", "faces": "all", "order": "left to right", "if_none": "error"}
+DETECT = {"detector": "embedded", "face_choice": "all", "order": "left to right", "if_none": "error"}
 DETECT |= {"threshold": 0.0, "min_size": 12, "max_faces": 0, "crop": "square", "margin": 0.75}
 
 
@@ -95,7 +95,7 @@ def test_a_detector_whose_weights_were_removed(server, fails):
 def test_more_drivers_than_faces(fails):
     prompt = portrait()
     animate = prompt[of_type(prompt, "FOMAnimateFace")]["inputs"]
-    animate["drivers.driver1"] = [add(prompt, "LoadVideo", file="fom_driving_2.mp4"), 0]
+    animate["drivers.driver2"] = [add(prompt, "LoadVideo", file="fom_driving_2.mp4"), 0]
 
     assert "2 drivers" in fails(prompt, "FOMAnimateFace")
 

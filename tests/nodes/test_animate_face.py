@@ -17,7 +17,7 @@ def animate(execute, model, faces):
     """Runs the node on both faces with these drivers, whole frames and all."""
 
     def run(*drivers, **inputs):
-        given = {f"driver{index}": driver for index, driver in enumerate(drivers)}
+        given = {f"driver{index}": driver for index, driver in enumerate(drivers, 1)}
         settings = {"model": model, "faces": faces, "driving_crop": "none"} | inputs
         return execute("FOMAnimateFace", drivers=given, **settings).args
 

@@ -21,7 +21,7 @@ def animate(execute, model, picture, faces):
 
     def run(driving, **inputs):
         settings = {"model": model, "image": picture, "faces": faces, "driving_crop": "none"} | inputs
-        return execute("FOMAnimatePicture", driving=driving, **settings)
+        return execute("FOMAnimatePicture", driver=driving, **settings)
 
     return run
 
@@ -68,7 +68,7 @@ def test_faces_are_chosen_by_number(animate, driving, picture):
 
 
 def test_a_motion_and_pictures_drive_too(animate, driving, execute, model, faces):
-    drivers = {"driver0": driving}
+    drivers = {"driver1": driving}
     motion = execute("FOMAnimateFace", model=model, faces=faces, drivers=drivers, driving_crop="none").args[3][0]
     silent = animate(motion).args[0]
     assert silent.get_frame_count() == 12

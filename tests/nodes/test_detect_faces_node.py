@@ -27,7 +27,7 @@ def test_people_are_found_and_numbered_from_left_to_right(execute, group):
 
 
 def test_the_preview_shows_every_face_that_was_found(execute, group):
-    result = execute("FOMDetectFaces", image=group, faces="2")
+    result = execute("FOMDetectFaces", image=group, face_choice="2")
     assert result.args[4] == 1
     assert len(result.ui.as_dict()["images"]) == 1
 
@@ -47,7 +47,7 @@ def test_one_list_of_boxes_holds_for_every_picture_of_a_batch(execute, picture):
 
 def test_numbers_run_on_from_picture_to_picture(execute, picture):
     faces, *_ = execute(
-        "FOMDetectFaces", image=picture.repeat(2, 1, 1, 1), bboxes=[[BOX, OTHER], [OTHER]], faces="2-3"
+        "FOMDetectFaces", image=picture.repeat(2, 1, 1, 1), bboxes=[[BOX, OTHER], [OTHER]], face_choice="2-3"
     ).args
     assert [[face.box_px[0] for face in each] for each in faces.sets] == [[80], [80]]
 
@@ -129,7 +129,7 @@ def test_what_is_no_picture_is_refused_in_a_sentence(execute, image, words):
         ({"bboxes": BOX | {"width": 1e6}}, "Mend the node"),
         ({"bboxes": [[BOX], [BOX]]}, "boxes for 2 pictures, but 1"),
         ({"bboxes": BOX, "face_landmarks": {}}, "not from both"),
-        ({"bboxes": BOX, "faces": "3"}, "asks for face 3"),
+        ({"bboxes": BOX, "face_choice": "3"}, "asks for face 3"),
         ({"face_landmarks": {"faces": []}}, "MediaPipe"),
     ],
 )

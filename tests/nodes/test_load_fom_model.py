@@ -142,8 +142,8 @@ class Server(http.server.ThreadingHTTPServer):
 def served(tmp_path, tiny_model, monkeypatch, pack):
     """A catalogue entry whose file lies on a server of this machine."""
     from fom_core.weights.load import save_model
-    from fom_pack.fom_core.weights import download
     from fom_pack.fom_core.weights.catalogue import catalogue
+    from fom_pack.fom_core.weights.checksums import sha256
     from fom_pack.nodes import load_model as node_file
 
     (tmp_path / "www").mkdir()
@@ -157,7 +157,7 @@ def served(tmp_path, tiny_model, monkeypatch, pack):
         file="served.safetensors",
         urls=(f"http://127.0.0.1:{server.server_port}/served.safetensors",),
         size=file.stat().st_size,
-        sha256=download._sha256(file),
+        sha256=sha256(file),
         config=None,
         image_size=64,
     )
@@ -182,3 +182,13 @@ def test_a_failed_download_says_where_to_put_the_file(execute, models, served):
     with pytest.raises(DownloadError, match=r"served could not be downloaded.*put served.safetensors into"):
         execute("LoadFOMModel", model_name="served")
     assert not (models / "served.safetensors").exists()
+
+
+def test_another_file_under_a_catalogue_name_is_refused_by_name_and_taken_by_file(execute, models, served, tiny_model):
+    from fom_core.weights.load import save_model
+    from fom_pack.fom_core.errors import DownloadError
+
+    save_model(tiny_model, models / "served.safetensors", name="mine", half=True)
+    with pytest.raises(DownloadError, match=r"served\.safetensors is not the file that the catalogue promises"):
+        execute("LoadFOMModel", model_name="served")
+    assert network(execute("LoadFOMModel", model_name="served.safetensors")).name == "mine"

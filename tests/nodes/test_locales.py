@@ -97,7 +97,7 @@ def test_chinese_names_every_choice_of_the_menus(pack):
 
     from fom_pack.nodes import NODES, host
 
-    own_files = {name for key in host.FOLDERS for name in host.files(key)}
+    own_files = {name for key in (*host.FOLDERS, "upscale_models") for name in host.files(key)}
     chinese, missing = read("zh"), []
     for schema in (cls.GET_SCHEMA() for cls in NODES):
         for given in schema.inputs:
