@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +43,18 @@ COPIES = 40  # float32 pictures that the widest layers of the generator take for
 
 
 def register_folders() -> None:
-    """Make our folders known to the host; paths from extra_model_paths.yaml stay, and stay first where they default."""
+    """Make our folders known to the host; paths from extra_model_paths.yaml stay, and stay first where they default.
+
+    models/fom is made, for that is where people are told to put files.
+    """
     for key, suffixes in FOLDERS.items():
         known = key in folder_paths.folder_names_and_paths
         folder_paths.add_model_folder_path(key, str(Path(folder_paths.models_dir) / key), is_default=not known)
         paths, listed = folder_paths.folder_names_and_paths[key]
         if listed or not known:  # a folder that somebody else made known without suffixes lists every file
             folder_paths.folder_names_and_paths[key] = (paths, set(listed) | suffixes)
+    with suppress(OSError):
+        folder("fom").mkdir(parents=True, exist_ok=True)
 
 
 def files(key: str, suffixes: set[str] | None = None) -> list[str]:

@@ -13,6 +13,26 @@ const [server, file, picture, ...settings] = process.argv.slice(2)
 const workflow = JSON.parse(readFileSync(file, 'utf8'))
 const told = { unknown: [], red: [], unlinked: [], raised: [], prompt: null }
 
+// Runs in the page.
+async function open(graph) {
+  await window.app.loadGraphData(graph)
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  const nodes = window.app.graph._nodes
+  const known = window.LiteGraph.registered_node_types
+  return {
+    unknown: nodes.filter((node) => !(node.type in known)).map((node) => node.type),
+    red: nodes.filter((node) => node.has_errors).map((node) => node.type),
+    unlinked: graph.nodes.flatMap((saved) => saved.inputs.filter((input) => input.link != null).map((input) => input.name)
+      .filter((name) => !nodes.find((node) => String(node.id) === String(saved.id))?.inputs.some((input) => input.name === name && input.link != null))
+      .map((name) => `${saved.type}.${name}`)),
+    types: nodes.map((node) => node.type).sort().join(),
+    prompt: (await window.app.graphToPrompt()).output
+  }
+}
+
+const wanted = workflow.nodes.map((node) => node.type).sort().join()
+const sameNodes = (found) => found.types === wanted
+
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
   args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-proxy-server', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']
@@ -27,21 +47,11 @@ try {
   })
   await page.goto(server)
   await page.waitForFunction(() => window.app?.graph?._nodes?.length && window.app.extensionManager, null, { timeout: 90000 })
-  await page.waitForTimeout(2500) // the start-up graph comes late, and would replace ours
-  Object.assign(told, await page.evaluate(async (graph) => {
-    await window.app.loadGraphData(graph)
-    await new Promise((resolve) => setTimeout(resolve, 1500))
-    const nodes = window.app.graph._nodes
-    const known = window.LiteGraph.registered_node_types
-    return {
-      unknown: nodes.filter((node) => !(node.type in known)).map((node) => node.type),
-      red: nodes.filter((node) => node.has_errors).map((node) => node.type),
-      unlinked: graph.nodes.flatMap((saved) => saved.inputs.filter((input) => input.link != null).map((input) => input.name)
-        .filter((name) => !nodes.find((node) => String(node.id) === String(saved.id))?.inputs.some((input) => input.name === name && input.link != null))
-        .map((name) => `${saved.type}.${name}`)),
-      prompt: (await window.app.graphToPrompt()).output
-    }
-  }, workflow))
+  // The start-up graph comes late, and on a busy machine later still: it may replace ours, which is then opened again.
+  for (let attempt = 0; attempt < 5 && !(told.prompt && sameNodes(told)); attempt++) {
+    await page.waitForTimeout(2500)
+    Object.assign(told, await page.evaluate(open, workflow))
+  }
   await page.evaluate(() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView'))
   await page.waitForTimeout(1500)
   await page.screenshot({ path: picture })

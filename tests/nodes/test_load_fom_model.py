@@ -142,8 +142,8 @@ class Server(http.server.ThreadingHTTPServer):
 def served(tmp_path, tiny_model, monkeypatch, pack):
     """A catalogue entry whose file lies on a server of this machine."""
     from fom_core.weights.load import save_model
+    from fom_pack.fom_core.files import sha256_of
     from fom_pack.fom_core.weights.catalogue import catalogue
-    from fom_pack.fom_core.weights.checksums import sha256
     from fom_pack.nodes import load_model as node_file
 
     (tmp_path / "www").mkdir()
@@ -157,7 +157,7 @@ def served(tmp_path, tiny_model, monkeypatch, pack):
         file="served.safetensors",
         urls=(f"http://127.0.0.1:{server.server_port}/served.safetensors",),
         size=file.stat().st_size,
-        sha256=sha256(file),
+        sha256=sha256_of(file),
         config=None,
         image_size=64,
     )

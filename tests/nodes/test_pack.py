@@ -57,3 +57,7 @@ def test_nothing_of_ours_is_importable_under_the_names_of_comfyui(pack):
     assert hasattr(nodes, "NODE_CLASS_MAPPINGS")  # ComfyUI's own
     assert sys.modules["fom_pack.nodes"] is not nodes
     assert not hasattr(pack, "NODE_CLASS_MAPPINGS")  # it would hide the V3 entry point
+
+
+def test_the_folder_that_people_are_told_to_put_models_into_is_there(pack, comfyui):
+    assert (comfyui / "models" / "fom").is_dir()
