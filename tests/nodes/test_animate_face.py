@@ -1,5 +1,7 @@
 """Animate Face: lists of frames and masks, one per face, from drivers of any kind."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -92,6 +94,35 @@ def test_drivers_of_different_length(animate, driving, length, expected):
     assert [len(each) for each in frames] == [expected, expected]
     if length == "longest, loop":
         torch.testing.assert_close(frames[0][5:10], frames[0][:5])
+
+
+@pytest.mark.parametrize(
+    ("length", "frame_count"), [("longest, hold the last frame", 60), ("longest, loop", 60), ("shortest", 18)]
+)
+def test_three_faces_by_drivers_of_three_lengths_and_rates(animate, driving, video, picture, length, frame_count):
+    """12 pictures at 10 a second, a video of 60 at 29.97, a motion of 9 at 15: the video's rate is the result's."""
+    from fom_pack.fom_core.types import FaceSet
+    from fom_pack.nodes.sockets import PictureFaces
+
+    crops = [(2, 20, 42, 60), (44, 24, 84, 64), (86, 20, 126, 60)]
+    faces = PictureFaces(picture, (FaceSet.from_crops(crops, (96, 128)),))
+    read = animate(driving)[3][0]
+    motion = replace(read, keypoints=read.keypoints[:9], fps=15.0)
+
+    frames, _, _, motions, fps, _ = animate(driving, video, motion, faces=faces, fps=10.0, length=length)
+
+    assert fps == pytest.approx(30000 / 1001)
+    assert [len(each) for each in motions] == [12, 60, 9]
+    assert [len(each) for each in frames] == [frame_count] * 3
+    alone = [animate(driver, faces=faces, fps=10.0)[0][face] for face, driver in ((1, video), (2, motion))]
+    torch.testing.assert_close(frames[1], alone[0][:frame_count], rtol=0, atol=1e-5)
+    torch.testing.assert_close(frames[2][0:18:2], alone[1], rtol=0, atol=1e-5)  # at 15 a second, each frame twice
+    if length == "longest, hold the last frame":
+        assert (frames[2][18:] - frames[2][17]).abs().max() < 1e-5
+        assert (frames[0][36:] - frames[0][35]).abs().max() < 1e-5
+    if length == "longest, loop":
+        torch.testing.assert_close(frames[2][18:54], frames[2][:18].repeat(2, 1, 1, 1), rtol=0, atol=1e-5)
+        torch.testing.assert_close(frames[0][36:], frames[0][:24], rtol=0, atol=1e-5)
 
 
 def test_the_initial_frame_can_be_chosen_or_sought(animate, driving):
@@ -206,8 +237,6 @@ def test_what_is_no_driver_is_refused_in_a_sentence(animate, driver, words):
 
 
 def test_a_motion_of_another_model_is_refused(animate, driving):
-    from dataclasses import replace
-
     motion = replace(animate(driving)[3][0], model="vox-adv-256")
     with pytest.raises(Exception, match="vox-adv-256"):
         animate(motion)
@@ -222,8 +251,6 @@ def test_a_driver_without_a_face_is_refused_where_one_was_asked_for(animate, dri
 
 
 def test_transparent_and_grey_pictures_drive_and_are_driven(animate, driving, faces, picture):
-    from dataclasses import replace
-
     rgba = torch.cat([picture, torch.ones_like(picture[..., :1])], dim=-1)
     frames = animate(
         torch.cat([driving, torch.ones_like(driving[..., :1])], dim=-1), faces=replace(faces, pictures=rgba)
