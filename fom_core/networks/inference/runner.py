@@ -104,7 +104,7 @@ class Runner:
         self.forget()
         self.unsound, self.made_of = unsound, made_of
         self.plan = self.fixed or self._choose(model)
-        self.form = _form(model, self.plan)
+        self.form = make_form(model, self.plan)
         return self.form
 
     def _choose(self, model: MotionModel) -> Plan:
@@ -113,7 +113,7 @@ class Runner:
         *favourites, exact = plans_for(model.device, torch.float32 if self.unsound else self.precision)
         for plan in favourites:
             try:
-                error = bounds.measure(model, _form(model, plan))
+                error = bounds.measure(model, make_form(model, plan))
             except RuntimeError as failure:  # the device cannot compute in this type
                 log.info("%s does not work on %s: %s", plan.dtype, model.device, str(failure).splitlines()[0])
                 continue
@@ -124,6 +124,6 @@ class Runner:
         return exact
 
 
-def _form(model: MotionModel, plan: Plan) -> Form:
+def make_form(model: MotionModel, plan: Plan) -> Form:
     with torch.no_grad():
         return Form(model.keypoint_detector, model.generator, plan).eval()

@@ -1,0 +1,82 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from fom_core.geometry import warp
+from fom_core.networks.blocks import ResBlock, UpBlock
+from fom_core.networks.inference.blocks import fast_block
+from fom_core.networks.inference.convolution import Kernel
+from fom_core.networks.inference.plan import Plan, has_packed_convolutions
+from fom_core.networks.inference.warp import gather_warp
+from fom_core.networks.inference.winograd import Winograd
+
+PLANS = {
+    "plain": Plan(),
+    "packed": Plan(packed=has_packed_convolutions(), winograd=True),
+    "rowwise": Plan(channels_last=False),
+}
+
+
+def lively(block: nn.Module) -> nn.Module:
+    """With statistics as training leaves them."""
+    torch.manual_seed(0)
+    for norm in block.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            assert norm.running_mean is not None and norm.running_var is not None
+            nn.init.normal_(norm.running_mean)
+            nn.init.uniform_(norm.running_var, 0.5, 2)
+            nn.init.normal_(norm.weight)
+            nn.init.normal_(norm.bias)
+    return block.eval()
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+@pytest.mark.parametrize(
+    "block",
+    [
+        UpBlock(5, 7),
+        ResBlock(6, 9),
+        ResBlock(128, 160),  # wide enough for Winograd's algorithm
+        nn.Conv2d(6, 3, 7, padding=3),
+        nn.Conv2d(6, 11, 7),
+        nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 3, padding=1)),
+    ],
+    ids=["doubling", "residual", "wide residual", "last", "head", "mobile head"],
+)
+@pytest.mark.parametrize("size", [(16, 12), (18, 14)])
+def test_a_fast_block_gives_what_the_trained_one_gives(plan, block, size):
+    block = lively(block)
+    first = next(module for module in block.modules() if isinstance(module, nn.Conv2d))
+    x = torch.randn(2, first.in_channels, *size)
+    fast = fast_block(block, plan, torch.float32)
+    torch.testing.assert_close(fast(x), block(x), rtol=1e-4, atol=2e-4)
+
+
+@torch.inference_mode()
+def test_winograd_is_the_convolution():
+    torch.manual_seed(0)
+    x, kernel = torch.randn(1, 8, 12, 20), Kernel(torch.randn(5, 8, 3, 3), torch.randn(5))
+    out = torch.empty(12, 20, 5)
+    Winograd(kernel, Plan())(F.pad(x, (1, 1, 1, 1))[0].permute(1, 2, 0).contiguous(), out)
+    expected = F.conv2d(x, kernel.weight, kernel.bias, padding=1)[0].permute(1, 2, 0)
+    torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-4)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("align_corners", [True, False])
+@pytest.mark.parametrize("hidden", [True, False])
+def test_gathering_is_the_warp(align_corners, hidden):
+    torch.manual_seed(0)
+    features, flow = torch.randn(1, 6, 9, 7), torch.rand(1, 11, 5, 2) * 3 - 1.5  # a third of it beyond the border
+    visible = torch.rand(1, 1, 11, 5) if hidden else None
+    expected = warp(features, flow, align_corners=align_corners)
+    actual = gather_warp(features, flow, visible, align_corners=align_corners)
+    torch.testing.assert_close(actual, expected if visible is None else expected * visible)
+
+
+@torch.inference_mode()
+def test_a_flow_that_is_no_number_gathers_nothing_and_does_not_crash():
+    flow = torch.tensor([float("nan"), float("inf"), -float("inf"), 1e30]).view(1, 1, 2, 2)
+    assert torch.equal(gather_warp(torch.ones(1, 3, 4, 4), flow, None, align_corners=True), torch.zeros(1, 3, 1, 2))

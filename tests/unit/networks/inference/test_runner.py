@@ -1,0 +1,208 @@
+"""The form that inference takes: when it is made, when it is made anew, and that nobody else notices."""
+
+import copy
+import logging
+import pickle
+from dataclasses import replace
+
+import pytest
+import torch
+
+from fom_core.networks import create_model
+from fom_core.networks.inference import EAGER, Plan, bounds, plans_for, runner
+from fom_core.networks.inference.graphs import Graphs
+
+PLANS = {
+    "default": Plan(),
+    "plain layout": Plan(channels_last=False, doubling=False, rows=False),
+    "processor": plans_for(torch.device("cpu"), torch.float32)[0],
+}
+
+
+@pytest.fixture
+def model(tiny_model):
+    return copy.deepcopy(tiny_model)
+
+
+@pytest.fixture
+def images():
+    return torch.rand(5, 3, 64, 64, generator=torch.Generator().manual_seed(3))
+
+
+@torch.inference_mode()
+def animate(model, images, size=5, details=False):
+    source = model.encode_source(images[:1])
+    parts = [
+        model.generate(source, model.detect_keypoints(images[start : start + size]), details)
+        for start in range(0, len(images), size)
+    ]
+    return torch.cat([part.prediction for part in parts])
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+def test_every_plan_paints_the_trained_modules_picture(model, images, plan):
+    expected = animate(model.use(EAGER), images)
+    torch.testing.assert_close(animate(model.use(plan), images), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_the_batch_size_does_not_change_a_picture(model, images, plan, size):
+    model.use(plan)
+    torch.testing.assert_close(animate(model, images, size), animate(model, images, 5), rtol=0, atol=1e-5)
+
+
+def test_saved_weights_know_nothing_of_it(model, images):
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    animate(model, images)
+    after = model.state_dict()
+    assert list(before) == list(after)
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert sum(1 for _ in model.modules()) == sum(1 for _ in create_model(model.config).modules())
+
+
+def test_changed_weights_are_seen(model, images):
+    def spoil():
+        with torch.no_grad():
+            model.generator.final.bias.add_(1.0)
+
+    def load():
+        state = {key: value * 0.5 for key, value in model.generator.state_dict().items() if "num" not in key}
+        model.generator.load_state_dict(state, strict=False, assign=True)
+
+    def swap():
+        model.generator.final = torch.nn.Conv2d(8, 3, 7, padding=3)
+
+    before = animate(model, images)
+    for change in (spoil, load, swap):
+        change()
+        now = animate(model, images)
+        assert (now - before).abs().max() > 1e-3
+        torch.testing.assert_close(now, animate(copy.deepcopy(model).use(EAGER), images), rtol=0, atol=1e-5)
+        before = now
+
+
+def test_training_goes_on_with_the_trained_modules(model, images):
+    animate(model, images)
+    model.train().requires_grad_(True)
+    source = model.encode_source(images[:2])
+    model.generate(source, model.detect_keypoints(images[:2])).prediction.mean().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+    assert model._runner.form is None
+
+
+def test_gradients_flow_in_evaluation_mode(model, images):
+    model.requires_grad_(True)
+    assert model.detect_keypoints(images).value.requires_grad
+
+
+def test_copies_and_pickles_start_without_it(model, images):
+    model.to_dtype(torch.bfloat16)
+    animate(model, images)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert other._runner.form is None and other.precision == torch.bfloat16
+        assert torch.equal(animate(other, images), animate(model, images))
+
+
+def test_another_type_of_weights_is_computed_as_it_is(model, images):
+    model.to(torch.float64)
+    assert animate(model, images.double()).dtype == torch.float64
+    assert model.plan == EAGER
+
+
+def test_keypoints_and_flow_do_not_depend_on_the_painters_type(model, images):
+    exact, half = copy.deepcopy(model).to_dtype(torch.float32), model.to_dtype(torch.bfloat16)
+    with torch.inference_mode():
+        for other in (exact, half):
+            other.points = other.detect_keypoints(images)
+            other.out = other.generate(other.encode_source(images[:1]), other.points)
+    assert torch.equal(exact.points.value, half.points.value)
+    assert torch.equal(exact.out.dense_motion.deformation, half.out.dense_motion.deformation)
+    assert half.encode_source(images[:1]).features.dtype == torch.float32  # with gradients: the trained modules
+    assert (exact.out.prediction - half.out.prediction).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("error", [bounds.Error(44.9, 0.0), bounds.Error(60.0, 2e-3), bounds.Error(float("nan"), 0.0)])
+def test_automatic_precision_is_given_up_beyond_its_bound(model, images, monkeypatch, error):
+    half, exact = Plan(dtype=torch.bfloat16), Plan()
+    monkeypatch.setattr(runner, "plans_for", lambda device, dtype: [exact] if dtype else [half, exact])
+    assert model.to_dtype(None).plan == half  # the tiny model bears it
+    monkeypatch.setattr(bounds, "measure", lambda model, form: error)
+    assert model.to_dtype(None).plan == exact
+    torch.testing.assert_close(animate(model, images), animate(model.use(EAGER), images), rtol=0, atol=1e-5)
+
+
+def test_the_bound_is_measured_against_the_trained_modules(model):
+    good = bounds.measure(model, runner.make_form(model, Plan()))
+    bad = copy.deepcopy(model)
+    with torch.no_grad():
+        bad.generator.final.bias.add_(1.0)
+    assert good.within and good.psnr_db > 90
+    assert not bounds.measure(model, runner.make_form(bad, Plan())).within
+
+
+def test_numbers_out_of_range_are_computed_again_in_float32_with_one_line(model, images, monkeypatch, caplog):
+    exact = Plan()
+    half = replace(exact, dtype=torch.float16)
+    monkeypatch.setattr(runner, "plans_for", lambda device, dtype: [exact] if dtype else [half, exact])
+    monkeypatch.setattr(bounds, "measure", lambda model, form: bounds.Error(99.0, 0.0))
+    with torch.no_grad():  # too large for float16 within, small again behind
+        block = model.generator.bottleneck[0]
+        block.conv1.weight.mul_(1e6)
+        block.norm2.weight.mul_(1e6)
+        block.conv2.weight.mul_(1e-9)
+    expected = animate(copy.deepcopy(model).use(EAGER), images)
+    assert not animate(copy.deepcopy(model).use(half), images).isfinite().all()
+    with caplog.at_level(logging.WARNING):
+        actual = animate(model.to_dtype(None), images, size=2)
+    assert actual.isfinite().all()
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-3)
+    assert model.plan == exact and len(caplog.records) == 1 and "float32" in caplog.text
+
+
+class FakeRecording:
+    """Stands for a CUDA graph where there is none: replays the work on copies held from the first call."""
+
+    def __init__(self, work, inputs):
+        self.work, self.held = work, [tensor.clone() for tensor in inputs]
+        self.replays = 0
+
+    def __call__(self, inputs):
+        self.replays += 1
+        for held, given in zip(self.held, inputs, strict=True):
+            held.copy_(given)
+        return [output.clone() for output in self.work(*self.held)]
+
+
+def test_recorded_passes_follow_their_inputs(model, images):
+    expected = animate(copy.deepcopy(model).use(Plan()), images, size=1)
+    model.use(Plan(graphs=True))
+    model.plan  # noqa: B018 - makes the form, and with it the store of recordings
+    model._runner.graphs = Graphs(FakeRecording)
+    assert torch.equal(animate(model, images, size=1), expected)
+    recordings = model._runner.graphs.recordings
+    assert {key[0] for key in recordings} == {"detect", "generate"}
+    assert all(recording.replays >= 3 for recording in recordings.values())
+    assert torch.equal(animate(model, images.flip(0), size=1), animate(model.use(Plan()), images.flip(0), size=1))
+
+
+def test_recordings_that_fail_leave_the_plain_pass(model, images, caplog, monkeypatch):
+    def fail(work, inputs):
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    expected = animate(copy.deepcopy(model).use(Plan()), images, size=1)
+    model.use(Plan(graphs=True))
+    model.plan  # noqa: B018
+    model._runner.graphs = Graphs(fail)
+    assert torch.equal(animate(model, images, size=1), expected)
+    assert len(caplog.records) == 1 and "capturing" in caplog.text and "more" not in caplog.text
+
+
+def test_few_recordings_are_kept_and_only_of_shapes_that_come_again():
+    graphs, work = Graphs(FakeRecording), lambda x: [x + 1]
+    for length in range(1, 30):
+        for _ in range(2 if length % 2 else 1):
+            assert torch.equal(graphs.run("add", work, [torch.zeros(length)])[0], torch.ones(length))
+    assert 0 < len(graphs.recordings) <= 8
+    assert all(key[1][0][0] % 2 for key in graphs.recordings)
