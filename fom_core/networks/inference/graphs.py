@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ KEPT = 8  # recordings at a time; each holds the memory of its shape
 WARM_UP = 3  # passes before recording, in which cuDNN and Triton make their choices
 
 Work = Callable[..., list[Tensor]]
+Replay = Callable[[Sequence[Tensor]], list[Tensor]]
 
 
 class Recording:
@@ -42,10 +44,10 @@ class Recording:
 class Graphs:
     """Recordings by function and shape. Shapes are recorded when they come a second time."""
 
-    def __init__(self, record: Callable[[Work, Sequence[Tensor]], Recording] = Recording) -> None:
+    def __init__(self, record: Callable[[Work, Sequence[Tensor]], Replay] = Recording) -> None:
         self.record = record
-        self.recordings: OrderedDict[Hashable, Recording] = OrderedDict()
-        self.seen: set[Hashable] = set()
+        self.recordings: OrderedDict[tuple[Any, ...], Replay] = OrderedDict()
+        self.seen: set[tuple[Any, ...]] = set()
         self.failed = False
 
     def run(self, name: str, work: Work, inputs: Sequence[Tensor]) -> list[Tensor]:
