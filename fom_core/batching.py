@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -16,6 +17,10 @@ class MovingFace:
 
     source: SourceFeatures
     keypoints: Keypoints  # (T, K)
+
+    def only(self, frames: Sequence[int]) -> MovingFace:
+        """The same face in these frames."""
+        return MovingFace(self.source, self.keypoints.pick(frames))
 
 
 @dataclass

@@ -44,17 +44,21 @@ def animate(
     transfer: MotionTransfer | None = None,
     *,
     chunk_size: int = 8,
+    frames: Sequence[int] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[list[Tensor]]:
     """Move each face like the driver, or like its own.
 
     source_faces:   crops, (H, W, 3) uint8 of any size or (1, C, H, W) in [0, 1] at the model's size; or encoded ones.
     driving_frames: the performer, one face (see :data:`Driving`), or several performers (:data:`Drivings`).
+    frames:         numbers of those to paint, in this order; all by default.
     Yields, chunk by chunk, one (t, C, H, W) tensor in [0, 1] per face, t at most ``chunk_size``; when memory runs out
     it goes on with fewer. Raises UsageError for an initial frame beyond the video, a motion of another model or
     drivers that do not fit the faces or one another, MediaError for no frames.
     """
-    details = animate_details(model, source_faces, driving_frames, transfer, chunk_size=chunk_size, progress=progress)
+    details = animate_details(
+        model, source_faces, driving_frames, transfer, chunk_size=chunk_size, frames=frames, progress=progress
+    )
     for chunk in details:
         yield [generated.prediction for generated in chunk]
 
@@ -66,10 +70,13 @@ def animate_details(
     transfer: MotionTransfer | None = None,
     *,
     chunk_size: int = 8,
+    frames: Sequence[int] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[list[Generated]]:
     """:func:`animate` with all that the model knows of a frame: flow and occlusion map as well as the prediction."""
     faces, length = _moving_faces(model, source_faces, drivings, transfer or MotionTransfer(), chunk_size)
+    if frames is not None:
+        faces, length = [face.only(frames) for face in faces], len(frames)
     batches = in_batches(faces, model.device)
 
     # Inference mode ends before each yield: it belongs to the thread, and so would reach into the caller's code.
@@ -104,18 +111,33 @@ def animate_picture(
     :class:`~fom_core.faces.paste.Paster`. ``enhance`` takes the frames (t, C, h, w) of a face before they are pasted,
     and the face, and gives better ones of any size; such as :class:`~fom_core.enhance.FaceEnhancer`.
     """
-    crops = [crop_face(picture, face, model.config.image_size) for face in faces]
     paster = Paster(picture, faces, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match)
-
-    def face_pictures() -> Generator[list[PicturesToCome], None, None]:
-        for face_frames in animate(model, crops, driving, transfer, chunk_size=chunk_size, progress=progress):
-            better = face_frames
-            if enhance is not None:
-                better = [enhance(frames, face) for frames, face in zip(face_frames, faces, strict=True)]
-            yield [PicturesToCome(frames, truncate=paster.truncate) for frames in better]
-
-    with closing(face_pictures()) as chunks:
+    chunks = face_pictures(
+        model, picture, faces, driving, transfer,
+        chunk_size=chunk_size, truncate=paster.truncate, enhance=enhance, progress=progress,
+    )  # fmt: skip
+    with closing(chunks):
         yield from applied(lambda chunk: paster([pictures.wait() for pictures in chunk]), chunks)
+
+
+def face_pictures(
+    model: Backend,
+    picture: np.ndarray,
+    faces: FaceSet,
+    driving: Drivings,
+    transfer: MotionTransfer | None = None,
+    *,
+    chunk_size: int = 8,
+    truncate: bool = False,
+    enhance: Callable[[Tensor, FaceRegion], Tensor] | None = None,
+    frames: Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> Generator[list[PicturesToCome], None, None]:
+    """What :func:`animate_picture` pastes: chunk by chunk the pictures of each face, on their way from the device."""
+    crops = [crop_face(picture, face, model.config.image_size) for face in faces]
+    for chunk in animate(model, crops, driving, transfer, chunk_size=chunk_size, frames=frames, progress=progress):
+        better = chunk if enhance is None else [enhance(*pair) for pair in zip(chunk, faces, strict=True)]
+        yield [PicturesToCome(face_frames, truncate=truncate) for face_frames in better]
 
 
 @torch.inference_mode()

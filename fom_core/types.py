@@ -34,6 +34,11 @@ class Keypoints:
     def __getitem__(self, frames: slice) -> Keypoints:
         return Keypoints(self.value[frames], None if self.jacobian is None else self.jacobian[frames])
 
+    def pick(self, frames: Sequence[int] | Tensor) -> Keypoints:
+        """These frames, in this order."""
+        index = torch.as_tensor(frames, dtype=torch.long, device=self.value.device)
+        return Keypoints(self.value[index], None if self.jacobian is None else self.jacobian[index])
+
     def to(self, device: torch.device | str) -> Keypoints:
         return Keypoints(self.value.to(device), None if self.jacobian is None else self.jacobian.to(device))
 

@@ -7,17 +7,20 @@ stdout carries results only; progress and messages go to stderr. Exit status: 0 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from importlib import metadata
 from typing import Any, NoReturn
 
 import torch
 
 from ..errors import FomError
+from ..scaleout import rank, speaks_of_failure
 from . import animate, bench, compress, demo, evaluate, export, faces, motion, preprocess, train, weights
 from .progress import log_to_stderr, one_line
 
@@ -28,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     words = with_underscores(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
-    args = build_parser().parse_args([word for word in words if word != "--debug"])
+    with redirect_stderr(io.StringIO() if rank() else sys.stderr):  # of several processes one explains wrong usage
+        args = build_parser().parse_args([word for word in words if word != "--debug"])
     log_to_stderr(debug)
     if argv is None:  # only as a program: a library's signals belong to its user
         signal.signal(signal.SIGTERM, _terminate)
@@ -67,7 +71,8 @@ def _run(args: argparse.Namespace, debug: bool) -> int:
         sys.stdout.flush()
         return status or 0
     except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr)
+        if not rank():
+            print("Stopped.", file=sys.stderr)
         return 128 + signal.SIGINT
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -75,7 +80,8 @@ def _run(args: argparse.Namespace, debug: bool) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        print(f"fom: {_one_line(error)}", file=sys.stderr)
+        if speaks_of_failure(error):
+            print(f"fom: {_one_line(error)}", file=sys.stderr)
         return error.exit_status if isinstance(error, FomError) else 1
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+import torch
 
 from ..backends import Backend
 from ..enhance import FaceEnhancer
@@ -22,11 +24,13 @@ from ..faces.selection import most_prominent
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoWriter, read_picture
 from ..media.encoders import ENCODERS, SOFTWARE
 from ..overlap import behind
-from ..pipeline import animate_picture, match_drivers
+from ..pipeline import match_drivers
+from ..scaleout import animate_picture, joined, team
 from ..types import FaceSet, Motion, MotionTransfer
 from . import common, drivers
 from .backend import add_backend_options, open_backend
 from .enhancement import add_enhancement_options, open_enhancer
+from .manifest import jobs_of, named
 from .progress import ProgressBar
 
 log = logging.getLogger(__name__)
@@ -41,8 +45,19 @@ def add_parser(subparsers: Any) -> None:
         description="Animate the faces of a picture with the motion of a driving video.",
         allow_abbrev=False,
     )
-    parser.add_argument("--source_image", required=True, metavar="FILE", help="picture with one or many faces")
+    _declare(parser)
+    parser.set_defaults(run=run)
+
+
+def _declare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--source_image", metavar="FILE", help="picture with one or many faces; required")
     drivers.add_drivers(parser)
+    parser.add_argument(
+        "--manifest",
+        metavar="FILE",
+        help='many jobs instead: a JSON object a line, such as {"source_image": "a.jpg", "driving_video": "b.mp4", '
+        '"output": "c.mp4"}; options given here hold for all',
+    )
     parser.add_argument("--output", default="output", metavar="DIR", help="folder, or video file (default: output)")
     parser.add_argument(
         "--filename",
@@ -58,7 +73,6 @@ def add_parser(subparsers: Any) -> None:
     _add_face_options(parser.add_argument_group("faces"))
     common.add_model_options(parser)
     add_backend_options(parser)
-    parser.set_defaults(run=run)
 
 
 def _add_face_options(group: argparse._ActionsContainer) -> None:
@@ -102,10 +116,79 @@ def _add_face_options(group: argparse._ActionsContainer) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    """Animate one picture or every job of a manifest, alone or with the processes that torchrun started."""
+    with joined(args.device) as args.device:
+        opened = _Opened()
+        if args.manifest is None:
+            _animate(args, opened)
+        else:
+            for name, job in jobs_of(args, _declare):
+                with named(name):
+                    _animate(job, opened)
+    return 0
+
+
+class _Opened:
+    """The model and the detector of the last job, for the next one that asks for the same."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[object, Any]] = {}
+
+    def model(self, args: argparse.Namespace) -> Backend:
+        names = ("model", "config", "mobile_net", "image_size", "device", "dtype", "backend", "provider", "precision")
+        return self._same("model", [getattr(args, name) for name in names], lambda: open_backend(args))
+
+    def detector(self, args: argparse.Namespace, device: torch.device) -> Detector:
+        return self._same("detector", (args.face_detector, device), lambda: common.open_detector(args, device))
+
+    def _same(self, kind: str, asked: object, open_it: Callable[[], Any]) -> Any:
+        if kind not in self._last or self._last[kind][0] != asked:
+            self._last.pop(kind, None)  # its memory first
+            self._last[kind] = asked, open_it()
+        return self._last[kind][1]
+
+
+def _animate(args: argparse.Namespace, opened: _Opened) -> None:
     """Open everything, so that mistakes show before work starts; animate; say where the result is."""
+    _check_complete(args)
     picture = read_picture(args.source_image)
     enhancer = open_enhancer(args)
     driving = drivers.open_drivers(args)
+    with _open_writer(args, driving) as writer:
+        model = opened.model(args)
+        on_faces = common.wants_faces(args.source_crop, model)
+        if enhancer and not on_faces:
+            raise UsageError("Only faces can be restored. Add --source_crop face, or leave --face_enhancement out.")
+        detector = opened.detector(args, model.device) if on_faces or args.driving_crop == "face" else None
+        every = args.multi_person or len(driving) > 1
+        faces = (
+            choose_faces(args, picture, detector, every) if on_faces and detector else whole_picture(picture.shape[:2])
+        )
+        match_drivers(len(driving), len(faces))
+        motions = drivers.read_drivers(args, model, driving, detector)
+        if writer is not None and writer.keeps_alpha:
+            picture = _transparent(args.source_image, picture)
+        write_animation(
+            writer, model, picture, faces, motions, transfer=drivers.transfer_of(args),
+            chunk_size=common.chunk_size(args), mask=args.mask if on_faces else "box", ratio=args.ratio,
+            feather=args.feather, colour_match=args.colour_match, enhancer=enhancer,
+        )  # fmt: skip
+    if writer is not None:
+        print(writer.path)
+
+
+def _check_complete(args: argparse.Namespace) -> None:
+    if args.source_image is None or (args.driving_video is None and args.motion is None):
+        missing = "--source_image" if args.source_image is None else "--driving_video or --motion"
+        raise UsageError(f"A picture and what drives it are needed: {missing} is missing. Many jobs: --manifest FILE.")
+
+
+@contextmanager
+def _open_writer(args: argparse.Namespace, driving: list[drivers.Driver]) -> Iterator[VideoWriter | None]:
+    """The result; of several processes only the first one writes."""
+    if not team().first:
+        yield None
+        return
     with VideoWriter(
         output_path(args),
         drivers.frame_rate(driving),
@@ -113,30 +196,11 @@ def run(args: argparse.Namespace) -> int:
         encoder=args.encoder,
     ) as writer:
         _spare_inputs(args, writer)
-        model = open_backend(args)
-        on_faces = common.wants_faces(args.source_crop, model)
-        if enhancer and not on_faces:
-            raise UsageError("Only faces can be restored. Add --source_crop face, or leave --face_enhancement out.")
-        detector = common.open_detector(args, model.device) if on_faces or args.driving_crop == "face" else None
-        every = args.multi_person or len(driving) > 1
-        faces = (
-            choose_faces(args, picture, detector, every) if on_faces and detector else whole_picture(picture.shape[:2])
-        )
-        match_drivers(len(driving), len(faces))
-        motions = drivers.read_drivers(args, model, driving, detector)
-        if writer.keeps_alpha:
-            picture = _transparent(args.source_image, picture)
-        write_animation(
-            writer, model, picture, faces, motions, transfer=drivers.transfer_of(args),
-            chunk_size=common.chunk_size(args), mask=args.mask if on_faces else "box", ratio=args.ratio,
-            feather=args.feather, colour_match=args.colour_match, enhancer=enhancer,
-        )  # fmt: skip
-    print(writer.path)
-    return 0
+        yield writer
 
 
 def write_animation(
-    writer: VideoWriter,
+    writer: VideoWriter | None,
     model: Backend,
     picture: np.ndarray,
     faces: FaceSet,
@@ -150,16 +214,23 @@ def write_animation(
     colour_match: float = 0.0,
     enhancer: FaceEnhancer | None = None,
 ) -> None:
-    """Animate chunk by chunk into the writer, with a progress bar and a summary."""
+    """Animate chunk by chunk into the writer, with a progress bar and a summary.
+
+    Without a writer this process paints for another one.
+    """
     if enhancer is not None:
         enhancer.restorer.to(model.device)
-    with ProgressBar("animating", len(motions[0])) as bar, behind(writer.write) as write:
+    with ProgressBar("animating", len(motions[0])) as bar, ExitStack() as stack:
+        write = stack.enter_context(behind(writer.write)) if writer else None
         for frames in animate_picture(
             model, picture, faces, motions, transfer,
             chunk_size=chunk_size, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match,
             enhance=enhancer, progress=bar,
         ):  # fmt: skip
+            assert write is not None  # who has none gets no frames
             write(frames)
+    if writer is None:
+        return
     sound = "with sound" if writer.has_audio else "without sound"
     log.info("%d face(s), %d frames, %.6g frames/s, %s.", len(faces), writer.frame_count, writer.fps, sound)
 

@@ -11,7 +11,7 @@ from ..faces.detection import Detector
 from ..faces.tracking import DrivingCrop, driving_view
 from ..media import VideoReader
 from ..motion import Length, align, load_motion, smooth
-from ..pipeline import read_motion
+from ..scaleout import read_motion
 from ..types import Motion, MotionTransfer
 from . import common
 from .progress import ProgressBar
@@ -21,7 +21,7 @@ Driver = VideoReader | Motion
 
 def add_drivers(parser: argparse.ArgumentParser) -> None:
     """Which videos or motions."""
-    driving = parser.add_mutually_exclusive_group(required=True)
+    driving = parser.add_mutually_exclusive_group()
     driving.add_argument(
         "--driving_video",
         nargs="+",

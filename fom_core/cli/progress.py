@@ -6,6 +6,8 @@ import logging
 import sys
 import time
 
+from ..scaleout import rank
+
 BAR_WIDTH = 24
 REDRAW_S = 0.1  # on a terminal
 LINE_S = 15.0  # elsewhere, such as in a log file
@@ -26,6 +28,8 @@ class ProgressBar:
         self._shown = self._started
 
     def __call__(self, done: int, total: int | None = None) -> None:
+        if rank():
+            return
         now = time.monotonic()
         total = total or self._total
         if now - self._shown < (REDRAW_S if self._terminal else LINE_S) and not (self._terminal and done == total):
@@ -79,8 +83,11 @@ def one_line(text: str) -> str:
 
 
 def log_to_stderr(debug: bool) -> None:
-    """Show what the library tells of a run, one line each; with ``debug`` everything."""
+    """Show what the library tells of a run, one line each; with ``debug`` everything.
+
+    Of several processes only the first one speaks.
+    """
     handler = _AboveTheBar()
     logger = logging.getLogger(__name__.rpartition(".cli")[0])
     logger.handlers[:] = [handler]
-    logger.setLevel(logging.DEBUG if debug else logging.INFO)
+    logger.setLevel(logging.DEBUG if debug else logging.ERROR if rank() else logging.INFO)

@@ -45,7 +45,7 @@ def resample(keypoints: Keypoints, fps: float, to_fps: float) -> Keypoints:
         return keypoints
     length = max(1, round(len(keypoints) * to_fps / fps))
     nearest = (torch.arange(length, dtype=torch.float64) * (fps / to_fps) + 0.5).floor().long()
-    return _pick(keypoints, nearest.clamp(max=len(keypoints) - 1))
+    return keypoints.pick(nearest.clamp(max=len(keypoints) - 1))
 
 
 def fit_length(keypoints: Keypoints, length: int, mode: Literal["hold", "loop"]) -> Keypoints:
@@ -53,7 +53,7 @@ def fit_length(keypoints: Keypoints, length: int, mode: Literal["hold", "loop"])
     if length <= len(keypoints):
         return keypoints[:length]
     frames = torch.arange(length)
-    return _pick(keypoints, frames % len(keypoints) if mode == "loop" else frames.clamp(max=len(keypoints) - 1))
+    return keypoints.pick(frames % len(keypoints) if mode == "loop" else frames.clamp(max=len(keypoints) - 1))
 
 
 def align(motions: Sequence[Motion], fps: float, length: Length = "hold") -> list[Motion]:
@@ -75,11 +75,6 @@ def _average(values: Tensor, weights: Tensor) -> Tensor:
     share = F.conv1d(torch.ones_like(frames[:1]), kernel, padding=padding)
     mean = F.conv1d(frames, kernel, padding=padding) / share
     return mean[:, 0].T.reshape(values.shape).to(values)
-
-
-def _pick(keypoints: Keypoints, frames: Tensor) -> Keypoints:
-    index = frames.to(keypoints.value.device)
-    return Keypoints(keypoints.value[index], None if keypoints.jacobian is None else keypoints.jacobian[index])
 
 
 def _positive(fps: float | None) -> float:

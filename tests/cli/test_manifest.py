@@ -1,0 +1,81 @@
+"""Many jobs in one call."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from fom_core.media import VideoReader
+
+
+@pytest.fixture
+def manifest(tmp_path, picture_file, sound_clip):
+    """Writes a manifest of jobs that differ in these options."""
+
+    def write(*jobs: Any):
+        path = tmp_path / "jobs.jsonl"
+        common = {"source_image": str(picture_file), "driving_video": str(sound_clip)}
+        lines = [job if isinstance(job, str) else json.dumps({**common, **job}) for job in jobs]
+        path.write_text("\n".join(lines) + "\n")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def words(tiny_weights):
+    return ["--model", tiny_weights, "--source_crop", "none", "--driving_crop", "none", "--cpu"]
+
+
+def test_every_line_is_a_job_and_the_command_line_holds_for_all(fom, manifest, words, tmp_path):
+    still, moving = tmp_path / "still.mp4", tmp_path / "moving.mkv"
+    path = manifest({"output": str(still), "gain": 0}, "", {"output": str(moving), "no-relative": True})
+
+    outcome = fom("animate", "--manifest", path, *words, "--gain", 2)
+
+    assert (outcome.status, outcome.results) == (0, [str(still), str(moving)])
+    frames = [list(VideoReader(result)) for result in (still, moving)]
+    assert len(frames[0]) == len(frames[1]) == 60
+    assert (frames[0][0] == frames[0][-1]).mean() > (frames[1][0] == frames[1][-1]).mean()
+    assert VideoReader(still).has_audio
+
+
+@pytest.mark.parametrize(
+    ("job", "message"),
+    [
+        ({"output": "b.mp4", "gian": 1}, "jobs.jsonl, line 2: there is no option 'gian'. Did you mean gain?"),
+        ({"output": "b.mp4", "gain": -1}, "jobs.jsonl, line 2: argument --gain: must be 0 or above, got -1"),
+        ({"output": "b.mp4", "multi_person": "yes"}, "line 2: multi_person is true or false, not 'yes'."),
+        ("not a job", "jobs.jsonl, line 2: this is no JSON"),
+        ("[1]", "jobs.jsonl, line 2: a job looks like"),
+    ],
+)
+def test_a_mistake_in_any_line_shows_before_the_work(fom, manifest, words, tmp_path, job, message):
+    path = manifest({"output": str(tmp_path / "a.mp4")}, job)
+    outcome = fom("animate", "--manifest", path, *words)
+    assert outcome.status == 2
+    assert message in outcome.messages[-1]
+    assert not (tmp_path / "a.mp4").exists()
+
+
+def test_a_job_that_fails_is_named_and_earlier_results_stay(fom, manifest, words, tmp_path):
+    path = manifest({"output": str(tmp_path / "a.mp4")}, {"output": "b.mp4", "source_image": "none.png"})
+    outcome = fom("animate", "--manifest", path, *words)
+    assert outcome.status == 1
+    assert "jobs.jsonl, line 2:" in outcome.messages[-1] and "none.png does not exist" in outcome.messages[-1]
+    assert (tmp_path / "a.mp4").exists()
+
+
+def test_without_picture_or_driver_one_line_says_what_is_missing(fom, picture_file):
+    assert "--source_image is missing" in fom("animate").messages[-1]
+    outcome = fom("animate", "--source_image", picture_file)
+    assert outcome.status == 2
+    assert outcome.messages[-1].endswith("--driving_video or --motion is missing. Many jobs: --manifest FILE.")
+
+
+def test_an_empty_manifest_is_refused(fom, tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    path.write_text("\n")
+    assert "holds no job" in fom("animate", "--manifest", path).messages[-1]

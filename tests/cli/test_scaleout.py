@@ -1,0 +1,115 @@
+"""``torchrun … -m fom_core animate``: several processes make what one makes, and end together."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fom_core.media import VideoReader, read_picture, read_sound
+from fom_core.scaleout import Team, _in_order
+from fom_core.types import Keypoints
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(processes: int, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run a command by torchrun, or without it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    place = ["--nproc-per-node", processes, "--master-addr", "127.0.0.1", "--master-port", port]
+    launcher = ["-m", "torch.distributed.run", *place] if processes > 1 else []
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = list(map(str, [sys.executable, *launcher, "-m", "fom_core", *words]))
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
+
+
+def ours(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """What our commands said, without the launcher's report."""
+    return [line for line in done.stderr.splitlines() if line.startswith("fom: ")]
+
+
+@pytest.mark.parametrize(("length", "chunk"), [(60, 8), (3, 8), (17, 4), (16, 4)])
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_shares_are_whole_chunks_and_all_frames_once(length, chunk, size):
+    shares = [Team(rank, size).share(length, chunk) for rank in range(size)]
+    assert sorted(frame for share in shares for frame in share) == list(range(length))
+    for share in shares:  # in pieces of the chunk's size, the share has the same chunks as the whole
+        pieces = [share[start : start + chunk] for start in range(0, len(share), chunk)]
+        assert all(piece[0] % chunk == 0 and piece[-1] - piece[0] == len(piece) - 1 for piece in pieces)
+
+
+def test_keypoints_of_all_shares_come_back_in_order():
+    import torch
+
+    whole = Keypoints(torch.arange(17.0)[:, None, None].expand(17, 2, 2))
+    parts = [whole.pick(Team(rank, 3).share(17, 4)) for rank in range(3)]
+    assert torch.equal(_in_order(Team(0, 3), parts, 17, 4).value, whole.value)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [2, 3])
+def test_several_processes_make_the_same_frames_and_sound_as_one(whole_picture, tmp_path, processes):
+    results = {}
+    for count in (1, processes):
+        for target in (tmp_path / f"{count}.mkv", tmp_path / f"frames{count}" / "f.png"):
+            done = run(count, *whole_picture, "--output", target, "--chunk_size", 7)
+            assert done.returncode == 0, done.stderr
+            assert len(done.stdout.splitlines()) == 1
+        results[count] = np.stack([read_picture(path) for path in sorted((tmp_path / f"frames{count}").iterdir())])
+    assert len(results[1]) == 60
+    assert (results[1] == results[processes]).all()
+    videos = [VideoReader(tmp_path / f"{count}.mkv") for count in (1, processes)]
+    assert all((a == b).all() for a, b in zip(*videos, strict=True))
+    sounds = [read_sound(video, 10) for video in videos]
+    assert sounds[0] is not None and sounds[1] is not None and (sounds[0][0] == sounds[1][0]).all()
+
+
+@pytest.mark.slow
+def test_a_mistake_that_all_make_is_told_once(whole_picture, tmp_path):
+    done = run(2, *whole_picture, "--source_image", tmp_path / "none.png", "--output", tmp_path / "out.mp4")
+    assert done.returncode != 0
+    assert len(ours(done)) == 1 and "none.png does not exist" in ours(done)[0]
+    assert 'Traceback (most recent call last):\n  File "' + str(ROOT) not in done.stderr
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.slow
+def test_one_process_that_fails_ends_all_with_its_line(whole_picture, tmp_path):
+    """Only the first process writes, so only it can find the place unwritable."""
+    (tmp_path / "file").write_text("")
+    done = run(2, *whole_picture, "--output", tmp_path / "file" / "out.mp4")
+    assert done.returncode != 0
+    assert len(ours(done)) == 1 and "Cannot write" in ours(done)[0]
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_ends_all_with_one_line(whole_picture, tmp_path):
+    script = tmp_path / "dies.py"
+    script.write_text(
+        "import os, signal, sys\n"
+        "from fom_core import scaleout\n"
+        "from fom_core.cli import main\n"
+        "def die(chunk): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "scaleout._send = die\n"
+        "sys.exit(main())\n"
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = ["-m", "torch.distributed.run", "--nproc-per-node", 2, "--master-addr", "127.0.0.1", "--master-port", port]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *words, script, *whole_picture, "--output", tmp_path / "out.mp4"]
+    done = subprocess.run(
+        list(map(str, command)), env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode != 0
+    assert len(ours(done)) <= 1  # the launcher may end the first process before it can tell
+    assert not (tmp_path / "out.mp4").exists()
+    assert [path for path in tmp_path.iterdir() if ".tmp" in path.name] == []
