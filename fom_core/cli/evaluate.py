@@ -33,7 +33,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--landmarks", type=Path, metavar="FILE", help="PFLD of 68 points as ONNX, for the figure akd_px"
     )
-    parser.add_argument("--lpips", type=Path, metavar="FILE", help="state dict of the lpips package's AlexNet")
+    parser.add_argument(
+        "--lpips",
+        metavar="FILE",
+        help="state dict of the lpips package's AlexNet; or lpips-alex, once that and alexnet are downloaded",
+    )
     add_model_options(parser)
     parser.set_defaults(run=run)
 

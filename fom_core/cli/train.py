@@ -42,7 +42,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--init_from", metavar="NAME_OR_FILE", help="start from these weights: fine-tuning")
     parser.add_argument("--yunet", type=Path, metavar="FILE", help="YuNet weights; they show the losses mouth and eyes")
     parser.add_argument(
-        "--vgg", type=Path, metavar="FILE", help="torchvision's VGG19 weights (default: random features)"
+        "--vgg", metavar="FILE", help="torchvision's VGG19, or vgg19 once downloaded (default: random features)"
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: cpu)")
     parser.add_argument(

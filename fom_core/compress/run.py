@@ -47,7 +47,7 @@ def compress_from_folder(
     overrides: Sequence[str] = (),
     teacher_config: Path | None = None,
     yunet: Path | None = None,
-    vgg: Path | None = None,
+    vgg: str | Path | None = None,
     device: str = "cpu",
     every: int = 250,
     keep: int = 2,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..faces.yunet import YuNetDetector
+from ..weights.store import named_file
 from .clips import find_entries, has_split
 from .config import TrainConfig
 from .dataset import FrameCache
@@ -32,9 +33,9 @@ def clip_folder(config: TrainConfig, config_path: Path, data: Path | None) -> Pa
     return Path(config.dataset.root_dir or "") if data is None else data
 
 
-def open_features(config: TrainConfig, config_path: Path, vgg: Path) -> VggFeatures:
-    """The features of a VGG file. Raises UsageError unless there is a loss weight for each of its layers."""
-    features = VggFeatures.from_state_dict(read_weights(vgg, "The VGG file"))
+def open_features(config: TrainConfig, config_path: Path, vgg: str | Path) -> VggFeatures:
+    """The features of a VGG's file or name. Raises UsageError unless there is a loss weight for each of its layers."""
+    features = VggFeatures.from_state_dict(read_weights(named_file(vgg), "The VGG file"))
     layers = {len(stage.weights.perceptual) for stage in config.stages if any(stage.weights.perceptual)}
     if layers - {len(features.stages)}:
         raise UsageError(

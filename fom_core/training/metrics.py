@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import UnsupportedModel
+from ..weights.store import named_file
 from .perceptual import read_weights
 
 SSIM_RADIUS, SSIM_SIGMA = 5, 1.5  # window of Wang et al., 2004
@@ -64,9 +65,14 @@ class Lpips(nn.Module):
         self.requires_grad_(False)
 
     @classmethod
-    def load(cls, path: Path) -> Lpips:
-        """Read a state dict of the lpips package's ``LPIPS(net="alex")``. Raises UnsupportedModel."""
-        return cls.from_state_dict(read_weights(path, "The LPIPS file"))
+    def load(cls, name_or_path: str | Path) -> Lpips:
+        """Read a state dict of the lpips package's ``LPIPS(net="alex")``, or of its weights alone beside torchvision's
+        AlexNet, which is looked for in the folder of downloads then. Raises UnsupportedModel.
+        """
+        weights = read_weights(named_file(name_or_path), "The LPIPS file")
+        if "lin0.model.1.weight" in weights and "net.slice1.0.weight" not in weights:
+            weights |= _sliced(read_weights(named_file("alexnet"), "The AlexNet file"))
+        return cls.from_state_dict(weights)
 
     @classmethod
     def from_state_dict(cls, weights: Mapping[str, Tensor]) -> Lpips:
@@ -95,3 +101,14 @@ class Lpips(nn.Module):
             out = F.relu(convolution(F.max_pool2d(out, 3, 2) if index in POOLED else out))
             features.append(out / (out.norm(dim=1, keepdim=True) + 1e-10))
         return features
+
+
+def _sliced(alexnet: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """torchvision's AlexNet under the names of the lpips package."""
+    slices = {f"features.{place}.": f"net.slice{index + 1}.{place}." for index, place in enumerate(SLICES)}
+    return {
+        slices[prefix] + name.removeprefix(prefix): value
+        for name, value in alexnet.items()
+        for prefix in slices
+        if name.startswith(prefix)
+    }

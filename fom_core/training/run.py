@@ -8,8 +8,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..weights.load import load_model, save_model
 from .config import load_config
-from .given import check_landmarks, clip_folder, open_features
-from .given import open_clips as _clips
+from .given import check_landmarks, clip_folder, open_clips, open_features
 from .loop import train
 from .processes import joined, rank
 
@@ -21,7 +20,7 @@ def train_from_folder(
     *,
     overrides: Sequence[str] = (),
     yunet: Path | None = None,
-    vgg: Path | None = None,
+    vgg: str | Path | None = None,
     init_from: str | Path | None = None,
     device: str = "cpu",
     every: int = 250,
@@ -42,7 +41,7 @@ def train_from_folder(
     init = None if init_from is None else load_model(init_from, device="cpu")
     features = None if vgg is None else open_features(config, config_path, vgg)
     with joined(device) as own_device:
-        clips, validation = _clips(config, folder, output, yunet)
+        clips, validation = open_clips(config, folder, output, yunet)
         model = train(
             config,
             clips,

@@ -20,10 +20,11 @@ ENTRIES = Path(__file__).with_name("entries")
 class Entry:
     """One known weights file.
 
-    kind:     "model", "face-detector" or "enhancer".
+    kind:     "model", "face-detector", "enhancer" or "perceptual-network" (which compares pictures).
     urls:     mirrors in the order to try, https:// or hf://owner/repository/file; empty: no stable public copy.
     size:     bytes; None where nobody published it.
     sha256:   None where nobody published it: then the first download is remembered and later ones must match it.
+    sha256_start: its first digits, where the publisher tells no more.
     embedded: the file comes with the package, nothing to download.
     config:   YAML in ``configs/`` with what leaves no trace in the tensors.
     quality:  order of preference within a kind; only a guess for files whose results were not compared.
@@ -38,6 +39,7 @@ class Entry:
     urls: tuple[str, ...] = ()
     size: int | None = None
     sha256: str | None = None
+    sha256_start: str = ""
     embedded: bool = False
     config: str | None = None
     image_size: int = 256
@@ -71,12 +73,12 @@ class Entry:
 
 @cache
 def catalogue() -> Mapping[str, Entry]:
-    """All entries by name: models, face detectors, enhancers, each best first."""
+    """All entries by name: models, face detectors, enhancers, perceptual networks, each best first."""
     entries = []
     for path in ENTRIES.glob("*.json"):
         values = json.loads(path.read_text(encoding="utf-8"))
         entries.append(Entry(**{**values, "urls": tuple(values["urls"])}))
-    kinds = ["model", "face-detector", "enhancer"]
+    kinds = ["model", "face-detector", "enhancer", "perceptual-network"]
     entries.sort(key=lambda entry: (kinds.index(entry.kind), -entry.quality, entry.name))
     return MappingProxyType({entry.name: entry for entry in entries})
 

@@ -25,10 +25,12 @@ def verify(path: Path, entry: Entry, folder: Path) -> None:
     """Compare a complete file with the catalogue, or with what its first download was. Raises DownloadError."""
     known = entry.sha256 or _read(folder / CHECKSUMS).get(entry.file)
     found = sha256_of(path) if entry.size in (None, path.stat().st_size) else None
-    if found is None or (known and found != known):
+    if found is None or not found.startswith(known or entry.sha256_start):
         what = f"{path.stat().st_size} bytes instead of {entry.size}" if found is None else f"checksum {found}"
-        reason = "the catalogue promises" if entry.sha256 else "the first download had (checksums.json)"
-        problem = f"is not the file that {reason}: {what}" + ("." if found is None else f" instead of {known}.")
+        promised = entry.sha256 or not known
+        reason = "the catalogue promises" if promised else "the first download had (checksums.json)"
+        wanted = known or f"{entry.sha256_start}..."
+        problem = f"is not the file that {reason}: {what}" + ("." if found is None else f" instead of {wanted}.")
         if path.suffix == ".part":
             raise DownloadError(f"what arrived {problem} It was deleted.")
         raise DownloadError(

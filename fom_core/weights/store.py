@@ -64,6 +64,11 @@ def locate(name_or_path: str | Path, kind: str = "model") -> tuple[Path, Entry |
     return path, entry
 
 
+def named_file(name_or_path: str | Path) -> Path:
+    """The file of a catalogue name, or the path that is none. Raises UnsupportedModel for a name without its file."""
+    return locate(name_or_path)[0] if str(name_or_path) in catalogue() else Path(name_or_path)
+
+
 def how_to_get(entry: Entry) -> str:
     """One or two sentences for somebody who wants an entry that is not on this machine."""
     if entry.embedded:

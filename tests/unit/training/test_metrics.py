@@ -13,6 +13,7 @@ from fom_core.faces.yunet import YuNetDetector
 from fom_core.media import read_picture
 from fom_core.training.face_points import Pfld, aligned, detector_points
 from fom_core.training.metrics import ALEXNET, SLICES, Lpips, l1, psnr_db, ssim
+from fom_core.weights import checksums
 
 
 @pytest.fixture
@@ -59,6 +60,22 @@ def test_lpips_grows_with_the_distance_and_is_zero_for_equal_pictures():
 
     assert float(judge(target, target)) == 0
     assert 0 < float(near) < float(far)
+
+
+def test_lpips_is_found_by_the_name_of_its_published_parts(tmp_path, monkeypatch):
+    whole = lpips_weights(0)
+    monkeypatch.setenv("FOM_MODELS", str(tmp_path))
+    monkeypatch.setattr(checksums, "sha256_of", lambda path: "7be5be79" + 56 * "0")  # these are not the real weights
+    torch.save({name: value for name, value in whole.items() if name.startswith("lin")}, tmp_path / "alex.pth")
+    with pytest.raises(UnsupportedModel, match="fom weights download alexnet"):
+        Lpips.load("lpips-alex")
+    alexnet = {f"features.{name.split('.', 2)[2]}": value for name, value in whole.items() if name.startswith("net")}
+    torch.save({**alexnet, "classifier.1.weight": torch.zeros(2)}, tmp_path / "alexnet-owt-7be5be79.pth")
+
+    judge = Lpips.load("lpips-alex")
+
+    for name, value in Lpips.from_state_dict(whole).state_dict().items():
+        assert torch.equal(judge.state_dict()[name], value), name
 
 
 def test_lpips_without_its_weights_says_what_is_missing():

@@ -8,7 +8,7 @@ import pickle
 import re
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -196,6 +196,18 @@ def test_the_first_download_without_a_published_checksum_is_remembered(site, tmp
     download(entry(f"{site.url}/vox", known=False), tmp_path)
     remembered = json.loads((tmp_path / "checksums.json").read_text())
     assert remembered == {"vox.pdparams": hashlib.sha256(CONTENT).hexdigest()}
+
+
+def test_a_checksum_of_which_the_first_digits_are_published_has_to_begin_so(site, tmp_path):
+    unknown = entry(f"{site.url}/vox", known=False)
+    right = replace(unknown, sha256_start=hashlib.sha256(CONTENT).hexdigest()[:8])
+
+    download(right, tmp_path / "right")
+
+    assert "vox.pdparams" in files(tmp_path / "right")
+    with pytest.raises(DownloadError, match=r"the catalogue promises: checksum [0-9a-f]{64} instead of 0123abcd\.\.\."):
+        download(replace(unknown, sha256_start="0123abcd"), tmp_path / "wrong")
+    assert not files(tmp_path / "wrong")
 
 
 def test_a_later_change_of_a_remembered_file_is_refused(site, tmp_path):

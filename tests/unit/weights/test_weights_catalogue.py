@@ -23,6 +23,7 @@ def test_every_entry_is_complete(entry):
     assert entry.title
     assert all(re.match(r"https://|hf://[^/]+/[^/]+/.", url) for url in entry.urls)
     assert entry.sha256 is None or re.fullmatch("[0-9a-f]{64}", entry.sha256)
+    assert entry.sha256_start in entry.file, "torchvision's names carry the first digits"
     assert entry.config is None or read_config(CONFIGS / entry.config).image_size[0] == entry.image_size
     assert entry.file not in [other.file for other in catalogue().values() if other is not entry]
 
