@@ -30,7 +30,8 @@ class Recording:
                 work(*self.inputs)
         torch.cuda.current_stream().wait_stream(side)
         self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
+        # Of this thread alone: others wait for pictures to arrive meanwhile, which would spoil the recording.
+        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
             self.outputs = work(*self.inputs)
 
     def __call__(self, inputs: Sequence[Tensor]) -> list[Tensor]:
