@@ -1,0 +1,329 @@
+import { openCamera, openVideo, loaded, seek, type Driver } from './drivers'
+import { EngineClient } from './engine/client'
+import type { ModelFiles, Painted, Ready } from './engine/engine'
+import type { Backend } from './engine/runtime'
+import { cropsOf } from './faces/regions'
+import { readMotion, type Motion } from './motion/files'
+import { Player } from './player'
+import { Recorder } from './recorder'
+import { FaceList } from './ui/faces'
+import { Marker } from './ui/marker'
+import { complain, count, element, say } from './ui/page'
+import { Rate } from './ui/rate'
+import { Stage } from './ui/stage'
+
+const DATA = new URL('./data', document.baseURI).href
+const stillness = matchMedia('(prefers-reduced-motion: reduce)')
+
+/** What the page is doing: a picture, its faces, a driver, and what becomes of them. */
+export class App {
+  private readonly engine = new EngineClient()
+  private readonly stage = new Stage()
+  private readonly rate = new Rate()
+  private readonly marker = new Marker()
+  private readonly recorder = new Recorder()
+  private readonly faces = new FaceList(this.stage, () => void this.useFaces().catch(complain))
+  private readonly video = element<HTMLVideoElement>('driver')
+  private readonly player = new Player(this.engine, {
+    draw: (painted) => this.draw(painted),
+    moment: (at) => (element<HTMLInputElement>('seek').value = String(at)),
+    failed: (error) => this.stopped(error)
+  })
+  private model: ModelFiles = { folder: `${DATA}/mini` }
+  private ready: Ready | null = null
+  private driver: Driver | null = null
+  private readonly motions = new Map<string, Motion>()
+
+  async start(): Promise<void> {
+    await this.openModel()
+    for (const { name } of (await (await fetch(`${DATA}/motions/index.json`)).json()) as { name: string }[]) {
+      const bytes = await (await fetch(`${DATA}/motions/${name}.safetensors`)).arrayBuffer()
+      this.addMotion(name, readMotion(bytes, name))
+    }
+    await this.chooseMotion()
+    this.tellNext()
+  }
+
+  /** Open a model, or the present one anew for another processor. */
+  async openModel(model: ModelFiles = this.model): Promise<void> {
+    this.pause()
+    say('Getting the model ready …')
+    const backend = element<HTMLSelectElement>('backend').value as Backend | 'auto'
+    this.ready = await this.engine.call('open', backend, model, `${DATA}/face_detector.onnx`)
+    const { model: name, size, backend: used, threads } = this.ready
+    const changed = model !== this.model
+    this.model = model
+    const processor = used === 'webgpu' ? 'on the graphics card' : `on the processor, ${count(threads, 'thread')}`
+    element('engine').textContent = `${name}, ${size[0]} × ${size[1]} pixels, ${processor}.`
+    document.body.dataset.engine = `${used} ${threads}`
+    say(`The model ${name} is ready.`)
+    if (changed && this.driver?.kind === 'motion' && this.driver.motion.model !== name) await this.use(null)
+    else if (this.stage.picture) await this.useFaces()
+  }
+
+  async openExample(name: string): Promise<void> {
+    const answer = await fetch(`${DATA}/pictures/${name}`)
+    await this.openImage(await createImageBitmap(await answer.blob()))
+  }
+
+  async openPicture(file: File): Promise<void> {
+    let image: ImageBitmap
+    try {
+      image = await createImageBitmap(file)
+    } catch {
+      throw new Error(`This browser cannot open ${file.name} as a picture. Try a JPEG, PNG or WebP file.`)
+    }
+    await this.openImage(image)
+  }
+
+  async openMotionFile(file: File): Promise<void> {
+    const name = file.name.replace(/\.safetensors$/, '')
+    this.addMotion(name, readMotion(await file.arrayBuffer(), file.name))
+    element<HTMLSelectElement>('motion').value = name
+    await this.showDriver('motion')
+    await this.chooseMotion()
+  }
+
+  async openVideoFile(file: File): Promise<void> {
+    await this.showDriver('video')
+    await this.use(null)
+    this.video.srcObject = null
+    this.video.src = URL.createObjectURL(file)
+    this.video.loop = true
+    this.video.hidden = false
+    say(`Looking for the face in ${file.name} …`)
+    await loaded(this.video, file.name)
+    await this.use(await openVideo(this.engine, this.video))
+  }
+
+  /** Open whatever was dropped or pasted, by its kind. */
+  async openDropped(files: File[]): Promise<void> {
+    const [file] = files
+    if (!file) throw new Error('Drop a file: a picture, a video, a motion or an exported model.')
+    if (files.some(({ name }) => name === 'model.json')) return this.openModel({ files })
+    if (file.name.endsWith('.safetensors')) return this.openMotionFile(file)
+    if (file.type.startsWith('video/')) return this.openVideoFile(file)
+    return this.openPicture(file)
+  }
+
+  async chooseDriver(kind: 'motion' | 'video' | 'camera'): Promise<void> {
+    await this.showDriver(kind)
+    if (kind === 'motion') await this.chooseMotion()
+    else await this.use(null)
+  }
+
+  async chooseMotion(): Promise<void> {
+    const motion = this.motions.get(element<HTMLSelectElement>('motion').value)
+    if (!motion || !this.ready) return
+    if (motion.model !== this.ready.model) {
+      await this.use(null)
+      throw new Error(`This motion was read with the model ${motion.model} and means nothing to ${this.ready.model}. Choose a video instead.`)
+    }
+    await this.use({ kind: 'motion', motion })
+  }
+
+  async toggleCamera(): Promise<void> {
+    if (this.video.srcObject) return this.closeCamera()
+    try {
+      this.video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480, facingMode: 'user' } })
+    } catch {
+      throw new Error('The browser gives no camera to this page. Allow it, or plug one in; the page must come from this machine or by https.')
+    }
+    this.video.classList.add('mirrored')
+    this.video.hidden = false
+    element('camera').textContent = 'Stop the camera'
+    element<HTMLButtonElement>('recentre').disabled = false
+    await this.video.play()
+    await loaded(this.video, 'the camera')
+    await this.recentre()
+  }
+
+  /** What the camera shows now corresponds to the portrait. */
+  async recentre(): Promise<void> {
+    await this.use(await openCamera(this.engine, this.video))
+  }
+
+  async markFace(): Promise<void> {
+    const { picture } = this.stage
+    if (!picture) return
+    const button = element('mark')
+    if (this.marker.open) return this.marker.finish('placed')
+    this.pause()
+    this.stage.rest()
+    button.textContent = 'Take this frame'
+    say('Move the frame over a face: head and shoulders, the face in the middle. Enter takes it.')
+    const box = await this.marker.ask(picture.width, picture.height)
+    button.textContent = 'Frame a face'
+    button.focus()
+    if (!box) return this.tellNext()
+    this.faces.add(box)
+    await this.useFaces()
+  }
+
+  async togglePlay(): Promise<void> {
+    if (this.player.playing) this.pause()
+    else this.play()
+  }
+
+  async seek(): Promise<void> {
+    const at = element<HTMLInputElement>('seek').valueAsNumber
+    this.pause()
+    element('canvas').setAttribute('aria-busy', 'true')
+    if (this.driver?.kind === 'motion') await this.player.show(at)
+    else {
+      await seek(this.video, at / 100)
+      await this.player.repaint()
+    }
+    element('canvas').setAttribute('aria-busy', 'false')
+  }
+
+  async applySettings(): Promise<void> {
+    const checked = (id: string): boolean => element<HTMLInputElement>(id).checked
+    const gain = element<HTMLInputElement>('gain').valueAsNumber
+    element('gain-value').textContent = String(gain)
+    const relative = checked('relative')
+    this.player.transfer = { relativeMotion: relative, relativeJacobian: relative, adaptMovementScale: checked('adapt'), gain }
+    this.player.fromBestFrame = checked('best')
+    await this.player.set(this.driver)
+    if (!this.player.playing && this.faces.chosen.length) await this.player.repaint()
+  }
+
+  async toggleRecording(): Promise<void> {
+    if (this.recorder.recording) return this.recorder.stop()
+    const button = element('record')
+    const driver = this.driver?.kind === 'video' ? this.driver.video : null
+    const video = this.recorder.start(this.stage.canvas, driver)
+    button.setAttribute('aria-pressed', 'true')
+    button.lastElementChild!.textContent = 'Stop'
+    say('Recording. Press Stop when you have enough.')
+    this.play()
+    try {
+      this.keep(await video)
+    } finally {
+      button.setAttribute('aria-pressed', 'false')
+      button.lastElementChild!.textContent = 'Record'
+    }
+  }
+
+  private async openImage(image: ImageBitmap): Promise<void> {
+    this.marker.finish(null)
+    this.pause()
+    element('empty').hidden = true
+    element('view').hidden = false
+    element('controls').hidden = false
+    element<HTMLButtonElement>('mark').disabled = false
+    const picture = this.stage.show(image)
+    this.faces.set([])
+    say('Looking for faces …')
+    const found = await this.engine.call('detect', picture)
+    if (picture !== this.stage.picture) return // another one was opened meanwhile
+    this.faces.set(cropsOf(found))
+    if (this.faces.size) return this.useFaces()
+    await this.player.set(null)
+    say('No face was found.')
+    await this.markFace()
+  }
+
+  private async useFaces(): Promise<void> {
+    const { picture } = this.stage
+    if (!picture) return
+    const played = this.player.playing
+    this.pause()
+    const crops = this.faces.chosen
+    this.stage.place(crops)
+    await this.engine.call('encode', picture, crops)
+    if (picture === this.stage.picture) await this.use(this.driver, played)
+  }
+
+  /** Take a driver; start playing unless the user asked their system for less motion. */
+  private async use(driver: Driver | null, play = false): Promise<void> {
+    if (driver !== this.driver) this.pause()
+    this.driver = driver
+    await this.player.set(driver)
+    const seekBar = element<HTMLInputElement>('seek')
+    seekBar.disabled = !driver || (driver.kind === 'video' && driver.live)
+    seekBar.max = String(!driver ? 0 : driver.kind === 'motion' ? driver.motion.frames.length - 1 : Math.floor(100 * (driver.video.duration || 0)))
+    seekBar.step = driver?.kind === 'video' ? '4' : '1'
+    element('best-row').hidden = driver?.kind === 'video'
+    this.tellNext()
+    if (!driver || !this.faces.chosen.length) return
+    if (play || !stillness.matches) this.play()
+    else await this.player.repaint()
+  }
+
+  private play(): void {
+    if (!this.driver || !this.faces.chosen.length) return
+    this.player.play()
+    this.showPlaying()
+  }
+
+  private pause(): void {
+    this.player.pause()
+    this.rate.clear()
+    this.showPlaying()
+  }
+
+  private stopped(error: unknown): void {
+    this.pause()
+    complain(error)
+  }
+
+  private showPlaying(): void {
+    const button = element('play')
+    button.classList.toggle('playing', this.player.playing)
+    button.setAttribute('aria-label', this.player.playing ? 'Pause' : 'Play')
+  }
+
+  private draw(painted: Painted): void {
+    if (!this.ready || painted.faces.length !== this.faces.chosen.length) return
+    this.stage.draw(painted.faces, this.ready.size)
+    if (this.player.playing) this.rate.add(painted.milliseconds)
+  }
+
+  private addMotion(name: string, motion: Motion): void {
+    const seconds = (motion.frames.length / motion.fps).toFixed(1)
+    if (!this.motions.has(name)) element<HTMLSelectElement>('motion').add(new Option(`${name} (${seconds} s)`, name))
+    this.motions.set(name, motion)
+  }
+
+  private async showDriver(kind: 'motion' | 'video' | 'camera'): Promise<void> {
+    if (kind !== 'camera' && this.video.srcObject) await this.closeCamera()
+    document.querySelector<HTMLInputElement>(`[name="driver"][value="${kind}"]`)!.checked = true
+    for (const part of document.querySelectorAll<HTMLElement>('[data-driver]')) part.hidden = part.dataset.driver !== kind
+    this.video.hidden = true
+  }
+
+  private async closeCamera(): Promise<void> {
+    await this.use(null)
+    for (const track of (this.video.srcObject as MediaStream | null)?.getTracks() ?? []) track.stop()
+    this.video.srcObject = null
+    this.video.hidden = true
+    this.video.classList.remove('mirrored')
+    element('camera').textContent = 'Start the camera'
+    element<HTMLButtonElement>('recentre').disabled = true
+  }
+
+  private keep(video: Blob): void {
+    const url = URL.createObjectURL(video)
+    const number = element('recordings').children.length + 1
+    const item = document.createElement('li')
+    const player = Object.assign(document.createElement('video'), { src: url, controls: true, loop: true, playsInline: true })
+    player.setAttribute('aria-label', `Recording ${number}`)
+    const link = Object.assign(document.createElement('a'), { href: url, download: `faces-in-motion-${number}.webm` })
+    link.textContent = `Save recording ${number} (${(video.size / 1e6).toFixed(1)} MB)`
+    item.append(player, link)
+    element('recordings').prepend(item)
+    link.focus()
+    say(`Recording ${number} is ready to be saved.`)
+  }
+
+  private tellNext(): void {
+    if (!this.stage.picture) return say('Ready. Choose a portrait.')
+    const faces = this.faces.chosen.length
+    if (!this.faces.size) return say('Frame a face, or choose another picture.')
+    if (!faces) return say('Tick a face that shall move.')
+    this.stage.canvas.setAttribute('aria-label', `Your picture with ${count(faces, 'moving face')}`)
+    if (!this.driver) return say(`Found ${count(this.faces.size, 'face')}. Choose what moves ${faces > 1 ? 'them' : 'it'}.`)
+    say(`${count(faces, 'face')} ${faces > 1 ? 'move' : 'moves'} like the performer.`.replace(/^o/, 'O'))
+  }
+}

@@ -1,0 +1,85 @@
+import type { EngineClient } from './engine/client'
+import { followFace, fixedView } from './faces/regions'
+import type { Box } from './faces/boxes'
+import type { Keypoints } from './motion/keypoints'
+import type { Motion } from './motion/files'
+import type { Picture } from './pixels'
+
+const LOOKS = 8 // moments of a driving video in which its face is searched
+const LOOK_PX = 640
+const PREPARED = 0.75 // a view this large, in short sides of the frame, means that the video is cropped to the face already
+
+/** A performance that is known from the start. */
+export interface MotionDriver {
+  kind: 'motion'
+  motion: Motion
+}
+
+/** A performance that is read while it plays: a video file or the camera. */
+export interface VideoDriver {
+  kind: 'video'
+  video: HTMLVideoElement
+  live: boolean
+  /** The part of the frame to look at; null for all of it. */
+  view: Box | null
+  /** The pose that corresponds to the portrait. */
+  initial: Keypoints
+}
+
+export type Driver = MotionDriver | VideoDriver
+
+/** Get a video ready: find its face in a few moments, and read the first pose. */
+export async function openVideo(engine: EngineClient, video: HTMLVideoElement): Promise<VideoDriver> {
+  const moments: Picture[] = []
+  for (let look = 0; look < LOOKS; look++) {
+    await seek(video, (video.duration * look) / LOOKS)
+    moments.push(grab(video))
+  }
+  const found = []
+  for (const moment of moments) found.push(await engine.call('detect', moment, LOOK_PX))
+  const view = viewOf(followFace(found), video)
+  await seek(video, 0)
+  return { kind: 'video', video, live: false, view, initial: await engine.call('look', grab(video), view) }
+}
+
+/** Get the camera ready, or take its picture of this moment as the pose that corresponds to the portrait. */
+export async function openCamera(engine: EngineClient, video: HTMLVideoElement): Promise<VideoDriver> {
+  const picture = grab(video)
+  const track = followFace([await engine.call('detect', picture, LOOK_PX)])
+  if (!track.length) throw new Error('No face is in front of the camera. Look into it, with light from the front, and try again.')
+  const view = viewOf(track, video)
+  return { kind: 'video', video, live: true, view, initial: await engine.call('look', picture, view) }
+}
+
+/** What a video shows at this moment. */
+export function grab(video: HTMLVideoElement): Picture {
+  const [width, height] = [video.videoWidth, video.videoHeight]
+  if (sheet.canvas.width !== width || sheet.canvas.height !== height) Object.assign(sheet.canvas, { width, height })
+  sheet.drawImage(video, 0, 0)
+  return sheet.getImageData(0, 0, width, height)
+}
+
+/** Go to a moment of a video, in seconds. */
+export async function seek(video: HTMLVideoElement, seconds: number): Promise<void> {
+  const there = new Promise((resolve) => video.addEventListener('seeked', resolve, { once: true }))
+  video.currentTime = seconds
+  await there
+}
+
+/** Wait until a video has its first picture. Throws if the browser cannot play it. */
+export async function loaded(video: HTMLVideoElement, name: string): Promise<void> {
+  if (video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) return
+  await new Promise<void>((resolve, reject) => {
+    video.addEventListener('loadeddata', () => resolve(), { once: true })
+    video.addEventListener('error', () => reject(new Error(`This browser cannot play ${name}. Try an MP4 (H.264) or WebM file.`)), { once: true })
+  })
+}
+
+const sheet = document.createElement('canvas').getContext('2d', { willReadFrequently: true })!
+
+function viewOf(track: Box[], { videoWidth: width, videoHeight: height }: HTMLVideoElement): Box | null {
+  if (!track.length) return null
+  const view = fixedView(track, width, height)
+  const [short, long] = [Math.min(width, height), Math.max(width, height)]
+  return view[2] - view[0] >= PREPARED * short && long <= 1.25 * short ? null : view
+}

@@ -1,0 +1,117 @@
+import { detectFaces } from '../faces/detector'
+import type { Box, Detection } from '../faces/boxes'
+import type { Keypoints } from '../motion/keypoints'
+import { findBestFrame, transferMotion, type Transfer } from '../motion/transfer'
+import { crop, type Picture } from '../pixels'
+import { Model, type Source } from './model'
+import { openRuntime, type Backend, type Graph, type Runtime } from './runtime'
+
+/** Where a model's files are: a folder of the site, or files that the user chose. */
+export type ModelFiles = { folder: string } | { files: File[] }
+
+/** What became ready. */
+export interface Ready {
+  model: string
+  size: [number, number]
+  points: number
+  backend: Backend
+  threads: number
+}
+
+/** Faces painted for one moment, RGBA at the model's size, and the milliseconds that took. */
+export interface Painted {
+  faces: Uint8ClampedArray<ArrayBuffer>[]
+  milliseconds: number
+}
+
+/** Everything that computes. It lives in a worker, so that the page never stands still. */
+export class Engine {
+  private runtime: Runtime | null = null
+  private model: Model | null = null
+  private detector: Graph | null = null
+  private sources: Source[] = []
+
+  /** Open a model. A graphics card that cannot run it is left for the processor, unless it was asked for. */
+  async open(choice: Backend | 'auto', model: ModelFiles, detector: string): Promise<Ready> {
+    const runtime = await openRuntime(choice)
+    try {
+      return await this.start(runtime, model, detector)
+    } catch (error) {
+      if (choice !== 'auto' || runtime.backend === 'wasm') throw error
+      return this.start(await openRuntime('wasm'), model, detector)
+    }
+  }
+
+  /** Faces of a picture. `mostPx` bounds what is looked at: fewer pixels are faster. */
+  async detect(picture: Picture, mostPx?: number): Promise<Detection[]> {
+    const { runtime, detector } = this
+    if (!runtime || !detector) throw new Error('The face detector is not ready yet.')
+    return detectFaces(picture, async (view, width, height) => {
+      const { scores, boxes } = await detector.run({ image: runtime.tensor(view, [1, 3, height, width]) }, ['scores', 'boxes'])
+      return { scores: (await scores.getData()) as Float32Array, boxes: (await boxes.getData()) as Float32Array }
+    }, mostPx)
+  }
+
+  /** Take these crops of a picture as the faces to move. */
+  async encode(picture: Picture, crops: Box[]): Promise<void> {
+    const sources: Source[] = []
+    for (const box of crops) sources.push(await this.ready().encode(crop(picture, box)))
+    this.sources = sources
+  }
+
+  /** Keypoints of a performer's picture; `view` is the part to look at. */
+  async look(picture: Picture, view: Box | null): Promise<Keypoints> {
+    return this.ready().detectKeypoints(view ? crop(picture, view) : picture)
+  }
+
+  /** For each face the frame of a performance that has its pose. */
+  async bestFrames(performance: Keypoints[]): Promise<number[]> {
+    return this.sources.map((source) => findBestFrame(source.keypoints, performance))
+  }
+
+  /** Paint every face in the driver's pose. `initial` is the pose that corresponds to the picture: one, or one per face. */
+  async paint(driving: Keypoints, initial: Keypoints[], transfer: Transfer): Promise<Painted> {
+    const started = performance.now()
+    const faces: Painted['faces'] = []
+    for (const [index, source] of this.sources.entries()) {
+      const start = initial[Math.min(index, initial.length - 1)]
+      faces.push(await this.ready().generate(source, transferMotion(source.keypoints, driving, start, transfer)))
+    }
+    return { faces, milliseconds: performance.now() - started }
+  }
+
+  private async start(runtime: Runtime, files: ModelFiles, detector: string): Promise<Ready> {
+    const model = await Model.open(runtime, reader(files))
+    await model.warmUp()
+    const faces = await runtime.open(await fetched(detector), 'wasm') // small, and of many sizes
+    await this.close()
+    Object.assign(this, { runtime, model, detector: faces })
+    return { model: model.name, size: model.size, points: model.points, backend: runtime.backend, threads: runtime.threads }
+  }
+
+  private ready(): Model {
+    if (!this.model) throw new Error('The model is not ready yet.')
+    return this.model
+  }
+
+  private async close(): Promise<void> {
+    this.sources = []
+    await this.model?.close()
+    await this.detector?.close()
+  }
+}
+
+function reader(model: ModelFiles): (name: string) => Promise<Uint8Array> {
+  if ('folder' in model) return (name) => fetched(`${model.folder}/${name}`)
+  return async (name) => {
+    const file = model.files.find((candidate) => candidate.name === name)
+    if (!file) throw new Error(`${name} is missing: choose model.json together with all the .onnx files beside it.`)
+    return new Uint8Array(await file.arrayBuffer())
+  }
+}
+
+async function fetched(url: string): Promise<Uint8Array> {
+  const answer = await fetch(url)
+  if (!answer.ok) throw new Error(`${url} is missing on this site (${answer.status}). Build the page again with: npm run model && npm run build`)
+  return new Uint8Array(await answer.arrayBuffer())
+}

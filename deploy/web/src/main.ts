@@ -1,0 +1,53 @@
+import { App } from './app'
+import { attempt, element, onFiles } from './ui/page'
+
+const app = new App()
+
+onFiles('picture-file', ([file]) => app.openPicture(file))
+onFiles('motion-file', ([file]) => app.openMotionFile(file))
+onFiles('video-file', ([file]) => app.openVideoFile(file))
+onFiles('model-files', (files) => app.openModel({ files }))
+
+function onClick(id: string, task: () => Promise<void>): void {
+  element(id).addEventListener('click', () => void attempt(task))
+}
+
+onClick('play', () => app.togglePlay())
+onClick('record', () => app.toggleRecording())
+onClick('mark', () => app.markFace())
+onClick('camera', () => app.toggleCamera())
+onClick('recentre', () => app.recentre())
+
+for (const button of document.querySelectorAll<HTMLButtonElement>('[data-picture]')) {
+  button.addEventListener('click', () => void attempt(() => app.openExample(button.dataset.picture!)))
+}
+for (const radio of document.querySelectorAll<HTMLInputElement>('[name="driver"]')) {
+  radio.addEventListener('change', () => void attempt(() => app.chooseDriver(radio.value as 'motion' | 'video' | 'camera')))
+}
+element('motion').addEventListener('change', () => void attempt(() => app.chooseMotion()))
+element('backend').addEventListener('change', () => void attempt(() => app.openModel()))
+element('seek').addEventListener('input', () => void attempt(() => app.seek()))
+for (const id of ['gain', 'relative', 'adapt', 'best']) element(id).addEventListener('input', () => void attempt(() => app.applySettings()))
+
+// Files may be dropped anywhere: pictures, videos, motions, exported models.
+let depth = 0
+const files = (event: DragEvent): boolean => event.dataTransfer?.types.includes('Files') ?? false
+document.addEventListener('dragenter', (event) => {
+  if (files(event) && ++depth === 1) element('drop').classList.add('dragging')
+})
+document.addEventListener('dragleave', (event) => {
+  if (files(event) && --depth === 0) element('drop').classList.remove('dragging')
+})
+document.addEventListener('dragover', (event) => event.preventDefault())
+document.addEventListener('drop', (event) => {
+  event.preventDefault()
+  depth = 0
+  element('drop').classList.remove('dragging')
+  void attempt(() => app.openDropped([...(event.dataTransfer?.files ?? [])]))
+})
+document.addEventListener('paste', (event) => {
+  const pasted = [...(event.clipboardData?.files ?? [])]
+  if (pasted.length) void attempt(() => app.openDropped(pasted))
+})
+
+void attempt(() => app.start())

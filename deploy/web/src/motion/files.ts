@@ -1,0 +1,54 @@
+import { splitFrames, type Course } from './keypoints'
+
+/** A performance as `fom motion` saves it. */
+export interface Motion extends Course {
+  /** The model whose keypoints these are; they mean nothing to another one. */
+  model: string
+}
+
+const FORMAT = 'fom-motion-1'
+const MOST_HEADER_BYTES = 1 << 20
+
+/** Read a motion file (safetensors). Throws an Error that says what is wrong with it. */
+export function readMotion(bytes: ArrayBuffer, name: string): Motion {
+  const header = readHeader(bytes, name)
+  const about = header.__metadata__ as Record<string, string> | undefined
+  if (about?.format !== FORMAT) throw new Error(`${name} is not a motion file. Make one with: fom motion VIDEO --output FILE`)
+  try {
+    const { fps, model } = JSON.parse(about.motion) as { fps: number; model: string }
+    const value = readTensor(bytes, header, 'value')
+    const jacobian = 'jacobian' in header ? readTensor(bytes, header, 'jacobian') : null
+    const [frames, points] = (header.value as Entry).shape
+    const fits = frames > 0 && points > 0 && value.length === 2 * frames * points
+    if (!fits || (jacobian && jacobian.length !== 4 * frames * points)) throw new Error('shapes')
+    if (!(fps >= 1 && fps <= 1000) || ![...value, ...(jacobian ?? [])].every(Number.isFinite)) throw new Error('numbers')
+    return { frames: splitFrames(value, jacobian, points), fps, model: String(model) }
+  } catch (error) {
+    throw new Error(`${name} is damaged (${(error as Error).message}). Make it anew with: fom motion`)
+  }
+}
+
+interface Entry {
+  dtype: string
+  shape: number[]
+  data_offsets: [number, number]
+}
+
+type Header = Record<string, Entry | Record<string, string>>
+
+function readHeader(bytes: ArrayBuffer, name: string): Header {
+  try {
+    const length = Number(new DataView(bytes).getBigUint64(0, true))
+    if (length > Math.min(MOST_HEADER_BYTES, bytes.byteLength - 8)) throw new Error('header')
+    return JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 8, length))) as Header
+  } catch {
+    throw new Error(`${name} is not a motion file: it is not in the safetensors format.`)
+  }
+}
+
+function readTensor(bytes: ArrayBuffer, header: Header, name: string): Float32Array {
+  const { dtype, data_offsets: [start, end] } = header[name] as Entry
+  if (dtype !== 'F32') throw new Error(`${name} is ${dtype}, not F32`)
+  const data = 8 + Number(new DataView(bytes).getBigUint64(0, true))
+  return new Float32Array(bytes.slice(data + start, data + end))
+}
