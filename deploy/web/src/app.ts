@@ -26,7 +26,7 @@ export class App {
   private readonly video = element<HTMLVideoElement>('driver')
   private readonly player = new Player(this.engine, {
     draw: (painted) => this.draw(painted),
-    moment: (at) => (element<HTMLInputElement>('seek').value = String(at)),
+    moment: (at) => this.showMoment(at),
     failed: (error) => this.stopped(error)
   })
   private model: ModelFiles = { folder: `${DATA}/mini` }
@@ -50,11 +50,12 @@ export class App {
     say('Getting the model ready …')
     const backend = element<HTMLSelectElement>('backend').value as Backend | 'auto'
     this.ready = await this.engine.call('open', backend, model, `${DATA}/face_detector.onnx`)
-    const { model: name, size, backend: used, threads } = this.ready
+    const { model: name, size, backend: used, threads, leftToProcessor: left } = this.ready
     const changed = model !== this.model
     this.model = model
     const processor = used === 'webgpu' ? 'on the graphics card' : `on the processor, ${count(threads, 'thread')}`
-    element('engine').textContent = `${name}, ${size[0]} × ${size[1]} pixels, ${processor}.`
+    const rest = left.length ? ` This card errs in the ${left.join(' and the ')}: that is left to the processor.` : ''
+    element('engine').textContent = `${name}, ${size[0]} × ${size[1]} pixels, ${processor}.${rest}`
     document.body.dataset.engine = `${used} ${threads}`
     say(`The model ${name} is ready.`)
     if (changed && this.driver?.kind === 'motion' && this.driver.motion.model !== name) await this.use(null)
@@ -90,9 +91,9 @@ export class App {
     this.video.srcObject = null
     this.video.src = URL.createObjectURL(file)
     this.video.loop = true
-    this.video.hidden = false
     say(`Looking for the face in ${file.name} …`)
     await loaded(this.video, file.name)
+    this.video.hidden = false
     await this.use(await openVideo(this.engine, this.video))
   }
 
@@ -168,13 +169,13 @@ export class App {
   async seek(): Promise<void> {
     const at = element<HTMLInputElement>('seek').valueAsNumber
     this.pause()
-    element('canvas').setAttribute('aria-busy', 'true')
-    if (this.driver?.kind === 'motion') await this.player.show(at)
-    else {
-      await seek(this.video, at / 100)
-      await this.player.repaint()
+    this.stage.canvas.ariaBusy = 'true'
+    try {
+      if (this.driver?.kind === 'video') await seek(this.video, at / 100)
+      await this.player.show(at)
+    } finally {
+      this.stage.canvas.ariaBusy = 'false'
     }
-    element('canvas').setAttribute('aria-busy', 'false')
   }
 
   async applySettings(): Promise<void> {
@@ -184,8 +185,11 @@ export class App {
     const relative = checked('relative')
     this.player.transfer = { relativeMotion: relative, relativeJacobian: relative, adaptMovementScale: checked('adapt'), gain }
     this.player.fromBestFrame = checked('best')
+    const played = this.player.playing
+    this.pause()
     await this.player.set(this.driver)
-    if (!this.player.playing && this.faces.chosen.length) await this.player.repaint()
+    if (played) this.play()
+    else if (this.faces.chosen.length) await this.player.repaint()
   }
 
   async toggleRecording(): Promise<void> {
@@ -248,7 +252,10 @@ export class App {
     this.tellNext()
     if (!driver || !this.faces.chosen.length) return
     if (play || !stillness.matches) this.play()
-    else await this.player.repaint()
+    else {
+      await this.player.repaint()
+      say('Ready. Press Play.')
+    }
   }
 
   private play(): void {
@@ -272,6 +279,13 @@ export class App {
     const button = element('play')
     button.classList.toggle('playing', this.player.playing)
     button.setAttribute('aria-label', this.player.playing ? 'Pause' : 'Play')
+  }
+
+  private showMoment(at: number): void {
+    const bar = element<HTMLInputElement>('seek')
+    const seconds = at / (this.driver?.kind === 'motion' ? this.driver.motion.fps : 100)
+    bar.value = String(at)
+    bar.setAttribute('aria-valuetext', `${seconds.toFixed(1)} seconds`)
   }
 
   private draw(painted: Painted): void {

@@ -7,6 +7,7 @@ import type { Picture } from './pixels'
 
 const LOOKS = 8 // moments of a driving video in which its face is searched
 const LOOK_PX = 640
+const FAR = 1e7 // seconds
 const PREPARED = 0.75 // a view this large, in short sides of the frame, means that the video is cropped to the face already
 
 /** A performance that is known from the start. */
@@ -30,6 +31,7 @@ export type Driver = MotionDriver | VideoDriver
 
 /** Get a video ready: find its face in a few moments, and read the first pose. */
 export async function openVideo(engine: EngineClient, video: HTMLVideoElement): Promise<VideoDriver> {
+  if (!Number.isFinite(video.duration)) await seek(video, FAR) // recordings of browsers tell their length at the end
   const moments: Picture[] = []
   for (let look = 0; look < LOOKS; look++) {
     await seek(video, (video.duration * look) / LOOKS)

@@ -67,10 +67,10 @@ export class Player {
     if (this.driver?.kind === 'video' && !this.driver.live) this.driver.video.pause()
   }
 
-  /** Show one moment of a motion. */
+  /** Show one frame of a motion, or where a video stands. */
   async show(frame: number): Promise<void> {
     const driver = this.driver
-    if (driver?.kind !== 'motion') return
+    if (driver?.kind !== 'motion') return this.repaint()
     this.at = frame
     this.startedAt = performance.now() - (1000 * frame) / driver.motion.fps
     const painted = await this.painted(driver, frame)
@@ -79,8 +79,8 @@ export class Player {
 
   /** Paint the moment that a video or a motion stands at. */
   async repaint(): Promise<void> {
-    if (this.driver?.kind === 'motion') return this.show(this.at)
-    if (this.driver) this.listener.draw(await this.look(this.driver))
+    if (this.driver?.kind === 'motion') await this.show(this.at)
+    else if (this.driver) this.listener.draw(await this.look(this.driver))
   }
 
   private async playMotion(driver: MotionDriver, run: number): Promise<void> {

@@ -16,6 +16,8 @@ export interface Ready {
   points: number
   backend: Backend
   threads: number
+  /** Parts of the model that the graphics card does not compute right. */
+  leftToProcessor: string[]
 }
 
 /** Faces painted for one moment, RGBA at the model's size, and the milliseconds that took. */
@@ -82,11 +84,11 @@ export class Engine {
 
   private async start(runtime: Runtime, files: ModelFiles, detector: string): Promise<Ready> {
     const model = await Model.open(runtime, reader(files))
-    await model.warmUp()
     const faces = await runtime.open(await fetched(detector), 'wasm') // small, and of many sizes
     await this.close()
     Object.assign(this, { runtime, model, detector: faces })
-    return { model: model.name, size: model.size, points: model.points, backend: runtime.backend, threads: runtime.threads }
+    const { name, size, points, leftToProcessor } = model
+    return { model: name, size, points, backend: runtime.backend, threads: runtime.threads, leftToProcessor }
   }
 
   private ready(): Model {

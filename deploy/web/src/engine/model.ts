@@ -1,10 +1,11 @@
 import type { Tensor } from 'onnxruntime-web'
 import type { Keypoints } from '../motion/keypoints'
 import { resize, toBatch, toPixels, type Picture } from '../pixels'
-import type { Graph, Runtime } from './runtime'
+import { numbers, openTried, type Runtime, type Tried } from './runtime'
 
 const FORMAT = 'fom-export-1'
 const PARTS = ['keypoint_detector', 'source_encoder', 'generator'] as const
+const ENCODED = ['features', 'small']
 type PartName = (typeof PARTS)[number]
 
 /** What `model.json` of an export tells; the rest of it is not needed here. */
@@ -29,30 +30,31 @@ export interface Source {
 
 /** An exported First Order Motion Model. */
 export class Model {
+  private readonly parts = {} as Record<PartName, Tried>
+
   private constructor(
     private readonly runtime: Runtime,
-    private readonly manifest: Manifest,
-    private readonly parts: Record<PartName, Graph>
+    private readonly manifest: Manifest
   ) {}
 
-  /** Open an export. Throws an Error that says what is wrong with its files. */
+  /** Open an export and try its parts. Throws an Error that says what is wrong with its files. */
   static async open(runtime: Runtime, read: ReadFile): Promise<Model> {
-    const manifest = checked(new TextDecoder().decode(await read('model.json')))
-    const parts = {} as Record<PartName, Graph>
-    for (const name of PARTS) {
-      const { file } = manifest.parts[name].files.float32
-      const bytes = await read(file)
-      try {
-        parts[name] = await runtime.open(bytes)
-      } catch (error) {
-        throw new Error(`${file} does not open (${firstLine(error)}). Export the model again with: fom export`)
-      }
-    }
-    return new Model(runtime, manifest, parts)
+    const model = new Model(runtime, checked(new TextDecoder().decode(await read('model.json'))))
+    const image = model.batchOf(pattern(...model.size))
+    await model.openPart('keypoint_detector', read, { image }, model.pointNames)
+    await model.openPart('source_encoder', read, { source: image }, ENCODED)
+    const { keypoints, inputs } = await model.encodeBatch(image)
+    await model.openPart('generator', read, { ...inputs, ...model.named('driving', keypoints) }, ['prediction'])
+    return model
   }
 
   get name(): string {
     return this.manifest.name
+  }
+
+  /** Parts that the graphics card computes wrongly or not at all, and the processor does. */
+  get leftToProcessor(): string[] {
+    return PARTS.filter((name) => this.parts[name].backend !== this.runtime.backend).map((name) => name.replace('_', ' '))
   }
 
   get points(): number {
@@ -70,28 +72,18 @@ export class Model {
   }
 
   async encode(face: Picture): Promise<Source> {
-    const batch = this.batchOf(face)
-    const keypoints = await this.keypointsOf(batch)
-    const encoded = await this.parts.source_encoder.run({ source: batch }, ['features', 'small'])
-    return { keypoints, inputs: { ...encoded, ...this.named('source', keypoints) } }
+    return this.encodeBatch(this.batchOf(face))
   }
 
   /** Paint the source in a pose: opaque RGBA pixels at the model's size. */
   async generate(source: Source, driving: Keypoints): Promise<Uint8ClampedArray<ArrayBuffer>> {
     const inputs = { ...source.inputs, ...this.named('driving', driving) }
-    const { prediction } = await this.parts.generator.run(inputs, ['prediction'])
-    return toPixels((await prediction.getData()) as Float32Array, ...this.size)
-  }
-
-  /** Run everything once, so that the first frame that is seen is as quick as the others. */
-  async warmUp(): Promise<void> {
-    const [width, height] = this.size
-    const source = await this.encode({ data: new Uint8ClampedArray(4 * width * height).fill(127), width, height })
-    await this.generate(source, source.keypoints)
+    const { prediction } = await this.parts.generator.graph.run(inputs, ['prediction'])
+    return toPixels(await numbers(prediction), ...this.size)
   }
 
   async close(): Promise<void> {
-    for (const part of Object.values(this.parts)) await part.close()
+    for (const { graph } of Object.values(this.parts)) await graph.close()
   }
 
   private batchOf(face: Picture): Tensor {
@@ -99,10 +91,30 @@ export class Model {
     return this.runtime.tensor(toBatch(resize(face, width, height)), [1, 3, height, width])
   }
 
+  private async openPart(name: PartName, read: ReadFile, inputs: Record<string, Tensor>, outputs: string[]): Promise<void> {
+    const { file } = this.manifest.parts[name].files.float32
+    const bytes = await read(file)
+    try {
+      this.parts[name] = await openTried(this.runtime, bytes, inputs, outputs)
+    } catch (error) {
+      throw new Error(`${file} does not run (${firstLine(error)}). Export the model again with: fom export`)
+    }
+  }
+
+  private get pointNames(): string[] {
+    return this.manifest.has_jacobian ? ['value', 'jacobian'] : ['value']
+  }
+
+  private async encodeBatch(source: Tensor): Promise<Source> {
+    const keypoints = await this.keypointsOf(source)
+    const encoded = await this.parts.source_encoder.graph.run({ source }, ENCODED)
+    return { keypoints, inputs: { ...encoded, ...this.named('source', keypoints) } }
+  }
+
   private async keypointsOf(image: Tensor): Promise<Keypoints> {
-    const found = await this.parts.keypoint_detector.run({ image }, this.manifest.has_jacobian ? ['value', 'jacobian'] : ['value'])
-    const values = async (tensor?: Tensor) => (tensor ? Float32Array.from((await tensor.getData()) as Float32Array) : null)
-    return { value: (await values(found.value))!, jacobian: await values(found.jacobian) }
+    const found = await this.parts.keypoint_detector.graph.run({ image }, this.pointNames)
+    const copy = async (tensor: Tensor) => Float32Array.from(await numbers(tensor))
+    return { value: await copy(found.value), jacobian: found.jacobian ? await copy(found.jacobian) : null }
   }
 
   private named(role: 'source' | 'driving', { value, jacobian }: Keypoints): Record<string, Tensor> {
@@ -124,6 +136,16 @@ function checked(text: string): Manifest {
   if (missing) throw new Error(`The export lacks a float32 ${missing}. Export the model again with: fom export`)
   if (manifest.num_channels !== 3) throw new Error(`${manifest.name} paints ${manifest.num_channels} channels; this page needs colours.`)
   return manifest
+}
+
+/** Waves of many lengths: something for every part to see. */
+function pattern(width: number, height: number): Picture {
+  const data = new Uint8ClampedArray(4 * width * height)
+  data.forEach((_, at) => {
+    const [x, y, channel] = [(at >> 2) % width, Math.floor((at >> 2) / width), at & 3]
+    data[at] = 128 + 60 * Math.sin((x * y) / (7 * width) + channel) + 60 * Math.cos(x / 9 - y / 5)
+  })
+  return { data, width, height }
 }
 
 function firstLine(error: unknown): string {

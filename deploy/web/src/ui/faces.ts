@@ -42,7 +42,9 @@ export class FaceList {
         face.moves = tick.checked
         this.changed()
       })
-      label.append(tick, this.stage.thumbnail(face.box, THUMB_PX))
+      const picture = this.stage.thumbnail(face.box, THUMB_PX)
+      picture.ariaHidden = 'true'
+      label.append(tick, picture)
       return label
     }))
   }

@@ -1,0 +1,94 @@
+"""The built page, served on this machine, and a browser to drive it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+WEB = Path(__file__).resolve().parents[2] / "deploy" / "web"
+DATA = WEB / "public" / "data"
+SCRIPT = Path(__file__).with_name("drive_page.mjs")
+Drive = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def browser() -> dict[str, str]:
+    """The environment in which Node finds Chromium and playwright-core."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    playwright = os.environ.get("PLAYWRIGHT_DIR")
+    if not (chromium and playwright and shutil.which("node")):
+        pytest.skip(
+            "set PLAYWRIGHT_DIR to a folder with node_modules/playwright-core, and CHROMIUM to a browser; needs node"
+        )
+    return {**os.environ, "CHROMIUM": chromium, "PLAYWRIGHT_DIR": playwright}
+
+
+@pytest.fixture(scope="session")
+def site(browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page, built anew from the source; its model and pictures are made if they are not there."""
+    pytest.importorskip("skimage", reason="the page's portrait comes from scikit-image (extra demo)")
+    if not (WEB / "node_modules" / "vite").is_dir():
+        pytest.skip(f"the page's packages are missing: run `npm ci` in {WEB}")
+    if not (DATA / "mini" / "model.json").is_file():
+        for module in ("onnx", "onnxscript", "onnxruntime"):
+            pytest.importorskip(module)
+        _run([sys.executable, "-m", "fom_core", "export", "mini", "--output", str(DATA / "mini")])
+    if not (DATA / "icon.svg").is_file():
+        _run([sys.executable, str(WEB / "tools" / "assets.py"), str(DATA)])
+    folder = tmp_path_factory.mktemp("site")
+    _run(["npm", "run", "build", "--", "--outDir", str(folder), "--emptyOutDir"])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def url(site: Path) -> Iterator[str]:
+    """Where the page is served, isolated from other origins so that WebAssembly may have threads."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Isolated, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def drive(url: str, browser: dict[str, str], tmp_path: Path) -> Drive:
+    """Plays a scenario of drive_page.mjs with these files; what it tells has no errors and no foreign requests."""
+
+    def play(scenario: str, *files: object) -> dict[str, Any]:
+        command = ["node", str(SCRIPT), url, scenario, str(tmp_path), *map(str, files)]
+        ended = subprocess.run(command, env=browser, capture_output=True, text=True, timeout=400, check=False)
+        assert ended.returncode == 0, ended.stderr
+        told = json.loads(ended.stdout.splitlines()[-1])
+        assert (told["console"], told["raised"], told["foreign"]) == ([], [], [])
+        return told
+
+    return play
+
+
+class _Isolated(SimpleHTTPRequestHandler):
+    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript", ".wasm": "application/wasm"}
+
+    def end_headers(self) -> None:
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        super().end_headers()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def _run(command: list[str]) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(WEB.parents[1]), os.environ.get("PYTHONPATH", "")])}
+    ended = subprocess.run(command, cwd=WEB, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, f"{command}: {ended.stdout}{ended.stderr}"

@@ -1,0 +1,214 @@
+// Drives the built page in headless Chromium and tells as JSON what happened.
+//
+//   node drive_page.mjs URL SCENARIO FOLDER [FILE…]
+//
+// Pictures and videos land in FOLDER. playwright-core is found from $PLAYWRIGHT_DIR, the browser is $CHROMIUM.
+
+import { createRequire } from 'node:module'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const { chromium } = createRequire(join(process.env.PLAYWRIGHT_DIR, 'index.js'))('playwright-core')
+const [url, scenario, folder, ...files] = process.argv.slice(2)
+const told = { console: [], raised: [], foreign: [] }
+const CALM = { reducedMotion: 'reduce' } // nothing plays by itself
+const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }
+const SOFTWARE_GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--use-vulkan=swiftshader', '--enable-features=Vulkan,WebGPU']
+const CAMERA = ['--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${files[0]}`]
+
+const SCENARIOS = {
+  async frames({ page }) {
+    await choosePicture(page, files[0])
+    told.engine = await page.evaluate(() => document.body.dataset.engine)
+    told.isolated = await page.evaluate(() => crossOriginIsolated)
+    told.count = 1 + Number(await page.getAttribute('#seek', 'max'))
+    told.faces = await page.locator('#face-list input').count()
+    for (const frame of files.slice(1)) await savePicture(page, await seekTo(page, Number(frame)))
+  },
+
+  async gpu({ page }) {
+    await page.locator('details').last().evaluate((details) => (details.open = true))
+    await page.selectOption('#backend', 'webgpu')
+    await page.waitForFunction(() => document.getElementById('status').textContent.includes('is ready'), null, { timeout: 120000 })
+    await SCENARIOS.frames({ page })
+  },
+
+  async record({ page }) {
+    await page.click('[data-picture="portrait.png"]')
+    await page.waitForSelector('#rate b')
+    await page.click('#record')
+    await page.waitForTimeout(4000)
+    told.rate = await page.textContent('#rate')
+    await page.click('#record')
+    const link = page.locator('#recordings a')
+    await link.waitFor()
+    told.focused = await link.evaluate((node) => node === document.activeElement)
+    const [saved] = await Promise.all([page.waitForEvent('download'), link.click()])
+    told.name = saved.suggestedFilename()
+    await saved.saveAs(join(folder, 'recording.webm'))
+  },
+
+  async speed({ page }) {
+    await page.click('[data-picture="portrait.png"]')
+    await page.waitForSelector('#rate b')
+    const times = []
+    for (let second = 0; second < 5; second++) {
+      await page.waitForTimeout(1000)
+      times.push(Number((await page.textContent('#rate')).match(/(\d+) ms/)[1]))
+    }
+    told.milliseconds = times.at(-1)
+    told.engine = await page.evaluate(() => document.body.dataset.engine)
+    await page.waitForTimeout(Number(files[0] ?? 0))
+    told.rate = await page.textContent('#rate b')
+  },
+
+  async video({ page }) {
+    await choosePicture(page, files[0])
+    await page.check('[name="driver"][value="video"]', { force: true })
+    await page.setInputFiles('#video-file', files[1])
+    await page.waitForFunction(() => /moves? like|Press Play/.test(document.getElementById('status').textContent), null, { timeout: 60000 })
+    for (const hundredths of files.slice(2)) await savePicture(page, await seekTo(page, Number(hundredths)))
+  },
+
+  async camera({ page }) {
+    await choosePicture(page, files[1])
+    await page.check('[name="driver"][value="camera"]', { force: true })
+    await page.click('#camera')
+    await page.waitForSelector('#rate b', { timeout: 60000 })
+    told.pictures = []
+    for (let look = 0; look < 6; look++) {
+      await page.waitForTimeout(500)
+      told.pictures.push(await savePicture(page, `camera-${look}`))
+    }
+    told.rate = await page.textContent('#rate')
+    await page.click('#recentre')
+    await page.waitForSelector('#rate b')
+    await page.click('#camera')
+    told.stopped = await page.evaluate(() => document.getElementById('driver').srcObject === null)
+    told.status = await page.textContent('#status')
+  },
+
+  async keyboard({ page }) {
+    const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim())
+    await page.keyboard.press('Tab')
+    told.first = await focused()
+    await page.setInputFiles('#picture-file', files[0]) // no face in it
+    await page.waitForSelector('#marker:not([hidden])')
+    told.status = await page.textContent('#status')
+    told.marker = await focused()
+    const place = () => page.evaluate(() => ['left', 'top', 'width'].map((side) => parseFloat(document.getElementById('marker').style[side])))
+    told.before = await place()
+    for (const key of ['ArrowRight', 'Shift+ArrowDown', '+']) await page.keyboard.press(key)
+    told.after = await place()
+    await page.keyboard.press('Enter')
+    await page.waitForFunction(() => /moves? like|Press Play/.test(document.getElementById('status').textContent))
+    told.faces = await page.locator('#face-list input').count()
+    await page.focus('#play')
+    await page.keyboard.press('Space')
+    await page.waitForSelector('#play[aria-label="Pause"]')
+    await page.keyboard.press('Space')
+    told.play = await page.getAttribute('#play', 'aria-label')
+    told.nameless = await nameless(page)
+  },
+
+  async phone({ page }) {
+    await choosePicture(page, files[0])
+    await page.locator('details').evaluateAll((all) => all.forEach((details) => (details.open = true)))
+    told.wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+    told.small = await page.locator('button:visible, select:visible').evaluateAll((all) =>
+      all.filter((node) => node.getBoundingClientRect().height < 35).map((node) => node.id || node.textContent))
+    await page.screenshot({ path: join(folder, 'phone.png'), fullPage: true })
+  },
+
+  async mistakes({ page }) {
+    told.status = {}
+    for (const [input, file] of [['picture-file', files[0]], ['motion-file', files[0]], ['model-files', files[0]], ['video-file', files[0]]]) {
+      await page.evaluate(() => (document.getElementById('status').className = 'status'))
+      await page.setInputFiles(`#${input}`, file)
+      await page.waitForSelector('#status.wrong')
+      told.status[input] = await page.textContent('#status')
+    }
+    await page.check('[name="driver"][value="motion"]', { force: true })
+    await choosePicture(page, files[1]) // and everything still works
+  },
+
+  async model({ page }) {
+    await page.setInputFiles('#model-files', files)
+    await page.waitForFunction((name) => document.getElementById('status').textContent.includes('is ready'), null, { timeout: 60000 })
+    told.engine = await page.textContent('#engine')
+  },
+
+  async look({ page }) {
+    await page.click(`[data-picture="${files[0]}"]`)
+    await page.waitForSelector('#rate b')
+    await page.waitForTimeout(Number(files[1] ?? 4000))
+    await page.screenshot({ path: join(folder, 'page.png') })
+  }
+}
+
+const OPTIONS = {
+  frames: { context: CALM },
+  gpu: { context: CALM, flags: SOFTWARE_GPU },
+  video: { context: CALM },
+  keyboard: { context: CALM },
+  mistakes: { context: CALM },
+  model: { context: CALM },
+  phone: { context: { ...CALM, ...PHONE, colorScheme: 'dark' } },
+  camera: { flags: CAMERA }
+}
+
+async function ready(page) {
+  await page.waitForFunction(() => document.getElementById('status').textContent.startsWith('Ready'), null, { timeout: 120000 })
+}
+
+async function choosePicture(page, file) {
+  await page.setInputFiles('#picture-file', file)
+  await page.waitForFunction(() => /moves? like|Press Play/.test(document.getElementById('status').textContent), null, { timeout: 180000 })
+}
+
+async function seekTo(page, at) {
+  await page.locator('#seek').fill(String(at))
+  await page.waitForSelector('#canvas[aria-busy="false"]', { timeout: 180000 })
+  return `frame-${at}`
+}
+
+async function savePicture(page, name) {
+  const data = await page.evaluate(() => document.getElementById('canvas').toDataURL('image/png'))
+  const path = join(folder, `${name}.png`)
+  writeFileSync(path, Buffer.from(data.split(',')[1], 'base64'))
+  return path
+}
+
+/** Controls that a screen reader could not name. */
+function nameless(page) {
+  return page.locator('button, input, select, video, canvas, [tabindex="0"]').evaluateAll((all) =>
+    all.filter((node) => !(node.ariaHidden === 'true' || node.ariaLabel || node.labels?.length || node.textContent.trim() || node.querySelector('img[alt]:not([alt=""])'))).map((node) => node.outerHTML.slice(0, 120)))
+}
+
+const { context: options = {}, flags = [] } = OPTIONS[scenario] ?? {}
+const profile = mkdtempSync(join(tmpdir(), 'fom-page-'))
+const quiet = ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath: process.env.CHROMIUM,
+  headless: true,
+  args: ['--no-sandbox', ...(flags.includes('--enable-unsafe-webgpu') ? [] : ['--disable-gpu']), '--disable-dev-shm-usage', '--no-proxy-server', '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1', ...quiet, ...flags],
+  viewport: { width: 1280, height: 860 },
+  ...options
+})
+try {
+  const page = context.pages()[0]
+  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && told.console.push(message.text()))
+  page.on('pageerror', (error) => told.raised.push(String(error)))
+  context.on('request', (request) => {
+    const to = request.url()
+    if (!/^(data|blob):/.test(to) && new URL(to).origin !== new URL(url).origin) told.foreign.push(to)
+  })
+  await page.goto(url)
+  await ready(page)
+  await SCENARIOS[scenario]({ page })
+} finally {
+  await context.close()
+  rmSync(profile, { recursive: true, force: true })
+}
+console.log(JSON.stringify(told))
