@@ -19,6 +19,7 @@ import pytest
 WEB = Path(__file__).resolve().parents[2] / "deploy" / "web"
 DATA = WEB / "public" / "data"
 SCRIPT = Path(__file__).with_name("drive_page.mjs")
+TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
 Drive = Callable[..., dict[str, Any]]
 
 
@@ -77,7 +78,8 @@ def drive(url: str, browser: dict[str, str], tmp_path: Path) -> Drive:
 
 
 class _Isolated(SimpleHTTPRequestHandler):
-    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript", ".wasm": "application/wasm"}
+    def guess_type(self, path: str | os.PathLike[str]) -> str:
+        return TYPES.get(Path(path).suffix) or super().guess_type(path)
 
     def end_headers(self) -> None:
         self.send_header("Cross-Origin-Opener-Policy", "same-origin")

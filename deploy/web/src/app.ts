@@ -151,10 +151,12 @@ export class App {
     if (this.marker.open) return this.marker.finish('placed')
     this.pause()
     this.stage.rest()
-    button.textContent = 'Take this frame'
+    button.textContent = 'Use the frame'
+    button.classList.add('primary')
     say('Move the frame over a face: head and shoulders, the face in the middle. Enter takes it.')
     const box = await this.marker.ask(picture.width, picture.height)
     button.textContent = 'Frame a face'
+    button.classList.remove('primary')
     button.focus()
     if (!box) return this.tellNext()
     this.faces.add(box)
@@ -162,8 +164,9 @@ export class App {
   }
 
   async togglePlay(): Promise<void> {
-    if (this.player.playing) this.pause()
-    else this.play()
+    if (this.player.playing) return this.pause()
+    this.play()
+    this.tellNext()
   }
 
   async seek(): Promise<void> {
