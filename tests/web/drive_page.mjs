@@ -47,6 +47,9 @@ const SCENARIOS = {
     const [saved] = await Promise.all([page.waitForEvent('download'), link.click()])
     told.name = saved.suggestedFilename()
     await saved.saveAs(join(folder, 'recording.webm'))
+    await page.setInputFiles('#video-file', join(folder, 'recording.webm')) // a recording may drive, too
+    await page.waitForFunction(() => /moves? like/.test(document.getElementById('status').textContent), null, { timeout: 60000 })
+    told.length = Number(await page.getAttribute('#seek', 'max')) / 100
   },
 
   async speed({ page }) {

@@ -121,6 +121,7 @@ def test_what_is_seen_can_be_recorded(drive: Drive, tmp_path: Path):
         frames = list(video)
     assert len(frames) > 5
     assert max(difference(frames[0], frame) for frame in frames) > 1
+    assert 3 < told["length"] < 30  # seconds, as the page measures its own recording
 
 
 def test_everything_can_be_done_from_the_keyboard(drive: Drive, tmp_path: Path):

@@ -1,14 +1,14 @@
-import { openCamera, openVideo, loaded, seek, type Driver } from './drivers'
+import { seek, type Driver } from './drivers'
 import { EngineClient } from './engine/client'
 import type { ModelFiles, Painted, Ready } from './engine/engine'
 import type { Backend } from './engine/runtime'
 import { cropsOf } from './faces/regions'
-import { readMotion, type Motion } from './motion/files'
 import { Player } from './player'
 import { Recorder } from './recorder'
 import { FaceList } from './ui/faces'
 import { Marker } from './ui/marker'
 import { complain, count, element, say } from './ui/page'
+import { Performer } from './ui/performer'
 import { Rate } from './ui/rate'
 import { Stage } from './ui/stage'
 
@@ -23,7 +23,7 @@ export class App {
   private readonly marker = new Marker()
   private readonly recorder = new Recorder()
   private readonly faces = new FaceList(this.stage, () => void this.useFaces().catch(complain))
-  private readonly video = element<HTMLVideoElement>('driver')
+  readonly performer = new Performer(this.engine, (driver) => this.use(driver), () => this.ready?.model)
   private readonly player = new Player(this.engine, {
     draw: (painted) => this.draw(painted),
     moment: (at) => this.showMoment(at),
@@ -32,15 +32,11 @@ export class App {
   private model: ModelFiles = { folder: `${DATA}/mini` }
   private ready: Ready | null = null
   private driver: Driver | null = null
-  private readonly motions = new Map<string, Motion>()
 
   async start(): Promise<void> {
     await this.openModel()
-    for (const { name } of (await (await fetch(`${DATA}/motions/index.json`)).json()) as { name: string }[]) {
-      const bytes = await (await fetch(`${DATA}/motions/${name}.safetensors`)).arrayBuffer()
-      this.addMotion(name, readMotion(bytes, name))
-    }
-    await this.chooseMotion()
+    await this.performer.listMotions(`${DATA}/motions`)
+    await this.performer.chooseMotion()
     this.tellNext()
   }
 
@@ -58,8 +54,9 @@ export class App {
     element('engine').textContent = `${name}, ${size[0]} × ${size[1]} pixels, ${processor}.${rest}`
     document.body.dataset.engine = `${used} ${threads}`
     say(`The model ${name} is ready.`)
-    if (changed && this.driver?.kind === 'motion' && this.driver.motion.model !== name) await this.use(null)
-    else if (this.stage.picture) await this.useFaces()
+    const fits = this.driver?.kind === 'motion' && this.driver.motion.model === name
+    if (changed && !fits) this.driver = null // its keypoints mean nothing to this model
+    if (this.stage.picture) await this.useFaces()
   }
 
   async openExample(name: string): Promise<void> {
@@ -77,71 +74,14 @@ export class App {
     await this.openImage(image)
   }
 
-  async openMotionFile(file: File): Promise<void> {
-    const name = file.name.replace(/\.safetensors$/, '')
-    this.addMotion(name, readMotion(await file.arrayBuffer(), file.name))
-    element<HTMLSelectElement>('motion').value = name
-    await this.showDriver('motion')
-    await this.chooseMotion()
-  }
-
-  async openVideoFile(file: File): Promise<void> {
-    await this.showDriver('video')
-    await this.use(null)
-    this.video.srcObject = null
-    this.video.src = URL.createObjectURL(file)
-    this.video.loop = true
-    say(`Looking for the face in ${file.name} …`)
-    await loaded(this.video, file.name)
-    this.video.hidden = false
-    await this.use(await openVideo(this.engine, this.video))
-  }
-
   /** Open whatever was dropped or pasted, by its kind. */
   async openDropped(files: File[]): Promise<void> {
     const [file] = files
     if (!file) throw new Error('Drop a file: a picture, a video, a motion or an exported model.')
     if (files.some(({ name }) => name === 'model.json')) return this.openModel({ files })
-    if (file.name.endsWith('.safetensors')) return this.openMotionFile(file)
-    if (file.type.startsWith('video/')) return this.openVideoFile(file)
+    if (file.name.endsWith('.safetensors')) return this.performer.openMotion(file)
+    if (file.type.startsWith('video/')) return this.performer.openVideo(file)
     return this.openPicture(file)
-  }
-
-  async chooseDriver(kind: 'motion' | 'video' | 'camera'): Promise<void> {
-    await this.showDriver(kind)
-    if (kind === 'motion') await this.chooseMotion()
-    else await this.use(null)
-  }
-
-  async chooseMotion(): Promise<void> {
-    const motion = this.motions.get(element<HTMLSelectElement>('motion').value)
-    if (!motion || !this.ready) return
-    if (motion.model !== this.ready.model) {
-      await this.use(null)
-      throw new Error(`This motion was read with the model ${motion.model} and means nothing to ${this.ready.model}. Choose a video instead.`)
-    }
-    await this.use({ kind: 'motion', motion })
-  }
-
-  async toggleCamera(): Promise<void> {
-    if (this.video.srcObject) return this.closeCamera()
-    try {
-      this.video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480, facingMode: 'user' } })
-    } catch {
-      throw new Error('The browser gives no camera to this page. Allow it, or plug one in; the page must come from this machine or by https.')
-    }
-    this.video.classList.add('mirrored')
-    this.video.hidden = false
-    element('camera').textContent = 'Stop the camera'
-    element<HTMLButtonElement>('recentre').disabled = false
-    await this.video.play()
-    await loaded(this.video, 'the camera')
-    await this.recentre()
-  }
-
-  /** What the camera shows now corresponds to the portrait. */
-  async recentre(): Promise<void> {
-    await this.use(await openCamera(this.engine, this.video))
   }
 
   async markFace(): Promise<void> {
@@ -174,7 +114,7 @@ export class App {
     this.pause()
     this.stage.canvas.ariaBusy = 'true'
     try {
-      if (this.driver?.kind === 'video') await seek(this.video, at / 100)
+      if (this.driver?.kind === 'video') await seek(this.driver.video, at / 100)
       await this.player.show(at)
     } finally {
       this.stage.canvas.ariaBusy = 'false'
@@ -295,29 +235,6 @@ export class App {
     if (!this.ready || painted.faces.length !== this.faces.chosen.length) return
     this.stage.draw(painted.faces, this.ready.size)
     if (this.player.playing) this.rate.add(painted.milliseconds)
-  }
-
-  private addMotion(name: string, motion: Motion): void {
-    const seconds = (motion.frames.length / motion.fps).toFixed(1)
-    if (!this.motions.has(name)) element<HTMLSelectElement>('motion').add(new Option(`${name} (${seconds} s)`, name))
-    this.motions.set(name, motion)
-  }
-
-  private async showDriver(kind: 'motion' | 'video' | 'camera'): Promise<void> {
-    if (kind !== 'camera' && this.video.srcObject) await this.closeCamera()
-    document.querySelector<HTMLInputElement>(`[name="driver"][value="${kind}"]`)!.checked = true
-    for (const part of document.querySelectorAll<HTMLElement>('[data-driver]')) part.hidden = part.dataset.driver !== kind
-    this.video.hidden = true
-  }
-
-  private async closeCamera(): Promise<void> {
-    await this.use(null)
-    for (const track of (this.video.srcObject as MediaStream | null)?.getTracks() ?? []) track.stop()
-    this.video.srcObject = null
-    this.video.hidden = true
-    this.video.classList.remove('mirrored')
-    element('camera').textContent = 'Start the camera'
-    element<HTMLButtonElement>('recentre').disabled = true
   }
 
   private keep(video: Blob): void {

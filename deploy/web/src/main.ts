@@ -1,11 +1,12 @@
 import { App } from './app'
 import { attempt, element, onFiles } from './ui/page'
+import type { Kind } from './ui/performer'
 
 const app = new App()
 
 onFiles('picture-file', ([file]) => app.openPicture(file))
-onFiles('motion-file', ([file]) => app.openMotionFile(file))
-onFiles('video-file', ([file]) => app.openVideoFile(file))
+onFiles('motion-file', ([file]) => app.performer.openMotion(file))
+onFiles('video-file', ([file]) => app.performer.openVideo(file))
 onFiles('model-files', (files) => app.openModel({ files }))
 
 function onClick(id: string, task: () => Promise<void>): void {
@@ -15,16 +16,16 @@ function onClick(id: string, task: () => Promise<void>): void {
 onClick('play', () => app.togglePlay())
 onClick('record', () => app.toggleRecording())
 onClick('mark', () => app.markFace())
-onClick('camera', () => app.toggleCamera())
-onClick('recentre', () => app.recentre())
+onClick('camera', () => app.performer.toggleCamera())
+onClick('recentre', () => app.performer.recentre())
 
 for (const button of document.querySelectorAll<HTMLButtonElement>('[data-picture]')) {
   button.addEventListener('click', () => void attempt(() => app.openExample(button.dataset.picture!)))
 }
 for (const radio of document.querySelectorAll<HTMLInputElement>('[name="driver"]')) {
-  radio.addEventListener('change', () => void attempt(() => app.chooseDriver(radio.value as 'motion' | 'video' | 'camera')))
+  radio.addEventListener('change', () => void attempt(() => app.performer.choose(radio.value as Kind)))
 }
-element('motion').addEventListener('change', () => void attempt(() => app.chooseMotion()))
+element('motion').addEventListener('change', () => void attempt(() => app.performer.chooseMotion()))
 element('backend').addEventListener('change', () => void attempt(() => app.openModel()))
 element('seek').addEventListener('input', () => void attempt(() => app.seek()))
 for (const id of ['gain', 'relative', 'adapt', 'best']) element(id).addEventListener('input', () => void attempt(() => app.applySettings()))
