@@ -24,7 +24,8 @@ def count_parameters(model: MotionModel) -> int:
 def frame_macs(model: MotionModel) -> int:
     """Multiply-accumulates of the convolutions for one driven frame: detection, flow and painting.
 
-    What is done once for a source, its encoding above all, is left out.
+    Of the networks as they are trained; inference may need fewer. What is done once for a source, its encoding above
+    all, is left out. The model is left in evaluation mode.
     """
     total = 0
 
@@ -33,11 +34,11 @@ def frame_macs(model: MotionModel) -> int:
         assert isinstance(layer, nn.Conv2d)
         total += output[0].numel() * layer.weight[0].numel()
 
-    frame = _noise(model, 1)
-    source = model.encode_source(frame)
+    frame, detector, generator = _noise(model, 1), model.eval().keypoint_detector, model.generator
+    source = generator.encode(frame, detector(frame))
     hooks = [layer.register_forward_hook(count) for layer in model.modules() if isinstance(layer, nn.Conv2d)]
     try:
-        model.generate(source, model.detect_keypoints(frame))
+        generator(source, detector(frame))
     finally:
         for hook in hooks:
             hook.remove()
@@ -48,7 +49,7 @@ def frame_macs(model: MotionModel) -> int:
 def frame_ms(model: MotionModel, batch: int = 8, repeats: int = 7) -> float:
     """Milliseconds for a driven frame in batches of ``batch``, the median of ``repeats``; the source is encoded once.
 
-    On the model's device, in evaluation mode and float32.
+    On the model's device, the way it infers. The model is left in evaluation mode.
     """
     model.eval()
     frames = _noise(model, batch)

@@ -81,8 +81,8 @@ class Distillation(Objective):
         """Distances from the flow, occlusion map and prediction that the teacher gives with its own keypoints."""
         weights, losses = self.stage.weights, {}
         with torch.no_grad():
-            features = self.teacher.generator.encode(pairs.source, resting)
-            wanted = self.teacher.generate(features, driving)
+            generator = self.teacher.generator  # as it was trained, not in the form that inference takes
+            wanted = generator(generator.encode(pairs.source, resting), driving)
         ours, theirs = generated.dense_motion, wanted.dense_motion
         if weights.teacher_motion and ours is not None and theirs is not None:
             losses["teacher_motion"] = weights.teacher_motion * motion_distance(ours, theirs)

@@ -156,7 +156,7 @@ def compress(
     for name, how in (("float32", {}), ("float16", {"half": True}), ("int8", {"int8": True})):
         path = book.save(student, config.name if name == "float32" else f"{config.name}-{name}", **how)
         if path is not None:
-            book.add(f"student, {name}", load_model(path, device=device), path)
+            book.add(f"student, {name}", load_model(path, device=device, dtype="float32"), path)
     return book.rows
 
 
@@ -189,7 +189,7 @@ class _Lessons:
             objective.model.load_state_dict(student.state_dict())
             importance = importance_of(objective.model, _losses(objective, feed))
             save_model(prune(objective.model, stage.prune, importance), path, name=stage.name)
-        return load_model(path, device=self.device)
+        return load_model(path, device=self.device, dtype="float32")
 
 
 def _losses(objective: Distillation, feed: Feed) -> Iterator[Callable[[], Tensor]]:
