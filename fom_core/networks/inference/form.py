@@ -35,9 +35,9 @@ class FastDetector(KeypointDetector):
     def __init__(self, trained: KeypointDetector, plan: Plan) -> None:
         nn.Module.__init__(self)
         self.config, self.down = trained.config, trained.down
-        self.predictor = _TypedHourglass(trained.predictor, plan)
+        self.predictor = _TypedHourglass(trained.predictor, plan, plan.keypoint_dtype)
         heads = [trained.kp] if trained.jacobian is None else [trained.kp, trained.jacobian]
-        self.pair = _Heads(heads, trained.config.num_kp, plan)
+        self.pair = _Heads(heads, trained.config.num_kp, plan, plan.keypoint_dtype)
 
     def heads(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
         return self.pair(features)
@@ -49,9 +49,9 @@ class FastDenseMotion(DenseMotionNetwork):
     def __init__(self, trained: DenseMotionNetwork, slots: int, plan: Plan) -> None:
         nn.Module.__init__(self)
         self.kp_variance, self.align_corners, self.down = trained.kp_variance, trained.align_corners, trained.down
-        self.hourglass = _TypedHourglass(trained.hourglass, plan)
+        self.hourglass = _TypedHourglass(trained.hourglass, plan, plan.motion_dtype)
         heads = [trained.mask] if trained.occlusion is None else [trained.mask, trained.occlusion]
-        self.pair = _Heads(heads, slots, plan)
+        self.pair = _Heads(heads, slots, plan, plan.motion_dtype)
 
     def heads(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
         return self.pair(features)
@@ -129,37 +129,38 @@ class _Painter(nn.Module):
 
 
 class _TypedHourglass(Hourglass):
-    """An hourglass that computes in the plan's type."""
+    """An hourglass that computes in a type of its own."""
 
-    def __init__(self, trained: Hourglass, plan: Plan) -> None:
+    def __init__(self, trained: Hourglass, plan: Plan, dtype: torch.dtype) -> None:
         nn.Module.__init__(self)
-        self.plan, self.out_features = plan, trained.out_features
-        self.encoder, self.decoder = _with_blocks(trained.encoder, plan), _with_blocks(trained.decoder, plan)
+        self.plan, self.dtype, self.out_features = plan, dtype, trained.out_features
+        self.encoder = _with_blocks(trained.encoder, plan, dtype)
+        self.decoder = _with_blocks(trained.decoder, plan, dtype)
         if plan.compiled:
             self.encoder.compile()
             self.decoder.compile()
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(_typed(x, self.plan, self.plan.motion_dtype))
+        return super().forward(_typed(x, self.plan, self.dtype))
 
 
-def _with_blocks(trained: nn.Module, plan: Plan) -> nn.Module:
+def _with_blocks(trained: nn.Module, plan: Plan, dtype: torch.dtype) -> nn.Module:
     """The encoder or decoder of an hourglass over fast blocks."""
     form = type(trained).__new__(type(trained))
     nn.Module.__init__(form)
     for name, child in trained.named_children():  # its list of blocks
-        form.add_module(name, fast_block(child, plan, plan.motion_dtype))
+        form.add_module(name, fast_block(child, plan, dtype))
     return form
 
 
 class _Heads(nn.Module):
     """One or two heads over the same features, merged where they are single convolutions; results in float32."""
 
-    def __init__(self, trained: list[nn.Module], first: int, plan: Plan) -> None:
+    def __init__(self, trained: list[nn.Module], first: int, plan: Plan, dtype: torch.dtype) -> None:
         super().__init__()
         self.first = first  # channels of the first head
-        self.merged = merged_heads(trained, plan, plan.motion_dtype)
-        parts = [] if self.merged is not None else [fast_block(head, plan, plan.motion_dtype) for head in trained]
+        self.merged = merged_heads(trained, plan, dtype)
+        parts = [] if self.merged is not None else [fast_block(head, plan, dtype) for head in trained]
         self.parts = nn.ModuleList(parts)
         self.single = len(trained) == 1
 

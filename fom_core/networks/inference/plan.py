@@ -9,13 +9,16 @@ from typing import Literal
 
 import torch
 
+WIDE = 128  # channels from which bfloat16 pays on a processor
+
 
 @dataclass(frozen=True)
 class Plan:
     """Choices of the inference path; :func:`plans_for` makes them."""
 
     dtype: torch.dtype = torch.float32  # of the generator's convolutions
-    motion_dtype: torch.dtype = torch.float32  # of both hourglasses; keypoints and flow stay in float32
+    motion_dtype: torch.dtype = torch.float32  # of the dense motion network's hourglass; the flow stays in float32
+    keypoint_dtype: torch.dtype = torch.float32  # of the detector's hourglass; keypoints stay in float32
     fast: bool = True  # normalisation folded into convolutions, heads merged; off: the modules as they were trained
     channels_last: bool = True
     packed: bool = False  # weights in oneDNN's own layout, for processors
@@ -33,36 +36,46 @@ class Plan:
 
     @property
     def half(self) -> bool:
-        return self.dtype != torch.float32 or self.motion_dtype != torch.float32
+        return {self.dtype, self.motion_dtype, self.keypoint_dtype} != {torch.float32}
 
 
 EAGER = Plan(fast=False, channels_last=False)
 
 
-def plans_for(device: torch.device, dtype: torch.dtype | None) -> list[Plan]:
-    """Plans for a device, the favourite first; the last one is float32. ``dtype`` None leaves the type open."""
+def plans_for(device: torch.device, dtype: torch.dtype | None, widest: int = WIDE) -> list[Plan]:
+    """Plans for a device, the favourite first; the last one is float32 or what was asked for.
+
+    ``dtype`` None leaves the type open; then ``widest``, the channels of the widest residual block, counts.
+    """
     if device.type == "cpu":
-        return _cpu_plans(dtype)
+        return _cpu_plans(dtype, widest)
     if device.type == "cuda":
         return _cuda_plans(dtype)
     return [Plan(dtype=dtype or torch.float32, doubling=False, rows=False, channels_last=False)]
 
 
-def _cpu_plans(dtype: torch.dtype | None) -> list[Plan]:
+def _cpu_plans(dtype: torch.dtype | None, widest: int) -> list[Plan]:
     exact = Plan(packed=has_packed_convolutions(), winograd=True, one_by_one=True, warp="gather")
-    if dtype in (None, torch.float32):
+    if dtype is not None:
+        return [replace(exact, dtype=dtype)]
+    if widest < WIDE or not has_fast_bfloat16():
         return [exact]
-    return [replace(exact, dtype=dtype)]
+    half = replace(exact, dtype=torch.bfloat16)
+    return [replace(half, motion_dtype=torch.bfloat16), half, exact]
 
 
 def _cuda_plans(dtype: torch.dtype | None) -> list[Plan]:
     exact = Plan(graphs=True)
-    if dtype == torch.float32:
-        return [exact]
     if dtype is not None:
-        return [Plan(dtype=dtype, graphs=True)]
-    half = Plan(dtype=torch.float16, graphs=True, tf32=True)
-    return [replace(half, motion_dtype=torch.float16), half, exact]
+        return [replace(exact, dtype=dtype)]
+    half = replace(exact, dtype=torch.float16, motion_dtype=torch.float16)
+    return [replace(half, keypoint_dtype=torch.float16), half, exact]
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether this processor multiplies bfloat16 faster than float32."""
+    told = [getattr(torch.cpu, f"_is_{feature}_supported", None) for feature in ("avx512_bf16", "amx_tile")]
+    return has_packed_convolutions() and any(supported is not None and supported() for supported in told)
 
 
 def has_packed_convolutions() -> bool:

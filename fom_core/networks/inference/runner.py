@@ -110,7 +110,9 @@ class Runner:
     def _choose(self, model: MotionModel) -> Plan:
         if any(tensor.dtype != torch.float32 for tensor in model.tensors() if tensor.is_floating_point()):
             return EAGER  # somebody wants it in another type, as it is
-        *favourites, exact = plans_for(model.device, torch.float32 if self.unsound else self.precision)
+        generator = model.config.generator
+        widest = 0 if generator.mobile else max(generator.bottleneck, default=0)
+        *favourites, exact = plans_for(model.device, torch.float32 if self.unsound else self.precision, widest)
         for plan in favourites:
             try:
                 error = bounds.measure(model, make_form(model, plan))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fom_core.networks import create_model
-from fom_core.networks.inference import EAGER, Plan, bounds, plans_for, runner
+from fom_core.networks.inference import EAGER, Plan, bounds, plan, plans_for, runner
 from fom_core.networks.inference.graphs import Graphs
 
 PLANS = {
@@ -39,16 +39,16 @@ def animate(model, images, size=5, details=False):
     return torch.cat([part.prediction for part in parts])
 
 
-@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
-def test_every_plan_paints_the_trained_modules_picture(model, images, plan):
+@pytest.mark.parametrize("way", PLANS.values(), ids=PLANS)
+def test_every_plan_paints_the_trained_modules_picture(model, images, way):
     expected = animate(model.use(EAGER), images)
-    torch.testing.assert_close(animate(model.use(plan), images), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(animate(model.use(way), images), expected, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS)
+@pytest.mark.parametrize("way", PLANS.values(), ids=PLANS)
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_the_batch_size_does_not_change_a_picture(model, images, plan, size):
-    model.use(plan)
+def test_the_batch_size_does_not_change_a_picture(model, images, way, size):
+    model.use(way)
     torch.testing.assert_close(animate(model, images, size), animate(model, images, 5), rtol=0, atol=1e-5)
 
 
@@ -122,10 +122,19 @@ def test_keypoints_and_flow_do_not_depend_on_the_painters_type(model, images):
     assert (exact.out.prediction - half.out.prediction).abs().max() < 0.05
 
 
+def test_processors_take_bfloat16_for_wide_models_alone(monkeypatch):
+    monkeypatch.setattr(plan, "has_fast_bfloat16", lambda: True)
+    cpu = torch.device("cpu")
+    wide = plans_for(cpu, None, plan.WIDE)
+    assert [p.dtype for p in wide] == [torch.bfloat16, torch.bfloat16, torch.float32]
+    assert {p.keypoint_dtype for p in wide} == {torch.float32}
+    assert plans_for(cpu, None, plan.WIDE - 1) == plans_for(cpu, torch.float32) == wide[-1:]
+
+
 @pytest.mark.parametrize("error", [bounds.Error(44.9, 0.0), bounds.Error(60.0, 2e-3), bounds.Error(float("nan"), 0.0)])
 def test_automatic_precision_is_given_up_beyond_its_bound(model, images, monkeypatch, error):
     half, exact = Plan(dtype=torch.bfloat16), Plan()
-    monkeypatch.setattr(runner, "plans_for", lambda device, dtype: [exact] if dtype else [half, exact])
+    monkeypatch.setattr(runner, "plans_for", lambda device, dtype, widest: [exact] if dtype else [half, exact])
     assert model.to_dtype(None).plan == half  # the tiny model bears it
     monkeypatch.setattr(bounds, "measure", lambda model, form: error)
     assert model.to_dtype(None).plan == exact
@@ -144,7 +153,7 @@ def test_the_bound_is_measured_against_the_trained_modules(model):
 def test_numbers_out_of_range_are_computed_again_in_float32_with_one_line(model, images, monkeypatch, caplog):
     exact = Plan()
     half = replace(exact, dtype=torch.float16)
-    monkeypatch.setattr(runner, "plans_for", lambda device, dtype: [exact] if dtype else [half, exact])
+    monkeypatch.setattr(runner, "plans_for", lambda device, dtype, widest: [exact] if dtype else [half, exact])
     monkeypatch.setattr(bounds, "measure", lambda model, form: bounds.Error(99.0, 0.0))
     with torch.no_grad():  # too large for float16 within, small again behind
         block = model.generator.bottleneck[0]
