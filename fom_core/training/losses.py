@@ -156,7 +156,8 @@ def anchor_loss(value: Tensor, landmarks: Tensor) -> Tensor:
     """Pull the first eight keypoints to eyes, nose, mouth corners, both lips and chin; 0 inside a tolerance.
 
     value: (B, K >= 8, 2). The lips and the chin are guessed from the line from the eyes to the mouth, so their
-    tolerance is wide and the reconstruction decides. Pictures without landmarks do not count.
+    tolerance is wide and the reconstruction decides. A picture without landmarks counts as one without error, so that
+    the loss of a batch is the mean of its parts'.
     """
     known = ~landmarks.isnan().flatten(1).any(1)
     points = torch.where(known[:, None, None], landmarks, 0.0)
@@ -166,4 +167,4 @@ def anchor_loss(value: Tensor, landmarks: Tensor) -> Tensor:
     target = torch.cat([points, guesses], dim=1)
     tolerance = torch.tensor(ANCHOR_TOLERANCE).to(value.device, non_blocking=True)  # a waiting copy would stall the GPU
     excess = ((value[:, :8] - target).norm(dim=-1) - tolerance).clamp(min=0)
-    return (excess * known[:, None]).sum() / (known.sum().clamp(min=1) * 8)
+    return (excess * known[:, None]).mean()

@@ -162,6 +162,16 @@ def test_keypoints_on_their_landmarks_have_no_anchor_loss():
     assert anchor_loss(value + 0.5, torch.full_like(FACE, float("nan"))) == 0
 
 
+def test_the_anchor_loss_of_a_batch_is_the_mean_of_its_parts():
+    value = torch.rand(4, 9, 2, generator=torch.Generator().manual_seed(0))
+    landmarks = FACE.repeat(4, 1, 1)
+    landmarks[1] = float("nan")
+
+    parts = [anchor_loss(value[rows], landmarks[rows]) for rows in (slice(2), slice(2, 4))]
+
+    torch.testing.assert_close(anchor_loss(value, landmarks), torch.stack(parts).mean())
+
+
 def test_critics_that_are_sure_have_no_loss_and_fooled_ones_do():
     real, fake = ([Critique((), torch.full((1, 1, 2, 2), score))] for score in (1.0, 0.0))
 
