@@ -164,7 +164,8 @@ def motion_model(patcher: Any, pictures_at_once: int) -> MotionModel:
     """The model of a FOM_MODEL socket on the host's device, with room for so many pictures at once."""
     model = patcher.model.network
     height, width = model.config.image_size
-    return on_device(patcher, pictures_at_once * COPIES * 3 * 4 * height * width)
+    fast_form = patcher.model_size()  # inference makes a second copy of the weights, folded
+    return on_device(patcher, fast_form + pictures_at_once * COPIES * 3 * 4 * height * width)
 
 
 def restorer_for(patcher: Any, faces_at_once: int) -> nn.Module:

@@ -63,10 +63,13 @@ def test_a_published_file_animates_like_its_own_weights(execute, published, tiny
     torch.testing.assert_close({key: weights[key] for key in expected}, dict(expected))
 
 
-def test_half_precision_is_for_painting_only(execute):
-    loaded = network(execute("LoadFOMModel", precision="bf16"))
-    assert {p.dtype for p in loaded.keypoint_detector.parameters()} == {torch.float32}
-    assert torch.bfloat16 in {p.dtype for p in loaded.generator.parameters()}
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("auto", None), ("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp16", torch.float16)]
+)
+def test_the_precision_is_that_of_inference_and_the_weights_stay_whole(execute, precision, dtype):
+    loaded = network(execute("LoadFOMModel", precision=precision))
+    assert loaded.precision is dtype
+    assert {weights.dtype for weights in loaded.parameters()} == {torch.float32}
 
 
 def test_a_yaml_in_the_folder_can_say_what_weights_do_not_tell(execute, node, models, published):
@@ -192,3 +195,16 @@ def test_another_file_under_a_catalogue_name_is_refused_by_name_and_taken_by_fil
     with pytest.raises(DownloadError, match=r"served\.safetensors is not the file that the catalogue promises"):
         execute("LoadFOMModel", model_name="served")
     assert network(execute("LoadFOMModel", model_name="served.safetensors")).name == "mine"
+
+
+def test_nothing_that_was_made_for_speed_stays_when_comfyui_takes_the_model_off_the_device(model):
+    from fom_pack.nodes import host
+
+    network = host.motion_model(model, 1)
+    with torch.inference_mode():
+        network.detect_keypoints(torch.rand(1, 3, 64, 64))
+    assert network._runner.form is not None
+
+    model.detach()
+
+    assert network._runner.form is None
