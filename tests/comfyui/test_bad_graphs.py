@@ -92,6 +92,24 @@ def test_a_detector_whose_weights_were_removed(server, fails):
     assert "yunet" in fails(prompt, "FOMDetectFaces")
 
 
+def test_a_detector_whose_weights_are_damaged(server, fails):
+    file = server.base / "models" / "fom" / "yunet_n_640_640.onnx"
+    file.write_bytes(b"half of it")
+    prompt = portrait()
+    prompt[of_type(prompt, "FOMDetectFaces")]["inputs"]["detector"] = "yunet"
+
+    assert "the catalogue promises" in fails(prompt, "FOMDetectFaces")
+    file.unlink()
+
+
+def test_a_batch_of_pictures_for_one_video(fails):
+    prompt = workflow("long_video_in_one_node")
+    several = add(prompt, "RepeatImageBatch", image=[of_type(prompt, "LoadImage"), 0], amount=2)
+    prompt[of_type(prompt, "FOMAnimatePicture")]["inputs"]["image"] = [several, 0]
+
+    assert "found a batch of 2" in fails(prompt, "FOMAnimatePicture")
+
+
 def test_more_drivers_than_faces(fails):
     prompt = portrait()
     animate = prompt[of_type(prompt, "FOMAnimateFace")]["inputs"]

@@ -99,6 +99,18 @@ def test_the_result_is_that_of_the_library_whatever_the_chunk_size(execute, stan
     torch.testing.assert_close(restored, expected, rtol=0, atol=1e-6)
 
 
+def test_the_result_is_filled_chunk_by_chunk_without_a_second_copy(execute, stand_in, driving, monkeypatch):
+    from fom_pack.nodes import host
+
+    converted = []
+    monkeypatch.setattr(
+        host, "to_images", lambda frames, to=host.to_images: converted.append(len(frames)) or to(frames)
+    )
+    enhance(execute, driving, chunk_size=[5])
+
+    assert converted == [5, 5, 2]
+
+
 def test_when_memory_runs_short_the_result_stays_the_same(execute, stand_in, driving, monkeypatch):
     from fom_pack.nodes import enhance_face
 
