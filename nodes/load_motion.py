@@ -27,8 +27,8 @@ class LoadMotion(io.ComfyNode):
             display_name="Load Motion",
             category=CATEGORY,
             search_aliases=[*ALIASES, "load keypoints", "motion template", "expression"],
-            description="Loads a motion that was saved with Save Motion or the command fom motion, or one that comes with "
-            "the pack. Connect it as a driver.",
+            description="Loads a motion that was saved with Save Motion or the command fom motion, or one that comes "
+            "with the pack. Connect it as a driver.",
             inputs=[
                 io.Combo.Input(
                     "motion_name",
