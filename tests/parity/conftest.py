@@ -35,6 +35,7 @@ PATHS = {
     "folded": Plan(),
     "plain layout": Plan(channels_last=False, doubling=False, rows=False),
     "processor": Plan(packed=has_packed_convolutions(), winograd=True, one_by_one=True, warp="gather"),
+    "compiled": Plan(compiled=True),
 }
 DEFAULT = ("eager", "processor")  # the others are parts of the latter, and take as long
 
@@ -87,6 +88,10 @@ class Golden:
     def held(self, *keys: str) -> list[str]:
         """Those of ``keys`` that the case holds; each case holds a choice of modes."""
         return [key for key in keys if key in self]
+
+    def psnr(self, actual: Tensor, key: str) -> float:
+        """In dB, of a picture against the stored one."""
+        return float(-10 * (actual - self[key]).square().mean().log10())
 
     def assert_close(
         self, actual: Tensor | None, key: str, kind: str, *, precise: Callable[[], Tensor] | None = None

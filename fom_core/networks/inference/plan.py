@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -40,6 +40,8 @@ class Plan:
 
 
 EAGER = Plan(fast=False, channels_last=False)
+TRITON: dict[str, Any] = {"warp": "triton", "triton": True}
+WITHOUT_TRITON: dict[str, Any] = {"warp": "sample", "triton": False}
 
 
 def plans_for(device: torch.device, dtype: torch.dtype | None, widest: int = WIDE) -> list[Plan]:
@@ -66,10 +68,11 @@ def _cpu_plans(dtype: torch.dtype | None, widest: int) -> list[Plan]:
 
 def _cuda_plans(dtype: torch.dtype | None) -> list[Plan]:
     exact = Plan(graphs=True)
+    half = replace(exact, dtype=dtype or torch.float16, fused=True, **TRITON) if dtype != torch.float32 else exact
     if dtype is not None:
-        return [replace(exact, dtype=dtype)]
-    half = replace(exact, dtype=torch.float16, motion_dtype=torch.float16)
-    return [replace(half, keypoint_dtype=torch.float16), half, exact]
+        return [half]
+    half = replace(half, motion_dtype=torch.float16)
+    return [replace(half, keypoint_dtype=torch.float16), half, replace(exact, fused=True, tf32=True), exact]
 
 
 def has_fast_bfloat16() -> bool:

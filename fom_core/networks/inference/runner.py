@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from ...memory import is_out_of_memory
 from ...types import DenseMotion, Generated, Keypoints, SourceFeatures
 from . import bounds
 from .form import Form
 from .graphs import Graphs
-from .plan import EAGER, Plan, plans_for, settings
+from .plan import EAGER, WITHOUT_TRITON, Plan, plans_for, settings
 
 if TYPE_CHECKING:
     from ..model import MotionModel
@@ -112,18 +114,27 @@ class Runner:
             return EAGER  # somebody wants it in another type, as it is
         generator = model.config.generator
         widest = 0 if generator.mobile else max(generator.bottleneck, default=0)
-        *favourites, exact = plans_for(model.device, torch.float32 if self.unsound else self.precision, widest)
+        *favourites, last = plans_for(model.device, torch.float32 if self.unsound else self.precision, widest)
         for plan in favourites:
-            try:
-                error = bounds.measure(model, make_form(model, plan))
-            except RuntimeError as failure:  # the device cannot compute in this type
-                log.info("%s does not work on %s: %s", plan.dtype, model.device, str(failure).splitlines()[0])
-                continue
-            if error.within:
-                log.debug("%s computes in %s: %s.", model.name, plan.dtype, error)
-                return plan
-            log.debug("%s stays with more precise types than %s: %s.", model.name, plan.dtype, error)
-        return exact
+            tried, error = _try(model, plan)
+            if error is not None and error.within:
+                log.debug("%s computes in %s: %s.", model.name, tried.dtype, error)
+                return tried
+            log.debug("%s computes more precisely than in %s: %s.", model.name, tried.dtype, error or "does not work")
+        return _try(model, last)[0] if last.triton else last
+
+
+def _try(model: MotionModel, plan: Plan) -> tuple[Plan, bounds.Error | None]:
+    """The plan, without Triton where that does not work here, and its error; None where it does not work at all."""
+    try:
+        return plan, bounds.measure(model, make_form(model, plan))
+    except Exception as failure:  # Triton has many kinds: no compiler, an old driver, a card that it does not know
+        if isinstance(failure, RuntimeError) and is_out_of_memory(failure):
+            raise
+        log.info("%s, trying a plainer way: %s", plan.dtype, str(failure).splitlines()[:1])
+    if not plan.triton:
+        return plan, None
+    return _try(model, replace(plan, **WITHOUT_TRITON))
 
 
 def make_form(model: MotionModel, plan: Plan) -> Form:

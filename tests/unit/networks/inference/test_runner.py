@@ -131,6 +131,23 @@ def test_processors_take_bfloat16_for_wide_models_alone(monkeypatch):
     assert plans_for(cpu, None, plan.WIDE - 1) == plans_for(cpu, torch.float32) == wide[-1:]
 
 
+def test_graphics_cards_take_half_precision_first_and_exact_numbers_last():
+    half, without_keypoints, tf32, exact = plans_for(torch.device("cuda"), None)
+    assert half.keypoint_dtype == half.motion_dtype == half.dtype == torch.float16
+    assert without_keypoints.keypoint_dtype == tf32.dtype == torch.float32
+    assert tf32.tf32 and not exact.tf32 and plans_for(torch.device("cuda"), torch.float32) == [exact]
+
+
+def test_where_triton_does_not_work_plain_pytorch_does(model, images, monkeypatch):
+    """As here: on a processor there is no Triton."""
+    fast = Plan(warp="triton", triton=True)
+    monkeypatch.setattr(runner, "plans_for", lambda device, dtype, widest: [fast] if dtype else [fast, Plan()])
+    for dtype in (None, torch.bfloat16):
+        model.to_dtype(dtype)
+        assert animate(model, images).isfinite().all()
+        assert model.plan == Plan()
+
+
 @pytest.mark.parametrize("error", [bounds.Error(44.9, 0.0), bounds.Error(60.0, 2e-3), bounds.Error(float("nan"), 0.0)])
 def test_automatic_precision_is_given_up_beyond_its_bound(model, images, monkeypatch, error):
     half, exact = Plan(dtype=torch.bfloat16), Plan()
