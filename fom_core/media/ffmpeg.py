@@ -11,6 +11,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,14 @@ def start(*arguments: str, **pipes: Any) -> subprocess.Popen[bytes]:
     if os.name == "nt":
         apart = {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
     return subprocess.Popen[bytes]([_executable(), "-hide_banner", "-nostdin", *arguments], **pipes, **apart)
+
+
+@cache
+def passthrough() -> list[str]:
+    """Arguments that give every frame once, as it comes; ffmpeg has another name for it since 5.1."""
+    number = re.match(r"(\d+)\.(\d+)", imageio_ffmpeg.get_ffmpeg_version())
+    old = number is not None and tuple(map(int, number.groups())) < (5, 1)
+    return ["-vsync" if old else "-fps_mode", "passthrough"]
 
 
 def input_of(path: Path) -> list[str]:
