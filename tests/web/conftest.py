@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from fom_core.files import ASSETS
+
 WEB = Path(__file__).resolve().parents[2] / "deploy" / "web"
 DATA = WEB / "public" / "data"
 SCRIPT = Path(__file__).with_name("drive_page.mjs")
@@ -41,11 +43,11 @@ def site(browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("skimage", reason="the page's portrait comes from scikit-image (extra demo)")
     if not (WEB / "node_modules" / "vite").is_dir():
         pytest.skip(f"the page's packages are missing: run `npm ci` in {WEB}")
-    if not (DATA / "mini" / "model.json").is_file():
+    if not _newer(DATA / "mini" / "model.json", ASSETS / "mini.safetensors"):
         for module in ("onnx", "onnxscript", "onnxruntime"):
             pytest.importorskip(module)
         _run([sys.executable, "-m", "fom_core", "export", "mini", "--output", str(DATA / "mini")])
-    if not (DATA / "icon.svg").is_file():
+    if not _newer(DATA / "icon.svg", *ASSETS.glob("*.safetensors"), WEB / "tools" / "assets.py"):
         _run([sys.executable, str(WEB / "tools" / "assets.py"), str(DATA)])
     folder = tmp_path_factory.mktemp("site")
     _run(["npm", "run", "build", "--", "--outDir", str(folder), "--emptyOutDir"])
@@ -88,6 +90,10 @@ class _Isolated(SimpleHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
+
+
+def _newer(made: Path, *sources: Path) -> bool:
+    return made.is_file() and all(made.stat().st_mtime >= source.stat().st_mtime for source in sources)
 
 
 def _run(command: list[str]) -> None:

@@ -46,7 +46,7 @@ def main(folder: Path) -> None:
     write_detector(folder / "face_detector.onnx")
     write_motions(folder / "motions")
     write_pictures(folder / "pictures")
-    shutil.copyfile(ICON, folder / "icon.svg")
+    shutil.copyfile(ICON, folder / "icon.svg")  # the last one: with it all is there
     print(folder)
 
 
