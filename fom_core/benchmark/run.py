@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .against import SIDES, Contest, measure_against
+from .backends import measure_backends
 from .measure import machine, matmul_flops
 from .network import measure_network
 from .plot import Chart, charts_as_svg
@@ -28,6 +29,7 @@ class Order:
     parts:   of ``network``, ``whole`` and ``growth``.
     batches: of the networks.
     job:     the whole one; its driving video is also what both sides of a comparison see.
+    backends: of :data:`~.backends.BACKENDS`, to be compared on the processor.
     against: a checkout of the authors' code, or None.
     """
 
@@ -35,6 +37,7 @@ class Order:
     parts: Sequence[str] = ("network", "whole")
     batches: Sequence[int] = (1, 2, 4, 8)
     job: Job = field(default_factory=Job)
+    backends: Sequence[str] = ()
     against: Path | None = None
     rounds: int = 3
     budget_s: float = 1.0
@@ -60,6 +63,11 @@ def run_order(order: Order) -> dict[str, Any]:
         if order.against is not None:
             log.info("Measuring against %s.", order.against)
             results["against"] = _against(order, order.against, folder)
+        if order.backends:
+            log.info("Measuring the backends.")
+            results["backends"] = measure_backends(
+                model, order.backends, order.batches, folder, budget_s=order.budget_s
+            )
         if "growth" in order.parts:
             log.info("Measuring jobs of growing length, each in a process of its own.")
             jobs = [replace(order.job, frames=times * order.job.frames) for times in LENGTHS]

@@ -27,6 +27,8 @@ def as_markdown(results: dict[str, Any]) -> str:
         parts += [whole_table(results["whole"])]
     if "against" in results:
         parts += [against_table(results["against"])]
+    if "backends" in results:
+        parts += [backends_table(results["backends"])]
     if "growth" in results:
         parts += [growth_table(results["growth"])]
     return "\n\n".join(parts)
@@ -91,6 +93,17 @@ def against_table(found: dict[str, Any]) -> str:
         f"{found['rounds']} turns of {found['frames']} frames); pictures differ by at most "
         f"{found['max_abs_difference']:.2g} of 1 ({psnr})."
     )
+
+
+def backends_table(rows: Sequence[dict[str, Any]]) -> str:
+    """Runtimes side by side."""
+    batches = list(dict.fromkeys(row["batch"] for row in rows))
+    lines = []
+    for name in dict.fromkeys(row["backend"] for row in rows):
+        own = [row for row in rows if row["backend"] == name]
+        apart = max(row["max_abs_difference"] for row in own)
+        lines.append([name, *(_rounded(1e3 / row["ms"]) for row in own), f"{apart:.1e}"])
+    return table(["backend", *(f"frames/s, batch {batch}" for batch in batches), "difference from torch"], lines)
 
 
 def growth_table(rows: Sequence[dict[str, Any]]) -> str:

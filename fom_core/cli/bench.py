@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from ..backends import RUNTIMES
 from ..errors import UsageError
 from ..files import CONFIGS, replacing, require_file
 from ..media.encoders import ENCODERS
@@ -60,6 +61,13 @@ def add_parser(subparsers: Any) -> None:
     job.add_argument("--encoder", choices=list(ENCODERS), help="of the result")
     other = parser.add_argument_group("comparison and results")
     other.add_argument(
+        "--backends",
+        type=_backends,
+        default=(),
+        metavar="A,B",
+        help="torch, onnx, openvino: the networks under each of these, on the processor",
+    )
+    other.add_argument(
         "--against",
         type=Path,
         metavar="FOLDER",
@@ -95,12 +103,15 @@ def run(args: argparse.Namespace) -> int:
         require_file(args.driving_video, "The video")
     if args.plot is not None and not {"network", "growth"} & set(args.parts):
         raise UsageError("There is nothing to plot. Add network or growth to --parts.")
+    if args.backends and args.device not in ("auto", "cpu"):
+        raise UsageError("Backends are compared on the processor. Add --device cpu.")
     width, height = args.picture
     order = Order(
-        Subject(model, _config(args.config), args.device, args.dtype, args.size),
+        Subject(model, _config(args.config), "cpu" if args.backends else args.device, args.dtype, args.size),
         parts=args.parts,
         batches=args.batches,
         job=Job(args.frames, args.faces, width, height, args.driving_video, args.chunk_size, args.encoder),
+        backends=args.backends,
         against=args.against,
         rounds=args.rounds,
         budget_s=args.seconds,
@@ -131,6 +142,14 @@ def _parts(text: str) -> tuple[str, ...]:
     if unknown := [part for part in parts if part not in PARTS]:
         raise argparse.ArgumentTypeError(f"there is no part {unknown[0]}; choose from {', '.join(PARTS)}, none")
     return parts
+
+
+def _backends(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    known = ("torch", *RUNTIMES)
+    if unknown := [name for name in names if name not in known]:
+        raise argparse.ArgumentTypeError(f"there is no backend {unknown[0]!r}; choose from {', '.join(known)}")
+    return names
 
 
 def _batches(text: str) -> tuple[int, ...]:

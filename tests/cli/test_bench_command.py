@@ -41,6 +41,19 @@ def test_growth_is_measured_in_processes_of_their_own(fom, tiny_weights, tmp_pat
 
 
 @pytest.mark.slow
+def test_backends_are_measured_side_by_side(fom, tiny_weights, tmp_path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    figures = tmp_path / "bench.json"
+    words = ["--parts", "none", "--backends", "torch,onnx", "--json", figures]
+    outcome = fom("bench", "--model", tiny_weights, *QUICK, *words)
+    assert outcome.status == 0, outcome.messages
+    rows = json.loads(figures.read_text())["backends"]
+    assert [(row["backend"], row["batch"]) for row in rows] == [("torch", 1), ("onnx", 1), ("torch", 3), ("onnx", 3)]
+    assert all(row["ms"] > 0 and row["max_abs_difference"] < 1e-3 for row in rows)
+
+
+@pytest.mark.slow
 def test_the_original_runs_beside_on_the_same_weights(fom, shared, tmp_path):
     checkout = os.environ.get("FOM_UPSTREAM", "")
     if not Path(checkout, "demo.py").is_file():
@@ -60,6 +73,8 @@ def test_the_original_runs_beside_on_the_same_weights(fom, shared, tmp_path):
         (["--parts", "none", "--plot", "x.svg"], "nothing to plot"),
         (["--against", "nowhere"], "no checkout of first-order-model"),
         (["--config", "vox-1024"], "The configuration vox-1024 does not exist"),
+        (["--backends", "torch,tensor"], "there is no backend 'tensor'"),
+        (["--backends", "torch", "--device", "cuda:0"], "device cuda:0 is not ready"),
         (["--driving_video", "none.mp4"], "The video none.mp4 does not exist"),
     ],
 )
