@@ -23,12 +23,16 @@ class Chart:
     courses: dict[str, Points]
 
 
-def charts_as_svg(charts: Sequence[Chart]) -> str:
-    """Charts side by side in one picture."""
-    parts = [f'<g transform="translate({index * WIDTH} 0)">{_chart(chart)}</g>' for index, chart in enumerate(charts)]
+def charts_as_svg(charts: Sequence[Chart], columns: int = 3) -> str:
+    """Charts in rows of ``columns`` in one picture."""
+    width, height = WIDTH * min(columns, len(charts)), HEIGHT * math.ceil(len(charts) / columns)
+    parts = []
+    for index, chart in enumerate(charts):
+        row, column = divmod(index, columns)
+        parts.append(f'<g transform="translate({column * WIDTH} {row * HEIGHT})">{_chart(chart)}</g>')
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH * len(charts)}" height="{HEIGHT}" '
-        f'viewBox="0 0 {WIDTH * len(charts)} {HEIGHT}" font-family="sans-serif" font-size="12" fill="#222">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
+        f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12" fill="#222">'
         f'<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
     )
 
