@@ -126,3 +126,15 @@ def clip_file(clip: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Pat
     for number, frame in enumerate(clip):
         write_picture(folder / f"{number:02}.png", frame)
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> dict[str, str]:
+    """The environment in which Node finds Chromium and playwright-core."""
+    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+    playwright = os.environ.get("PLAYWRIGHT_DIR")
+    if not (chromium and playwright and shutil.which("node")):
+        pytest.skip(
+            "set PLAYWRIGHT_DIR to a folder with node_modules/playwright-core, and CHROMIUM to a browser; needs node"
+        )
+    return {**os.environ, "CHROMIUM": chromium, "PLAYWRIGHT_DIR": playwright}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,18 +16,6 @@ from tests.comfyui.prompts import WORKFLOWS, Prompt, to_prompt
 pytestmark = pytest.mark.browser
 SCRIPT = Path(__file__).with_name("open_workflow.mjs")
 FILES = sorted(WORKFLOWS.glob("*.json"))
-
-
-@pytest.fixture(scope="session")
-def browser() -> dict[str, str]:
-    """The environment in which Node finds Chromium and playwright-core."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    playwright = os.environ.get("PLAYWRIGHT_DIR")
-    if not (chromium and playwright and shutil.which("node")):
-        pytest.skip(
-            "set PLAYWRIGHT_DIR to a folder with node_modules/playwright-core, and CHROMIUM to a browser; needs node"
-        )
-    return {**os.environ, "CHROMIUM": chromium, "PLAYWRIGHT_DIR": playwright}
 
 
 @pytest.mark.parametrize("new_look", [False, True], ids=["classic", "nodes-2.0"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -23,18 +22,6 @@ DATA = WEB / "public" / "data"
 SCRIPT = Path(__file__).with_name("drive_page.mjs")
 TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm"}
 Drive = Callable[..., dict[str, Any]]
-
-
-@pytest.fixture(scope="session")
-def browser() -> dict[str, str]:
-    """The environment in which Node finds Chromium and playwright-core."""
-    chromium = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    playwright = os.environ.get("PLAYWRIGHT_DIR")
-    if not (chromium and playwright and shutil.which("node")):
-        pytest.skip(
-            "set PLAYWRIGHT_DIR to a folder with node_modules/playwright-core, and CHROMIUM to a browser; needs node"
-        )
-    return {**os.environ, "CHROMIUM": chromium, "PLAYWRIGHT_DIR": playwright}
 
 
 @pytest.fixture(scope="session")

@@ -137,9 +137,17 @@ const SCENARIOS = {
   },
 
   async model({ page }) {
-    await page.setInputFiles('#model-files', files)
-    await page.waitForFunction((name) => document.getElementById('status').textContent.includes('is ready'), null, { timeout: 60000 })
+    const [portrait, video, ...model] = files
+    await page.setInputFiles('#model-files', model)
+    await page.waitForFunction(() => document.getElementById('status').textContent.includes('is ready'), null, { timeout: 60000 })
     told.engine = await page.textContent('#engine')
+    await page.setInputFiles('#picture-file', portrait)
+    await page.waitForFunction(() => document.getElementById('status').textContent.includes('Choose what moves'), null, { timeout: 60000 })
+    await page.locator('#motion').dispatchEvent('change')
+    await page.waitForSelector('#status.wrong')
+    told.motion = await page.textContent('#status')
+    await page.setInputFiles('#video-file', video)
+    await page.waitForFunction(() => document.getElementById('status').textContent.includes('Press Play'), null, { timeout: 60000 })
   },
 
   async look({ page }) {

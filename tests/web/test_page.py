@@ -9,10 +9,12 @@ import pytest
 
 from fom_core.cli.demo import embedded_motion
 from fom_core.demo import demo_picture
+from fom_core.export import export_model
 from fom_core.faces.detect import detect_faces
 from fom_core.faces.regions import pixel_box
 from fom_core.faces.tracking import driving_view
 from fom_core.media import VideoReader, VideoWriter, read_picture, write_picture
+from fom_core.networks import MotionModel
 from fom_core.pipeline import animate_picture, read_motion
 from fom_core.types import FaceSet, Motion, MotionTransfer
 from fom_core.weights.load import load_model
@@ -159,10 +161,16 @@ def test_wrong_files_are_told_in_a_sentence(drive: Drive, portrait: Path, tmp_pa
     assert "cannot play wrong.txt" in told["video-file"]
 
 
-def test_another_exported_model_can_be_opened(drive: Drive, site: Path):
-    told = drive("model", *sorted((DATA / "mini").iterdir()))
+def test_another_exported_model_can_be_opened(
+    drive: Drive, portrait: Path, performance: Path, tiny_model: MotionModel, tmp_path: Path
+):
+    pytest.importorskip("onnxscript")
+    exported = export_model(tiny_model, tmp_path / "tiny").folder
 
-    assert told["engine"].startswith("mini, 128 × 128 pixels")
+    told = drive("model", portrait, performance, *sorted(exported.iterdir()))
+
+    assert told["engine"].startswith("tiny, 64 × 64 pixels")
+    assert "was read with the model mini and means nothing to tiny" in told["motion"]
 
 
 def paint(picture: np.ndarray, faces: FaceSet, motion: Motion, frames: tuple[int, ...]) -> list[np.ndarray]:

@@ -1,5 +1,5 @@
 import type { Box } from '../faces/boxes'
-import { element } from './page'
+import { element, say } from './page'
 
 const LEAST = 24 // picture pixels
 const STEP = 0.02 // of the picture's shorter side, for a key press; ten times as much with Shift
@@ -56,6 +56,7 @@ export class Marker {
     if (!moves[event.key]) return
     event.preventDefault()
     moves[event.key]()
+    if (this.open) this.tell()
   }
 
   private drag(down: PointerEvent): void {
@@ -100,6 +101,13 @@ export class Marker {
     this.box = [x, y, x + side, y + side].map(Math.round) as Box
     this.box[3] = this.box[1] + this.box[2] - this.box[0]
     this.layOut()
+  }
+
+  /** Say where the square is, for those who do not see it. */
+  private tell(): void {
+    const share = (part: number, axis: number): number => Math.round((100 * part) / this.size[axis])
+    const [x0, y0, x1, y1] = this.box
+    say(`The frame is ${share(x1 - x0, 0)} % wide; its middle is ${share((x0 + x1) / 2, 0)} % across and ${share((y0 + y1) / 2, 1)} % down.`)
   }
 
   private layOut(): void {
