@@ -28,6 +28,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--teacher", required=True, metavar="NAME_OR_FILE", help="the model to compress")
     parser.add_argument("--teacher_config", type=Path, metavar="YAML", help="of a weights file that does not carry it")
     parser.add_argument(
+        "--student", metavar="NAME_OR_FILE", help="begin with this small model, to prune what was distilled before"
+    )
+    parser.add_argument(
         "--config",
         type=recipe_path,
         default=RECIPES / "mobile.yaml",
@@ -75,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
         args.output,
         overrides=args.overrides,
         teacher_config=args.teacher_config,
+        student=args.student,
         yunet=args.yunet,
         vgg=args.vgg,
         device=args.device,

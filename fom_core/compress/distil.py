@@ -12,7 +12,7 @@ from ..geometry import resize_flow, resize_map
 from ..networks.config import ModelConfig
 from ..networks.model import MotionModel
 from ..training.augment import Pairs, Transform
-from ..training.config import Stage
+from ..training.config import TEACHER_LOSSES, Stage
 from ..training.losses import pyramid_l1
 from ..training.objective import Objective, Outcome
 from ..training.perceptual import VggFeatures
@@ -61,6 +61,8 @@ class Distillation(Objective):
         self, pairs: Pairs, resting: Keypoints, driving: Keypoints, generated: Generated
     ) -> dict[str, Tensor]:
         weights, losses = self.stage.weights, {}
+        if not any(getattr(weights, name) for name in TEACHER_LOSSES):
+            return losses
         with torch.no_grad():
             wanted_resting = self.teacher.keypoint_detector(pairs.source)
             wanted_driving = self.teacher.keypoint_detector(pairs.driving)

@@ -43,7 +43,7 @@ def chosen_channels(model: MotionModel, share: float, importance: dict[str, Tens
     wanted = (1 - share) * sizes.total(Counter())
     ranked = []
     for space in spaces:
-        worth = importance[space.name].double().cpu() / sizes.of_one(space)
+        worth = importance[space.name].double() / sizes.of_one(space)
         least_important = worth.argsort(stable=True)[: space.size - _fewest(space.size)]
         ranked += [(float(worth[channel]), space.name, int(channel)) for channel in least_important]
     ranked.sort()
@@ -63,7 +63,7 @@ def importance_of(model: MotionModel, losses: Iterable[Callable[[], Tensor]]) ->
     The mean over the losses of the squared sum of weight times gradient. The model's gradients are used up.
     """
     spaces, parameters = channel_spaces(model), dict(model.named_parameters())
-    found = {space.name: torch.zeros(space.size, dtype=torch.float64) for space in spaces}
+    found = {space.name: torch.zeros(space.size, device=model.device) for space in spaces}
     count = 0
     for loss in losses:
         model.zero_grad(set_to_none=True)
@@ -72,7 +72,7 @@ def importance_of(model: MotionModel, losses: Iterable[Callable[[], Tensor]]) ->
         for space in spaces:
             found[space.name] += _change(space, parameters).square()
     model.zero_grad(set_to_none=True)
-    return {name: value / max(1, count) for name, value in found.items()}
+    return {name: value.cpu() / max(1, count) for name, value in found.items()}
 
 
 def _change(space: Space, parameters: dict[str, nn.Parameter]) -> Tensor:
@@ -80,13 +80,13 @@ def _change(space: Space, parameters: dict[str, nn.Parameter]) -> Tensor:
 
     Only where channels leave a layer: with those weights at 0, what the next layer does with them makes no difference.
     """
-    change = torch.zeros(space.size, dtype=torch.float64)
+    changes = []
     for place in space.places:
         parameter = parameters.get(place.tensor)
         if parameter is not None and parameter.grad is not None and place.dim == 0:
             product = (parameter.detach() * parameter.grad).narrow(0, place.offset, space.size)
-            change += product.reshape(space.size, -1).sum(1).double().cpu()
-    return change
+            changes.append(product.reshape(space.size, -1).sum(1))
+    return torch.stack(changes).sum(0) if changes else torch.zeros(())  # broadcasts on any device
 
 
 def _fewest(size: int) -> int:

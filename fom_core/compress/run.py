@@ -46,6 +46,7 @@ def compress_from_folder(
     *,
     overrides: Sequence[str] = (),
     teacher_config: Path | None = None,
+    student: str | Path | None = None,
     yunet: Path | None = None,
     vgg: str | Path | None = None,
     device: str = "cpu",
@@ -56,10 +57,14 @@ def compress_from_folder(
 
     Writes the student as ``NAME.safetensors`` into ``output``, also in half precision and in eight bits, with the
     models of the stages and the report; returns the report's table. A second call goes on where the first one stopped.
+    ``student`` is a smaller model to begin with, in place of what the file describes: an earlier result, to prune it.
     The other arguments are those of :func:`fom_core.training.run.train_from_folder`.
     """
     model = load_model(teacher, teacher_config, device="cpu", dtype="float32")
     config = load_config(config_path, overrides, model.config)
+    begun = None if student is None else load_model(student, device="cpu", dtype="float32")
+    if begun is not None:
+        config = replace(config, stages=tuple(replace(stage, model=begun.config) for stage in config.stages))
     check_landmarks(config, config_path, yunet)
     folder = clip_folder(config, config_path, data)
     features = None if vgg is None else open_features(config, config_path, vgg)
@@ -73,6 +78,7 @@ def compress_from_folder(
             clips,
             validation,
             output,
+            student=begun,
             features=features,
             device=own_device,
             every=every,
@@ -111,6 +117,7 @@ def compress(
     validation: FrameCache | None,
     output: Path,
     *,
+    student: MotionModel | None = None,
     features: VggFeatures | None = None,
     device: torch.device | str = "cpu",
     every: int = 250,
@@ -119,15 +126,13 @@ def compress(
 ) -> list[Row]:
     """Run all stages, each to its end or from its newest checkpoint on; gives the rows of the report.
 
-    The student starts with the teacher's weights if it is just like the teacher (pruning alone), else fresh. The
-    report is written anew after every stage, so that a stage that fails leaves what was reached before.
+    Unless a ``student`` is given, of the stages' configuration, it starts with the teacher's weights if it is just
+    like the teacher (pruning alone), else fresh. The report is written anew after every stage, so that a stage that
+    fails leaves what was reached before.
     """
     device = torch.device(device)
     lessons = _Lessons(teacher, features or VggFeatures(config.perceptual_widths, config.seed), device)
-    torch.manual_seed(config.seed)
-    student = create_model(config.stages[0].model)
-    if student.config == teacher.config:
-        student.load_state_dict(teacher.state_dict())
+    student = _first(config, teacher) if student is None else student
     book = Book(config.name, teacher.to(device), validation, output, report)
     for number, given in enumerate(config.stages):
         stage, folder = given.in_steps(items(data, given), world_size()), output / f"{number + 1}-{given.name}"
@@ -158,6 +163,14 @@ def compress(
         if path is not None:
             book.add(f"student, {name}", load_model(path, device=device, dtype="float32"), path)
     return book.rows
+
+
+def _first(config: TrainConfig, teacher: MotionModel) -> MotionModel:
+    torch.manual_seed(config.seed)
+    student = create_model(config.stages[0].model)
+    if student.config == teacher.config:
+        student.load_state_dict(teacher.state_dict())
+    return student
 
 
 def _learning(stage: Stage) -> Sequence[str]:

@@ -49,6 +49,9 @@ class LossWeights:
     teacher_picture: float = 0.0  # and prediction
 
 
+TEACHER_LOSSES = ("teacher_value", "teacher_jacobian", "teacher_motion", "teacher_picture")
+
+
 @dataclass(frozen=True)
 class Stage:
     """One uninterrupted training. The next stage takes over every tensor whose name and shape fit.
@@ -133,9 +136,8 @@ class TrainConfig:
     @property
     def needs_teacher(self) -> bool:
         """Whether this is a compression: a stage looks at a teacher, keeps a network of it, or prunes."""
-        asked = ("teacher_value", "teacher_jacobian", "teacher_motion", "teacher_picture")
         return any(
-            stage.prune or stage.learns != "both" or any(getattr(stage.weights, name) for name in asked)
+            stage.prune or stage.learns != "both" or any(getattr(stage.weights, name) for name in TEACHER_LOSSES)
             for stage in self.stages
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,11 +13,18 @@ from fom_core.cli.compress import RECIPES, recipe_path
 from fom_core.compress.cost import count_parameters
 from fom_core.compress.run import compress_from_folder
 from fom_core.errors import UsageError
+from fom_core.networks import create_model
 from fom_core.training.config import load_config
 from fom_core.training.run import train_from_folder
-from fom_core.weights.load import load_model
+from fom_core.weights.load import load_model, save_model
 
 STAGES = ["teacher", "detector", "generator", "both", "pruned, before training", "pruned"]
+PRUNING = """
+dataset_params: {oversize: 1}
+train_params: {steps: 1, lr: 0, batch_size: 1, scales: [1], loss_weights: {perceptual: [1], l1: 1}}
+perceptual_widths: [4]
+stages: [{name: less, prune: 0.25}]
+"""
 STORED = ["student, float32", "student, float16", "student, int8"]
 
 
@@ -64,12 +72,7 @@ def test_a_second_call_goes_on_and_ends_the_same(recipe, clips, teacher_file, tm
 
 def test_a_student_like_its_teacher_starts_with_its_weights(clips, teacher_file, tmp_path, tiny_model):
     recipe = tmp_path / "prune.yaml"
-    recipe.write_text(
-        "dataset_params: {oversize: 1}\n"
-        "train_params: {steps: 1, lr: 0, batch_size: 1, scales: [1], loss_weights: {perceptual: [1], l1: 1}}\n"
-        "perceptual_widths: [4]\n"
-        "stages: [{name: less, prune: 0.25}]\n"
-    )
+    recipe.write_text(PRUNING)
     compress_from_folder(clips, teacher_file, recipe, tmp_path / "run")
 
     pruned = load_model(tmp_path / "run" / "1-less" / "pruned.safetensors", device="cpu")
@@ -77,6 +80,22 @@ def test_a_student_like_its_teacher_starts_with_its_weights(clips, teacher_file,
     weights, kept = (model.state_dict()["generator.final.weight"].unbind(1) for model in (tiny_model, pruned))
     columns = {tuple(column.flatten().tolist()) for column in weights}
     assert all(tuple(column.flatten().tolist()) in columns for column in kept)
+
+
+def test_a_student_of_before_can_be_pruned_further(clips, teacher_file, tiny_config, tmp_path):
+    torch.manual_seed(0)
+    small = replace(tiny_config, generator=replace(tiny_config.generator, down=(24,), bottleneck=(40,)))
+    before = create_model(small)
+    recipe = tmp_path / "prune.yaml"
+    recipe.write_text(PRUNING)
+    compress_from_folder(
+        clips, teacher_file, recipe, tmp_path / "run", student=save_model(before, tmp_path / "small.safetensors")
+    )
+
+    pruned = load_model(tmp_path / "run" / "prune.safetensors", device="cpu")
+    assert 0.7 < count_parameters(pruned) / count_parameters(before) <= 0.75
+    rows = json.loads((tmp_path / "run" / "report.json").read_text())
+    assert [row["stage"] for row in rows[:3]] == ["teacher", "less, before training", "less"]
 
 
 def test_another_teacher_in_the_same_folder_is_refused(recipe, clips, teacher_file, tmp_path):
