@@ -32,9 +32,13 @@ class Kernel:
 def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Scale and shift (C,) that a trained normalisation comes to."""
     assert norm.running_mean is not None and norm.running_var is not None
-    scale = norm.weight.detach().double() * (norm.running_var.double() + norm.eps).rsqrt()
-    shift = norm.bias.detach().double() - norm.running_mean.double() * scale
-    return scale.float(), shift.float()
+    # In float64, and therefore on the processor: some devices have none.
+    weight, bias, mean, variance = (
+        tensor.detach().cpu().double() for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    )
+    scale = weight * (variance + norm.eps).rsqrt()
+    shift = bias - mean * scale
+    return scale.float().to(norm.weight.device), shift.float().to(norm.weight.device)
 
 
 class Convolution(nn.Module):
