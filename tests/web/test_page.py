@@ -100,7 +100,7 @@ def test_a_video_drives_as_it_does_in_python(drive: Drive, portrait: Path, perfo
     moments = (0, 25, 50)
     for moment, wanted in zip(moments, paint(picture, faces, motion, moments), strict=True):
         shown = read_picture(tmp_path / f"frame-{4 * moment}.png")[..., :3]
-        assert psnr_db(face_of(shown, faces), face_of(wanted, faces)) >= 28  # the view is found in other moments
+        assert psnr_db(face_of(shown, faces), face_of(wanted, faces)) >= LEAST_DB
 
 
 def test_the_camera_drives(drive: Drive, portrait: Path, performance: Path, tmp_path: Path, ffmpeg):
