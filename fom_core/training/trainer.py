@@ -220,7 +220,7 @@ class Trainer:
     def _update_average(self) -> None:
         """Follow the weights, and the running statistics of the normalisation, slowly."""
         decay = average_decay(self.stage, self.step_number)
-        pairs = list(zip(self.average.state_dict().values(), self.model.state_dict().values(), strict=True))
+        pairs = list(zip(self.average.tensors(), self.model.tensors(), strict=True))
         slow, fast = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
         torch._foreach_lerp_(slow, fast, 1 - decay)  # pyright: ignore[reportPrivateImportUsage] - few kernels for many tensors
         for counter, value in pairs:
