@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,11 +47,15 @@ picture wide around the mouth corners.
 | L1, whole crop | {l1:.4f} | {copy_l1:.4f} |
 | L1, mouth | {mouth_l1:.4f} | {copy_mouth_l1:.4f} |
 | PSNR | {psnr_db:.2f} dB | {copy_psnr_db:.2f} dB |
-
+{tables}
 ## Known failures
 
 {failures}
-"""
+{pictures}"""
+
+
+TABLES = """By `fom evaluate`, which looks at more clips: also at those under other licences, which were not learnt
+from. The README tells what its figures mean."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class StageFacts:
     minutes: float
 
     def row(self) -> str:
-        return f"| {self.name} | {self.size} px | {self.steps} | {self.pairs} | {self.minutes:.0f} |"
+        return f"| {self.name} | {self.size} px | {self.steps} | {self.pairs} | {self.minutes:.1f} |"
 
 
 def describe_frames(cache: FrameCache) -> str:
@@ -90,8 +94,15 @@ def write_card(
     machine: str,
     failures: Sequence[str],
     note: str = "",
+    tables: str = "",
+    pictures: Mapping[str, str] | None = None,
 ) -> None:
-    """Write the card beside the weights. ``failures`` are what was seen in pictures, a sentence each."""
+    """Write the card beside the weights.
+
+    failures: what was seen in pictures, a sentence each.
+    tables:   Markdown of :func:`.evaluation.evaluate_folder`.
+    pictures: addresses, seen from the card, with what they show.
+    """
     height, width = model.config.image_size
     text = CARD.format(
         parameters=sum(parameter.numel() for parameter in model.parameters()) / 1e6,
@@ -103,7 +114,9 @@ def write_card(
         machine=machine,
         stages="\n".join(stage.row() for stage in stages),
         note=f"\n{note}\n" if note else "",
+        tables=f"\n{TABLES}\n\n{tables.strip()}\n" if tables else "",
         failures="\n".join(f"- {failure}" for failure in failures),
+        pictures="".join(f"\n![{shown}]({address})\n" for address, shown in (pictures or {}).items()),
         **figures.to_dict(),
     )
     with replacing(path) as temporary:

