@@ -171,16 +171,16 @@ def amount(row: dict[str, Any], axis: str) -> float:
 
 
 def straightness(rows: list[dict[str, Any]], axis: str) -> str:
-    """The line through the seconds, and how far the points lie from it."""
+    """The line through the processor seconds, and how far the points lie from it."""
     x = np.array([amount(row, axis) for row in rows])
-    y = np.array([row["seconds"] for row in rows])
+    y = np.array([row["processor_s"] for row in rows])
     slope, start = np.polyfit(x, y, 1)
     off = float(np.abs(y - (start + slope * x)).max() / y.max())
     unit = {"length": "frame", "faces": "face", "picture": "megapixel"}[axis]
     memory = [row["peak_mib"] for row in rows]
     return (
-        f"{start:.2f} s + {slope:.4g} s a {unit}, all points within {100 * off:.0f} % of the longest; memory "
-        f"{min(memory):.0f} to {max(memory):.0f} MiB."
+        f"{start:.2f} + {slope:.4g} processor seconds a {unit}, all points within {100 * off:.0f} % of the longest; "
+        f"memory {min(memory):.0f} to {max(memory):.0f} MiB."
     )
 
 
@@ -196,8 +196,8 @@ def charts(results: dict[str, Any]) -> list[Chart]:
         memory = [(amount(row, "length"), row["peak_mib"]) for row in found["length"]]
         drawn.append(Chart("Memory and length", "frames of the video", "peak MiB", {"": memory}))
         for axis, label in (("length", "frames of the video"), ("faces", "faces"), ("picture", "megapixels")):
-            points = [(amount(row, axis), row["seconds"]) for row in found[axis]]
-            drawn.append(Chart(f"Time and {axis}", label, "seconds", {"": points}))
+            points = [(amount(row, axis), row["processor_s"]) for row in found[axis]]
+            drawn.append(Chart(f"Work and {axis}", label, "processor seconds", {"": points}))
         points = sorted((row["gmac"], 1e3 / row["fps"]) for row in found["model"])
         drawn.append(Chart("Time and model", "GMAC a frame", "ms a frame", {"": points}))
     return drawn

@@ -76,6 +76,17 @@ def peak_mib(device: torch.device) -> float | None:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
+def processor_s() -> float:
+    """Processor seconds so far, of this process and of the programs it started that have ended."""
+    own = time.process_time()
+    if sys.platform == "win32":
+        return own
+    import resource  # noqa: PLC0415 - not on Windows
+
+    others = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own + others.ru_utime + others.ru_stime
+
+
 def machine(device: torch.device) -> dict[str, Any]:
     """What measured: processor, cores, device, versions."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -114,12 +114,13 @@ def growth_table(rows: Sequence[dict[str, Any]]) -> str:
             str(row["job"]["faces"]),
             f"{row['job']['width']}x{row['job']['height']}",
             f"{row['seconds']:.1f}",
+            f"{row['processor_s']:.1f}",
             _rounded(row["fps"]),
             _mib(row["peak_mib"]),
         ]
         for row in rows
     ]
-    return table(["frames", "faces", "picture", "seconds", "frames/s", "peak MiB"], lines)
+    return table(["frames", "faces", "picture", "seconds", "processor s", "frames/s", "peak MiB"], lines)
 
 
 def _rounded(value: float) -> str:

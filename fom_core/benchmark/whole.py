@@ -19,7 +19,7 @@ from ..overlap import behind
 from ..pictures import to_batch
 from ..pipeline import animate_picture, encode_face, look_at, read_motion
 from ..types import FaceSet, MotionTransfer
-from .measure import clock, forget_peak, peak_mib
+from .measure import clock, forget_peak, peak_mib, processor_s
 from .subject import RATE, driving_frames, picture_with_faces, write_clip
 
 KEPT = 32  # frames of the result that the steps alone are measured on, again and again
@@ -57,10 +57,13 @@ def prepare(job: Job, model: MotionModel, folder: Path) -> Path:
 
 
 def run_job(job: Job, model: MotionModel, driver: Path, result: Path) -> dict[str, Any]:
-    """Animate once, as ``fom animate`` does after its detectors have looked, and tell seconds and peak memory."""
+    """Animate once, as ``fom animate`` does after its detectors have looked.
+
+    Tells seconds by the clock, seconds that processors were at work (ffmpeg included), and peak memory.
+    """
     picture, faces = picture_with_faces(job.width, job.height, job.faces)
     forget_peak(model.device)
-    started = clock(model.device)
+    started, worked = clock(model.device), processor_s()
     with VideoReader(driver) as reader:
         motion = read_motion(model, reader, reader.fps, chunk_size=job.chunk_size)
     frames = animate_picture(model, picture, faces, motion, chunk_size=job.chunk_size)
@@ -68,7 +71,12 @@ def run_job(job: Job, model: MotionModel, driver: Path, result: Path) -> dict[st
         for chunk in frames:
             write(chunk)
     took = clock(model.device) - started
-    return {"seconds": took, "fps": job.frames / took, "peak_mib": peak_mib(model.device)}
+    return {
+        "seconds": took,
+        "processor_s": processor_s() - worked,
+        "fps": job.frames / took,
+        "peak_mib": peak_mib(model.device),
+    }
 
 
 def measure_whole(job: Job, model: MotionModel, folder: Path) -> dict[str, Any]:
