@@ -27,7 +27,8 @@ class Encoder:
 
 
 ENCODERS = {
-    SOFTWARE: Encoder("-crf {crf} -preset fast"),
+    # Against "fast": less than half the time, files a fifth smaller, 0.6 of 42 dB PSNR (1080p, four moving faces).
+    SOFTWARE: Encoder("-crf {crf} -preset veryfast"),
     "h264_nvenc": Encoder("-preset p4 -rc vbr -cq {crf} -b:v 0"),
     "h264_qsv": Encoder("-preset faster -global_quality {crf}", filters=("format=nv12",)),
     "h264_vaapi": Encoder(

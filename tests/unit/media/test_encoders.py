@@ -46,7 +46,7 @@ def test_h264_encoders_are_for_containers_that_hold_it(name, tmp_path):
 
 def test_quality_reaches_every_encoder_in_its_own_words():
     assert {name: options_of(name, 20)[-1] for name in ENCODERS} == {
-        "libx264": "fast",
+        "libx264": "veryfast",
         "h264_nvenc": "0",
         "h264_qsv": "20",
         "h264_vaapi": "20",
