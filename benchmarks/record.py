@@ -28,7 +28,7 @@ from fom_core.benchmark.measure import machine
 from fom_core.benchmark.plot import Chart, charts_as_svg
 from fom_core.benchmark.run import Order, run_order
 from fom_core.benchmark.subject import Subject
-from fom_core.benchmark.tables import as_markdown, growth_table, table
+from fom_core.benchmark.tables import as_markdown, table
 from fom_core.benchmark.whole import Job
 from fom_core.benchmark.worker import measure_growth
 from fom_core.files import CONFIGS
@@ -76,15 +76,20 @@ def growth(device: str, _: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         for axis, asked in jobs.items():
-            found[axis] = measure_growth(replace(MINI, device=device), asked, Path(folder))
+            found[axis] = unhurried(measure_growth(replace(MINI, device=device), asked, Path(folder)))
     found["model"] = []
     for name, subject in (("mini", MINI), ("vox-mobile-256", MOBILE), ("vox-256", replace(FULL, dtype="float32"))):
         with tempfile.TemporaryDirectory() as folder:
             model = replace(subject, device=device)
             work = multiply_adds(model.open(Path(folder)).config)
             rows = measure_growth(model, [replace(base, frames=24)], Path(folder))
-        found["model"] += [{**rows[0], "name": name, "gmac": sum(work.values()) - work["encode"]}]
-    return found
+        found["model"] += [{**unhurried(rows)[0], "name": name, "gmac": sum(work.values()) - work["encode"]}]
+    return {**found, "threads": torch.get_num_threads()}
+
+
+def unhurried(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What other work on the machine does not change: processor seconds and memory, but no time by the clock."""
+    return [{key: row[key] for key in ("job", "processor_s", "peak_mib")} for row in rows]
 
 
 def backends(device: str, _: argparse.Namespace) -> dict[str, Any]:
@@ -146,7 +151,7 @@ def markdown(results: dict[str, Any], drawing: str) -> str:
         tables = [found] if "machine" in found else [each for each in found.values() if isinstance(each, dict)]
         parts += [f"## {title}", *map(as_markdown, tables)] if tables else []
     if "growth" in results:
-        parts += ["## Growth", *growth_markdown(results["growth"])]
+        parts += [f"## Growth, {results['growth']['threads']} thread(s)", *growth_markdown(results["growth"])]
     return "\n\n".join(parts)
 
 
@@ -155,13 +160,30 @@ def growth_markdown(found: dict[str, Any]) -> list[str]:
     parts = []
     for axis in ("length", "faces", "picture"):
         parts.append(f"{axis.capitalize()}, the model `mini`: {straightness(found[axis], axis)}")
-        parts.append(growth_table(found[axis]))
+        parts.append(
+            table(["frames", "faces", "picture", "processor s", "peak MiB"], [size_and_cost(r) for r in found[axis]])
+        )
     rows = [
-        [row["name"], f"{row['gmac']:.3g}", f"{1e3 / row['fps']:.0f}", f"{row['peak_mib']:.0f}"]
+        [row["name"], f"{row['gmac']:.3g}", f"{milliseconds(row):.0f}", f"{row['peak_mib']:.0f}"]
         for row in found["model"]
     ]
-    parts += ["Model, 24 frames of one face:", table(["model", "GMAC a frame", "ms a frame", "peak MiB"], rows)]
+    parts += [
+        "Model, 24 frames of one face:",
+        table(["model", "GMAC a frame", "processor ms a frame", "peak MiB"], rows),
+    ]
     return parts
+
+
+def size_and_cost(row: dict[str, Any]) -> list[str]:
+    """A line of the tables of growth."""
+    job = row["job"]
+    size = [str(job["frames"]), str(job["faces"]), f"{job['width']}x{job['height']}"]
+    return [*size, f"{row['processor_s']:.1f}", f"{row['peak_mib']:.0f}"]
+
+
+def milliseconds(row: dict[str, Any]) -> float:
+    """Processor time of a frame."""
+    return 1e3 * row["processor_s"] / row["job"]["frames"]
 
 
 def amount(row: dict[str, Any], axis: str) -> float:
@@ -198,8 +220,8 @@ def charts(results: dict[str, Any]) -> list[Chart]:
         for axis, label in (("length", "frames of the video"), ("faces", "faces"), ("picture", "megapixels")):
             points = [(amount(row, axis), row["processor_s"]) for row in found[axis]]
             drawn.append(Chart(f"Work and {axis}", label, "processor seconds", {"": points}))
-        points = sorted((row["gmac"], 1e3 / row["fps"]) for row in found["model"])
-        drawn.append(Chart("Time and model", "GMAC a frame", "ms a frame", {"": points}))
+        points = sorted((row["gmac"], milliseconds(row)) for row in found["model"])
+        drawn.append(Chart("Time and model", "GMAC a frame", "processor ms a frame", {"": points}))
     return drawn
 
 
