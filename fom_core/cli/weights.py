@@ -17,6 +17,7 @@ from ..networks.config import ModelConfig
 from ..weights.catalogue import Entry, catalogue, size_text
 from ..weights.download import download
 from ..weights.files import load_checkpoint
+from ..weights.foreign import is_foreign, yaml_beside
 from ..weights.load import convert, resolve_config
 from ..weights.store import locate, models_dir, path_on_disk
 from .progress import ProgressBar
@@ -36,9 +37,14 @@ def add_parser(subparsers: Any) -> None:
     action.add_argument("--folder", type=Path, help="where to put them (default: FOM_MODELS, else ~/.cache/fom)")
     action.set_defaults(run=run_download)
 
-    action = actions.add_parser("convert", help="write any supported weights as slim safetensors")
+    action = actions.add_parser("convert", help="write any supported weights in another format")
     action.add_argument("source", help="a .pth.tar, .pdparams or .safetensors file, or a name")
-    action.add_argument("target", type=Path, help="the .safetensors file to write")
+    action.add_argument(
+        "target",
+        type=Path,
+        help="the .safetensors file to write; .pth.tar (for the authors' code) and .pdparams (for PaddleGAN) get "
+        "a YAML beside them",
+    )
     stored = action.add_mutually_exclusive_group()
     stored.add_argument("--half", action="store_true", help="store convolutions in float16: half the size")
     stored.add_argument("--int8", action="store_true", help="store convolutions in 8 bits: a quarter of the size")
@@ -84,10 +90,14 @@ def run_download(args: argparse.Namespace) -> int:
 def run_convert(args: argparse.Namespace) -> None:
     source, _ = locate(args.source)
     spare(source, args.target)
+    if args.config is not None and is_foreign(args.target):
+        spare(args.config, yaml_beside(args.target))
     convert(args.source, args.target, half=args.half, config=args.config, int8=args.int8)
     saved = f"{size_text(source.stat().st_size)} became {size_text(args.target.stat().st_size)}"
     print(f"{source.name}: {saved}", file=sys.stderr)
     print(args.target)
+    if is_foreign(args.target):
+        print(yaml_beside(args.target))
 
 
 def run_info(args: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ from .catalogue import Entry
 from .config_file import read_config
 from .detect import Conventions, detect_config
 from .files import Checkpoint, load_checkpoint
+from .foreign import COUNTER, is_foreign, save_foreign
 from .layout import StateDict
 from .quantise import SCALE, quantise
 from .store import locate
@@ -30,7 +31,6 @@ CONFIG_KEY = "fom.config"  # of a safetensors header: ModelConfig.to_dict() as J
 NAME_KEY = "fom.name"  # the same: what the model is called
 DTYPES = {"auto": None, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 COARSEST_CLOCK_NS = 2 * 10**9  # FAT file systems count in steps of two seconds
-COUNTER = "num_batches_tracked"  # BatchNorm counts training steps in it; inference never reads it
 
 
 def load_model(  # noqa: PLR0917 - the published signature
@@ -157,8 +157,16 @@ def convert(
     config: str | Path | None = None,
     int8: bool = False,
 ) -> MotionModel:
-    """Write any supported weights as slim safetensors and return the model they were read into."""
+    """Write any supported weights as slim safetensors and return the model they were read into.
+
+    A target called .pth.tar or .pdparams is written for the authors' code or PaddleGAN, with a YAML beside it.
+    """
     model = load_model(source, config, device="cpu")
+    if is_foreign(Path(target)):
+        if half or int8:
+            raise UsageError("Only .safetensors files store convolutions in float16 or int8. Rename the target.")
+        save_foreign(model, Path(target))
+        return model
     save_model(model, target, half=half, int8=int8)
     return model
 
