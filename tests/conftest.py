@@ -99,13 +99,13 @@ def sound_clip(ffmpeg: Callable[..., str], tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def exported(tiny_model: MotionModel, clip_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model as ``fom export`` writes it."""
+    """The tiny model as ``fom export`` writes it, in every variant."""
     pytest.importorskip("onnxruntime", reason="needs the extra onnx")
     pytest.importorskip("onnxscript", reason="needs the extra onnx")
     from fom_core.export import export_model
 
     folder = tmp_path_factory.mktemp("exported") / "tiny"
-    export_model(tiny_model, folder, frames=clip_file)
+    export_model(tiny_model, folder, variants=["float16", "int8", "archive"], frames=clip_file)
     return folder
 
 
@@ -116,7 +116,7 @@ def traced_once(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def copy(graph: Graph, path: Path) -> None:
         shutil.copy(exported / path.name, path)
 
-    monkeypatch.setattr("fom_core.export.export.write_onnx", copy)
+    monkeypatch.setattr("fom_core.export.variants.write_onnx", copy)
 
 
 @pytest.fixture(scope="session")

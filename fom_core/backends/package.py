@@ -61,8 +61,8 @@ class Package:
 
     @property
     def precisions(self) -> list[str]:
-        """Those that at least one part has a file of."""
-        return list(dict.fromkeys(precision for part in self.parts.values() for precision in part.files))
+        """Those that at least one part of an animation has a file of."""
+        return list(dict.fromkeys(precision for name in STREAMING for precision in self.parts[name].files))
 
 
 def write_manifest(package: Package, path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..backends import MANIFEST, RUNTIMES, Backend, is_exported, open_exported, read_package
 from ..backends.package import FORMAT
 from ..errors import UsageError
+from ..export import export_model
 from ..files import sha256_of
 from ..networks import MotionModel
 from ..weights.store import locate, models_dir
@@ -84,10 +85,8 @@ def _exported(args: argparse.Namespace, precision: str) -> Path:
     folder = models_dir() / "exports" / f"{model.name}-{_fingerprint(args, model)}"
     here = read_package(folder).precisions if (folder / MANIFEST).is_file() else []
     if precision not in here:
-        from ..export import export_model  # noqa: PLC0415 - heavy, and needed once
-
         log.info("Exporting %s to %s, once.", model.name, folder)
-        export_model(model, folder)
+        export_model(model, folder, variants=[*here, precision])
     return folder
 
 

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ..export import export_model
+from ..export.inputs_size import EXAMPLE, size_from_inputs
 from ..weights.load import load_model
 from . import common
 
@@ -14,7 +16,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "export",
-        help="write a model as ONNX",
+        help="write a model as ONNX, for other runtimes",
         description="Write a model's keypoint detector, source encoder and generator as ONNX files, compared with "
         "PyTorch on real frames before they are kept.",
         allow_abbrev=False,
@@ -22,7 +24,19 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("model", metavar="NAME_OR_FILE", help="name from `fom weights list`, or a weights file")
     parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the files (default: exports/NAME)")
     parser.add_argument("--config", type=Path, metavar="YAML", help="what a weights file does not tell")
-    parser.add_argument("--image_size", type=common.positive, metavar="PIXELS", help="default: the model's own")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--image_size", type=common.positive, metavar="PIXELS", help="default: the model's own")
+    size.add_argument(
+        "--inputs_size", metavar="SHAPES", help=f"PaddleGAN's way to tell sizes, such as {EXAMPLE!r}; any batch"
+    )
+    parser.add_argument(
+        "--precision",
+        nargs="+",
+        default=[],
+        choices=["float32", "float16", "int8"],
+        help="of the files; float32 is always among them. int8 is calibrated on the frames",
+    )
+    parser.add_argument("--archive", action="store_true", help="also write torch.export archives (.pt2)")
     parser.add_argument(
         "--frames", type=Path, metavar="VIDEO", help="a face clip to compare with PyTorch on (default: an embedded one)"
     )
@@ -31,10 +45,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, and say where."""
-    from ..export import export_model  # noqa: PLC0415 - heavy, and needed by this command only
-
-    model = load_model(args.model, config=args.config, device="cpu")
+    model = load_model(args.model, config=args.config, device="cpu", dtype="float32")
     size = None if args.image_size is None else (args.image_size, args.image_size)
-    exported = export_model(model, args.output or Path("exports") / model.name, size=size, frames=args.frames)
+    if args.inputs_size is not None:
+        size = size_from_inputs(args.inputs_size, model.config)
+    variants = [*args.precision, *(["archive"] if args.archive else [])]
+    output = args.output or Path("exports") / model.name
+    exported = export_model(model, output, variants=variants, size=size, frames=args.frames)
     print(exported.folder)
     return 0

@@ -11,27 +11,35 @@ import torch
 from torch import Tensor
 
 from ..backends import Backend
+from ..backends.exported import Run
 from ..errors import MediaError
 from ..files import ASSETS
 from ..media import VideoReader
 from ..motion import transfer_motion
+from ..networks import MotionModel
 from ..networks.config import ModelConfig
 from ..pictures import resize_picture, to_batch
-from ..types import Keypoints, MotionTransfer
+from ..types import Generated, Keypoints, MotionTransfer, SourceFeatures
+from .parts import AS_PADDLEGAN
 
 FRAMES = 32
 CHUNK = 8
 CLIP = ASSETS / "check_frames.mp4"
-LARGEST = {"float32": 1e-3, "float16": 2e-2}  # difference of a pixel in [0, 1] that a precision may make
-LEAST_DB = {"int8": 30.0}  # PSNR that it must reach
+LARGEST = {"float32": 1e-3, "archive": 1e-3, "float16": 2e-2}  # difference of a pixel in [0, 1] that is allowed
+LEAST_DB = {"int8": 30.0}  # PSNR that must be reached
+FULL = MotionTransfer()
 
 
 @dataclass(frozen=True)
 class Frames:
-    """Pictures to compare on: source (1, C, H, W) and driving (T, C, H, W) in [0, 1]; ``name`` tells their origin."""
+    """Pictures to compare on: source (1, C, H, W) and driving (T, C, H, W) in [0, 1]; ``name`` tells their origin.
+
+    calibration: (N, C, H, W) other frames of the same video where it has enough, to learn the range of values from.
+    """
 
     source: Tensor
     driving: Tensor
+    calibration: Tensor
     name: str
 
 
@@ -41,37 +49,104 @@ def read_frames(config: ModelConfig, path: Path | None = None, count: int = FRAM
     Raises MediaError for a video with fewer than two frames.
     """
     with VideoReader(path or CLIP) as reader:
-        wanted = set(np.linspace(0, max(reader.frame_count - 1, 0), count).round().astype(int).tolist())
-        chosen = [resize_picture(frame, config.image_size) for i, frame in enumerate(reader) if i in wanted]
+        places = np.linspace(0, max(reader.frame_count - 1, 0), 2 * count - 1).round().astype(int)
+        wanted, others = set(places[::2].tolist()), set(places[1::2].tolist())
+        frames = {i: resize_picture(frame, config.image_size) for i, frame in enumerate(reader) if i in wanted | others}
+    chosen = [frame for i, frame in frames.items() if i in wanted]
+    between = [frame for i, frame in frames.items() if i in others - wanted]
     if len(chosen) < 2:
         raise MediaError(f"{path} is a still. Comparing an export needs a video in which somebody moves.")
-    batch = to_batch(np.stack(chosen), channels=config.num_channels, device="cpu")
-    return Frames(batch[:1], batch, f"{len(batch)} frames of {path.name if path else 'the embedded clip'}")
+    batch, rest = (
+        to_batch(np.stack(part), channels=config.num_channels, device="cpu") for part in (chosen, between or chosen)
+    )
+    return Frames(batch[:1], batch, rest, f"{len(batch)} frames of {path.name if path else 'the embedded clip'}")
+
+
+class Plain:
+    """A model's networks as they are written, without the faster form that inference takes."""
+
+    def __init__(self, model: MotionModel, config: ModelConfig) -> None:
+        self.name, self.config, self.device = model.name, config, model.device
+        self._model = model
+
+    def detect_keypoints(self, images: Tensor) -> Keypoints:
+        return self._model.keypoint_detector(images)
+
+    def encode_source(self, image: Tensor) -> SourceFeatures:
+        return self._model.generator.encode(image, self.detect_keypoints(image))
+
+    def generate(self, source: SourceFeatures, keypoints: Keypoints, details: bool = False) -> Generated:
+        return self._model.generator(source, keypoints, details=details)
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """An animation of the frames, and the keypoints it came from."""
+    """An animation of the frames, and the driver's keypoints that it came from."""
 
     keypoints: Keypoints
     pictures: Tensor
 
 
 @torch.inference_mode()
-def render(frames: Frames, model: Backend, **other: Backend) -> Rendered:
-    """Animate the source by the driving frames, relative motion; ``other`` computes single parts in ``model``'s place.
+def render(
+    frames: Frames, model: Backend, transfer: MotionTransfer = FULL, initial: int = 0, **other: Backend
+) -> Rendered:
+    """Animate the source by the driving frames; ``other`` computes single parts in ``model``'s place.
 
-    ``other`` may name keypoint_detector, source_encoder and generator.
+    ``initial`` is the driving frame that corresponds to the source. ``other`` may name keypoint_detector,
+    source_encoder and generator.
     """
     detector, encoder = other.get("keypoint_detector", model), other.get("source_encoder", model)
     generator = other.get("generator", model)
-    still = detector.detect_keypoints(frames.source)
-    parts = frames.driving.split(CHUNK)
-    driving = Keypoints.cat([detector.detect_keypoints(part) for part in parts])
+    still, driving = _points(frames, detector)
     source = replace(encoder.encode_source(frames.source), keypoints=still)
-    moved = transfer_motion(still, driving, driving[:1], MotionTransfer())
+    moved = transfer_motion(still, driving, driving[initial : initial + 1], transfer)
     pictures = [generator.generate(source, moved[i : i + CHUNK]).prediction for i in range(0, len(moved), CHUNK)]
     return Rendered(driving, torch.cat(pictures))
+
+
+@torch.inference_mode()
+def render_relative(frames: Frames, model: Backend, run: Run) -> Rendered:
+    """The same with a relative generator; ``model`` finds the keypoints. The initial frame is one amid the others."""
+    still, driving = _points(frames, model)
+    middle = _middle(frames)
+    pictures = []
+    for start in range(0, len(driving), CHUNK):
+        who = {"driving": driving[start : start + CHUNK], "initial": driving[middle : middle + 1], "source": still}
+        pictures.append(torch.from_numpy(run({"source": frames.source.numpy()} | arrays(who))["prediction"]))
+    return Rendered(driving, torch.cat(pictures))
+
+
+@torch.inference_mode()
+def calibration_samples(frames: Frames, model: Backend) -> dict[str, list[dict[str, np.ndarray]]]:
+    """Inputs of every graph, frame by frame, by the name of the part."""
+    source = model.encode_source(frames.source)
+    images = [image[None] for image in frames.calibration]
+    driving = Keypoints.cat([model.detect_keypoints(image) for image in images])
+    moved = transfer_motion(source.keypoints, driving, driving[:1], FULL)
+    features = {"features": source.features.numpy(), "small": source.small.numpy()}
+    samples: dict[str, list[dict[str, np.ndarray]]] = {
+        "keypoint_detector": [{"image": image.numpy()} for image in images],
+        "source_encoder": [{"source": image.numpy()} for image in images],
+        "generator": [],
+        "relative_generator": [],
+    }
+    for i in range(len(images)):
+        who = {"source": source.keypoints, "driving": moved[i : i + 1]}
+        samples["generator"].append(features | arrays(who))
+        who = {"driving": driving[i : i + 1], "initial": driving[:1], "source": source.keypoints}
+        samples["relative_generator"].append({"source": frames.source.numpy()} | arrays(who))
+    return samples
+
+
+def arrays(who: dict[str, Keypoints]) -> dict[str, np.ndarray]:
+    """Keypoints as a graph takes them: ``driving_value``, ``driving_jacobian``, and so on."""
+    named = {}
+    for name, points in who.items():
+        named[f"{name}_value"] = points.value.numpy()
+        if points.jacobian is not None:
+            named[f"{name}_jacobian"] = points.jacobian.numpy()
+    return named
 
 
 def differences(found: Rendered, wanted: Rendered) -> dict[str, float]:
@@ -86,12 +161,12 @@ def differences(found: Rendered, wanted: Rendered) -> dict[str, float]:
     return apart
 
 
-def verdict(precision: str, apart: dict[str, float]) -> str | None:
-    """Why differences are too large for a precision; None when they are not."""
-    if precision in LEAST_DB:
-        found, least = apart["prediction_psnr_db"], LEAST_DB[precision]
+def verdict(variant: str, apart: dict[str, float]) -> str | None:
+    """Why differences are too large for a variant; None when they are not."""
+    if variant in LEAST_DB:
+        found, least = apart["prediction_psnr_db"], LEAST_DB[variant]
         return None if found >= least else f"PSNR {found:.1f} dB, wanted {least:g} dB"
-    found, largest = apart["prediction_max"], LARGEST[precision]
+    found, largest = apart["prediction_max"], LARGEST[variant]
     return None if found <= largest else f"largest difference {found:.2g}, wanted {largest:g}"
 
 
@@ -99,6 +174,38 @@ def psnr_db(found: Tensor, wanted: Tensor) -> float:
     """Peak signal-to-noise ratio of pictures in [0, 1], at most 200."""
     error = float((found.double() - wanted.double()).square().mean())
     return 200.0 if error < 1e-20 else (math.nan if math.isnan(error) else -10 * math.log10(error))
+
+
+class Judge:
+    """Compares variants of a model's parts with the plain networks."""
+
+    def __init__(self, plain: Plain, frames: Frames) -> None:
+        self.plain = plain
+        self.frames = frames
+        self._wanted = render(frames, plain)
+        self._wanted_relative = render(frames, plain, AS_PADDLEGAN, _middle(frames))
+
+    def of_part(self, name: str, exported: Backend) -> dict[str, float]:
+        """Differences when this part alone is not the plain one."""
+        return differences(render(self.frames, self.plain, FULL, 0, **{name: exported}), self._wanted)
+
+    def of_relative(self, run: Run) -> dict[str, float]:
+        """Differences of a relative generator."""
+        return differences(render_relative(self.frames, self.plain, run), self._wanted_relative)
+
+    def of_all(self, exported: Backend) -> dict[str, float]:
+        """Differences of a whole animation without PyTorch."""
+        return differences(render(self.frames, exported), self._wanted)
+
+
+def _points(frames: Frames, detector: Backend) -> tuple[Keypoints, Keypoints]:
+    still = detector.detect_keypoints(frames.source)
+    return still, Keypoints.cat([detector.detect_keypoints(part) for part in frames.driving.split(CHUNK)])
+
+
+def _middle(frames: Frames) -> int:
+    """A frame that is not the source, which the first one is."""
+    return len(frames.driving) // 2
 
 
 def _largest(found: Tensor, wanted: Tensor) -> float:

@@ -5,92 +5,125 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..backends import MANIFEST, ExportedModel, Package, Part, Variant, write_manifest
-from ..backends.onnx import open_graph
+from ..backends import MANIFEST, ExportedModel, Package, write_manifest
 from ..errors import FomError, UsageError
 from ..files import missing_folders, remove_empty, unwritable
 from ..networks import MotionModel
-from .compare import Frames, Rendered, differences, read_frames, render, verdict
-from .graph_file import OPSET, require_onnx, write_onnx
-from .parts import BATCH, Graph, streaming_graphs
+from .compare import Judge, Plain, read_frames, verdict
+from .graph_file import OPSET, require_onnx
+from .parts import PARTS, RELATIVE, graphs_of
+from .variants import FLOAT32, SUFFIXES, Writer
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export left: the folder, and what its ``model.json`` says."""
+    """What an export left: the folder, what its ``model.json`` says, and a sentence for each file not kept."""
 
     folder: Path
     package: Package
+    left_out: tuple[str, ...] = ()
 
 
 def export_model(
     model: MotionModel,
     folder: Path,
     *,
+    variants: Sequence[str] = (),
     size: tuple[int, int] | None = None,
     frames: Path | None = None,
 ) -> Exported:
     """Write a model's parts as ONNX with ``model.json`` into a folder.
 
-    model:  on the processor, in float32.
-    size:   height and width of the pictures; None is the model's own.
-    frames: a video to compare with PyTorch on; None is an embedded clip.
-    Raises FomError when the graphs do not compute what PyTorch does; nothing is written then.
+    model:    on the processor.
+    variants: beside float32: "float16", "int8" and "archive" (``torch.export``). Files that differ from PyTorch by
+              more than the variant's bound are left out, with a line that says so.
+    size:     height and width of the pictures; None is the model's own.
+    frames:   a video to compare with PyTorch on; None is an embedded clip.
+    Raises FomError when the float32 graphs do not compute what PyTorch does; nothing is written then.
     """
     require_onnx()
     config = replace(model.config, image_size=_checked(model, size or model.config.image_size))
     pictures = read_frames(config, frames)
-    wanted = render(pictures, model)
+    graphs = graphs_of(model, config.image_size)
     with _work_folder(folder) as work:
-        parts = {}
-        for graph in streaming_graphs(model, config.image_size):
-            path = work / f"{graph.name}.onnx"
-            write_onnx(graph, path)
-            parts[graph.name] = _part(graph, path)
-            log.info("%s: %s", path.name, f"{path.stat().st_size / 1e6:.2f} MB")
-        package = Package(model.name, config, OPSET, parts, pictures.name)
-        package = _compared(package, work, model, pictures, wanted)
-        write_manifest(package, work / MANIFEST)
+        judge = Judge(Plain(model, config), pictures)
+        keeper = _Keeper(judge, Writer(graphs, work, judge), Package(model.name, config, OPSET, {}, pictures.name))
+        for variant in dict.fromkeys((FLOAT32, *variants)):
+            keeper.add(variant)
+        write_manifest(keeper.package, work / MANIFEST)
         _hand_over(work, folder)
-    return Exported(folder, package)
+    return Exported(folder, keeper.package, tuple(keeper.left_out))
 
 
-def _compared(package: Package, work: Path, model: MotionModel, pictures: Frames, wanted: Rendered) -> Package:
-    """The package with each file's difference from PyTorch: the picture's when this part alone is not PyTorch's."""
-    exported = ExportedModel(package, work, lambda path: open_graph(path, "cpu"))
-    parts = {}
-    for name, part in package.parts.items():
-        apart = differences(render(pictures, model, **{name: exported}), wanted)
-        variant = part.files["float32"]
-        parts[name] = replace(part, files={"float32": replace(variant, differences=apart)})
-        log.info("%s: %s", variant.file, _told(apart))
-    together = differences(render(pictures, exported), wanted)
-    log.info("all together, on %s: %s", pictures.name, _told(together))
-    wrong = verdict("float32", together)
-    if wrong:
-        raise FomError(f"The exported {package.name} does not paint what PyTorch paints: {wrong}. Nothing was written.")
-    return replace(package, parts=parts)
+class _Keeper:
+    """Adds variants to a package, file by file, as far as they hold their bounds."""
+
+    def __init__(self, judge: Judge, writer: Writer, package: Package) -> None:
+        self.judge = judge
+        self.writer = writer
+        self.package = package
+        self.left_out: list[str] = []
+
+    def add(self, variant: str) -> None:
+        """Write, compare and keep a variant of every part. Raises FomError where float32 differs."""
+        made = self.writer.write(self.package, variant)
+        model = self._model(made, variant)
+        kept = {}
+        for name in made.parts:
+            if name == RELATIVE:
+                apart = self.judge.of_relative(self.writer.open(made, name, variant))
+            else:
+                apart = self.judge.of_part(name, model)
+            if self._holds(made.parts[name].files[variant].file, variant, apart):
+                kept[name] = apart
+        package = _with(self.package, made, variant, kept)
+        if any(name != RELATIVE for name in kept):
+            apart = self.judge.of_all(self._model(package, variant))
+            if not self._holds(f"{variant}, all parts together", variant, apart):
+                package = _with(self.package, made, variant, {name: kept[name] for name in kept if name == RELATIVE})
+        self.package = package
+        self.writer.remove_others(package)
+
+    def _model(self, package: Package, variant: str) -> ExportedModel:
+        return ExportedModel(package, self.writer.folder, lambda path: self.writer.open_file(package, path), variant)
+
+    def _holds(self, what: str, variant: str, apart: dict[str, float]) -> bool:
+        """Whether differences are within the bound of the variant; the log and ``left_out`` tell."""
+        wrong = verdict(variant, apart)
+        if wrong is None:
+            log.info("%s: %s", what, told(apart))
+            return True
+        if variant == FLOAT32:
+            raise FomError(
+                f"The exported {self.package.name} does not paint what PyTorch paints ({what}: {wrong}). Nothing was "
+                "written."
+            )
+        self.left_out.append(f"{what} is not kept: {wrong}.")
+        log.warning("%s", self.left_out[-1])
+        return False
 
 
-def _told(apart: dict[str, float]) -> str:
-    points = f"; keypoints {apart['value_max']:.1e}" if apart["value_max"] else ""
+def told(apart: dict[str, float]) -> str:
+    """Differences in words."""
+    points = f"; keypoints by {apart['value_max']:.1e}" if apart["value_max"] else ""
     return f"pictures differ by at most {apart['prediction_max']:.1e} ({apart['prediction_psnr_db']:.0f} dB){points}"
 
 
-def _part(graph: Graph, path: Path) -> Part:
-    def shape(name: str) -> list[int | str]:
-        first, *rest = graph.inputs[name].shape
-        return [BATCH if name in graph.batched else first, *rest]
-
-    outputs = graph.output_shapes()
-    return Part({name: shape(name) for name in graph.inputs}, outputs, {"float32": Variant.of(path, {})})
+def _with(package: Package, made: Package, variant: str, kept: dict[str, dict[str, float]]) -> Package:
+    """``package`` with the kept files of a variant and their differences."""
+    parts = dict(package.parts)
+    for name, apart in kept.items():
+        part = made.parts[name]
+        file = replace(part.files[variant], differences=apart)
+        parts[name] = replace(part, files={**(parts[name].files if name in parts else {}), variant: file})
+    return replace(package, parts=parts)
 
 
 def _checked(model: MotionModel, size: tuple[int, int]) -> tuple[int, int]:
@@ -128,5 +161,9 @@ def _hand_over(work: Path, folder: Path) -> None:
     """Move the files into the target folder, ``model.json`` last: with it the export is whole."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
+    new = {path.name for path in work.iterdir()}
+    for name in (f"{part}{suffix}" for part in PARTS for suffix in SUFFIXES.values()):
+        if name not in new:  # of an earlier export
+            (folder / name).unlink(missing_ok=True)
     for path in sorted(work.iterdir(), key=lambda path: path.name == MANIFEST):
         path.replace(folder / path.name)

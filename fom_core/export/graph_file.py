@@ -12,7 +12,8 @@ from typing import Any
 import torch
 
 from ..errors import MissingPackage
-from .parts import BATCH, Graph
+from .archive import free_batch
+from .parts import Graph
 
 OPSET = 18  # GridSample came with 16 and changed its words in 20, which onnxruntime-web's WebGPU does not know
 
@@ -20,16 +21,14 @@ OPSET = 18  # GridSample came with 16 and changed its words in 20, which onnxrun
 def write_onnx(graph: Graph, path: Path) -> None:
     """Trace a graph into a single file, checked by the ONNX checker. Raises MissingPackage."""
     onnx = require_onnx()
-    free = torch.export.Dim(BATCH)
-    shapes = [{0: free} if name in graph.batched else {} for name in graph.inputs]
-    with _quiet():
+    with quietly():
         program = torch.onnx.export(
             graph.module,
             tuple(graph.inputs.values()),
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
             opset_version=OPSET,
-            dynamic_shapes=_by_parameter(graph, shapes),
+            dynamic_shapes=free_batch(graph),
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -57,13 +56,6 @@ def require_onnx() -> Any:
     return onnx
 
 
-def _by_parameter(graph: Graph, shapes: list[Any]) -> Any:
-    """Shapes as torch.export wants them: by parameter of ``forward``, those of ``*points`` in one tuple."""
-    if graph.name == "generator":
-        return (*shapes[:2], tuple(shapes[2:]))
-    return tuple(shapes)
-
-
 def _strip(model: Any) -> None:
     """Leave out what only describes the tracing, such as paths on this machine, and what older readers reject."""
     del model.metadata_props[:]
@@ -79,8 +71,8 @@ def _strip(model: Any) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Any:
-    """Without the exporter's chatter: it prints, logs and warns of its own affairs."""
+def quietly() -> Any:
+    """Without the chatter of PyTorch's exporters: they print, log and warn of their own affairs."""
     loud = logging.getLogger("torch.onnx")
     level = loud.level
     loud.setLevel(logging.ERROR)

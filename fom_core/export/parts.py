@@ -9,19 +9,25 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UnsupportedModel
+from ..motion import transfer_motion
 from ..networks import MotionModel
-from ..types import Generated, Keypoints, SourceFeatures
+from ..types import Generated, Keypoints, MotionTransfer, SourceFeatures
 
 BATCH = "batch"
+RELATIVE = "relative_generator"
+PARTS = ("keypoint_detector", "source_encoder", "generator", RELATIVE)
+AS_PADDLEGAN = MotionTransfer(adapt_movement_scale=False)
+"""How the relative generator transfers motion: the scale of the movement is the caller's affair."""
 
 
 @dataclass(frozen=True)
 class Graph:
     """A part of a model, ready to be traced.
 
-    inputs:  example tensors by name.
-    outputs: names, in the module's order.
-    batched: the inputs whose first dimension is free; outputs follow them.
+    inputs:       example tensors by name.
+    outputs:      names, in the module's order.
+    batched:      the inputs whose first dimension is free; outputs follow them.
+    plain_inputs: how many inputs ``forward`` names; the others are its ``*points``.
     """
 
     name: str
@@ -29,47 +35,57 @@ class Graph:
     inputs: dict[str, Tensor]
     outputs: tuple[str, ...]
     batched: frozenset[str]
+    plain_inputs: int
 
     def output_shapes(self) -> dict[str, list[int | str]]:
         """Shapes of the outputs by name, with "batch" for the free dimension."""
-        with torch.inference_mode():
+        with torch.no_grad():
             results = self.module(*self.inputs.values())
+        results = (results,) if isinstance(results, Tensor) else results
         first: list[int | str] = [BATCH] if self.batched else [1]
         return {name: [*first, *value.shape[1:]] for name, value in zip(self.outputs, results, strict=True)}
 
 
-def streaming_graphs(model: MotionModel, size: tuple[int, int]) -> list[Graph]:
-    """Keypoint detector, source encoder and generator for pictures of this size (height, width).
+def graphs_of(model: MotionModel, size: tuple[int, int]) -> list[Graph]:
+    """The parts of a model for pictures of this size (height, width).
 
+    Keypoint detector, source encoder and generator are for streaming; the relative generator is all but the detector
+    in one, with relative motion inside, like the one that PaddleGAN exports.
     Raises UnsupportedModel for a model without a dense motion network: it moves nothing.
     """
     _check_moves(model)
     pictures = torch.rand(2, model.config.num_channels, *size)
-    detector, encoder = _Detector(model), _Encoder(model)
-    with torch.inference_mode():
+    detector, encoder = _Detector(model).eval(), _Encoder(model).eval()
+    with torch.no_grad():
         points, encoded = detector(pictures), encoder(pictures[:1])
-    points, encoded = _plain(points), _plain(encoded)
-    point_names = _point_names(model)
-    source = {f"source_{name}": value[:1] for name, value in zip(point_names, points, strict=True)}
-    driving = {f"driving_{name}": value for name, value in zip(point_names, points, strict=True)}
-    encodings = ("features", "small")
+    names = _point_names(model)
+
+    def one(who: str) -> dict[str, Tensor]:
+        # Clones: the tracer takes inputs that share memory for one another.
+        return {f"{who}_{name}": value[:1].clone() for name, value in zip(names, points, strict=True)}
+
+    source, initial = one("source"), one("initial")
+    driving = {f"driving_{name}": value for name, value in zip(names, points, strict=True)}
+    still, image = {"source": pictures[:1]}, {"image": pictures}
+    features: dict[str, Tensor] = dict(zip(("features", "small"), encoded, strict=True))
     return [
-        _graph("keypoint_detector", detector, {"image": pictures}, point_names, ["image"]),
-        _graph("source_encoder", encoder, {"source": pictures[:1]}, encodings, []),
-        _graph(
-            "generator",
-            _Generator(model),
-            dict(zip(encodings, encoded, strict=True)) | source | driving,
-            _painted_names(model),
-            driving,
-        ),
+        _graph("keypoint_detector", detector, image, {}, names, batched=image),
+        _graph("source_encoder", encoder, still, {}, tuple(features), batched=()),
+        _graph("generator", _Generator(model), features, source | driving, _painted_names(model), batched=driving),
+        _graph(RELATIVE, _Relative(model), still, driving | initial | source, ("prediction",), batched=driving),
     ]
 
 
 def _graph(
-    name: str, module: nn.Module, inputs: dict[str, Tensor], outputs: Sequence[str], batched: Iterable[str]
+    name: str,
+    module: nn.Module,
+    plain: dict[str, Tensor],
+    points: dict[str, Tensor],
+    outputs: tuple[str, ...],
+    *,
+    batched: Iterable[str],
 ) -> Graph:
-    return Graph(name, module.eval(), inputs, tuple(outputs), frozenset(batched))
+    return Graph(name, module.eval(), {**plain, **points}, outputs, frozenset(batched), len(plain))
 
 
 def _check_moves(model: MotionModel) -> None:
@@ -91,11 +107,6 @@ def _painted_names(model: MotionModel) -> tuple[str, ...]:
 
 def _keypoints(tensors: Sequence[Tensor]) -> Keypoints:
     return Keypoints(tensors[0], tensors[1] if len(tensors) > 1 else None)
-
-
-def _plain(tensors: Iterable[Tensor]) -> list[Tensor]:
-    """Tensors that tracing may record: those of inference mode it may not."""
-    return [tensor.clone() for tensor in tensors]
 
 
 class _Detector(nn.Module):
@@ -133,6 +144,20 @@ class _Generator(nn.Module):
         half = len(points) // 2
         source = SourceFeatures(features, small, features, _keypoints(points[:half]))
         return _painted(self.generator(source, _keypoints(points[half:])))
+
+
+class _Relative(nn.Module):
+    """source (1, C, H, W), keypoints of B driving frames, of the initial one and of the source → prediction."""
+
+    def __init__(self, model: MotionModel) -> None:
+        super().__init__()
+        self.generator = model.generator
+
+    def forward(self, source: Tensor, *points: Tensor) -> Tensor:
+        third = len(points) // 3
+        driving, initial, still = (_keypoints(points[i * third : (i + 1) * third]) for i in range(3))
+        moved = transfer_motion(still, driving, initial, AS_PADDLEGAN)
+        return self.generator(self.generator.encode(source, still), moved).prediction
 
 
 def _painted(generated: Generated) -> tuple[Tensor, ...]:

@@ -106,7 +106,7 @@ def test_missing_and_damaged_graphs_are_told(copied):
 
 
 def test_a_precision_that_was_not_exported_is_told(exported):
-    with pytest.raises(UnsupportedModel, match="has no float64 files, only float32"):
+    with pytest.raises(UnsupportedModel, match="has no float64 files, only float32, float16"):
         ExportedModel(read_package(exported), exported, open_graph, "float64")
 
 

@@ -7,23 +7,36 @@ import numpy as np
 import pytest
 import torch
 
+from fom_core.backends import ExportedModel, read_package
+from fom_core.backends.onnx import open_graph
 from fom_core.errors import FomError, UnsupportedModel, UsageError
 from fom_core.export import compare, export_model
-from fom_core.export.compare import Rendered, differences, psnr_db, read_frames, verdict
+from fom_core.export.compare import Judge, Plain, Rendered, differences, psnr_db, read_frames, verdict
+from fom_core.export.inputs_size import size_from_inputs
 from fom_core.files import sha256_of
+from fom_core.motion import transfer_motion
 from fom_core.networks import ModelConfig, create_model
-from fom_core.types import Keypoints
+from fom_core.pictures import resize_picture, to_batch
+from fom_core.types import Keypoints, MotionTransfer
+
+VARIANTS = ["float32", "float16", "int8", "archive"]
 
 
-def test_the_folder_holds_the_three_streaming_parts_and_their_description(exported: Path):
+def test_the_folder_holds_the_parts_and_their_description(exported: Path):
     about = json.loads((exported / "model.json").read_text())
-    assert list(about["parts"]) == ["keypoint_detector", "source_encoder", "generator"]
+    assert list(about["parts"]) == ["keypoint_detector", "source_encoder", "generator", "relative_generator"]
     assert (about["name"], about["image_size"], about["num_keypoints"]) == ("tiny", [64, 64], 4)
+    files = {name for part in about["parts"].values() for name in (file["file"] for file in part["files"].values())}
+    assert {path.name for path in exported.iterdir()} == {*files, "model.json"}
     for part in about["parts"].values():
-        variant = part["files"]["float32"]
-        path = exported / variant["file"]
-        assert (path.stat().st_size, sha256_of(path)) == (variant["size"], variant["sha256"])
-        assert variant["differences"]["prediction_max"] <= 1e-3
+        assert list(part["files"]) == VARIANTS
+        for variant in part["files"].values():
+            path = exported / variant["file"]
+            assert (path.stat().st_size, sha256_of(path)) == (variant["size"], variant["sha256"])
+        assert part["files"]["float32"]["differences"]["prediction_max"] <= 1e-3
+        assert part["files"]["archive"]["differences"]["prediction_max"] <= 1e-3
+        assert part["files"]["float16"]["differences"]["prediction_max"] <= 2e-2
+        assert part["files"]["int8"]["differences"]["prediction_psnr_db"] >= 30
     assert about["parts"]["generator"]["inputs"]["driving_jacobian"] == ["batch", 4, 2, 2]
     assert about["parts"]["generator"]["outputs"]["prediction"] == ["batch", 3, 64, 64]
 
@@ -34,6 +47,96 @@ def test_graphs_pass_the_checker_and_tell_nothing_of_the_machine(exported: Path)
         onnx.checker.check_model(onnx.load(path), full_check=True)
         assert str(Path.home()).encode() not in path.read_bytes()
         assert b"fom_core" not in path.read_bytes()
+
+
+def test_smaller_variants_are_smaller(exported: Path):
+    sizes = [(exported / f"generator{suffix}").stat().st_size for suffix in (".onnx", ".fp16.onnx", ".int8.onnx")]
+    assert sizes[1] < 0.7 * sizes[0]
+    assert sizes[2] < sizes[0]
+
+
+def test_half_graphs_hold_float16_weights_and_warp_in_float32(exported: Path):
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(exported / "generator.fp16.onnx").graph
+    halves = {tensor.name for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT16}
+    assert all(node.input[1] in halves for node in graph.node if node.op_type == "Conv")
+    types = {value.name: value.type.tensor_type.elem_type for value in graph.value_info}
+    warps = [node for node in graph.node if node.op_type == "GridSample"]
+    assert len(warps) == 2
+    assert all(types[name] == onnx.TensorProto.FLOAT for node in warps for name in node.input)
+
+
+def test_quantised_graphs_hold_int8_kernels(exported: Path):
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(exported / "generator.int8.onnx").graph
+    kernels = [tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT8]
+    assert len(kernels) >= sum(node.op_type == "Conv" for node in graph.node)
+
+
+@torch.inference_mode()
+def test_the_relative_generator_transfers_motion_inside(exported: Path, tiny_model, clip):
+    package = read_package(exported)
+    images = to_batch(np.stack([resize_picture(frame, (64, 64)) for frame in clip[:5]]), channels=3, device="cpu")
+    model = Plain(tiny_model, tiny_model.config)
+    still, driving = model.detect_keypoints(images[:1]), model.detect_keypoints(images)
+    run = open_graph(package.file_of(exported, "relative_generator", "float32"))
+    who = {"source": still, "driving": driving[2:5], "initial": driving[1:2]}
+    found = run({"source": images[:1].numpy()} | compare.arrays(who))["prediction"]
+    moved = transfer_motion(still, driving[2:5], driving[1:2], MotionTransfer(adapt_movement_scale=False))
+    wanted = model.generate(model.encode_source(images[:1]), moved).prediction
+    torch.testing.assert_close(torch.from_numpy(found), wanted, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("precision", ["float16", "int8"])
+def test_a_variant_animates_within_its_bound(exported: Path, tiny_model, clip_file, precision):
+    frames = read_frames(tiny_model.config, clip_file)
+    model = ExportedModel(read_package(exported), exported, open_graph, precision)
+    apart = Judge(Plain(tiny_model, tiny_model.config), frames).of_all(model)
+    assert verdict(precision, apart) is None
+    assert apart["prediction_max"] > 0
+
+
+@pytest.mark.usefixtures("traced_once")
+def test_a_variant_outside_its_bound_is_left_out_with_a_line(monkeypatch, tiny_model, clip_file, tmp_path, caplog):
+    monkeypatch.setitem(compare.LEAST_DB, "int8", 500.0)
+    result = export_model(tiny_model, tmp_path / "out", variants=["int8"], frames=clip_file)
+    assert result.package.precisions == ["float32"]
+    assert len(result.left_out) == 4
+    assert all("is not kept: PSNR" in line and "wanted 500 dB" in line for line in result.left_out)
+    assert not list((tmp_path / "out").glob("*.int8.onnx"))
+
+
+@pytest.mark.usefixtures("traced_once")
+def test_a_new_export_leaves_nothing_of_the_old_one(tiny_model, clip_file, tmp_path):
+    export_model(tiny_model, tmp_path / "out", variants=["float16"], frames=clip_file)
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    export_model(tiny_model, tmp_path / "out", frames=clip_file)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert "generator.onnx" in names
+    assert "notes.txt" in names
+    assert "generator.fp16.onnx" not in names
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1,3,256,192;1,3,256,192;1,4,2;1,4,2,2", "1,3,256,192;8,3,256,192;-1,4,2;-1,4,2,2;", "1,3,256,192;1,3,256,192"],
+)
+def test_paddlegans_inputs_size_tells_the_size(tiny_config, text):
+    assert size_from_inputs(text, tiny_config) == (256, 192)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("big", "wants shapes like '1,3,256,256;1,3,256,256"),
+        ("1,1,64,64;1,1,64,64", "equal and with 3 channels"),
+        ("1,3,64,64;1,3,32,64", "equal and with 3 channels"),
+        ("1,3,64,64;1,3,64,64;1,10,2;1,10,2,2", "keypoints of this model: 1,4,2;1,4,2,2"),
+    ],
+)
+def test_an_inputs_size_that_does_not_fit_is_told(tiny_config, text, told):
+    with pytest.raises(UsageError, match=told):
+        size_from_inputs(text, tiny_config)
 
 
 def test_files_name_their_inputs_and_outputs_as_described(exported: Path):
@@ -49,7 +152,7 @@ def test_files_name_their_inputs_and_outputs_as_described(exported: Path):
 @pytest.mark.usefixtures("traced_once")
 def test_an_export_that_differs_is_not_written(monkeypatch, tiny_model, clip_file, tmp_path):
     monkeypatch.setitem(compare.LARGEST, "float32", -1.0)
-    with pytest.raises(FomError, match="does not paint what PyTorch paints: largest difference"):
+    with pytest.raises(FomError, match=r"does not paint what PyTorch paints \(keypoint_detector\.onnx: largest"):
         export_model(tiny_model, tmp_path / "deep" / "out", frames=clip_file)
     assert not list(tmp_path.iterdir())
 

@@ -1,0 +1,83 @@
+"""The files of a part: float32, float16 and int8 ONNX, and the ``torch.export`` archive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from ..backends import Package, Part, Variant
+from ..backends.exported import Run
+from ..backends.onnx import open_graph
+from .archive import open_archive, write_archive
+from .compare import Judge, calibration_samples
+from .graph_file import quietly, write_onnx
+from .half import write_float16
+from .int8 import Feed, write_int8
+from .parts import BATCH, Graph
+
+FLOAT32, FLOAT16, INT8, ARCHIVE = "float32", "float16", "int8", "archive"
+SUFFIXES = {FLOAT32: ".onnx", FLOAT16: ".fp16.onnx", INT8: ".int8.onnx", ARCHIVE: ".pt2"}
+
+
+class Writer:
+    """Writes variants of graphs into a folder, and opens them."""
+
+    def __init__(self, graphs: Sequence[Graph], folder: Path, judge: Judge) -> None:
+        self.graphs = graphs
+        self.folder = folder
+        self._judge = judge
+
+    def write(self, package: Package, variant: str) -> Package:
+        """A package of all parts in this variant (and in float32, where ``package`` has it)."""
+        parts = {}
+        for graph in self.graphs:
+            path = self.folder / f"{graph.name}{SUFFIXES[variant]}"
+            self._write(graph, path, variant)
+            part = package.parts.get(graph.name) or _part(graph)
+            parts[graph.name] = replace(part, files={**part.files, variant: Variant.of(path, {})})
+        return replace(package, parts=parts)
+
+    def open(self, package: Package, name: str, variant: str) -> Run:
+        """A part in this variant, ready to compute."""
+        return self.open_file(package, self.folder / package.parts[name].files[variant].file)
+
+    def open_file(self, package: Package, path: Path) -> Run:
+        """A file of a package, ready to compute on the processor."""
+        if path.name.endswith(SUFFIXES[ARCHIVE]):
+            part = package.parts[path.name.removesuffix(SUFFIXES[ARCHIVE])]
+            return open_archive(path, list(part.inputs), list(part.outputs))
+        return open_graph(path, "cpu")
+
+    def remove_others(self, package: Package) -> None:
+        """Delete files that the package does not name."""
+        named = {variant.file for part in package.parts.values() for variant in part.files.values()}
+        for path in self.folder.iterdir():
+            if path.name not in named:
+                path.unlink()
+
+    def _write(self, graph: Graph, path: Path, variant: str) -> None:
+        plain = self.folder / f"{graph.name}{SUFFIXES[FLOAT32]}"
+        if variant == FLOAT32:
+            write_onnx(graph, path)
+        elif variant == FLOAT16:
+            write_float16(plain, path)
+        elif variant == INT8:
+            write_int8(plain, path, self._samples[graph.name])
+        else:
+            with quietly():
+                write_archive(graph, path)
+
+    @cached_property
+    def _samples(self) -> dict[str, list[Feed]]:
+        samples = calibration_samples(self._judge.frames, self._judge.plain)
+        return {name: list(feeds) for name, feeds in samples.items()}
+
+
+def _part(graph: Graph) -> Part:
+    def shape(name: str) -> list[int | str]:
+        first, *rest = graph.inputs[name].shape
+        return [BATCH if name in graph.batched else first, *rest]
+
+    return Part({name: shape(name) for name in graph.inputs}, graph.output_shapes(), {})
