@@ -14,7 +14,7 @@ from ..backends import MANIFEST, ExportedModel, Package, write_manifest
 from ..errors import FomError, UsageError
 from ..files import missing_folders, remove_empty, unwritable
 from ..networks import MotionModel
-from .compare import Judge, Plain, read_frames, verdict
+from .compare import Judge, Plain, read_frames
 from .graph_file import OPSET, require_onnx
 from .parts import PARTS, RELATIVE, graphs_of
 from .variants import FLOAT32, SUFFIXES, Writer
@@ -96,7 +96,7 @@ class _Keeper:
 
     def _holds(self, what: str, variant: str, apart: dict[str, float]) -> bool:
         """Whether differences are within the bound of the variant; the log and ``left_out`` tell."""
-        wrong = verdict(variant, apart)
+        wrong = self.judge.verdict(variant, apart)
         if wrong is None:
             log.info("%s: %s", what, told(apart))
             return True
