@@ -7,11 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import blocks, mobile
-from .convolution import Convolution, Doubling, Kernel, RowConvolution, affine
+from .convolution import Convolution, DeepDoubling, Doubling, Kernel, RowConvolution, affine
 from .plan import Plan
 from .winograd import TILE, Winograd
 
 NARROW = 128  # channels below which Winograd's transforms cost more than they save
+DEEP = 512  # output channels from which doubling by taps pays
 FEW = 4  # output channels that a convolution by rows pays for
 
 
@@ -30,12 +31,12 @@ def fast_block(block: nn.Module, plan: Plan, dtype: torch.dtype) -> nn.Module:
 
 def fast_convolution(conv: nn.Conv2d, plan: Plan, dtype: torch.dtype, *, relu: bool = False) -> nn.Module:
     """A convolution without normalisation."""
-    kernel, padding = Kernel.of(conv), conv.padding[0]
+    padding = conv.padding[0]
     assert isinstance(padding, int)
     size = conv.kernel_size[0]
     if plan.rows and not relu and size == 7 and padding == size // 2 and conv.out_channels <= FEW:
-        return RowConvolution(kernel, plan, dtype)
-    return Convolution(kernel, padding, plan, dtype, relu=relu, groups=conv.groups)
+        return RowConvolution(Kernel.of(conv), plan, dtype)
+    return Convolution(lambda: Kernel.of(conv), padding, plan, dtype, relu=relu, groups=conv.groups)
 
 
 def merged_heads(heads: list[nn.Module], plan: Plan, dtype: torch.dtype) -> nn.Module | None:
@@ -47,7 +48,7 @@ def merged_heads(heads: list[nn.Module], plan: Plan, dtype: torch.dtype) -> nn.M
     merged = Kernel(torch.cat([k.weight for k in kernels]), torch.cat([k.bias for k in kernels]))
     padding = convolutions[0].padding[0]
     assert isinstance(padding, int)
-    return Convolution(merged, padding, plan, dtype)
+    return Convolution(lambda: merged, padding, plan, dtype)
 
 
 def _without_relu(parts: list[nn.Module], plan: Plan, dtype: torch.dtype) -> list[nn.Module]:
@@ -66,7 +67,7 @@ def _normalised(
 ) -> Convolution:
     padding = conv.padding[0]
     assert isinstance(padding, int)
-    return Convolution(Kernel.of(conv, norm), padding, plan, dtype, relu=relu, groups=conv.groups)
+    return Convolution(lambda: Kernel.of(conv, norm), padding, plan, dtype, relu=relu, groups=conv.groups)
 
 
 class _Halving(nn.Module):
@@ -97,9 +98,8 @@ class Residual(nn.Module):
         scale, shift = affine(block.norm1)
         self.scale, self.shift = scale.to(dtype)[:, None, None], shift.to(dtype)[:, None, None]
         self.exact_scale, self.exact_shift = scale, shift
-        first, second = Kernel.of(block.conv1, block.norm2), Kernel.of(block.conv2)
-        self.conv1 = Convolution(first, 1, plan, dtype, relu=True)
-        self.conv2 = Convolution(second, 1, plan, dtype)
+        self.conv1 = _normalised(block.conv1, block.norm2, plan, dtype)
+        self.conv2 = Convolution(lambda: Kernel.of(block.conv2), 1, plan, dtype)
 
     def activated(self, x: Tensor) -> Tensor:
         return torch.addcmul(self.shift, x, self.scale).relu_()
@@ -114,8 +114,8 @@ class WinogradResidual(nn.Module):
     def __init__(self, block: blocks.ResBlock, plan: Plan) -> None:
         super().__init__()
         self.scale, self.shift = affine(block.norm1)
-        self.first = Winograd(Kernel.of(block.conv1, block.norm2), plan)
-        self.second = Winograd(Kernel.of(block.conv2), plan)
+        self.first = Winograd(block.conv1, block.norm2, plan)
+        self.second = Winograd(block.conv2, None, plan)
         self.block = block  # for sizes that are not made of whole tiles
 
     def forward(self, x: Tensor) -> Tensor:
@@ -192,8 +192,10 @@ def _down(block: blocks.DownBlock, plan: Plan, dtype: torch.dtype) -> nn.Module:
 
 
 def _up(block: blocks.UpBlock, plan: Plan, dtype: torch.dtype) -> nn.Module:
+    if plan.packed and block.conv.out_channels >= DEEP:
+        return DeepDoubling(block.conv, block.norm, plan, dtype)
     if plan.doubling:
-        return Doubling(Kernel.of(block.conv, block.norm), plan, dtype)
+        return Doubling(block.conv, block.norm, plan, dtype)
     return _Repeating(_normalised(block.conv, block.norm, plan, dtype))
 
 

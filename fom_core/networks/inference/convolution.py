@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...memory import trim_heap
 from .plan import Plan
+
+LARGE = 2**18  # numbers in a weight whose copies on the way leave holes worth closing
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,14 @@ def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
 
 class Convolution(nn.Module):
-    """Stride 1. ``x`` comes in the weights' type, and channels last where the plan says so."""
+    """Stride 1. ``x`` comes in the weights' type, and channels last where the plan says so.
+
+    Where weights are packed, ``fold`` is called on first use: at no time are all of them there unpacked.
+    """
 
     def __init__(
         self,
-        kernel: Kernel,
+        fold: Callable[[], Kernel],
         padding: int | tuple[int, int],
         plan: Plan,
         dtype: torch.dtype,
@@ -59,10 +66,12 @@ class Convolution(nn.Module):
         self.relu, self.groups = relu, groups
         self.packed = plan.packed and dtype != torch.float16  # which oneDNN computes on few processors
         self.fused = plan.fused and relu
-        layout = torch.channels_last if plan.channels_last and not self.packed else torch.contiguous_format
-        self.weight: Tensor | None = kernel.weight.to(dtype, memory_format=layout)
-        self.bias: Tensor | None = kernel.bias.to(dtype)
-        self.blocked: Tensor | None = None
+        self.dtype, self.fold = dtype, fold
+        self.weight: Tensor | None = None
+        self.bias: Tensor | None = None
+        if not self.packed:
+            kernel, layout = fold(), torch.channels_last if plan.channels_last else torch.contiguous_format
+            self.weight, self.bias = kernel.weight.to(dtype, memory_format=layout), kernel.bias.to(dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.packed:
@@ -75,15 +84,22 @@ class Convolution(nn.Module):
 
     def _packed(self, x: Tensor) -> Tensor:
         ops = torch.ops.mkldnn
-        if self.blocked is None:  # oneDNN chooses the layout by the size of the picture
-            self.blocked = ops._reorder_convolution_weight(
-                self.weight, self.padding, [1, 1], [1, 1], self.groups, list(x.shape)
-            )
-            self.weight = None
+        if self.weight is None:
+            self._pack(list(x.shape))
         after = "relu" if self.relu else "none"
         return ops._convolution_pointwise(
-            x, self.blocked, self.bias, self.padding, [1, 1], [1, 1], self.groups, after, [], ""
+            x, self.weight, self.bias, self.padding, [1, 1], [1, 1], self.groups, after, [], ""
         )
+
+    def _pack(self, shape: list[int]) -> None:
+        """Fold and lay out for pictures of ``shape`` (B, C, H, W): oneDNN chooses by that."""
+        kernel = self.fold()
+        weight, self.bias = kernel.weight.to(self.dtype).contiguous(), kernel.bias.to(self.dtype)
+        reorder = torch.ops.mkldnn._reorder_convolution_weight
+        self.weight = reorder(weight, self.padding, [1, 1], [1, 1], self.groups, shape)
+        if weight.numel() >= LARGE:
+            del kernel, weight
+            trim_heap()
 
 
 class Doubling(nn.Module):
@@ -93,10 +109,14 @@ class Doubling(nn.Module):
     output phases is a 2x2 convolution. One convolution with four times the channels gives all of them.
     """
 
-    def __init__(self, kernel: Kernel, plan: Plan, dtype: torch.dtype) -> None:
+    def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d, plan: Plan, dtype: torch.dtype) -> None:
         super().__init__()
-        self.channels = len(kernel.bias)
-        phases = Kernel(phase_weights(kernel.weight).flatten(0, 1), kernel.bias.repeat(4))
+        self.channels = conv.out_channels
+
+        def phases() -> Kernel:
+            kernel = Kernel.of(conv, norm)
+            return Kernel(phase_weights(kernel.weight).flatten(0, 1), kernel.bias.repeat(4))
+
         self.conv = Convolution(phases, 1, plan, dtype, relu=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -110,6 +130,42 @@ class Doubling(nn.Module):
             (batch, height, 2, width, 2, c), ((height + 1) * row, row, row + 2 * c, 4 * c, 5 * c, 1)
         )
         return view.reshape(batch, 2 * height, 2 * width, c).permute(0, 3, 1, 2)
+
+
+class DeepDoubling(nn.Module):
+    """The same with one product for each of the nine taps at the small size, added up at the large one.
+
+    Fewer multiplications and no more weights than the trained ones; the many sums pay where pictures have many
+    channels.
+    """
+
+    def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d, plan: Plan, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.channels = channels = conv.out_channels
+
+        def taps() -> Kernel:  # without self: a form that is given up must go at once
+            kernel = Kernel.of(conv, norm)
+            weight = kernel.weight.permute(2, 3, 0, 1).reshape(-1, conv.in_channels, 1, 1)
+            bias = kernel.bias.new_zeros(3, 3, channels)
+            bias[1, 1] = kernel.bias  # the middle tap is part of every sum
+            return Kernel(weight, bias.flatten())
+
+        self.products = Convolution(taps, 0, plan, dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        taps = self.products(x).float().permute(0, 2, 3, 1).unflatten(3, (3, 3, self.channels))  # (B, h, w, 3, 3, C)
+        rows = _doubled(taps.unbind(3), 1)  # (B, 2h, w, 3, C)
+        return _doubled(rows.unbind(3), 2).relu_().to(x.dtype).permute(0, 3, 1, 2)
+
+
+def _doubled(taps: Sequence[Tensor], axis: int) -> Tensor:
+    """What three taps on a repeated picture add up to, along one axis, from their products with the small one."""
+    before, at, after = taps
+    inner = before.shape[axis] - 1
+    even, odd = at + after, before + at
+    even.narrow(axis, 1, inner).add_(before.narrow(axis, 0, inner))
+    odd.narrow(axis, 0, inner).add_(after.narrow(axis, 1, inner))
+    return torch.stack([even, odd], axis + 1).flatten(axis, axis + 1)
 
 
 def phase_weights(weight: Tensor) -> Tensor:
@@ -132,7 +188,7 @@ class RowConvolution(nn.Module):
         self.channels = out
         weight = kernel.weight.permute(2, 0, 1, 3).reshape(self.size * out, inner, 1, width)
         flat = Kernel(weight.contiguous(), weight.new_zeros(len(weight)))
-        self.conv = Convolution(flat, (self.size // 2, width // 2), plan, dtype)
+        self.conv = Convolution(lambda: flat, (self.size // 2, width // 2), plan, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         height = x.shape[2]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ...memory import is_out_of_memory
+from ...memory import is_out_of_memory, trim_heap
 from ...types import DenseMotion, Generated, Keypoints, SourceFeatures
 from . import bounds
 from .form import Form
@@ -106,6 +106,7 @@ class Runner:
         self.forget()
         self.unsound, self.made_of = unsound, made_of
         self.plan = self.fixed or self._choose(model)
+        trim_heap()  # of the forms that were tried
         self.form = make_form(model, self.plan)
         return self.form
 

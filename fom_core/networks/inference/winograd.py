@@ -29,16 +29,12 @@ G = (
 class Winograd(nn.Module):
     """One 3x3 convolution with bias, padding 1, on one picture at a time."""
 
-    def __init__(self, kernel: Kernel, plan: Plan) -> None:
+    def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d | None, plan: Plan) -> None:
         super().__init__()
-        self.out_channels, channels = kernel.weight.shape[:2]
-        g = torch.tensor(G, dtype=torch.float64, device=kernel.weight.device)
-        weight = torch.einsum("ip,jq,ocpq->ijoc", g, g, kernel.weight.double()).float()
-        # Position (1, 1) of a tile reaches all sixteen outputs with weight one: the bias goes there.
-        bias = kernel.bias.new_zeros(SPAN, SPAN, self.out_channels)
-        bias[1, 1] = kernel.bias
-        products = Kernel(weight.reshape(-1, channels, 1, 1), bias.flatten())
-        self.products = Convolution(products, 0, plan, torch.float32, groups=SPAN * SPAN)
+        self.out_channels = conv.out_channels
+        self.products = Convolution(
+            lambda: _transformed(Kernel.of(conv, norm)), 0, plan, torch.float32, groups=SPAN * SPAN
+        )
 
     def forward(self, x: Tensor, out: Tensor) -> None:
         """``x`` (h + 2, w + 2, C) with its border of zeros; the result goes to ``out`` (h, w, C')."""
@@ -54,6 +50,17 @@ class Winograd(nn.Module):
         _gather([products[:, :, i] for i in range(SPAN)], columns)
         outputs = out.unflatten(0, (down, TILE)).unflatten(2, (across, TILE))  # (h/4, 4, w/4, 4, C')
         _gather([columns[:, :, :, j] for j in range(SPAN)], outputs.permute(3, 1, 0, 2, 4))
+
+
+def _transformed(kernel: Kernel) -> Kernel:
+    """G g Gᵀ of each filter, (36 C', C, 1, 1)."""
+    out_channels, channels = kernel.weight.shape[:2]
+    g = torch.tensor(G, dtype=torch.float64, device=kernel.weight.device)
+    weight = torch.einsum("ip,jq,ocpq->ijoc", g, g, kernel.weight.double()).float()
+    # Position (1, 1) of a tile reaches all sixteen outputs with weight one: the bias goes there.
+    bias = kernel.bias.new_zeros(SPAN, SPAN, out_channels)
+    bias[1, 1] = kernel.bias
+    return Kernel(weight.reshape(-1, channels, 1, 1), bias.flatten())
 
 
 def _spread(d: Sequence[Tensor], out: Tensor) -> None:

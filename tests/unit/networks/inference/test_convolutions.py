@@ -5,8 +5,8 @@ from torch import nn
 
 from fom_core.geometry import warp
 from fom_core.networks.blocks import ResBlock, UpBlock
-from fom_core.networks.inference.blocks import fast_block
-from fom_core.networks.inference.convolution import Kernel
+from fom_core.networks.inference.blocks import DEEP, fast_block
+from fom_core.networks.inference.convolution import Convolution
 from fom_core.networks.inference.plan import Plan, has_packed_convolutions
 from fom_core.networks.inference.warp import gather_warp
 from fom_core.networks.inference.winograd import Winograd
@@ -37,13 +37,14 @@ def lively(block: nn.Module) -> nn.Module:
     "block",
     [
         UpBlock(5, 7),
+        UpBlock(6, DEEP),
         ResBlock(6, 9),
         ResBlock(128, 160),  # wide enough for Winograd's algorithm
         nn.Conv2d(6, 3, 7, padding=3),
         nn.Conv2d(6, 11, 7),
         nn.Sequential(nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 3, padding=1)),
     ],
-    ids=["doubling", "residual", "wide residual", "last", "head", "mobile head"],
+    ids=["doubling", "deep doubling", "residual", "wide residual", "last", "head", "mobile head"],
 )
 @pytest.mark.parametrize("size", [(16, 12), (18, 14)])
 def test_a_fast_block_gives_what_the_trained_one_gives(plan, block, size):
@@ -57,11 +58,23 @@ def test_a_fast_block_gives_what_the_trained_one_gives(plan, block, size):
 @torch.inference_mode()
 def test_winograd_is_the_convolution():
     torch.manual_seed(0)
-    x, kernel = torch.randn(1, 8, 12, 20), Kernel(torch.randn(5, 8, 3, 3), torch.randn(5))
+    x, conv = torch.randn(1, 8, 12, 20), nn.Conv2d(8, 5, 3, padding=1)
+    nn.init.normal_(conv.weight)
     out = torch.empty(12, 20, 5)
-    Winograd(kernel, Plan())(F.pad(x, (1, 1, 1, 1))[0].permute(1, 2, 0).contiguous(), out)
-    expected = F.conv2d(x, kernel.weight, kernel.bias, padding=1)[0].permute(1, 2, 0)
+    Winograd(conv, None, Plan())(F.pad(x, (1, 1, 1, 1))[0].permute(1, 2, 0).contiguous(), out)
+    expected = conv(x)[0].permute(1, 2, 0)
     torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-4)
+
+
+@torch.inference_mode()
+@pytest.mark.skipif(not has_packed_convolutions(), reason="PyTorch without oneDNN")
+def test_packed_weights_are_folded_on_first_use_and_kept_packed_alone():
+    block = lively(nn.Sequential(UpBlock(8, 8), ResBlock(8, 8)))
+    fast = fast_block(block, PLANS["packed"], torch.float32)
+    convolutions = [module for module in fast.modules() if isinstance(module, Convolution)]
+    assert len(convolutions) == 3 and all(conv.weight is None for conv in convolutions)
+    fast(torch.randn(1, 8, 8, 8))
+    assert all(conv.weight is not None and conv.weight.is_mkldnn for conv in convolutions)
 
 
 @torch.inference_mode()
