@@ -64,8 +64,8 @@ SOURCES = (
     "bytedance/LatentSync (Apache-2.0) and debruine/webmorphR.stim (CC BY 4.0)"
 )
 PICTURES = {
-    "../../docs/mini.jpg": "Some people of the validation clips. Left half: source and driving frame with keypoints, the "
-    "source warped, where it shows, which keypoint moves what, the result, its error times three. Right half: "
+    "../../docs/mini.jpg": "Some people of the validation clips. Left half: source and driving frame with keypoints, "
+    "the source warped, where it shows, which keypoint moves what, the result, its error times three. Right half: "
     "the next person moved by the same driver, whose first frame stands last. " + SOURCES,
     "../../docs/mini_failures.jpg": "Failures: source, driving frame, result",
 }
