@@ -36,8 +36,9 @@ def ahead(items: Iterable[T], depth: int = 1) -> Generator[T, None, None]:
     room, stopped = Semaphore(depth), Event()
 
     def make() -> None:
-        iterator = iter(items)
+        iterator: Iterator[T] | None = None
         try:
+            iterator = iter(items)
             while True:
                 room.acquire()
                 if stopped.is_set():

@@ -67,6 +67,15 @@ def test_an_error_in_the_making_is_raised_where_the_item_is_wanted():
         next(items)
 
 
+def test_an_error_before_the_first_item_is_raised_too():
+    class Closed:
+        def __iter__(self) -> Iterator[int]:
+            raise ValueError("closed")
+
+    with pytest.raises(ValueError, match="closed"):
+        next(ahead(Closed()))
+
+
 def test_an_error_in_applied_work_stops_the_line():
     made: list[int] = []
     items = numbers(made)
