@@ -52,7 +52,7 @@ class PicturesToCome:
         # A hair more than nothing, or k / 255 × 255 may truncate to k - 1.
         whole = scaled + 1e-3 if truncate else scaled.round()
         frames = whole.to(torch.uint8).movedim(1, -1).expand(-1, -1, -1, 3).contiguous()
-        self._frames = frames.to("cpu", non_blocking=True)
+        self._frames = frames.to("cpu", non_blocking=frames.is_cuda)  # nothing tells when other devices are done
         self._arrived = None
         if frames.is_cuda:
             self._arrived = torch.cuda.Event()
