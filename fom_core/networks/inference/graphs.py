@@ -22,7 +22,7 @@ class Recording:
     """One function on tensors of one shape."""
 
     def __init__(self, work: Work, inputs: Sequence[Tensor]) -> None:
-        self.inputs = [tensor.clone(memory_format=torch.preserve_format) for tensor in inputs]
+        self.inputs = held_copies(inputs)
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
@@ -40,6 +40,12 @@ class Recording:
             held.copy_(given, non_blocking=True)
         self.graph.replay()
         return [output.clone(memory_format=torch.preserve_format) for output in self.outputs]
+
+
+def held_copies(inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Copies that may be written to in inference mode and out of it, whichever reigns now."""
+    with torch.inference_mode(False), torch.no_grad():
+        return [tensor.clone(memory_format=torch.preserve_format) for tensor in inputs]
 
 
 class Graphs:

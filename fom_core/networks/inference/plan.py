@@ -88,9 +88,11 @@ def has_packed_convolutions() -> bool:
 
 @contextmanager
 def settings(plan: Plan) -> Iterator[None]:
-    """cuDNN as the plan wants it, and as it was afterwards."""
-    if not torch.backends.cudnn.is_available():
+    """cuDNN as the plan wants it, and as it was afterwards; whoever switched it off, or to deterministic, keeps that."""
+    cudnn = torch.backends.cudnn
+    if not cudnn.is_available():
         yield
         return
-    with torch.backends.cudnn.flags(enabled=True, benchmark=plan.benchmark, allow_tf32=plan.tf32):
+    chosen = {"enabled": cudnn.enabled, "deterministic": cudnn.deterministic}
+    with cudnn.flags(benchmark=plan.benchmark, allow_tf32=plan.tf32, **chosen):
         yield

@@ -65,6 +65,8 @@ class Runner:
     def generate(self, model: MotionModel, source: SourceFeatures, driving: Keypoints, details: bool) -> Generated:
         """A batch of pictures."""
         form = self.ready(model)
+        if self.unsound and source.features.dtype != form.plan.dtype:  # from before: it may hold what is no number
+            source = self.encode(model, source.image, source.keypoints)
         with settings(form.plan):
             generated = self._generate(form, source, driving, details)
         if not form.plan.half or bool(generated.prediction.isfinite().all()):
@@ -74,7 +76,7 @@ class Runner:
         log.warning("%s gives values that are no numbers on %s: going on in float32.", form.plan.dtype, model.device)
         self.forget()
         self.unsound = True
-        return self.generate(model, self.encode(model, source.image, source.keypoints), driving, details)
+        return self.generate(model, source, driving, details)
 
     def _generate(self, form: Form, source: SourceFeatures, driving: Keypoints, details: bool) -> Generated:
         if details or not form.plan.graphs or form.generator.dense_motion_network is None:

@@ -10,7 +10,7 @@ import torch
 
 from fom_core.networks import create_model
 from fom_core.networks.inference import EAGER, Plan, bounds, plan, plans_for, runner
-from fom_core.networks.inference.graphs import Graphs
+from fom_core.networks.inference.graphs import Graphs, held_copies
 
 PLANS = {
     "default": Plan(),
@@ -184,6 +184,43 @@ def test_numbers_out_of_range_are_computed_again_in_float32_with_one_line(model,
     assert actual.isfinite().all()
     torch.testing.assert_close(actual, expected, rtol=0, atol=1e-3)
     assert model.plan == exact and len(caplog.records) == 1 and "float32" in caplog.text
+
+
+def test_a_source_encoded_out_of_range_is_encoded_again(model, images, monkeypatch):
+    exact = Plan()
+    half = replace(exact, dtype=torch.float16)
+    monkeypatch.setattr(runner, "plans_for", lambda device, dtype, widest: [exact] if dtype else [half, exact])
+    monkeypatch.setattr(bounds, "measure", lambda model, form: bounds.Error(99.0, 0.0))
+    with torch.no_grad():  # the encoder's last features are too large for float16
+        model.generator.down_blocks[-1].norm.weight.mul_(1e6)
+        model.generator.bottleneck[0].conv1.weight.mul_(1e-6)
+    with torch.inference_mode():
+        source = model.to_dtype(None).encode_source(images[:1])
+        points = model.detect_keypoints(images)
+        assert not source.features.isfinite().all()
+        for start in range(0, len(images), 2):
+            actual = model.generate(source, points[start : start + 2]).prediction
+            expected = copy.deepcopy(model).use(exact)
+            wanted = expected.generate(expected.encode_source(images[:1]), points[start : start + 2]).prediction
+            torch.testing.assert_close(actual, wanted, rtol=0, atol=1e-4)
+
+
+def test_cudnn_stays_switched_off_and_deterministic_for_who_wants_that(monkeypatch):
+    cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "is_available", lambda: True)
+    monkeypatch.setattr(cudnn, "enabled", False)
+    monkeypatch.setattr(cudnn, "deterministic", True)
+    with plan.settings(Plan(tf32=True)):
+        assert not cudnn.enabled and cudnn.deterministic and cudnn.allow_tf32
+
+
+def test_what_is_recorded_in_inference_mode_is_replayed_outside():
+    with torch.inference_mode():
+        (held,) = held_copies([torch.ones(2)])
+        held.copy_(torch.zeros(2))
+    with torch.no_grad():
+        held.copy_(torch.full((2,), 3.0))
+    assert held.tolist() == [3.0, 3.0]
 
 
 class FakeRecording:
