@@ -129,7 +129,7 @@ def read_motion(
     try:
         found = pipeline.track_keypoints(model, own(), box=box, chunk_size=chunk_size, progress=progress).to("cpu")
     except MediaError:
-        if not count:
+        if not count or us.share(count, chunk_size):  # else the video is too short to have a share for everybody
             raise
     parts: list[Any] = [None] * us.size
     with _from_others():
@@ -184,12 +184,19 @@ def _in_order(us: Team, parts: list[Keypoints], count: int, chunk_size: int) -> 
 def _gathered(
     us: Team, own: Iterator[FacePictures], length: int, chunk_size: int, progress: pipeline.Progress | None
 ) -> Iterator[FacePictures]:
-    """All processes' faces in the order of the frames. A chunk may come in pieces, where memory ran short."""
+    """All processes' faces in the order of the frames.
+
+    Where memory ran short a chunk comes in pieces, and a piece may reach into its process's next chunk.
+    """
     done = 0
+    early: dict[int, FacePictures] = {}  # by process: faces of its next chunk
     while done < length:
-        owner = us.owner(done // chunk_size)
-        piece = next(own) if owner == us.rank else _receive(owner)
-        done += len(piece[0]) if piece else min(chunk_size, length - done)
+        owner, room = us.owner(done // chunk_size), min(chunk_size - done % chunk_size, length - done)
+        piece = early.pop(owner, None) or (next(own) if owner == us.rank else _receive(owner))
+        if piece and len(piece[0]) > room:
+            early[owner] = [pictures[room:] for pictures in piece]
+            piece = [pictures[:room] for pictures in piece]
+        done += len(piece[0]) if piece else room
         yield piece
         if progress:
             progress(done, length)

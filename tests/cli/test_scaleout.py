@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fom_core import scaleout
+from fom_core.errors import MediaError
 from fom_core.media import VideoReader, read_picture, read_sound
 from fom_core.scaleout import Team, _in_order
 from fom_core.types import Keypoints
@@ -51,6 +53,31 @@ def test_keypoints_of_all_shares_come_back_in_order():
     whole = Keypoints(torch.arange(17.0)[:, None, None].expand(17, 2, 2))
     parts = [whole.pick(Team(rank, 3).share(17, 4)) for rank in range(3)]
     assert torch.equal(_in_order(Team(0, 3), parts, 17, 4).value, whole.value)
+
+
+@pytest.mark.parametrize(("chunk", "pieces"), [(5, 2), (8, 4), (7, 3)])
+def test_pieces_of_chunks_come_in_order(monkeypatch, chunk, pieces):
+    """Where memory runs short, a process halves its chunks, and a piece may reach into the next one."""
+    length = 23
+
+    def painted(rank):
+        share = np.array(Team(rank, 2).share(length, chunk), np.uint8)
+        return iter([[share[start : start + pieces]] for start in range(0, len(share), pieces)])
+
+    other = painted(1)
+    monkeypatch.setattr(scaleout, "_receive", lambda owner: next(other))
+    got = scaleout._gathered(Team(0, 2), painted(0), length, chunk, None)
+    assert np.concatenate([faces[0] for faces in got]).tolist() == list(range(length))
+
+
+def test_a_damaged_video_is_told_by_every_process(tiny_model, monkeypatch):
+    def frames():
+        yield from np.zeros((20, 64, 64, 3), np.uint8)
+        raise MediaError("The video breaks off.")
+
+    monkeypatch.setattr(scaleout, "team", lambda: Team(1, 2))
+    with pytest.raises(MediaError, match="breaks off"):
+        scaleout.read_motion(tiny_model, frames(), 25.0, chunk_size=8)
 
 
 @pytest.mark.slow
