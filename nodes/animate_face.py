@@ -129,7 +129,7 @@ class AnimateFace(io.ComfyNode):
         )
         progress = host.Progress()
         with motions.opened(values) as opened:
-            network = host.motion_model(model, chunk_size)
+            network = host.motion_model(model, chunk_size, len(faces))
             reading = motions.read(
                 network, opened, progress, driving_crop=driving_crop, fps=fps, chunk_size=chunk_size,
                 smoothing=smoothing, length=motions.LENGTHS[length],

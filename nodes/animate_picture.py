@@ -131,9 +131,9 @@ class AnimatePicture(io.ComfyNode):
         )
         progress = host.Progress()
         with motions.opened([driver]) as (opened,):
-            network = host.motion_model(model, chunk_size)
-            on_faces = faces is not None or is_for_faces(network.name)
+            on_faces = faces is not None or is_for_faces(host.name_of(model))
             chosen_faces = choose(picture, faces, detector, face_choice, on_faces)
+            network = host.motion_model(model, chunk_size, len(chosen_faces))
             reading = motions.read(
                 network, [opened], progress,
                 driving_crop=driving_crop, fps=fps, chunk_size=chunk_size, smoothing=smoothing,

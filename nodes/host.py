@@ -160,12 +160,18 @@ def on_device(patcher: Any, activation_bytes: int) -> Any:
     return patcher.model.network
 
 
-def motion_model(patcher: Any, pictures_at_once: int) -> MotionModel:
-    """The model of a FOM_MODEL socket on the host's device, with room for so many pictures at once."""
+def motion_model(patcher: Any, chunk_size: int, faces: int = 1) -> MotionModel:
+    """The model of a FOM_MODEL socket on the host's device, with room for a chunk of frames of all faces at once."""
     model = patcher.model.network
+    pictures_at_once = chunk_size * max(faces, 1)
     height, width = model.config.image_size
     fast_form = patcher.model_size()  # inference makes a second copy of the weights, folded
     return on_device(patcher, fast_form + pictures_at_once * COPIES * 3 * 4 * height * width)
+
+
+def name_of(patcher: Any) -> str:
+    """What the model of a FOM_MODEL socket is called; it stays where it is."""
+    return patcher.model.network.name
 
 
 def restorer_for(patcher: Any, faces_at_once: int) -> nn.Module:

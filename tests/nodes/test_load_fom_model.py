@@ -197,6 +197,17 @@ def test_another_file_under_a_catalogue_name_is_refused_by_name_and_taken_by_fil
     assert network(execute("LoadFOMModel", model_name="served.safetensors")).name == "mine"
 
 
+def test_the_host_is_asked_for_room_for_all_faces_of_a_chunk(model, monkeypatch):
+    from fom_pack.nodes import host
+
+    asked = []
+    monkeypatch.setattr(host, "on_device", lambda patcher, room: asked.append(room) or patcher.model.network)
+    for faces in (0, 1, 3):
+        host.motion_model(model, 4, faces)
+    host.motion_model(model, 12)
+    assert asked[0] == asked[1] < asked[2] == asked[3]
+
+
 def test_nothing_that_was_made_for_speed_stays_when_comfyui_takes_the_model_off_the_device(model):
     from fom_pack.nodes import host
 
