@@ -88,11 +88,10 @@ def has_packed_convolutions() -> bool:
 
 @contextmanager
 def settings(plan: Plan) -> Iterator[None]:
-    """cuDNN as the plan wants it, and as it was afterwards; whoever switched it off, or to deterministic, keeps that."""
+    """cuDNN as the plan wants it, and as it was afterwards; off or deterministic it stays where somebody wants that."""
     cudnn = torch.backends.cudnn
     if not cudnn.is_available():
         yield
         return
-    chosen = {"enabled": cudnn.enabled, "deterministic": cudnn.deterministic}
-    with cudnn.flags(benchmark=plan.benchmark, allow_tf32=plan.tf32, **chosen):
+    with cudnn.flags(cudnn.enabled, plan.benchmark, deterministic=cudnn.deterministic, allow_tf32=plan.tf32):
         yield
