@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 CONFIG_KEY = "fom.config"  # of a safetensors header: ModelConfig.to_dict() as JSON
 NAME_KEY = "fom.name"  # the same: what the model is called
 DTYPES = {"auto": None, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+LONGEST_NAME = 100
 COARSEST_CLOCK_NS = 2 * 10**9  # FAT file systems count in steps of two seconds
 
 
@@ -61,8 +62,15 @@ def load_model(  # noqa: PLR0917 - the published signature
     if border_blend is not None:
         model_config = replace(model_config, border_blend=border_blend)
     model = build(model_config, checkpoint, path.name)
-    model.name = checkpoint.metadata.get(NAME_KEY) or (entry.name if entry else path.name.split(".")[0])
+    own = entry.name if entry else path.name.split(".")[0]
+    stated = checkpoint.metadata.get(NAME_KEY, "")
+    model.name = stated if _is_plain(stated) else own
     return model.to(chosen_device).to_dtype(chosen_dtype).eval()
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a file's own name for its model can be shown, and used as a name in a folder: strangers write it."""
+    return 0 < len(name) <= LONGEST_NAME and name.isprintable() and name[0] != "." and not set(name) & set("/\\:")
 
 
 def resolve_config(

@@ -78,6 +78,17 @@ def test_a_saved_model_holds_only_what_inference_needs(tiny_model, saved):
         assert json.loads(file.metadata()[CONFIG_KEY])["image_size"] == [64, 64]
 
 
+@pytest.mark.parametrize(
+    "name", ["../../elsewhere", "/etc/mine", "C:mine", r"up\mine", "..", ".hidden", "two\nlines", "long" * 30]
+)
+def test_a_name_that_could_lead_out_of_a_folder_is_not_taken_from_the_file(tiny_model, tmp_path, name):
+    assert load_model(save_model(tiny_model, tmp_path / "mine.safetensors", name=name)).name == "mine"
+
+
+def test_a_name_in_any_script_is_taken_from_the_file(tiny_model, tmp_path):
+    assert load_model(save_model(tiny_model, tmp_path / "mine.safetensors", name="我的 v1.2")).name == "我的 v1.2"
+
+
 def test_half_stores_convolutions_in_float16_and_the_rest_in_float32(tiny_model, saved, tmp_path, picture):
     path = save_model(tiny_model, tmp_path / "half.safetensors", half=True)
     kinds = {name: value.dtype for name, value in load_file(path).items()}
