@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +65,8 @@ def _with_batch(shape: Any, batch: int) -> list[int]:
 
 def _core() -> Any:
     try:
-        import openvino  # noqa: PLC0415 - an extra
+        return import_module("openvino").Core()  # an extra
     except ImportError as error:
         raise MissingPackage(
             "The backend openvino needs the package OpenVINO, which is not installed. Run: pip install openvino"
         ) from error
-    return openvino.Core()
