@@ -68,6 +68,32 @@ def add_detector_option(parser: argparse._ActionsContainer) -> None:
     )
 
 
+def add_training_options(parser: argparse.ArgumentParser, output: str, option: str) -> None:
+    """Which clips, which changes to the file in ``--config``, and what the trainings in ``output`` need and keep.
+
+    ``option`` is an example of a change.
+    """
+    parser.add_argument("data", type=Path, nargs="?", metavar="FOLDER", help="clips (default: the file's root_dir)")
+    parser.add_argument(
+        "-o",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="OPTION=VALUE",
+        help=f"change an option of the file in --config, such as {option}; may be given several times",
+    )
+    parser.add_argument("--output", type=Path, default=Path(output), metavar="FOLDER", help=f"default: {output}")
+    parser.add_argument("--yunet", type=Path, metavar="FILE", help="YuNet weights; they show the losses mouth and eyes")
+    parser.add_argument(
+        "--vgg", metavar="FILE", help="torchvision's VGG19, or vgg19 once downloaded (default: random features)"
+    )
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: cpu)")
+    parser.add_argument(
+        "--every", type=positive, default=250, metavar="STEPS", help="between checkpoints (default: 250)"
+    )
+    parser.add_argument("--keep", type=positive, default=2, metavar="N", help="newest checkpoints to keep (default: 2)")
+
+
 def add_on_off(group: argparse._ActionsContainer, name: str, text: str) -> None:
     """A flag that is on by default, ``--name``, and its opposite, ``--no_name``."""
     group.add_argument(f"--{name}", action="store_true", default=True, help=text)
@@ -111,6 +137,12 @@ def chunk_size(args: argparse.Namespace) -> int:
 def wants_faces(choice: str, model: Backend) -> bool:
     """Whether ``--source_crop`` means faces; auto goes by what the catalogue says the model is for."""
     return is_for_faces(model.name) if choice == "auto" else choice == "face"
+
+
+def named_yaml(folder: Path, text: str) -> Path:
+    """Argument type, with the folder bound: a file, or the name of one that comes along in ``folder``."""
+    named = folder / f"{text}.yaml"
+    return named if named.is_file() and not Path(text).exists() else Path(text)
 
 
 def positive(text: str) -> int:

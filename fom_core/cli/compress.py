@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..files import CONFIGS
-from .common import positive
+from .common import add_training_options, named_yaml
 
 RECIPES = CONFIGS / "compress"
+recipe_path = partial(named_yaml, RECIPES)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -24,7 +26,7 @@ def add_parser(subparsers: Any) -> None:
         "call with the same --output goes on where the first one stopped.",
         allow_abbrev=False,
     )
-    parser.add_argument("data", type=Path, nargs="?", metavar="FOLDER", help="clips (default: the file's root_dir)")
+    add_training_options(parser, "runs/compress", "stages.both.steps=5000")
     parser.add_argument("--teacher", required=True, metavar="NAME_OR_FILE", help="the model to compress")
     parser.add_argument("--teacher_config", type=Path, metavar="YAML", help="of a weights file that does not carry it")
     parser.add_argument(
@@ -38,33 +40,7 @@ def add_parser(subparsers: Any) -> None:
         help="student and stages: a file, or the name of one that comes along: "
         f"{', '.join(sorted(path.stem for path in RECIPES.glob('*.yaml')))} (default: mobile)",
     )
-    parser.add_argument(
-        "-o",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="OPTION=VALUE",
-        help="change an option of that file, such as stages.both.steps=5000; may be given several times",
-    )
-    parser.add_argument(
-        "--output", type=Path, default=Path("runs/compress"), metavar="FOLDER", help="default: runs/compress"
-    )
-    parser.add_argument("--yunet", type=Path, metavar="FILE", help="YuNet weights; they show the losses mouth and eyes")
-    parser.add_argument(
-        "--vgg", metavar="FILE", help="torchvision's VGG19, or vgg19 once downloaded (default: random features)"
-    )
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: cpu)")
-    parser.add_argument(
-        "--every", type=positive, default=250, metavar="STEPS", help="between checkpoints (default: 250)"
-    )
-    parser.add_argument("--keep", type=positive, default=2, metavar="N", help="newest checkpoints to keep (default: 2)")
     parser.set_defaults(run=run)
-
-
-def recipe_path(text: str) -> Path:
-    """Argument type: a file, or the name of a recipe that comes along."""
-    named = RECIPES / f"{text}.yaml"
-    return named if named.is_file() and not Path(text).exists() else Path(text)
 
 
 def run(args: argparse.Namespace) -> int:

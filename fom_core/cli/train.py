@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from ..files import CONFIGS
-from .common import positive
+from .common import add_training_options, named_yaml
+
+config_path = partial(named_yaml, CONFIGS)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -21,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
         "one stopped. Start it with torchrun or accelerate to use several processes.",
         allow_abbrev=False,
     )
-    parser.add_argument("data", type=Path, nargs="?", metavar="FOLDER", help="clips (default: the file's root_dir)")
+    add_training_options(parser, "runs/train", "train_params.batch_size=4")
     parser.add_argument(
         "--config",
         type=config_path,
@@ -30,36 +31,13 @@ def add_parser(subparsers: Any) -> None:
         help="a training file, also of the authors or PaddleGAN, or the name of one that comes along: "
         f"{', '.join(sorted(path.stem for path in CONFIGS.glob('*.yaml')))} (default: mini, the embedded model)",
     )
-    parser.add_argument(
-        "-o",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="OPTION=VALUE",
-        help="change an option of the training file, such as train_params.batch_size=4; may be given several times",
-    )
-    parser.add_argument("--output", type=Path, default=Path("runs/train"), metavar="FOLDER", help="default: runs/train")
     parser.add_argument("--init_from", metavar="NAME_OR_FILE", help="start from these weights: fine-tuning")
-    parser.add_argument("--yunet", type=Path, metavar="FILE", help="YuNet weights; they show the losses mouth and eyes")
-    parser.add_argument(
-        "--vgg", metavar="FILE", help="torchvision's VGG19, or vgg19 once downloaded (default: random features)"
-    )
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: cpu)")
-    parser.add_argument(
-        "--every", type=positive, default=250, metavar="STEPS", help="between checkpoints (default: 250)"
-    )
-    parser.add_argument("--keep", type=positive, default=2, metavar="N", help="newest checkpoints to keep (default: 2)")
     parser.set_defaults(run=run)
-
-
-def config_path(text: str) -> Path:
-    """Argument type: a file, or the name of a configuration that comes along."""
-    named = CONFIGS / f"{text}.yaml"
-    return named if named.is_file() and not Path(text).exists() else Path(text)
 
 
 def run(args: argparse.Namespace) -> int:
     """Decode the clips, train, and write the model beside its checkpoints."""
+    from ..scaleout import rank  # noqa: PLC0415 - heavy, and needed by this command only
     from ..training.run import train_from_folder  # noqa: PLC0415 - heavy, and needed by this command only
 
     path = train_from_folder(
@@ -74,6 +52,6 @@ def run(args: argparse.Namespace) -> int:
         every=args.every,
         keep=args.keep,
     )
-    if os.environ.get("RANK", "0") == "0":  # of several processes, one tells
+    if rank() == 0:  # of several processes, one tells
         print(path)
     return 0
