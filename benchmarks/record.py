@@ -28,10 +28,11 @@ from fom_core.benchmark.measure import machine
 from fom_core.benchmark.plot import Chart, charts_as_svg
 from fom_core.benchmark.run import Order, run_order
 from fom_core.benchmark.subject import Subject
-from fom_core.benchmark.tables import as_markdown, table
+from fom_core.benchmark.tables import as_markdown
 from fom_core.benchmark.whole import Job
 from fom_core.benchmark.worker import measure_growth
 from fom_core.files import CONFIGS
+from fom_core.markdown import table
 
 HERE = Path(__file__).resolve().parent
 MINI = Subject(model="mini")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .. import markdown
 from ..files import replacing
 from ..networks.model import MotionModel
 from ..training.dataset import FrameCache
@@ -107,19 +108,16 @@ def describe(
 
 def table(rows: Sequence[Row]) -> str:
     """The rows as Markdown; in brackets how many times smaller, and how the loss compares with the first row's."""
-    lines = ["| | parameters | GMAC | MB | L1 | ms |", "| --- | --- | --- | --- | --- | --- |"]
-    first = rows[0]
+    first, lines = rows[0], []
     for row in rows:
         smaller = "" if row is first else f" ({first.parameters / row.parameters:.1f}x fewer)"
         size = "" if row is first else f" ({first.bytes / row.bytes:.1f}x)"
         loss = "" if row.l1 is None else f"{row.l1:.4f}"
         if row is not first and row.l1 is not None and first.l1:
             loss += f" ({row.l1 / first.l1:.3f}x)"
-        lines.append(
-            f"| {row.stage} | {row.parameters / 1e6:.3f} M{smaller} | {row.macs / 1e9:.3f} "
-            f"| {row.bytes / 1e6:.2f}{size} | {loss} | {row.frame_ms:.2f} |"
-        )
-    return "\n".join(lines) + "\n"
+        parameters, gmac = f"{row.parameters / 1e6:.3f} M{smaller}", f"{row.macs / 1e9:.3f}"
+        lines.append([row.stage, parameters, gmac, f"{row.bytes / 1e6:.2f}{size}", loss, f"{row.frame_ms:.2f}"])
+    return markdown.table(["", "parameters", "GMAC", "MB", "L1", "ms"], lines) + "\n"
 
 
 def write(rows: Sequence[Row], output: Path) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import markdown
 from ..errors import MediaError
 from ..files import replacing, require_file
 from ..media import VideoWriter
@@ -147,11 +148,8 @@ def _write(results: dict[str, Any], output: Path) -> str:
 def table(methods: Mapping[str, Mapping[str, float]]) -> str:
     """Figures of each method as a Markdown table."""
     names = list(dict.fromkeys(name for figures in methods.values() for name in figures))
-
-    def rows() -> Iterator[list[str]]:
-        yield ["", *names]
-        yield ["---"] * (len(names) + 1)
-        for method, figures in methods.items():
-            yield [method, *(f"{figures[name]:.4f}" if name in figures else "" for name in names)]
-
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows())
+    rows = (
+        [method, *(f"{figures[name]:.4f}" if name in figures else "" for name in names)]
+        for method, figures in methods.items()
+    )
+    return markdown.table(["", *names], rows)
