@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import torch
@@ -38,13 +39,17 @@ class Distillation(Objective):
 
     def __init__(self, stage: Stage, features: VggFeatures, teacher: MotionModel) -> None:
         super().__init__(stage, features)
-        self.teacher = teacher.requires_grad_(False)
+        self.teacher = copy.deepcopy(teacher).requires_grad_(False)  # its precision becomes that of the stage
         self.fixed = [] if stage.learns == "both" else [name for name in NETWORKS if name != stage.learns]
         for name in self.fixed:
             network: nn.Module = getattr(self.model, name)
             network.load_state_dict(getattr(teacher, name).state_dict())
             network.requires_grad_(False)
         self.train()
+
+    @property
+    def models(self) -> list[MotionModel]:
+        return [self.model, self.teacher]
 
     def train(self, mode: bool = True) -> Distillation:
         super().train(mode)

@@ -81,6 +81,7 @@ class Stage:
     precision: Literal["float32", "bfloat16", "float16"] = "float32"  # of the convolutions
     channels_last: bool = True
     compile: bool = False  # the networks, by torch.compile
+    cuda_graphs: bool = False  # launch a step as a whole, on one GPU
     still_share: float = 0.2  # of pairs made of one portrait
     candidates: int = 4  # driving frames of which the one that differs most is taken
     mouth_share: float = 0.5  # of pairs for which the difference of the mouths decides

@@ -74,6 +74,8 @@ def _check_ranges(stage: Stage, options: Table) -> None:
     for name in SHARES:
         if not 0 <= getattr(stage, name) <= 1:
             raise options.wrong(name, f"has to be from 0 to 1, found {getattr(stage, name):g}.")
+    if stage.cuda_graphs and stage.precision == "float16":
+        raise options.wrong("cuda_graphs", "does not go with precision float16, whose steps wait. Take bfloat16.")
     if not stage.scales or not all(0 < scale <= 1 for scale in stage.scales):
         raise options.wrong("scales", "has to be a list of factors above 0 and up to 1.")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -165,6 +166,11 @@ def anchor_loss(value: Tensor, landmarks: Tensor) -> Tensor:
     down = mouth - points[:, 0:2].mean(1)
     guesses = torch.stack([mouth - 0.12 * down, mouth + 0.22 * down, mouth + 0.75 * down], dim=1)
     target = torch.cat([points, guesses], dim=1)
-    tolerance = torch.tensor(ANCHOR_TOLERANCE).to(value.device, non_blocking=True)  # a waiting copy would stall the GPU
-    excess = ((value[:, :8] - target).norm(dim=-1) - tolerance).clamp(min=0)
+    excess = ((value[:, :8] - target).norm(dim=-1) - _tolerance(value.device)).clamp(min=0)
     return (excess * known[:, None]).mean()
+
+
+@cache
+def _tolerance(device: torch.device) -> Tensor:
+    """Brought to a GPU once: every copy would make the step wait."""
+    return torch.tensor(ANCHOR_TOLERANCE, device=device)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..networks.discriminator import ImagePyramid, MultiScaleDiscriminator
-from ..networks.model import create_model
+from ..networks.model import MotionModel, create_model
 from ..types import Generated, Keypoints
 from .augment import Pairs, Transform
 from .config import Stage
@@ -50,6 +50,11 @@ class Objective(nn.Module):
         self.pyramid = ImagePyramid(stage.scales, channels).requires_grad_(False)
         self.discriminator = None if critic is None else MultiScaleDiscriminator(critic)
         self.critic_pyramid = ImagePyramid(critic.scales if critic else (1.0,), channels).requires_grad_(False)
+
+    @property
+    def models(self) -> list[MotionModel]:
+        """All that compute in a step, whether they learn or not."""
+        return [self.model]
 
     def generator_losses(self, pairs: Pairs, transform: Transform, learns_keypoints: bool = True) -> Outcome:
         """All losses of generator and keypoint detector; ``transform`` is the warp of the equivariance losses."""

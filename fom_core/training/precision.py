@@ -5,7 +5,7 @@ An error in those moves pixels instead of shading them, so a whole forward pass 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -19,7 +19,10 @@ PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.floa
 
 
 def use_precision(
-    dtype: torch.dtype | None, model: MotionModel, features: VggFeatures, critic: MultiScaleDiscriminator | None
+    dtype: torch.dtype | None,
+    models: Sequence[MotionModel],
+    features: VggFeatures,
+    critic: MultiScaleDiscriminator | None,
 ) -> None:
     """Compute the convolutions of these networks in ``dtype`` from now on; parameters stay in float32. None: nothing.
 
@@ -27,17 +30,21 @@ def use_precision(
     """
     if dtype is None:
         return
-    networks: list[nn.Module] = [model, features] if critic is None else [model, features, critic]
-    for network in networks:
+    for network in (*models, features, critic):
+        if network is None:
+            continue
         for module in network.modules():
             if isinstance(module, nn.Conv2d):
                 module.forward = _autocast(module.forward, dtype)  # type: ignore[method-assign]
-    motion = model.generator.dense_motion_network
-    heads = [model.keypoint_detector.kp, model.keypoint_detector.jacobian, model.generator.final, features, critic]
-    heads += [] if motion is None else [motion.mask, motion.occlusion]
-    for head in heads:
+    for head in (features, critic, *(head for model in models for head in _heads(model))):
         if head is not None:
             head.forward = _back(head.forward)
+
+
+def _heads(model: MotionModel) -> list[nn.Module | None]:
+    motion = model.generator.dense_motion_network
+    heads = [model.keypoint_detector.kp, model.keypoint_detector.jacobian, model.generator.final]
+    return heads if motion is None else [*heads, motion.mask, motion.occlusion]
 
 
 def _autocast(forward: Callable[[Tensor], Tensor], dtype: torch.dtype) -> Callable[[Tensor], Tensor]:

@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from .objective import Objective, Outcome
 from .perceptual import VggFeatures
 from .precision import PRECISIONS, use_precision
 from .processes import average_gradients, mean_over_all, normalise_together, rank, world_size
+from .recording import RecordedWork, Work
 from .schedule import average_decay, learning_rate_factor
 
 MOTION = (KeypointDetector, DenseMotionNetwork)
@@ -46,6 +48,7 @@ class Trainer:
         """``new_objective`` makes what is learnt; of its networks, those whose parameters want gradients learn."""
         torch.manual_seed(seed)
         self.stage, self.device, self.step_number, self.seconds = stage, device, 0, 0.0
+        self.records = stage.cuda_graphs and device.type == "cuda" and world_size() == 1
         self.memory_format = torch.channels_last if stage.channels_last else torch.contiguous_format
         objective = new_objective(stage, features).to(device, memory_format=self.memory_format)  # type: ignore[call-overload]
         self.average = copy.deepcopy(objective.model).requires_grad_(False).eval()
@@ -62,7 +65,8 @@ class Trainer:
             self.optimizers["discriminator"] = self._adam(self.discriminator, stage.lr_discriminator)
         self.scaler = torch.amp.GradScaler(device.type, enabled=stage.precision == "float16")  # type: ignore[attr-defined]
         self.random = torch.Generator().manual_seed(seed)
-        use_precision(PRECISIONS[stage.precision], self.model, objective.features, self.discriminator)
+        use_precision(PRECISIONS[stage.precision], self.objective.models, objective.features, self.discriminator)
+        self._updates: dict[bool, Work] = {}  # with and without the keypoint detector
         if stage.compile:
             self._compile()
 
@@ -101,17 +105,31 @@ class Trainer:
         transform = transform.to(self.device).to(pairs.driving.dtype)
         self._set_lr()
         self.objective.train()
-        values, outcomes = self._update_generator(pairs, transform)
-        if self.discriminator is not None:
-            values |= self._update_discriminator(pairs, outcomes)
+        values = self._update(pairs, transform)
         self.scaler.update()
         self.step_number += 1
         self._update_average()
         return self._checked(values, begun, what)
 
-    def _update_generator(self, pairs: Pairs, transform: Transform) -> tuple[dict[str, Tensor], list[Outcome]]:
+    def _update(self, pairs: Pairs, transform: Transform) -> dict[str, Tensor]:
+        """One step of every network; the losses and the gradients' norms."""
+        learns = self.learns_keypoints
+        if learns not in self._updates:
+            work = partial(self._update_networks, learns)
+            self._updates[learns] = RecordedWork(work, self.device) if self.records else work
+        return self._updates[learns](pairs, transform)
+
+    def _update_networks(self, learns: bool, pairs: Pairs, transform: Transform) -> dict[str, Tensor]:
+        values, outcomes = self._update_generator(pairs, transform, learns)
+        if self.discriminator is not None:
+            values |= self._update_discriminator(pairs, outcomes)
+        return values
+
+    def _update_generator(
+        self, pairs: Pairs, transform: Transform, learns: bool
+    ) -> tuple[dict[str, Tensor], list[Outcome]]:
         """One step of generator and keypoint detector; their losses, and what the critic is to judge."""
-        learns, total, outcomes = self.learns_keypoints, {}, []
+        total, outcomes = {}, []
         if self.discriminator is not None:
             self.discriminator.requires_grad_(False)
         self._forget_gradients()
@@ -200,14 +218,24 @@ class Trainer:
             {"params": [p for p in module.parameters() if (id(p) in motion) == chosen], "base": base * share}
             for chosen, share in ((True, slow), (False, 1.0))
         ]
-        fused = self.device.type == "cuda"
-        return torch.optim.Adam([group for group in groups if group["params"]], betas=(0.5, 0.999), fused=fused)
+        return torch.optim.Adam([group for group in groups if group["params"]], betas=(0.5, 0.999), **self._way)
+
+    @property
+    def _way(self) -> dict[str, bool]:
+        """How an optimiser computes here, whatever machine its state is from."""
+        return {"fused": self.device.type == "cuda", "capturable": self.records}
 
     def _set_lr(self) -> None:
         factor = learning_rate_factor(self.stage, self.step_number, self.progress)
         for optimizer in self.optimizers.values():
             for group in optimizer.param_groups:
-                group["lr"] = group["base"] * factor
+                rate = group["base"] * factor
+                if not self.records:
+                    group["lr"] = rate
+                elif isinstance(group["lr"], Tensor) and group["lr"].device.type == self.device.type:
+                    group["lr"].fill_(rate)  # where the recorded step reads it
+                else:
+                    group["lr"] = torch.full((), rate, device=self.device)
 
     def _compile(self) -> None:
         generator = self.model.generator
@@ -252,9 +280,13 @@ class Trainer:
             self.discriminator.load_state_dict(part("discriminator", weights))
         for name, optimizer in self.optimizers.items():
             bases = [group["base"] for group in optimizer.param_groups]
-            optimizer.load_state_dict(state["optimizers"][name])
-            for group, base in zip(optimizer.param_groups, bases, strict=True):
-                group["base"] = base  # today's configuration counts
+            saved = state["optimizers"][name]
+            groups = [
+                {**group, **self._way, "base": base}  # today's configuration counts
+                for group, base in zip(saved["param_groups"], bases, strict=True)
+            ]
+            optimizer.load_state_dict({**saved, "param_groups": groups})
         self.scaler.load_state_dict(state["scaler"])
         self.random.set_state(state["random"])
         self.step_number, self.seconds = int(state["step"]), float(state["seconds"])
+        self._updates.clear()

@@ -43,7 +43,7 @@ def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Path:
     except ImportError as error:
         pytest.skip(f"ComfyUI cannot be imported from {checkout}: {error}")
     base = tmp_path_factory.mktemp("comfyui")
-    args.cpu = True  # before anything asks comfy.model_management for a device
+    args.cpu = not os.environ.get("COMFYUI_GPU")  # before anything asks comfy.model_management for a device
     args.base_directory = str(base)
     for name in ("input", "output", "temp", "models"):
         (base / name).mkdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,9 @@ from fom_core.errors import TrainingDiverged
 from fom_core.networks.config import DiscriminatorConfig
 from fom_core.training.augment import Pairs
 from fom_core.training.feed import CacheFeed
+from fom_core.training.perceptual import VggFeatures
 from fom_core.training.schedule import learning_rate_factor
+from fom_core.training.trainer import Trainer
 
 CRITIC = DiscriminatorConfig(block_expansion=4, max_features=8, num_blocks=2)
 
@@ -137,3 +140,39 @@ def test_compiled_networks_have_the_same_losses(adversarial, pairs, monkeypatch,
     ours = new_trainer(replace(adversarial, compile=True, precision="bfloat16")).step(pairs)
 
     assert ours == pytest.approx(new_trainer(replace(adversarial, precision="bfloat16")).step(pairs), rel=1e-2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_recorded_steps_are_those_launched_one_by_one(adversarial, pairs, precision):
+    stage = replace(adversarial, precision=precision, keypoints_every=2, steps=100)
+    features = VggFeatures((4, 8), seed=0)
+    eager, recorded = (
+        Trainer(replace(stage, cuda_graphs=graphs), features, torch.device("cuda"), seed=0) for graphs in (False, True)
+    )
+    batches = [replace(pairs, driving=pairs.driving.roll(shift, dims=3)) for shift in range(12)]
+
+    expected, actual = ([trainer.step(batch) for batch in batches] for trainer in (eager, recorded))
+
+    tolerance = 1e-3 if precision == "float32" else 0.05
+    for step, (theirs, ours) in enumerate(zip(expected, actual, strict=True)):
+        assert ours == pytest.approx(theirs, rel=tolerance), f"step {step}"
+
+
+def test_without_a_gpu_steps_are_not_recorded(stage, pairs, new_trainer):
+    assert new_trainer(replace(stage, cuda_graphs=True)).step(pairs) == new_trainer(stage).step(pairs)
+
+
+def test_a_training_with_recorded_steps_goes_on_without(stage, pairs, new_trainer):
+    """The state of its optimisers says how and with what kind of learning rate they computed."""
+    first, second = new_trainer(stage), new_trainer(stage)
+    first.step(pairs)
+    weights, state = {name: value.clone() for name, value in first.weights().items()}, deepcopy(first.state())
+    for optimizer in state["optimizers"].values():
+        for group in optimizer["param_groups"]:
+            group |= {"fused": True, "capturable": True, "lr": torch.tensor(group["lr"])}
+
+    second.restore(weights, state)
+
+    assert second.step(pairs) == first.step(pairs)
