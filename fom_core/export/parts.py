@@ -122,15 +122,17 @@ class _Detector(nn.Module):
 
 
 class _Encoder(nn.Module):
-    """source (1, C, H, W) → features, small."""
+    """source (1, C, H, W) → features, small. Holds only what that takes: an archive keeps all weights of its module."""
 
     def __init__(self, model: MotionModel) -> None:
         super().__init__()
-        self.generator = model.generator
+        motion = model.generator.dense_motion_network
+        assert motion is not None
+        self.features = nn.Sequential(model.generator.first, *model.generator.down_blocks)
+        self.small = motion.down
 
     def forward(self, source: Tensor) -> tuple[Tensor, Tensor]:
-        encoded = self.generator.encode(source, Keypoints(source))  # the keypoints are only handed on
-        return encoded.features, encoded.small
+        return self.features(source), self.small(source)
 
 
 class _Generator(nn.Module):
