@@ -29,13 +29,11 @@ class ExportedModel:
         self, package: Package, folder: Path, open_graph: Callable[[Path], Run], precision: str = "float32"
     ) -> None:
         if precision not in package.precisions:
-            raise UnsupportedModel(
-                f"The export in {folder} has no {precision} files, only {', '.join(package.precisions)}. Choose one "
-                f"of them, or export the model again with --precision {precision}."
-            )
+            raise UnsupportedModel(f"The export in {folder} has no {precision} files{_why(package, precision)}.")
         self.name = package.name
         self.config = package.config
         self.device = torch.device("cpu")
+        self.in_float32 = [name for name in STREAMING if precision not in package.parts[name].files]
         self._inputs = {name: package.parts[name].inputs for name in STREAMING}
         self._graphs = {name: open_graph(package.file_of(folder, name, precision)) for name in STREAMING}
 
@@ -79,3 +77,11 @@ class ExportedModel:
                 f"The exported model takes pictures of {'x'.join(map(str, wanted))} (channels, height, width), got "
                 f"{found}. Resize the pictures, or export the model with another --image_size."
             )
+
+
+def _why(package: Package, precision: str) -> str:
+    """The rest of a sentence that says which files there are, and how to get others where that is possible."""
+    here = f"only {', '.join(package.precisions)}. Choose one of them"
+    if lines := package.left_out.get(precision):
+        return f" ({' '.join(lines).removesuffix('.')}), {here}"
+    return f", {here}, or export the model again with --precision {precision}"

@@ -43,13 +43,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Package:
-    """An exported model. ``frames`` tells what its files were compared with PyTorch on."""
+    """An exported model. ``frames`` tells what its files were compared with PyTorch on.
+
+    left_out: by precision, a sentence for each file that was not kept, because it differed too much from PyTorch.
+    """
 
     name: str
     config: ModelConfig
     opset: int
     parts: dict[str, Part]
     frames: str = ""
+    left_out: dict[str, list[str]] = field(default_factory=dict)
 
     def file_of(self, folder: Path, part: str, precision: str) -> Path:
         """The file of a part: of that precision, or float32 where the part has none. Raises UnsupportedModel."""
@@ -77,6 +81,7 @@ def write_manifest(package: Package, path: Path) -> None:
         "has_jacobian": config.keypoint_detector.estimate_jacobian,
         "opset": package.opset,
         "compared_on": package.frames,
+        "left_out": package.left_out,
     }
     parts = {name: asdict(part) for name, part in package.parts.items()}
     with replacing(path) as temporary:
@@ -101,8 +106,9 @@ def read_package(folder: Path) -> Package:
         missing = [name for name in STREAMING if name not in parts]
         if missing:
             raise ValueError(f"no part {missing[0]}")
-        config = ModelConfig.from_dict(values["config"])
-        return Package(str(values["name"]), config, int(values["opset"]), parts, str(values.get("compared_on", "")))
+        left_out = {str(name): [str(line) for line in lines] for name, lines in values.get("left_out", {}).items()}
+        config, frames = ModelConfig.from_dict(values["config"]), str(values.get("compared_on", ""))
+        return Package(str(values["name"]), config, int(values["opset"]), parts, frames, left_out)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise UnsupportedModel(
             f"{path} is damaged or of another version ({error!r}). Export the model again with `fom export`."

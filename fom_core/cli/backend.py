@@ -33,7 +33,7 @@ def add_backend_options(parser: argparse.ArgumentParser) -> None:
         "--provider",
         metavar="NAME",
         help="of --backend onnx: cpu, cuda, tensorrt, openvino, coreml, directml; of openvino: CPU, GPU, NPU "
-        "(default: the best for certain: cuda where it is present, else the processor)",
+        "(default: cuda where it starts, else the processor)",
     )
     group.add_argument(
         "--precision", choices=PRECISIONS, help="of an exported model's files (default: float32); else see --dtype"
@@ -57,9 +57,9 @@ def open_backend(args: argparse.Namespace) -> Backend:
     if not given or folder is None:
         folder = _exported(args, precision)
     model = open_exported(folder, backend, _provider(args, backend), precision)
-    log.info(
-        "Computing %s with %s, %s.", model.name, {"onnx": "ONNX Runtime", "openvino": "OpenVINO"}[backend], precision
-    )
+    runtime = {"onnx": "ONNX Runtime", "openvino": "OpenVINO"}[backend]
+    rest = f" ({', '.join(model.in_float32)} in float32)" if model.in_float32 else ""
+    log.info("Computing %s with %s, %s%s.", model.name, runtime, precision, rest)
     return model
 
 
@@ -80,10 +80,11 @@ def _provider(args: argparse.Namespace, backend: str) -> str:
 
 
 def _exported(args: argparse.Namespace, precision: str) -> Path:
-    """The folder of the model's export, made now if it is not there."""
+    """The folder of the model's export, made now if it is not there. What was left out once is not tried again."""
     model = common.open_model(argparse.Namespace(**{**vars(args), "device": "cpu"}))
     folder = models_dir() / "exports" / f"{model.name}-{_fingerprint(args, model)}"
-    here = read_package(folder).precisions if (folder / MANIFEST).is_file() else []
+    package = read_package(folder) if (folder / MANIFEST).is_file() else None
+    here = [] if package is None else [*package.precisions, *package.left_out]
     if precision not in here:
         log.info("Exporting %s to %s, once.", model.name, folder)
         export_model(model, folder, variants=[*here, precision])

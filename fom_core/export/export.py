@@ -24,11 +24,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export left: the folder, what its ``model.json`` says, and a sentence for each file not kept."""
+    """What an export left: the folder, and what its ``model.json`` says."""
 
     folder: Path
     package: Package
-    left_out: tuple[str, ...] = ()
 
 
 def export_model(
@@ -59,7 +58,7 @@ def export_model(
             keeper.add(variant)
         write_manifest(keeper.package, work / MANIFEST)
         _hand_over(work, folder)
-    return Exported(folder, keeper.package, tuple(keeper.left_out))
+    return Exported(folder, keeper.package)
 
 
 class _Keeper:
@@ -69,7 +68,6 @@ class _Keeper:
         self.judge = judge
         self.writer = writer
         self.package = package
-        self.left_out: list[str] = []
 
     def add(self, variant: str) -> None:
         """Write, compare and keep a variant of every part. Raises FomError where float32 differs."""
@@ -95,7 +93,7 @@ class _Keeper:
         return ExportedModel(package, self.writer.folder, lambda path: self.writer.open_file(package, path), variant)
 
     def _holds(self, what: str, variant: str, apart: dict[str, float]) -> bool:
-        """Whether differences are within the bound of the variant; the log and ``left_out`` tell."""
+        """Whether differences are within the bound of the variant; the log and the package's ``left_out`` tell."""
         wrong = self.judge.verdict(variant, apart)
         if wrong is None:
             log.info("%s: %s", what, told(apart))
@@ -105,8 +103,9 @@ class _Keeper:
                 f"The exported {self.package.name} does not paint what PyTorch paints ({what}: {wrong}). Nothing was "
                 "written."
             )
-        self.left_out.append(f"{what} is not kept: {wrong}.")
-        log.warning("%s", self.left_out[-1])
+        line = f"{what} is not kept: {wrong}."
+        self.package.left_out.setdefault(variant, []).append(line)
+        log.warning("%s", line)
         return False
 
 

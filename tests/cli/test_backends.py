@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fom_core.export import compare
 from fom_core.media import read_picture
 
 WHERE = ["--filename", "x.png", "--output"]
@@ -54,6 +55,18 @@ def test_a_model_is_exported_once_on_the_way(fom, whole_picture, by_torch, tmp_p
     second = fom(*whole_picture, "--backend", "onnx", *WHERE, tmp_path / "second")
     assert not any(line.startswith("Exporting") for line in second.messages)
     assert np.array_equal(frames(tmp_path / "first"), frames(tmp_path / "second"))
+
+
+@pytest.mark.usefixtures("traced_once")
+def test_what_an_export_left_out_is_remembered_and_told_in_one_line(fom, whole_picture, tmp_path, cache, monkeypatch):
+    monkeypatch.setitem(compare.LEAST_DB, "int8", 500.0)
+    words = [*whole_picture, "--backend", "onnx", "--precision", "int8", *WHERE, tmp_path / "out"]
+    first, second = fom(*words), fom(*words)
+    assert (first.status, second.status) == (1, 1)
+    assert any(line.startswith("Exporting tiny to") for line in first.messages)
+    assert "has no int8 files (keypoint_detector.int8.onnx is not kept: PSNR" in first.messages[-1]
+    assert second.messages == first.messages[-1:]
+    assert fom(*whole_picture, "--backend", "onnx", *WHERE, tmp_path / "out").status == 0
 
 
 def test_a_motion_read_by_one_backend_moves_the_other(fom, whole_picture, exported, sound_clip, tmp_path, tiny_weights):

@@ -13,6 +13,7 @@ from fom_core.errors import FomError, UnsupportedModel, UsageError
 from fom_core.export import compare, export_model
 from fom_core.export.compare import Judge, Plain, Rendered, differences, psnr_db, read_frames, verdict
 from fom_core.export.inputs_size import size_from_inputs
+from fom_core.export.parts import PARTS, graphs_of
 from fom_core.files import sha256_of
 from fom_core.motion import transfer_motion
 from fom_core.networks import ModelConfig, create_model
@@ -96,14 +97,36 @@ def test_a_variant_animates_within_its_bound(exported: Path, tiny_model, clip_fi
     assert apart["prediction_max"] > 0
 
 
+@torch.inference_mode()
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("name", PARTS)
+def test_pytorch_reads_archives_back_and_computes_the_same(exported: Path, tiny_model, name, batch):
+    graph = next(graph for graph in graphs_of(tiny_model, (64, 64)) if graph.name == name)
+    inputs = [
+        value[:1].expand(batch, *value.shape[1:]) if key in graph.batched else value
+        for key, value in graph.inputs.items()
+    ]
+    program = torch.export.load(exported / f"{name}.pt2")
+    torch.testing.assert_close(program.module()(*inputs), graph.module(*inputs), atol=1e-5, rtol=0)
+
+
+def test_the_source_encoders_archive_holds_its_own_weights_alone(exported: Path):
+    program = torch.export.load(exported / "source_encoder.pt2")
+    weights = {**program.graph_signature.inputs_to_parameters, **program.graph_signature.inputs_to_buffers}
+    used = {weights[node.name] for node in program.graph.nodes if node.name in weights and node.users}
+    assert {name for name in program.state_dict if not name.endswith("num_batches_tracked")} == used
+
+
 @pytest.mark.usefixtures("traced_once")
 def test_a_variant_outside_its_bound_is_left_out_with_a_line(monkeypatch, tiny_model, clip_file, tmp_path, caplog):
     monkeypatch.setitem(compare.LEAST_DB, "int8", 500.0)
     result = export_model(tiny_model, tmp_path / "out", variants=["int8"], frames=clip_file)
     assert result.package.precisions == ["float32"]
-    assert len(result.left_out) == 4
-    assert all("is not kept: PSNR" in line and "wanted 500 dB" in line for line in result.left_out)
+    assert list(result.package.left_out) == ["int8"]
+    assert len(result.package.left_out["int8"]) == 4
+    assert all("is not kept: PSNR" in line and "wanted 500 dB" in line for line in result.package.left_out["int8"])
     assert not list((tmp_path / "out").glob("*.int8.onnx"))
+    assert read_package(tmp_path / "out") == result.package
 
 
 @pytest.mark.usefixtures("traced_once")
