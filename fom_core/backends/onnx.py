@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +15,8 @@ import numpy as np
 
 from ..errors import MissingPackage, UnsupportedModel, UsageError
 from .exported import Run
+
+log = logging.getLogger(__name__)
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -44,23 +51,27 @@ def choose_provider(name: str = "auto") -> str:
 
 
 def open_graph(path: Path, provider: str = "auto") -> Run:
-    """Open a graph. Raises UnsupportedModel if it is damaged, UsageError if the provider cannot start here."""
+    """Open a graph; with "auto" the processor computes it where nothing else starts.
+
+    Raises UnsupportedModel if it is damaged, UsageError if the provider cannot start here.
+    """
     runtime = _runtime()
     chosen = choose_provider(provider)
     options = runtime.SessionOptions()
     options.log_severity_level = 3
     providers = list(dict.fromkeys([chosen, PROVIDERS["cpu"]]))  # the processor takes what a provider does not know
     try:
-        session = runtime.InferenceSession(path, options, providers=providers)
+        with _quietly(runtime):
+            session = runtime.InferenceSession(path, options, providers=providers)
     except Exception as error:  # ONNX Runtime has a class of its own for every status
         raise UnsupportedModel(
             f"ONNX Runtime cannot open {path.name} ({_first_line(error)}). Export the model again."
         ) from error
     if chosen not in session.get_providers():
-        raise UsageError(
-            f"The provider {chosen} is installed, but does not start on this machine: its drivers or libraries are "
-            "missing. Choose --provider cpu, or install them."
-        )
+        wrong = f"{chosen} is installed, but does not start on this machine: its drivers or libraries are missing"
+        if provider.lower() != "auto":
+            raise UsageError(f"The provider {wrong}. Choose --provider cpu, or install them.")
+        _tell_once(f"The processor computes: {wrong}.")
     names = [output.name for output in session.get_outputs()]
 
     def run(inputs: dict[str, np.ndarray]) -> Mapping[str, np.ndarray]:
@@ -77,6 +88,23 @@ def _runtime() -> Any:
             "ONNX graphs are computed by ONNX Runtime, which is not installed. Run: pip install onnxruntime"
         ) from error
     return onnxruntime
+
+
+@contextlib.contextmanager
+def _quietly(runtime: Any) -> Iterator[None]:
+    """Without ONNX Runtime's own words, on stdout among others, about a provider that does not start."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        runtime.set_default_logger_severity(4)
+        try:
+            yield
+        finally:
+            runtime.set_default_logger_severity(2)  # as it is at first: there is no way to ask
+
+
+@cache
+def _tell_once(line: str) -> None:
+    log.warning("%s", line)
 
 
 def _first_line(error: Exception) -> str:

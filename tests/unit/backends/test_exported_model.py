@@ -2,13 +2,14 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from fom_core.backends import ExportedModel, read_package
-from fom_core.backends.onnx import choose_provider, open_graph
+from fom_core.backends.onnx import _tell_once, choose_provider, open_graph
 from fom_core.errors import UnsupportedModel, UsageError
 from fom_core.pipeline import animate, animate_picture
 from fom_core.types import FaceSet
@@ -110,14 +111,62 @@ def test_a_precision_that_was_not_exported_is_told(exported):
         ExportedModel(read_package(exported), exported, open_graph, "float64")
 
 
+def test_a_precision_that_was_left_out_is_told_with_its_reason(exported):
+    package = read_package(exported)
+    refused = replace(package, left_out={"float64": ["generator.f64.onnx is not kept: PSNR 8.0 dB, wanted 30 dB."]})
+    with pytest.raises(
+        UnsupportedModel, match=r"no float64 files \(generator\.f64\.onnx .* wanted 30 dB\), only float32"
+    ):
+        ExportedModel(refused, exported, open_graph, "float64")
+
+
+def test_parts_without_a_file_of_the_precision_are_named(exported):
+    package = read_package(exported)
+    detector = package.parts["keypoint_detector"]
+    files = {name: file for name, file in detector.files.items() if name != "int8"}
+    mixed = replace(package, parts={**package.parts, "keypoint_detector": replace(detector, files=files)})
+    assert ExportedModel(mixed, exported, open_graph, "int8").in_float32 == ["keypoint_detector"]
+    assert ExportedModel(package, exported, open_graph, "int8").in_float32 == []
+
+
 def test_providers_are_chosen_by_name(exported):
     assert choose_provider("CPU") == "CPUExecutionProvider"
     with pytest.raises(UsageError, match=r"no provider 'abacus'\. Choose one of auto, cpu, cuda"):
         choose_provider("abacus")
 
 
-def test_a_provider_that_is_not_here_is_told(monkeypatch, exported):
+@pytest.fixture
+def cuda_without_a_card(monkeypatch):
+    """A build of ONNX Runtime with CUDA, on a machine that has no driver for it."""
+    runtime = pytest.importorskip("onnxruntime")
+    if "CUDAExecutionProvider" in runtime.get_available_providers():
+        pytest.skip("this ONNX Runtime has CUDA")
+    present = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(runtime, "get_available_providers", lambda: present)
+    _tell_once.cache_clear()
+
+
+@pytest.mark.usefixtures("cuda_without_a_card")
+def test_a_provider_that_does_not_start_is_told(exported, recwarn, capfd):
+    with pytest.raises(UsageError, match="CUDAExecutionProvider is installed, but does not start"):
+        open_graph(exported / "generator.onnx", "cuda")
+    assert capfd.readouterr() == ("", "")
+    assert not recwarn.list
+
+
+@pytest.mark.usefixtures("cuda_without_a_card")
+def test_without_a_choice_the_processor_stands_in_and_one_line_says_so(exported, tiny_model, caplog):
+    model = ExportedModel(read_package(exported), exported, open_graph)
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        model.detect_keypoints(image).value, tiny_model.detect_keypoints(image).value, atol=1e-5, rtol=0
+    )
+    assert [record.message.partition(":")[0] for record in caplog.records] == ["The processor computes"]
+
+
+@pytest.mark.parametrize("name", ["CUDA", "TensorRT", "OpenVINO", "CoreML", "DirectML"])
+def test_a_provider_that_is_not_here_is_told(monkeypatch, exported, name):
     runtime = pytest.importorskip("onnxruntime")
     monkeypatch.setattr(runtime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    with pytest.raises(UsageError, match="has no provider tensorrt, only cpu"):
-        choose_provider("TensorRT")
+    with pytest.raises(UsageError, match=f"has no provider {name.lower()}, only cpu"):
+        choose_provider(name)
