@@ -52,6 +52,9 @@ class Upstream:
         self._generator.eval().to(device)
         self._detector.eval().to(device)
         self._on_cpu = device.type == "cpu"
+        if not self._on_cpu:  # as their demo does; it brings to the GPU what make_animation leaves on the CPU
+            self._generator = torch.nn.DataParallel(self._generator, [device])
+            self._detector = torch.nn.DataParallel(self._detector, [device])
         normalise = _function(folder / "animate.py", "normalize_kp", {"np": np, "torch": torch, "ConvexHull": _hull()})
         names = {"np": np, "torch": torch, "tqdm": lambda items: items, "normalize_kp": normalise}
         self._make_animation = _function(folder / "demo.py", "make_animation", names)

@@ -213,7 +213,7 @@ def test_nothing_that_was_made_for_speed_stays_when_comfyui_takes_the_model_off_
 
     network = host.motion_model(model, 1)
     with torch.inference_mode():
-        network.detect_keypoints(torch.rand(1, 3, 64, 64))
+        network.detect_keypoints(torch.rand(1, 3, 64, 64, device=network.device))
     assert network._runner.form is not None
 
     model.detach()

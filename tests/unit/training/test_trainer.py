@@ -146,18 +146,32 @@ def test_compiled_networks_have_the_same_losses(adversarial, pairs, monkeypatch,
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_recorded_steps_are_those_launched_one_by_one(adversarial, pairs, precision):
-    stage = replace(adversarial, precision=precision, keypoints_every=2, steps=100)
-    features = VggFeatures((4, 8), seed=0)
-    eager, recorded = (
-        Trainer(replace(stage, cuda_graphs=graphs), features, torch.device("cuda"), seed=0) for graphs in (False, True)
-    )
-    batches = [replace(pairs, driving=pairs.driving.roll(shift, dims=3)) for shift in range(12)]
+    """With a low learning rate, for steps on a GPU differ from run to run and training amplifies that."""
+    stage = replace(adversarial, precision=precision, keypoints_every=2, steps=100, lr=1e-6)
+    eager, recorded = on_gpu(stage), on_gpu(replace(stage, cuda_graphs=True))
 
-    expected, actual = ([trainer.step(batch) for batch in batches] for trainer in (eager, recorded))
+    for shift in range(12):
+        batch = replace(pairs, driving=pairs.driving.roll(shift, dims=3))
+        expected, actual = eager.step(batch), recorded.step(batch)
+        assert actual == pytest.approx(expected, rel=1e-3 if precision == "float32" else 0.05), f"step {shift}"
 
-    tolerance = 1e-3 if precision == "float32" else 0.05
-    for step, (theirs, ours) in enumerate(zip(expected, actual, strict=True)):
-        assert ours == pytest.approx(theirs, rel=tolerance), f"step {step}"
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_recorded_steps_learn_and_follow_the_learning_rate(stage, pairs):
+    trainer = on_gpu(replace(stage, cuda_graphs=True, steps=60, lr=1e-3, decay_share=0.5))
+
+    losses = [trainer.step(pairs)["l1"] for _ in range(59)]
+    before = trainer.model.generator.final.weight.clone()
+    trainer.step_number = 60  # behind the end, where the rate is 0
+    trainer.step(pairs)
+
+    assert losses[-1] < 0.8 * losses[0]
+    assert torch.equal(trainer.model.generator.final.weight, before)
+
+
+def on_gpu(stage) -> Trainer:
+    return Trainer(stage, VggFeatures((4, 8), seed=0), torch.device("cuda"), seed=0)
 
 
 def test_without_a_gpu_steps_are_not_recorded(stage, pairs, new_trainer):
