@@ -1,0 +1,171 @@
+"""Makes the pictures of the nodes' help pages and of the workflows' cards that show what the embedded model does.
+
+    python docs/make_pictures.py VIDEOS
+
+VIDEOS is the folder ``output/video`` of a ComfyUI in which the example workflows ran. Run it in the project's folder,
+with the extra ``demo`` installed.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fom_core.cli.demo import embedded_motion
+from fom_core.demo import demo_picture
+from fom_core.draw import explain, keypoint_colour
+from fom_core.faces.detect import detect_faces, load_detector
+from fom_core.faces.paste import paste
+from fom_core.faces.regions import crop_face, pixel_box
+from fom_core.faces.tracking import driving_view
+from fom_core.media import VideoReader, read_picture
+from fom_core.pictures import resize_picture, to_pictures
+from fom_core.pipeline import animate, animate_picture, look_at, read_motion
+from fom_core.types import Motion
+from fom_core.weights.load import load_model
+
+ROOT = Path(__file__).resolve().parents[1]
+INPUTS, HELP, CARDS = ROOT / "workflows" / "inputs", ROOT / "nodes" / "web" / "docs" / "images", ROOT / "workflows"
+CARD = (360, 640)  # height and width
+QUALITY = 82
+GAP_PX = 8
+MODEL = load_model("mini")
+DRIVING = (8, 24, 33, 47, 65)  # telling moments of fom_driving.mp4 …
+TALK = (20, 28, 44, 60, 76, 116)  # … and of the embedded motion
+
+
+def main(videos: Path) -> None:
+    """Write all of them to where they belong."""
+    cards(videos)
+    portrait, group = (read_picture(INPUTS / f"fom_{name}.jpg") for name in ("portrait", "group"))
+    frames, motion = driver("fom_driving.mp4")
+    save(HELP / "animate_face.jpg", strips(crops_of(group), motion, DRIVING))
+    (moment,) = moments(group, motion, (33,))
+    pair = [resize_picture(picture, (280, 498)) for picture in (group, moment)]
+    save(HELP / "animate_picture.jpg", np.hstack([pair[0], gap(280), pair[1]]))
+    talk = embedded_motion()
+    two = [crops_of(portrait)[0], crops_of(group)[0]]
+    save(HELP / "motion.jpg", np.vstack([curves(talk, (150, 904)), strips(two, talk, TALK)]))
+    save(HELP / "paste_faces.jpg", np.hstack(pasted(talk, 35)))
+    save(HELP / "preview_keypoints.jpg", explained(crops_of(portrait)[0], frames, motion, 33))
+
+
+def cards(videos: Path) -> None:
+    """The workflows' cards, of frames that they saved."""
+
+    def frames(name: str, *numbers: int) -> list[np.ndarray]:
+        with VideoReader(max(videos.glob(f"{name}_0*.mp4"))) as video:
+            every = list(video)
+        return [every[number] for number in numbers]
+
+    height, width = CARD
+    for card, name, number in (("group_photo_with_sound", "group", 33), ("chained_with_other_nodes", "chained", 47)):
+        save(CARDS / f"{card}.jpg", resize_picture(frames(name, number)[0], CARD))
+    four = [resize_picture(frame, (height // 2, width // 2)) for frame in frames("long", 0, 24, 47, 65)]
+    save(CARDS / "long_video_in_one_node.jpg", np.vstack([np.hstack(four[:2]), np.hstack(four[2:])]))
+    two = [resize_picture(frame, CARD)[30 : 30 + height // 2] for frame in frames("three_drivers", 24, 60)]
+    save(CARDS / "one_driver_per_face.jpg", np.vstack(two))
+    three = [middle(resize_picture(frame, (height, height)), 214) for frame in frames("portrait", 0, 24, 47)]
+    save(CARDS / "single_portrait.jpg", np.hstack(three)[:, 1:-1])
+    still, many = frames("motion_portrait", 35)[0], frames("motion_group", 35)[0]
+    halves = middle(resize_picture(still, (height, height)), 280), middle(resize_picture(many, CARD), 360)
+    save(CARDS / "shared_motion.jpg", np.hstack(halves))
+
+
+def driver(name: str) -> tuple[list[np.ndarray], Motion]:
+    """What the model sees of a driving video, and the motion that it reads there."""
+    with VideoReader(INPUTS / name) as video:
+        frames, rate = list(video), float(video.rate)
+    box = driving_view(frames, frames[0].shape[:2], load_detector("embedded"), frame_count=len(frames))
+    return [look_at(MODEL, frame, box) for frame in frames], read_motion(MODEL, frames, rate, box=box)
+
+
+def crops_of(picture: np.ndarray) -> list[np.ndarray]:
+    """Faces with their surroundings, left to right."""
+    faces = detect_faces(picture, "embedded")
+    return [crop_face(picture, pixel_box(face.crop_px), MODEL.config.image_size) for face in faces]
+
+
+def strips(faces: Sequence[np.ndarray], motion: Motion, numbers: Sequence[int]) -> np.ndarray:
+    """A row for each face: the face, and moments of its animation."""
+    rows: list[list[np.ndarray]] = [[face, gap(len(face))] for face in faces]
+    for chunk in animate(MODEL, faces, motion, frames=numbers):
+        for row, painted in zip(rows, chunk, strict=True):
+            row.extend(to_pictures(painted))
+    return np.vstack([np.hstack(row) for row in rows])
+
+
+def moments(picture: np.ndarray, motion: Motion, numbers: Sequence[int]) -> list[np.ndarray]:
+    """Frames of an animated picture; the first one of the motion has the picture's pose."""
+    keypoints = motion.keypoints
+    assert keypoints.jacobian is not None
+    chosen = [0, *numbers]
+    few = type(keypoints)(keypoints.value[chosen], keypoints.jacobian[chosen])
+    painted = animate_picture(MODEL, picture, detect_faces(picture, "embedded"), few)
+    return [frame for chunk in painted for frame in chunk][1:]
+
+
+def curves(motion: Motion, size: tuple[int, int]) -> np.ndarray:
+    """How far every keypoint has moved up or down, over time."""
+    height, width = size
+    plot = np.full((height, width, 3), 250, np.uint8)
+    y = motion.keypoints.value[:, :, 1].numpy()
+    moved = y - y[0]
+    down = (moved - moved.min()) / (moved.max() - moved.min()) * (height - 20) + 10
+    across = np.linspace(5, width - 5, len(y))
+    for index in range(y.shape[1]):
+        line = np.rint(np.stack([across, down[:, index]], 1) * 16).astype(np.int32)
+        cv2.polylines(plot, [line], False, keypoint_colour(index, y.shape[1]), 2, cv2.LINE_AA, shift=4)
+    return plot
+
+
+def pasted(motion: Motion, number: int) -> list[np.ndarray]:
+    """One moment of the demo's middle face under each mask."""
+    wall = demo_picture()
+    faces = detect_faces(wall, "embedded")
+    x0, y0, x1, y1 = pixel_box(faces[1].crop_px)
+    (painted,) = animate(MODEL, crops_of(wall), motion, frames=[number])
+    panels = []
+    for mask in ("soft", "ellipse", "box", "paddlegan"):
+        (frame,) = paste(wall, faces, painted, mask)
+        panel = resize_picture(frame[y0 - 25 : y1 + 25, x0 - 25 : x1 + 25], (260, 260))
+        panel = np.ascontiguousarray(panel)
+        panel[:24, :110] = 0
+        panels.append(cv2.putText(panel, mask, (6, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255,) * 3, 1, cv2.LINE_AA))
+    return panels
+
+
+def explained(face: np.ndarray, frames: Sequence[np.ndarray], motion: Motion, number: int) -> np.ndarray:
+    """What Preview Keypoints shows of one moment."""
+    panels, flow, shown = explain(MODEL, face, motion.keypoints, number, view=frames[number])
+    occlusion = np.repeat(np.rint(shown[0].numpy()[..., None] * 255).astype(np.uint8), 3, axis=2)
+    rows = resize_picture(panels, (200, 600)), resize_picture(flow, (200, 200)), resize_picture(occlusion, (200, 200))
+    return np.hstack(rows)
+
+
+def gap(height: int) -> np.ndarray:
+    """White between two pictures."""
+    return np.full((height, GAP_PX, 3), 255, np.uint8)
+
+
+def middle(picture: np.ndarray, width: int) -> np.ndarray:
+    """The middle columns."""
+    start = (picture.shape[1] - width) // 2
+    return picture[:, start : start + width]
+
+
+def save(path: Path, picture: np.ndarray) -> None:
+    """Write a JPEG."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
+    cv2.imwrite(str(path), np.ascontiguousarray(picture[..., ::-1]), options)
+    print(path)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit(__doc__)
+    main(Path(sys.argv[1]))
