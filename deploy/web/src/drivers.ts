@@ -5,7 +5,8 @@ import type { Keypoints } from './motion/keypoints'
 import type { Motion } from './motion/files'
 import type { Picture } from './pixels'
 
-const LOOKS = 8 // moments of a driving video in which its face is searched
+const LOOK_EVERY = 0.2 // seconds between the moments of a driving video in which its face is searched …
+const MOST_LOOKS = 30 // … which lie further apart in a long one
 const LOOK_PX = 640
 const FAR = 1e7 // seconds
 const PREPARED = 0.75 // a view this large, in short sides of the frame, means that the video is cropped to the face already
@@ -32,13 +33,12 @@ export type Driver = MotionDriver | VideoDriver
 /** Get a video ready: find its face in a few moments, and read the first pose. */
 export async function openVideo(engine: EngineClient, video: HTMLVideoElement): Promise<VideoDriver> {
   if (!Number.isFinite(video.duration)) await seek(video, FAR) // recordings of browsers tell their length at the end
-  const moments: Picture[] = []
-  for (let look = 0; look < LOOKS; look++) {
-    await seek(video, (video.duration * look) / LOOKS)
-    moments.push(grab(video))
-  }
+  const every = Math.max(LOOK_EVERY, video.duration / MOST_LOOKS)
   const found = []
-  for (const moment of moments) found.push(await engine.call('detect', moment, LOOK_PX))
+  for (let look = 0; look < video.duration / every - 1e-6; look++) {
+    await seek(video, look * every)
+    found.push(await engine.call('detect', grab(video), LOOK_PX))
+  }
   const view = viewOf(followFace(found), video)
   await seek(video, 0)
   return { kind: 'video', video, live: false, view, initial: await engine.call('look', grab(video), view) }
