@@ -11,7 +11,7 @@ import { join } from 'node:path'
 
 const { chromium } = createRequire(join(process.env.PLAYWRIGHT_DIR, 'index.js'))('playwright-core')
 const [url, scenario, folder, ...files] = process.argv.slice(2)
-const told = { console: [], raised: [], foreign: [] }
+const told = { console: [], raised: [], foreign: [], graphs: [] }
 const CALM = { reducedMotion: 'reduce' } // nothing plays by itself
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 }
 const SOFTWARE_GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader', '--use-vulkan=swiftshader', '--enable-features=Vulkan,WebGPU']
@@ -214,6 +214,7 @@ try {
   context.on('request', (request) => {
     const to = request.url()
     if (!/^(data|blob):/.test(to) && new URL(to).origin !== new URL(url).origin) told.foreign.push(to)
+    if (to.endsWith('.onnx')) told.graphs.push(to.split('/').at(-1))
   })
   await page.goto(url)
   await ready(page)

@@ -51,6 +51,8 @@ def test_the_page_paints_what_python_paints(drive: Drive, portrait: Path, tmp_pa
 
     assert (told["count"], told["faces"]) == (len(motion), len(faces))
     assert told["isolated"]
+    assert "generator.int8.onnx" in told["graphs"]
+    assert "generator.onnx" not in told["graphs"]
     shown = [read_picture(tmp_path / f"frame-{frame}.png")[..., :3] for frame in FRAMES]
     expected = paint(picture, faces, motion, FRAMES)
     for found, wanted in zip(shown, expected, strict=True):
@@ -68,6 +70,7 @@ def test_webgpu_paints_the_same(drive: Drive, portrait: Path, tmp_path: Path):
 
     if not told["engine"].startswith("webgpu"):
         pytest.skip("this browser has no WebGPU, not even in software")
+    assert told["graphs"][-2:] == ["generator.onnx", "face_detector.onnx"]  # the processor's eight bits came first
     (wanted,) = paint(picture, faces, embedded_motion(), (45,))
     shown = read_picture(tmp_path / "frame-45.png")[..., :3]
     assert psnr_db(face_of(shown, faces), face_of(wanted, faces)) >= LEAST_DB

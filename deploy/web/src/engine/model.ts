@@ -6,7 +6,9 @@ import { numbers, openTried, type Runtime, type Tried } from './runtime'
 const FORMAT = 'fom-export-1'
 const PARTS = ['keypoint_detector', 'source_encoder', 'generator'] as const
 const ENCODED = ['features', 'small']
+const EIGHT_BIT: PartName[] = ['generator'] // on a processor, which does them twice as fast; keypoints want all digits
 type PartName = (typeof PARTS)[number]
+type Precision = 'float32' | 'int8'
 
 /** What `model.json` of an export tells; the rest of it is not needed here. */
 interface Manifest {
@@ -16,7 +18,7 @@ interface Manifest {
   num_channels: number
   num_keypoints: number
   has_jacobian: boolean
-  parts: Record<PartName, { inputs: Record<string, unknown>; files: Record<string, { file: string }> }>
+  parts: Record<PartName, { inputs: Record<string, unknown>; files: Partial<Record<Precision, { file: string }>> }>
 }
 
 /** Gives a file of an export by its name. */
@@ -92,7 +94,8 @@ export class Model {
   }
 
   private async openPart(name: PartName, read: ReadFile, inputs: Record<string, Tensor>, outputs: string[]): Promise<void> {
-    const { file } = this.manifest.parts[name].files.float32
+    const { float32, int8 } = this.manifest.parts[name].files
+    const { file } = this.runtime.backend === 'wasm' && EIGHT_BIT.includes(name) && int8 ? int8 : float32!
     const bytes = await read(file)
     try {
       this.parts[name] = await openTried(this.runtime, bytes, inputs, outputs)
