@@ -1,8 +1,9 @@
 """The nodes inside this process, with ComfyUI's own modules around them.
 
 ``COMFYUI_PATH`` names a checkout of ComfyUI and pytest runs in ComfyUI's Python; all tests here skip otherwise. ComfyUI
-runs in a temporary folder, on the CPU unless ``COMFYUI_GPU`` is set. The pack is imported as ``fom_pack``, because its name is whatever its folder is
-called: its library is ``fom_pack.fom_core`` there, another one than the ``fom_core`` of the other tests.
+runs in a temporary folder, on the CPU unless ``COMFYUI_GPU`` is set. The pack is imported as ``fom_pack``, because its
+name is whatever its folder is called: its library is ``fom_pack.fom_core`` there, another one than the ``fom_core`` of
+the other tests.
 """
 
 from __future__ import annotations
