@@ -162,12 +162,12 @@ def test_recorded_steps_learn_and_follow_the_learning_rate(stage, pairs):
     trainer = on_gpu(replace(stage, cuda_graphs=True, steps=60, lr=1e-3, decay_share=0.5))
 
     losses = [trainer.step(pairs)["l1"] for _ in range(59)]
-    before = trainer.model.generator.final.weight.clone()
+    before = trainer.model.generator.state_dict()["final.weight"].clone()
     trainer.step_number = 60  # behind the end, where the rate is 0
     trainer.step(pairs)
 
     assert losses[-1] < 0.8 * losses[0]
-    assert torch.equal(trainer.model.generator.final.weight, before)
+    assert torch.equal(trainer.model.generator.state_dict()["final.weight"], before)
 
 
 def on_gpu(stage) -> Trainer:
