@@ -17,7 +17,7 @@ from ..networks import MotionModel
 from .compare import Judge, Plain, read_frames
 from .graph_file import OPSET, require_onnx
 from .parts import PARTS, RELATIVE, graphs_of
-from .variants import FLOAT32, SUFFIXES, Writer
+from .variants import FLOAT16, FLOAT32, SUFFIXES, Writer
 
 log = logging.getLogger(__name__)
 
@@ -72,13 +72,11 @@ class _Keeper:
     def add(self, variant: str) -> None:
         """Write, compare and keep a variant of every part. Raises FomError where float32 differs."""
         made = self.writer.write(self.package, variant)
-        model = self._model(made, variant)
         kept = {}
         for name in made.parts:
-            if name == RELATIVE:
-                apart = self.judge.of_relative(self.writer.open(made, name, variant))
-            else:
-                apart = self.judge.of_part(name, model)
+            apart = self._compared(made, name, variant)
+            if variant == FLOAT16:
+                made, apart = self._with_care(made, name, apart)
             if self._holds(made.parts[name].files[variant].file, variant, apart):
                 kept[name] = apart
         package = _with(self.package, made, variant, kept)
@@ -88,6 +86,24 @@ class _Keeper:
                 package = _with(self.package, made, variant, {name: kept[name] for name in kept if name == RELATIVE})
         self.package = package
         self.writer.remove_others(package)
+
+    def _with_care(self, made: Package, name: str, apart: dict[str, float]) -> tuple[Package, dict[str, float]]:
+        """While a float16 part is outside its bound, keep one more size of its feature maps in float32."""
+        care = 0
+        while self.judge.verdict(FLOAT16, apart) is not None:
+            log.info("%s: %s; larger maps in float32:", made.parts[name].files[FLOAT16].file, told(apart))
+            care += 1
+            again = self.writer.write_carefully(made, name, care)
+            if again is None:
+                break
+            made, apart = again, self._compared(again, name, FLOAT16)
+        return made, apart
+
+    def _compared(self, made: Package, name: str, variant: str) -> dict[str, float]:
+        """Differences when this part alone is not PyTorch's."""
+        if name == RELATIVE:
+            return self.judge.of_relative(self.writer.open(made, name, variant))
+        return self.judge.of_part(name, self._model(made, variant))
 
     def _model(self, package: Package, variant: str) -> ExportedModel:
         return ExportedModel(package, self.writer.folder, lambda path: self.writer.open_file(package, path), variant)

@@ -39,6 +39,15 @@ class Writer:
             parts[graph.name] = replace(part, files={**part.files, variant: Variant.of(path, {})})
         return replace(package, parts=parts)
 
+    def write_carefully(self, package: Package, name: str, care: int) -> Package | None:
+        """The package with a part's float16 file written anew, ``care`` sizes of its maps in float32; None: all are."""
+        part = package.parts[name]
+        path = self.folder / part.files[FLOAT16].file
+        if not write_float16(self._plain(name), path, care):
+            return None
+        part = replace(part, files={**part.files, FLOAT16: Variant.of(path, {})})
+        return replace(package, parts={**package.parts, name: part})
+
     def open(self, package: Package, name: str, variant: str) -> Run:
         """A part in this variant, ready to compute."""
         return self.open_file(package, self.folder / package.parts[name].files[variant].file)
@@ -58,7 +67,7 @@ class Writer:
                 path.unlink()
 
     def _write(self, graph: Graph, path: Path, variant: str) -> None:
-        plain = self.folder / f"{graph.name}{SUFFIXES[FLOAT32]}"
+        plain = self._plain(graph.name)
         if variant == FLOAT32:
             write_onnx(graph, path)
         elif variant == FLOAT16:
@@ -68,6 +77,9 @@ class Writer:
         else:
             with quietly():
                 write_archive(graph, path)
+
+    def _plain(self, name: str) -> Path:
+        return self.folder / f"{name}{SUFFIXES[FLOAT32]}"
 
     @cached_property
     def _samples(self) -> dict[str, list[Feed]]:

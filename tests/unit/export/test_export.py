@@ -12,6 +12,7 @@ from fom_core.backends.onnx import open_graph
 from fom_core.errors import FomError, UnsupportedModel, UsageError
 from fom_core.export import compare, export_model
 from fom_core.export.compare import Judge, Plain, Rendered, differences, psnr_db, read_frames, verdict
+from fom_core.export.half import write_float16
 from fom_core.export.inputs_size import size_from_inputs
 from fom_core.export.parts import PARTS, graphs_of
 from fom_core.files import sha256_of
@@ -65,6 +66,56 @@ def test_half_graphs_hold_float16_weights_and_warp_in_float32(exported: Path):
     warps = [node for node in graph.node if node.op_type == "GridSample"]
     assert len(warps) == 2
     assert all(types[name] == onnx.TensorProto.FLOAT for node in warps for name in node.input)
+
+
+def half_convolutions(path: Path) -> list[bool]:
+    """Of every convolution of a graph, whether it computes in float16."""
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(path).graph
+    types = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    kernels = [types[node.input[1]] for node in graph.node if node.op_type == "Conv"]
+    return [kernel == onnx.TensorProto.FLOAT16 for kernel in kernels]
+
+
+@pytest.mark.parametrize("name", ["keypoint_detector", "source_encoder"])
+def test_convolutions_that_read_a_picture_stay_in_float32(exported: Path, name):
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load(exported / f"{name}.fp16.onnx").graph
+    types = {value.name: value.type.tensor_type for value in [*graph.input, *graph.value_info]}
+    for node, half in zip(
+        (node for node in graph.node if node.op_type == "Conv"),
+        half_convolutions(exported / f"{name}.fp16.onnx"),
+        strict=True,
+    ):
+        assert half == (types[node.input[0]].shape.dim[1].dim_value > 3)
+
+
+def test_with_more_care_fewer_convolutions_are_in_float16(exported: Path, tmp_path):
+    plain, target = exported / "keypoint_detector.onnx", tmp_path / "x.onnx"
+    counts = []
+    while write_float16(plain, target, len(counts)):
+        counts.append(sum(half_convolutions(target)))
+    assert len(counts) > 1
+    assert counts == sorted(set(counts), reverse=True)
+    assert counts[-1] > 0
+
+
+@pytest.mark.usefixtures("traced_once")
+def test_a_float16_part_outside_its_bound_is_made_with_more_care(
+    monkeypatch, exported, tiny_model, clip_file, tmp_path
+):
+    verdict, tries = Judge.verdict, []
+
+    def strict_at_first(judge: Judge, variant: str, apart: dict[str, float]) -> str | None:
+        tries.extend([variant] if variant == "float16" else [])
+        return "too far" if len(tries) == 1 and variant == "float16" else verdict(judge, variant, apart)
+
+    monkeypatch.setattr(Judge, "verdict", strict_at_first)
+    package = export_model(tiny_model, tmp_path / "out", variants=["float16"], frames=clip_file).package
+    name = "keypoint_detector.fp16.onnx"
+    assert 0 < sum(half_convolutions(tmp_path / "out" / name)) < sum(half_convolutions(exported / name))
+    assert package.parts["keypoint_detector"].files["float16"].sha256 == sha256_of(tmp_path / "out" / name)
+    assert package.left_out == {}
 
 
 def test_quantised_graphs_hold_int8_kernels(exported: Path):
