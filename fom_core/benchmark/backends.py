@@ -19,7 +19,9 @@ from ..types import MotionTransfer, SourceFeatures
 from .measure import seconds
 from .subject import moving_frames
 
-BACKENDS = ("torch", *RUNTIMES)
+EXPORTED = {name: (name, "float32") for name in RUNTIMES} | {f"{name}-int8": (name, "int8") for name in RUNTIMES}
+"""Runtime and precision by name."""
+BACKENDS = ("torch", *EXPORTED)
 
 
 def measure_backends(
@@ -27,13 +29,16 @@ def measure_backends(
 ) -> list[dict[str, Any]]:
     """Milliseconds a frame of every backend for every batch, in turns, and how far its pictures are from PyTorch's.
 
-    model: on the processor. It is exported into ``folder`` first, in float32.
-    Raises UsageError, MissingPackage for what this machine lacks.
+    model: on the processor. It is exported into ``folder`` first.
+    names: of :data:`BACKENDS`.
+    Raises UsageError, MissingPackage for what this machine lacks, UnsupportedModel where int8 is outside its bound.
     """
     backends: dict[str, Backend] = {"torch": model}
-    if any(name != "torch" for name in names):
-        export_model(model, folder / "exported")
-        backends |= {name: open_exported(folder / "exported", name) for name in names if name != "torch"}
+    wanted = {name: EXPORTED[name] for name in names if name != "torch"}
+    if wanted:
+        export_model(model, folder / "exported", variants=[precision for _, precision in wanted.values()])
+        for name, (runtime, precision) in wanted.items():
+            backends[name] = open_exported(folder / "exported", runtime, precision=precision)
     frames = to_batch(
         moving_frames(max(batches), model.config.image_size), channels=model.config.num_channels, device="cpu"
     )

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from ..backends import RUNTIMES
+from ..benchmark.backends import BACKENDS
 from ..errors import UsageError
 from ..files import CONFIGS, replacing, require_file
 from ..media.encoders import ENCODERS
@@ -65,7 +65,7 @@ def add_parser(subparsers: Any) -> None:
         type=_backends,
         default=(),
         metavar="A,B",
-        help="torch, onnx, openvino: the networks under each of these, on the processor",
+        help="torch, onnx, openvino, onnx-int8, openvino-int8: the networks under each of these, on the processor",
     )
     other.add_argument(
         "--against",
@@ -146,9 +146,8 @@ def _parts(text: str) -> tuple[str, ...]:
 
 def _backends(text: str) -> tuple[str, ...]:
     names = tuple(text.split(","))
-    known = ("torch", *RUNTIMES)
-    if unknown := [name for name in names if name not in known]:
-        raise argparse.ArgumentTypeError(f"there is no backend {unknown[0]!r}; choose from {', '.join(known)}")
+    if unknown := [name for name in names if name not in BACKENDS]:
+        raise argparse.ArgumentTypeError(f"there is no backend {unknown[0]!r}; choose from {', '.join(BACKENDS)}")
     return names
 
 

@@ -45,12 +45,17 @@ def test_backends_are_measured_side_by_side(fom, tiny_weights, tmp_path):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
     figures = tmp_path / "bench.json"
-    words = ["--parts", "none", "--backends", "torch,onnx", "--json", figures]
+    words = ["--parts", "none", "--backends", "torch,onnx,onnx-int8", "--json", figures]
     outcome = fom("bench", "--model", tiny_weights, *QUICK, *words)
     assert outcome.status == 0, outcome.messages
     rows = json.loads(figures.read_text())["backends"]
-    assert [(row["backend"], row["batch"]) for row in rows] == [("torch", 1), ("onnx", 1), ("torch", 3), ("onnx", 3)]
-    assert all(row["ms"] > 0 and row["max_abs_difference"] < 1e-3 for row in rows)
+    names = ["torch", "onnx", "onnx-int8"]
+    assert [(row["backend"], row["batch"]) for row in rows] == [(name, batch) for batch in (1, 3) for name in names]
+    assert all(row["ms"] > 0 for row in rows)
+    largest = {name: max(row["max_abs_difference"] for row in rows if row["backend"] == name) for name in names}
+    assert largest["torch"] == 0
+    assert largest["onnx"] < 1e-3
+    assert largest["onnx"] < largest["onnx-int8"]
 
 
 @pytest.mark.slow
