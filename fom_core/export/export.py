@@ -142,13 +142,16 @@ def _with(package: Package, made: Package, variant: str, kept: dict[str, dict[st
 
 
 def _checked(model: MotionModel, size: tuple[int, int]) -> tuple[int, int]:
-    """The size, once the networks can halve it. Raises UsageError."""
+    """The size, once the networks can halve it; a line tells if it is not the model's own. Raises UsageError."""
     multiple = model.size_multiple
     if any(side % multiple or side < 2 * multiple for side in size):
         raise UsageError(
             f"The model {model.name} takes pictures with sides divisible by {multiple}, from {2 * multiple} on; got "
             f"{size[0]}x{size[1]}. Choose another --image_size."
         )
+    if size != model.config.image_size:
+        own = "x".join(map(str, model.config.image_size))
+        log.warning("The model %s learnt from pictures of %s: others may come out distorted.", model.name, own)
     return size
 
 

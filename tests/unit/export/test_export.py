@@ -237,6 +237,19 @@ def test_sizes_that_the_networks_cannot_halve_are_refused(tiny_model, tmp_path, 
         export_model(tiny_model, tmp_path / "out", size=(72, 64))
 
 
+@pytest.mark.usefixtures("exported")
+def test_another_size_than_the_models_own_is_told(monkeypatch, tiny_model, tmp_path, caplog):
+    def stop(*_: object) -> None:
+        raise UsageError("far enough")
+
+    monkeypatch.setattr("fom_core.export.export.read_frames", stop)
+    for size, told in (((64, 64), []), ((96, 64), ["learnt from pictures of 64x64"])):
+        caplog.clear()
+        with pytest.raises(UsageError, match="far enough"):
+            export_model(tiny_model, tmp_path / "out", size=size)
+        assert [line.partition("tiny ")[2].partition(":")[0] for line in caplog.messages] == told
+
+
 def test_a_model_that_moves_nothing_is_refused(tiny_config: ModelConfig, tmp_path, clip_file, exported):
     from dataclasses import replace
 
