@@ -181,9 +181,12 @@ class Trainer:
 
     def _checked(self, values: dict[str, Tensor], begun: float, what: str) -> dict[str, float]:
         """The figures of a step as means over all processes, and its time counted. Raises TrainingDiverged."""
-        own = torch.stack([*values.values(), torch.tensor(time.monotonic() - begun, device=self.device)]).float()
-        sick = [name for name, good in zip(values, own.isfinite().tolist(), strict=False) if not good]
-        *means, seconds = mean_over_all(own).tolist()
+        own = torch.stack(list(values.values())).float()
+        sick = [
+            name for name, good in zip(values, own.isfinite().tolist(), strict=True) if not good
+        ]  # waits for the step
+        elapsed = torch.tensor([time.monotonic() - begun], device=self.device)
+        *means, seconds = mean_over_all(torch.cat([own, elapsed])).tolist()
         figures = dict(zip(values, means, strict=True))
         self.seconds += seconds
         wrong = [name for name, value in figures.items() if value - value != 0]  # NaN or infinite, anywhere
