@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -28,7 +30,8 @@ class YuNetDetector:
 
     def _network(self) -> cv2.FaceDetectorYN:
         if not hasattr(self._own, "network"):
-            self._own.network = cv2.FaceDetectorYN.create(self._weights, "", (320, 320), self._threshold, OVERLAP)
+            with _errors_only():
+                self._own.network = cv2.FaceDetectorYN.create(self._weights, "", (320, 320), self._threshold, OVERLAP)
         return self._own.network
 
     def _detect_once(self, bgr: np.ndarray) -> list[Detection]:
@@ -36,6 +39,17 @@ class YuNetDetector:
         network.setInputSize((bgr.shape[1], bgr.shape[0]))
         rows = network.detect(bgr)[1]  # x, y, width, height, five landmarks, score
         return [] if rows is None else [_detection(row.tolist()) for row in rows]
+
+
+@contextmanager
+def _errors_only() -> Iterator[None]:
+    """OpenCV 5 warns of a setting that it makes itself, once for every network."""
+    before = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(min(before, cv2.utils.logging.LOG_LEVEL_ERROR))
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(before)
 
 
 def _detection(row: list[float]) -> Detection:
