@@ -44,7 +44,7 @@ def runner(side: str, contest: Contest, folder: Path) -> tuple[Callable[[], Fram
     source = frames[len(frames) // 2]
     if side == "ours":
         return partial(_ours, model, source, frames, contest.chunk_size), device
-    theirs = Upstream(Path(contest.checkout), contest.subject.plain(), device)
+    theirs = Upstream(Path(contest.checkout), model, device)
     return partial(theirs.animate, np.float32(source) / 255, [np.float32(frame) / 255 for frame in frames]), device
 
 

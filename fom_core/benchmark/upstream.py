@@ -35,7 +35,7 @@ class Upstream:
     """
 
     def __init__(self, folder: Path, model: MotionModel, device: torch.device) -> None:
-        """``model``: as :meth:`Subject.plain` gives it. Raises UsageError, UnsupportedModel."""
+        """``model``: whose weights are copied. Raises UsageError, UnsupportedModel."""
         for name in ("demo.py", "animate.py", "modules/generator.py", "modules/keypoint_detector.py"):
             if not (folder / name).is_file():
                 raise UsageError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from ..errors import UnsupportedModel
 from .layout import RawTensors, StateDict, count_numbers, find_networks, to_state_dict
@@ -106,11 +108,19 @@ def _what_else(start: bytes) -> str:
 def _read_safetensors(path: Path) -> tuple[StateDict, dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
-            # Clones, for the tensors are the mapped file itself, and the user may replace that.
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+            tensors = {name: _kept(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
             return dequantise(tensors, path.name), file.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
         raise UnsupportedModel(f"{path.name} is a damaged safetensors file ({error}). Download it again.") from error
+
+
+def _kept(tensor: Tensor) -> Tensor:
+    """A tensor of a mapped file, or a copy of it where a mapped file could not be replaced.
+
+    What is written to the tensor never reaches the file. As for every program that maps its weights, the file must not
+    be overwritten in place while they are in use; replacing it by another one of its name is fine.
+    """
+    return tensor if sys.platform == "linux" else tensor.clone()
 
 
 def _read_torch(path: Path, kind: str) -> Any:

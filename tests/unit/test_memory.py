@@ -1,10 +1,18 @@
-"""Going on with less memory."""
+"""Going on with less memory, and giving it back."""
+
+import re
+import sys
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from fom_core.errors import UsageError
-from fom_core.memory import in_chunks, is_out_of_memory
+from fom_core.memory import apart_from_heap, in_chunks, is_out_of_memory, let_go
+
+linux_only = pytest.mark.skipif(sys.platform != "linux", reason="memory of files is given back on Linux alone")
 
 
 def fitting(most, sizes):
@@ -82,3 +90,54 @@ def test_other_errors_pass():
 def test_a_size_of_nothing_is_refused():
     with pytest.raises(UsageError, match="At least one"):
         list(in_chunks(fitting(8, []), 5, 0))
+
+
+def resident_mib(kind):
+    """What of this process is in memory: RssFile or RssAnon."""
+    found = re.search(rf"{kind}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) / 2**10
+
+
+@pytest.fixture
+def mapped(tmp_path):
+    """A tensor of 16 MiB that is a mapped file, all of it in memory."""
+    save_file({"a": torch.arange(2**22, dtype=torch.float32), "b": torch.ones(3)}, tmp_path / "a.safetensors")
+    with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
+        tensor = file.get_tensor("a")
+    assert tensor.sum() > 0
+    return tensor
+
+
+@linux_only
+def test_memory_of_a_file_is_given_back_and_read_again(mapped):
+    before = resident_mib("RssFile")
+    let_go(mapped)
+    assert resident_mib("RssFile") < before - 15
+    assert torch.equal(mapped, torch.arange(2**22, dtype=torch.float32))
+
+
+@linux_only
+def test_what_was_written_to_a_tensor_of_a_file_stays(mapped):
+    mapped[2**21] = -1.0
+    let_go(mapped)
+    assert mapped[2**21] == -1.0
+
+
+def test_a_tensor_that_is_no_file_stays():
+    tensor = torch.arange(2**20)
+    let_go(tensor)
+    assert torch.equal(tensor, torch.arange(2**20))
+    let_go(torch.empty(0))
+
+
+@linux_only
+def test_what_is_large_and_apart_from_the_heap_is_given_back_at_once():
+    before = resident_mib("RssAnon")
+    with apart_from_heap():
+        large = torch.ones(2**23)
+        over_it = torch.ones(1000)  # in a heap, this would keep the room below it
+    assert resident_mib("RssAnon") > before + 30
+    del large
+    assert resident_mib("RssAnon") < before + 2
+    assert over_it.sum() == 1000

@@ -7,12 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import blocks, mobile
-from .convolution import Convolution, DeepDoubling, Doubling, Kernel, RowConvolution, affine
+from .convolution import Convolution, Doubling, Kernel, RowConvolution, TapDoubling, affine
 from .plan import Plan
 from .winograd import TILE, Winograd
 
 NARROW = 128  # channels below which Winograd's transforms cost more than they save
-DEEP = 512  # output channels from which doubling by taps pays
+DEEP = 512  # output channels from which doubling by taps pays in half precision; in float32 it always does
 FEW = 4  # output channels that a convolution by rows pays for
 
 
@@ -192,8 +192,8 @@ def _down(block: blocks.DownBlock, plan: Plan, dtype: torch.dtype) -> nn.Module:
 
 
 def _up(block: blocks.UpBlock, plan: Plan, dtype: torch.dtype) -> nn.Module:
-    if plan.packed and block.conv.out_channels >= DEEP:
-        return DeepDoubling(block.conv, block.norm, plan, dtype)
+    if plan.packed and (dtype == torch.float32 or block.conv.out_channels >= DEEP):
+        return TapDoubling(block.conv, block.norm, plan, dtype)
     if plan.doubling:
         return Doubling(block.conv, block.norm, plan, dtype)
     return _Repeating(_normalised(block.conv, block.norm, plan, dtype))

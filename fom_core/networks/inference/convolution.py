@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...memory import trim_heap
+from ...memory import apart_from_heap, let_go
 from .plan import Plan
 
-LARGE = 2**18  # numbers in a weight whose copies on the way leave holes worth closing
+BAND = 1024  # pixels of the small size that are doubled at a time
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,16 @@ class Kernel:
 
     @classmethod
     def of(cls, conv: nn.Conv2d, norm: nn.BatchNorm2d | None = None) -> Kernel:
-        """Those of a layer, the normalisation after it folded in."""
-        bias = conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
+        """Copies of a layer's own, the normalisation after it folded in."""
+        bias = conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias.detach().clone()
         if norm is None:
-            return cls(conv.weight.detach(), bias)
-        scale, shift = affine(norm)
-        weight = conv.weight.detach() * scale[:, None, None, None]
-        return cls(weight, torch.addcmul(shift, bias, scale))
+            weight = conv.weight.detach().clone()
+        else:
+            scale, shift = affine(norm)
+            weight = conv.weight.detach() * scale[:, None, None, None]
+            bias = torch.addcmul(shift, bias, scale)
+        let_go(conv.weight)
+        return cls(weight, bias)
 
 
 def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
@@ -93,13 +96,11 @@ class Convolution(nn.Module):
 
     def _pack(self, shape: list[int]) -> None:
         """Fold and lay out for pictures of ``shape`` (B, C, H, W): oneDNN chooses by that."""
-        kernel = self.fold()
-        weight, self.bias = kernel.weight.to(self.dtype).contiguous(), kernel.bias.to(self.dtype)
-        reorder = torch.ops.mkldnn._reorder_convolution_weight
-        self.weight = reorder(weight, self.padding, [1, 1], [1, 1], self.groups, shape)
-        if weight.numel() >= LARGE:
-            del kernel, weight
-            trim_heap()
+        with apart_from_heap():
+            kernel = self.fold()
+            weight, self.bias = kernel.weight.to(self.dtype).contiguous(), kernel.bias.to(self.dtype)
+            reorder = torch.ops.mkldnn._reorder_convolution_weight
+            self.weight = reorder(weight, self.padding, [1, 1], [1, 1], self.groups, shape)
 
 
 class Doubling(nn.Module):
@@ -132,11 +133,11 @@ class Doubling(nn.Module):
         return view.reshape(batch, 2 * height, 2 * width, c).permute(0, 3, 1, 2)
 
 
-class DeepDoubling(nn.Module):
+class TapDoubling(nn.Module):
     """The same with one product for each of the nine taps at the small size, added up at the large one.
 
-    Fewer multiplications and no more weights than the trained ones; the many sums pay where pictures have many
-    channels.
+    Fewer multiplications and no more weights than the trained ones. The many sums pay where they stay in the cache:
+    so it is done in bands, of some pictures or of some rows of one.
     """
 
     def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d, plan: Plan, dtype: torch.dtype) -> None:
@@ -153,19 +154,45 @@ class DeepDoubling(nn.Module):
         self.products = Convolution(taps, 0, plan, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
-        taps = self.products(x).float().permute(0, 2, 3, 1).unflatten(3, (3, 3, self.channels))  # (B, h, w, 3, 3, C)
-        rows = _doubled(taps.unbind(3), 1)  # (B, 2h, w, 3, C)
-        return _doubled(rows.unbind(3), 2).relu_().to(x.dtype).permute(0, 3, 1, 2)
+        batch, _, height, width = x.shape
+        out = x.new_empty(batch, 2 * height, 2 * width, self.channels)
+        pictures, rows = max(1, BAND // (height * width)), max(1, BAND // width)
+        for first in range(0, batch, pictures):
+            some = slice(first, first + pictures)
+            for top in range(0, height, rows):
+                self._band(x[some], top, rows, out[some])
+        return out.permute(0, 3, 1, 2)
+
+    def _band(self, x: Tensor, top: int, rows: int, out: Tensor) -> None:
+        """``rows`` rows of ``x`` (B, C, h, w) from ``top`` on, doubled, into ``out`` (B, 2h, 2w, C')."""
+        pictures, _, height, width = x.shape
+        seen = min(rows + 2, height)  # with a row above and one below; everywhere as many, as weights are laid out for
+        above = min(max(top - 1, 0), height - seen)
+        rows = min(rows, height - top)
+        taps = self.products(x[:, :, above : above + seen]).float().permute(0, 2, 3, 1)
+        taps = taps.unflatten(3, (3, 3, self.channels))  # (B, seen, w, 3, 3, C')
+        tall = taps.new_empty(pictures, rows, 2, width, 3, self.channels)
+        _double(taps.unbind(3), 1, top - above, tall.unbind(2))
+        wide = taps.new_empty(pictures, 2 * rows, width, 2, self.channels)
+        _double(tall.flatten(1, 2).unbind(3), 2, 0, wide.unbind(3))
+        torch.clamp_min(wide.flatten(2, 3), 0, out=out[:, 2 * top : 2 * (top + rows)])
 
 
-def _doubled(taps: Sequence[Tensor], axis: int) -> Tensor:
-    """What three taps on a repeated picture add up to, along one axis, from their products with the small one."""
+def _double(taps: Sequence[Tensor], axis: int, start: int, out: Sequence[Tensor]) -> None:
+    """What three taps on a repeated picture add up to along one axis, from their products with the small one.
+
+    ``out``: even and odd places, as many as there are of them, for the small ones from ``start`` on.
+    """
     before, at, after = taps
-    inner = before.shape[axis] - 1
-    even, odd = at + after, before + at
-    even.narrow(axis, 1, inner).add_(before.narrow(axis, 0, inner))
-    odd.narrow(axis, 0, inner).add_(after.narrow(axis, 1, inner))
-    return torch.stack([even, odd], axis + 1).flatten(axis, axis + 1)
+    even, odd = out
+    count, length = even.shape[axis], at.shape[axis]
+    here = (axis, start, count)
+    torch.add(at.narrow(*here), after.narrow(*here), out=even)
+    torch.add(at.narrow(*here), before.narrow(*here), out=odd)
+    first = 0 if start else 1  # nothing is before the first one, or after the last
+    even.narrow(axis, first, count - first).add_(before.narrow(axis, start - 1 + first, count - first))
+    last = count if start + count < length else count - 1
+    odd.narrow(axis, 0, last).add_(after.narrow(axis, start + 1, last))
 
 
 def phase_weights(weight: Tensor) -> Tensor:

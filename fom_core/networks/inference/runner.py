@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ...memory import is_out_of_memory, trim_heap
+from ...memory import is_out_of_memory, let_go, trim_heap
 from ...types import DenseMotion, Generated, Keypoints, SourceFeatures
 from . import bounds
 from .form import Form
@@ -108,7 +108,9 @@ class Runner:
         self.forget()
         self.unsound, self.made_of = unsound, made_of
         self.plan = self.fixed or self._choose(model)
-        trim_heap()  # of the forms that were tried
+        trim_heap()  # of the forms that were tried, and of the trained modules beside them
+        for tensor in model.tensors():
+            let_go(tensor)
         self.form = make_form(model, self.plan)
         return self.form
 

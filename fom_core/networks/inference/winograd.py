@@ -15,6 +15,7 @@ from .convolution import Convolution, Kernel
 from .plan import Plan
 
 TILE = 4  # outputs per tile and side
+BAND = 128  # tiles at a time: what they become on the way stays in the processor's cache
 SPAN = 6  # inputs that they depend on
 G = (
     (1 / 4, 0, 0),
@@ -38,6 +39,12 @@ class Winograd(nn.Module):
 
     def forward(self, x: Tensor, out: Tensor) -> None:
         """``x`` (h + 2, w + 2, C) with its border of zeros; the result goes to ``out`` (h, w, C')."""
+        height = min(TILE * max(1, BAND // (out.shape[1] // TILE)), out.shape[0])
+        for start in range(0, out.shape[0], height):
+            top = min(start, out.shape[0] - height)  # bands of one height, for which the weights are laid out
+            self._band(x[top : top + height + 2], out[top : top + height])
+
+    def _band(self, x: Tensor, out: Tensor) -> None:
         height, width = x.shape[0] - 2, x.shape[1] - 2
         down, across = height // TILE, width // TILE
         rows = x.new_empty(SPAN, down, width + 2, x.shape[2])

@@ -63,6 +63,26 @@ def test_a_saved_model_comes_back_bit_for_bit(tiny_model, saved, picture):
     assert torch.equal(animate(model, picture), animate(tiny_model, picture))
 
 
+def test_changing_a_model_leaves_its_file_as_it_was(saved):
+    written = saved.read_bytes()
+    model = load_model(saved, device="cpu")
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1)
+    del model
+    assert saved.read_bytes() == written
+
+
+def test_a_file_that_is_replaced_leaves_the_open_model_as_it_was(saved, tiny_model, picture):
+    model = load_model(saved, device="cpu")
+    with torch.no_grad():
+        before = model.generator.first.conv.weight.clone()
+        for parameter in tiny_model.parameters():
+            parameter.add_(1)
+    save_model(tiny_model, saved)
+    assert torch.equal(model.generator.first.conv.weight, before)
+
+
 @pytest.mark.parametrize("options", [{"align_corners": False, "border_blend": True}, {"image_size": (96, 64)}])
 def test_conventions_are_saved_with_the_model(tiny_config, tmp_path, options):
     config = replace(tiny_config, **options)

@@ -5,8 +5,9 @@ from torch import nn
 
 from fom_core.geometry import warp
 from fom_core.networks.blocks import ResBlock, UpBlock
+from fom_core.networks.inference import convolution, winograd
 from fom_core.networks.inference.blocks import DEEP, fast_block
-from fom_core.networks.inference.convolution import Convolution
+from fom_core.networks.inference.convolution import Convolution, TapDoubling
 from fom_core.networks.inference.plan import Plan, has_packed_convolutions
 from fom_core.networks.inference.warp import gather_warp
 from fom_core.networks.inference.winograd import Winograd
@@ -56,14 +57,29 @@ def test_a_fast_block_gives_what_the_trained_one_gives(plan, block, size):
 
 
 @torch.inference_mode()
-def test_winograd_is_the_convolution():
+@pytest.mark.parametrize("band", [1, 10, 1000])
+def test_winograd_is_the_convolution(band, monkeypatch):
+    monkeypatch.setattr(winograd, "BAND", band)
     torch.manual_seed(0)
     x, conv = torch.randn(1, 8, 12, 20), nn.Conv2d(8, 5, 3, padding=1)
     nn.init.normal_(conv.weight)
-    out = torch.empty(12, 20, 5)
+    out = torch.full((12, 20, 5), torch.nan)
     Winograd(conv, None, Plan())(F.pad(x, (1, 1, 1, 1))[0].permute(1, 2, 0).contiguous(), out)
     expected = conv(x)[0].permute(1, 2, 0)
     torch.testing.assert_close(out, expected, rtol=1e-5, atol=1e-4)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("plan", [PLANS["plain"], PLANS["packed"]])
+@pytest.mark.parametrize("band", [1, 15, 33, 40, 1000])
+@pytest.mark.parametrize("size", [(11, 5), (1, 3), (2, 1)])
+def test_doubling_in_bands_of_any_size_is_the_same(plan, band, size, monkeypatch):
+    monkeypatch.setattr(convolution, "BAND", band)
+    block = lively(UpBlock(6, 5))
+    assert isinstance(block, UpBlock)
+    x = torch.randn(3, 6, *size).contiguous(memory_format=torch.channels_last)
+    fast = TapDoubling(block.conv, block.norm, plan, torch.float32)
+    torch.testing.assert_close(fast(x), block(x), rtol=1e-4, atol=1e-5)
 
 
 @torch.inference_mode()
