@@ -175,7 +175,7 @@ class TapDoubling(nn.Module):
         _double(taps.unbind(3), 1, top - above, tall.unbind(2))
         wide = taps.new_empty(pictures, 2 * rows, width, 2, self.channels)
         _double(tall.flatten(1, 2).unbind(3), 2, 0, wide.unbind(3))
-        torch.clamp_min(wide.flatten(2, 3), 0, out=out[:, 2 * top : 2 * (top + rows)])
+        out[:, 2 * top : 2 * (top + rows)] = wide.flatten(2, 3).relu_()
 
 
 def _double(taps: Sequence[Tensor], axis: int, start: int, out: Sequence[Tensor]) -> None:

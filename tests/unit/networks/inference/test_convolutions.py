@@ -80,6 +80,9 @@ def test_doubling_in_bands_of_any_size_is_the_same(plan, band, size, monkeypatch
     x = torch.randn(3, 6, *size).contiguous(memory_format=torch.channels_last)
     fast = TapDoubling(block.conv, block.norm, plan, torch.float32)
     torch.testing.assert_close(fast(x), block(x), rtol=1e-4, atol=1e-5)
+    half = TapDoubling(block.conv, block.norm, plan, torch.bfloat16)(x.bfloat16())
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.float(), block(x), rtol=0.05, atol=0.05)
 
 
 @torch.inference_mode()
