@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import re
 import sys
 import tempfile
@@ -110,7 +111,8 @@ PARTS = {part.__name__: part for part in (network, original, group, growth, back
 
 def main() -> None:
     """Measure the parts asked for, and write all that was measured so far."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("fom_core").setLevel(logging.INFO)  # not what the packages for export have to tell
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="+", choices=[*PARTS, "draw"], help="draw: only write tables and plots anew")
     parser.add_argument("--device", default="cpu")
@@ -126,7 +128,8 @@ def main() -> None:
     for part in args.parts:
         if part != "draw":
             results[part] = {**PARTS[part](args.device, args), "torch": torch.__version__}
-            path.write_text(json.dumps(results, indent=1) + "\n")
+            text = json.dumps(results, indent=1).replace(f"{HERE.parent}{os.sep}", "")  # no path of this machine
+            path.write_text(text + "\n")
     path.with_suffix(".md").write_text(markdown(results, path.with_suffix(".svg").name) + "\n")
     if drawn := charts(results):
         path.with_suffix(".svg").write_text(charts_as_svg(drawn))
