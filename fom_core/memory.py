@@ -79,6 +79,7 @@ def trim_heap() -> None:
 def apart_from_heap() -> Iterator[None]:
     """What is allocated inside, if large, lies apart from the C library's heap: weights that stay leave no holes in it.
 
+    Unless the heap has a hole that it fits into, which it fills then.
     glibc only. Its threshold ends at the highest value that it reaches by itself.
     """
     mallopt = _libc_call("mallopt")

@@ -135,9 +135,9 @@ def test_a_tensor_that_is_no_file_stays():
 def test_what_is_large_and_apart_from_the_heap_is_given_back_at_once():
     before = resident_mib("RssAnon")
     with apart_from_heap():
-        large = torch.ones(2**23)
+        large = torch.ones(2**26)  # more than the heap may have room for already
         over_it = torch.ones(1000)  # in a heap, this would keep the room below it
-    assert resident_mib("RssAnon") > before + 30
+    assert resident_mib("RssAnon") > before + 250
     del large
     assert resident_mib("RssAnon") < before + 2
     assert over_it.sum() == 1000
