@@ -16,9 +16,7 @@ from ..networks import MotionModel, create_model
 from ..pictures import resize_picture
 from ..types import FaceSet
 from ..weights.config_file import read_config
-from ..weights.files import load_checkpoint
-from ..weights.load import build, load_model, resolve_config, save_model
-from ..weights.store import locate
+from ..weights.load import load_model, save_model
 
 RATE = Fraction(25)
 
@@ -38,29 +36,16 @@ class Subject:
     dtype: str = "auto"
     size: int | None = None
 
-    def plain(self) -> MotionModel:
-        """The model as it was trained, on the CPU in float32."""
-        if self.model is None:
-            assert self.config is not None
-            model = _random(Path(self.config))
-        else:
-            path, entry = locate(self.model)
-            checkpoint = load_checkpoint(path)
-            config = resolve_config(checkpoint, path, entry, None if self.config is None else Path(self.config))
-            model = build(config, checkpoint, path.name)
-        return self._sized(model)
-
     def open(self, folder: Path) -> MotionModel:
         """The model as it animates. Random weights are put into ``folder`` first, for every process the same."""
         name, config = self.model, self.config
         if name is None:
             path = folder / "random.safetensors"
             if not path.exists():
-                save_model(replace(self, size=None).plain(), path)
+                assert config is not None
+                save_model(_random(Path(config)), path)
             name, config = str(path), None
-        return self._sized(load_model(name, config=config, device=self.device, dtype=self.dtype))
-
-    def _sized(self, model: MotionModel) -> MotionModel:
+        model = load_model(name, config=config, device=self.device, dtype=self.dtype)
         if self.size is not None:
             model.config = replace(model.config, image_size=(self.size, self.size))
         return model.requires_grad_(False)

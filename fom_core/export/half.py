@@ -13,9 +13,7 @@ import numpy as np
 
 from .graph_file import require_onnx
 
-BETWEEN = frozenset(
-    {"BatchNormalization", "Relu", "AveragePool"}
-)  # in float16, unless they follow a careful convolution
+BETWEEN = frozenset({"BatchNormalization", "Relu", "AveragePool"})  # in float16, unless behind a careful convolution
 FOLLOWING = frozenset({"Resize", "Concat", "Add"})  # in float16 between convolutions, in float32 where grids are made
 PICTURE_CHANNELS = 4  # of what counts as a picture
 

@@ -182,9 +182,8 @@ class Trainer:
     def _checked(self, values: dict[str, Tensor], begun: float, what: str) -> dict[str, float]:
         """The figures of a step as means over all processes, and its time counted. Raises TrainingDiverged."""
         own = torch.stack(list(values.values())).float()
-        sick = [
-            name for name, good in zip(values, own.isfinite().tolist(), strict=True) if not good
-        ]  # waits for the step
+        finite = own.isfinite().tolist()  # waits for the step
+        sick = [name for name, good in zip(values, finite, strict=True) if not good]
         elapsed = torch.tensor([time.monotonic() - begun], device=self.device)
         *means, seconds = mean_over_all(torch.cat([own, elapsed])).tolist()
         figures = dict(zip(values, means, strict=True))
