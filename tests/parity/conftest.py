@@ -76,9 +76,10 @@ class Golden:
         array = self.results[key]
         return torch.from_numpy(array.astype(np.float32) / 65535 if array.dtype == np.uint16 else array)
 
-    def keypoints(self, prefix: str) -> Keypoints:
+    def keypoints(self, prefix: str, dtype: torch.dtype = torch.float32) -> Keypoints:
         has_jacobian = f"{prefix}_jacobian" in self
-        return Keypoints(self[f"{prefix}_value"], self[f"{prefix}_jacobian"] if has_jacobian else None)
+        jacobian = self[f"{prefix}_jacobian"].to(dtype) if has_jacobian else None
+        return Keypoints(self[f"{prefix}_value"].to(dtype), jacobian)
 
     def frame_numbers(self, prefix: str = "") -> list[int]:
         """Driving frames whose generator stages are stored under ``<prefix>frameN/``."""
