@@ -44,6 +44,20 @@ def warp(image: Tensor, grid: Tensor, *, align_corners: bool) -> Tensor:
     return F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=align_corners)
 
 
+def resize_images(images: Tensor, size: tuple[int, int] | None) -> Tensor:
+    """Bring (B, C, H, W) pictures to another height and width, each pixel the mean of those that it covers.
+
+    None leaves them as they are.
+    """
+    old = tuple(images.shape[2:])
+    new = old if size is None else size
+    if old == new:
+        return images
+    if old[0] % new[0] == 0 and old[1] % new[1] == 0:
+        return F.avg_pool2d(images, (old[0] // new[0], old[1] // new[1]))
+    return F.interpolate(images, size=list(new), mode="bilinear", align_corners=False, antialias=True)
+
+
 def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
     """Bring a (B, h, w, 2) flow to another resolution. Not corner-aligned: the published weights were trained so."""
     if tuple(flow.shape[1:3]) == tuple(size):

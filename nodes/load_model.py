@@ -15,6 +15,7 @@ from .sockets import ALIASES, CATEGORY, Model
 PRECISIONS = {"auto": "auto", "fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 TWIN = ".safetensors"
 NO_CONFIG = "auto"
+OWN_SIZE, SIZES = "auto", (128, 192, 256, 384, 512, 768, 1024)
 
 
 class LoadFOMModel(io.ComfyNode):
@@ -45,6 +46,16 @@ class LoadFOMModel(io.ComfyNode):
                     tooltip="auto reads the architecture from the weights. A YAML in models/fom, the authors' or "
                     "PaddleGAN's, is only needed for weights whose settings leave no trace in them.",
                 ),
+                io.Combo.Input(
+                    "image_size",
+                    options=[OWN_SIZE, *map(str, SIZES)],
+                    default=OWN_SIZE,
+                    optional=True,
+                    tooltip="Pixels of a painted face, for any model: motion is seen at the size it learnt in any case. "
+                    "Larger faces keep more detail of the picture, and take more time and memory. auto is the "
+                    "model's own size, or twice that up to 256. Beyond twice the own size, what the picture does not "
+                    "show, such as the inside of a mouth, looks patchy.",
+                ),
             ],
             outputs=[
                 Model.Output(display_name="model", tooltip="For Animate Face, Animate Picture and Preview Keypoints.")
@@ -58,12 +69,15 @@ class LoadFOMModel(io.ComfyNode):
         return model, None if config_name == NO_CONFIG else host.stamp(host.file("fom", config_name))
 
     @classmethod
-    def execute(cls, model_name: str, precision: str, config_name: str = NO_CONFIG) -> io.NodeOutput:
+    def execute(
+        cls, model_name: str, precision: str, config_name: str = NO_CONFIG, image_size: str = OWN_SIZE
+    ) -> io.NodeOutput:
         entry = named(model_name)
         path = host.weights(entry) if entry else host.file("fom", model_name)
         config = None if config_name == NO_CONFIG else host.file("fom", config_name)
         model = load_model(path if config else slim(path), config, device="cpu", dtype=PRECISIONS[precision])
-        return io.NodeOutput(host.manage(model))
+        size = model.config.usual_size if image_size == OWN_SIZE else (int(image_size),)
+        return io.NodeOutput(host.manage(model.at_size(*size)))
 
 
 def named(model_name: str) -> Entry | None:

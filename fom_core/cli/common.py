@@ -37,8 +37,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--image_size",
         type=positive,
         metavar="PIXELS",
-        help="size of a face in the network (default: 256). A model runs at the size it was trained for: this chooses "
-        "the model of that size if it is here, else the result is scaled",
+        help="size at which faces are painted: chooses the model of that size if it is here; any other sees motion at "
+        "the size that it learnt, and paints at this one (default: its own, or twice that up to 256)",
     )
     where = group.add_mutually_exclusive_group()
     where.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
@@ -113,10 +113,7 @@ def open_model(args: argparse.Namespace) -> MotionModel:
         candidates = preferred("model", image_size=args.image_size or 256, mobile=args.mobile_net)
         _suggest_better("model", name, next(entry for entry in candidates if entry.urls))
     model = load_model(name, config=config, device=args.device, dtype=args.dtype)
-    height, width = model.config.image_size
-    if args.image_size not in (None, height):
-        log.info("The model %s works at %dx%d pixels; its result is scaled to the picture.", model.name, width, height)
-    return model
+    return model.at_size(args.image_size) if args.image_size else model.at_size(*model.config.usual_size)
 
 
 def open_detector(args: argparse.Namespace, device: torch.device, threshold: float | None = None) -> Detector:

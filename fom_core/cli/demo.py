@@ -39,7 +39,10 @@ def run(args: argparse.Namespace) -> int:
         faces = detect_faces(picture, "embedded")
         if not len(faces):
             raise NoFaceFound("The embedded detector found no face in the demo's picture. Install the project again.")
-        write_animation(writer, load_model("mini"), picture, faces, [motion], transfer=MotionTransfer())
+        model = load_model("mini")
+        write_animation(
+            writer, model.at_size(*model.config.usual_size), picture, faces, [motion], transfer=MotionTransfer()
+        )
     write_picture(folder / "source.png", picture)
     print(writer.path)
     return 0

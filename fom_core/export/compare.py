@@ -72,13 +72,13 @@ def read_frames(config: ModelConfig, path: Path | None = None, count: int = FRAM
 class Plain:
     """A model's networks as they are written, without the faster form that inference takes."""
 
-    def __init__(self, model: MotionModel, config: ModelConfig) -> None:
-        self.name, self.config, self.device = model.name, config, model.device
+    def __init__(self, model: MotionModel) -> None:
+        self.name, self.config, self.device = model.name, model.config, model.device
         self._model = model
 
     def double(self) -> Plain:
         """The same in float64."""
-        return Plain(copy.deepcopy(self._model).double(), self.config)
+        return Plain(copy.deepcopy(self._model).double())
 
     def detect_keypoints(self, images: Tensor) -> Keypoints:
         return self._model.keypoint_detector(images)

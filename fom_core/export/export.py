@@ -48,12 +48,14 @@ def export_model(
     Raises FomError when the float32 graphs do not compute what PyTorch does; nothing is written then.
     """
     require_onnx()
-    config = replace(model.config, image_size=_checked(model, size or model.config.image_size))
-    pictures = read_frames(config, frames)
-    graphs = graphs_of(model, config.image_size)
+    model = model if size is None else model.at_size(*size)
+    pictures = read_frames(model.config, frames)
+    graphs = graphs_of(model)
     with _work_folder(folder) as work:
-        judge = Judge(Plain(model, config), pictures)
-        keeper = _Keeper(judge, Writer(graphs, work, judge), Package(model.name, config, OPSET, {}, pictures.name))
+        judge = Judge(Plain(model), pictures)
+        keeper = _Keeper(
+            judge, Writer(graphs, work, judge), Package(model.name, model.config, OPSET, {}, pictures.name)
+        )
         for variant in dict.fromkeys((FLOAT32, *variants)):
             keeper.add(variant)
         write_manifest(keeper.package, work / MANIFEST)
@@ -139,20 +141,6 @@ def _with(package: Package, made: Package, variant: str, kept: dict[str, dict[st
         file = replace(part.files[variant], differences=apart)
         parts[name] = replace(part, files={**(parts[name].files if name in parts else {}), variant: file})
     return replace(package, parts=parts)
-
-
-def _checked(model: MotionModel, size: tuple[int, int]) -> tuple[int, int]:
-    """The size, once the networks can halve it; a line tells if it is not the model's own. Raises UsageError."""
-    multiple = model.size_multiple
-    if any(side % multiple or side < 2 * multiple for side in size):
-        raise UsageError(
-            f"The model {model.name} takes pictures with sides divisible by {multiple}, from {2 * multiple} on; got "
-            f"{size[0]}x{size[1]}. Choose another --image_size."
-        )
-    if size != model.config.image_size:
-        own = "x".join(map(str, model.config.image_size))
-        log.warning("The model %s learnt from pictures of %s: others may come out distorted.", model.name, own)
-    return size
 
 
 @contextmanager

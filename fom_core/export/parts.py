@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UnsupportedModel
+from ..geometry import resize_images
 from ..motion import transfer_motion
 from ..networks import MotionModel
 from ..types import Generated, Keypoints, MotionTransfer, SourceFeatures
@@ -46,15 +47,15 @@ class Graph:
         return {name: [*first, *value.shape[1:]] for name, value in zip(self.outputs, results, strict=True)}
 
 
-def graphs_of(model: MotionModel, size: tuple[int, int]) -> list[Graph]:
-    """The parts of a model for pictures of this size (height, width).
+def graphs_of(model: MotionModel) -> list[Graph]:
+    """The parts of a model, for pictures of its size.
 
     Keypoint detector, source encoder and generator are for streaming; the relative generator is all but the detector
     in one, with relative motion inside, like the one that PaddleGAN exports.
     Raises UnsupportedModel for a model without a dense motion network: it moves nothing.
     """
     _check_moves(model)
-    pictures = torch.rand(2, model.config.num_channels, *size)
+    pictures = torch.rand(2, model.config.num_channels, *model.config.image_size)
     detector, encoder = _Detector(model).eval(), _Encoder(model).eval()
     with torch.no_grad():
         points, encoded = detector(pictures), encoder(pictures[:1])
@@ -129,10 +130,10 @@ class _Encoder(nn.Module):
         motion = model.generator.dense_motion_network
         assert motion is not None
         self.features = nn.Sequential(model.generator.first, *model.generator.down_blocks)
-        self.small = motion.down
+        self.down, self.motion_size = motion.down, motion.motion_size
 
     def forward(self, source: Tensor) -> tuple[Tensor, Tensor]:
-        return self.features(source), self.small(source)
+        return self.features(source), self.down(resize_images(source, self.motion_size))
 
 
 class _Generator(nn.Module):

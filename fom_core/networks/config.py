@@ -6,8 +6,13 @@ read back from the tensors it built, and pruned models need no special case. ``r
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+from ..errors import UsageError
+
+SMALLEST_PX, LARGEST_PX = 16, 4096  # of a picture's sides
+SHARP_PX = 256
 
 
 @dataclass(frozen=True)
@@ -102,13 +107,56 @@ class ModelConfig:
 
     keypoint_detector: KeypointDetectorConfig
     generator: GeneratorConfig
-    image_size: tuple[int, int] = (256, 256)  # height, width seen in training
+    image_size: tuple[int, int] = (256, 256)  # height, width; seen in training unless there is a motion_size
     align_corners: bool = True  # of every warp; False only for weights trained on later PyTorch with its new default
     border_blend: bool = False  # PaddleGAN fades the flow to identity at the border when it animates
+    motion_size: tuple[int, int] | None = None  # height, width at which keypoints and flow are sought; None: image_size
 
     @property
     def num_channels(self) -> int:
         return self.keypoint_detector.num_channels
+
+    @property
+    def learnt_size(self) -> tuple[int, int]:
+        """Height and width seen in training."""
+        return self.motion_size or self.image_size
+
+    @property
+    def size_multiple(self) -> int:
+        """Height and width must be divisible by this: every network halves its input a fixed number of times."""
+        detector, motion = self.keypoint_detector, self.generator.dense_motion
+        steps = [2 ** len(self.generator.down)]
+        if self.motion_size is None:
+            steps.append(round(1 / detector.scale_factor) * 2 ** len(detector.hourglass.encoder))
+        if self.motion_size is None and motion is not None:
+            steps.append(round(1 / motion.scale_factor) * 2 ** len(motion.hourglass.encoder))
+        return max(steps)  # powers of two: the largest is a multiple of the others
+
+    @property
+    def usual_size(self) -> tuple[int, int]:
+        """Height and width to animate at unless told: small models, of up to half of 256 pixels, paint at twice theirs.
+
+        Beyond twice their size, what they paint anew (an opened mouth) falls apart.
+        """
+        doubled = self.image_size[0] * 2, self.image_size[1] * 2
+        return doubled if self.motion_size is None and max(doubled) <= SHARP_PX else self.image_size
+
+    def at_size(self, height: int, width: int | None = None) -> ModelConfig:
+        """The same networks for pictures of another size, in pixels; without ``width``, of the shape seen in training.
+
+        Keypoints and flow are sought at the size that they were learnt at; only the generator works on more, or fewer,
+        pixels. Raises UsageError for sides that it cannot halve.
+        """
+        learnt, multiple = self.learnt_size, 2 ** len(self.generator.down)
+        if width is None:
+            width = round(height * learnt[1] / learnt[0] / multiple) * multiple
+        if any(side % multiple or not SMALLEST_PX <= side <= LARGEST_PX for side in (height, width)):
+            raise UsageError(
+                f"The image size must be {SMALLEST_PX} to {LARGEST_PX} and divisible by {multiple} for this model, "
+                f"found {width}x{height}. Choose another, such as {learnt[1]}x{learnt[0]}."
+            )
+        size = height, width
+        return replace(self, image_size=size, motion_size=None if size == learnt else learnt)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -138,6 +186,7 @@ class ModelConfig:
             image_size=(int(values["image_size"][0]), int(values["image_size"][1])),
             align_corners=bool(values["align_corners"]),
             border_blend=bool(values["border_blend"]),
+            motion_size=None if (size := values.get("motion_size")) is None else (int(size[0]), int(size[1])),
         )
 
 

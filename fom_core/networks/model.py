@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +16,8 @@ from .config import ModelConfig
 from .generator import OcclusionAwareGenerator
 from .inference import Plan, Runner
 from .keypoint_detector import KeypointDetector
+
+log = logging.getLogger(__name__)
 
 
 class MotionModel(nn.Module):
@@ -28,25 +32,18 @@ class MotionModel(nn.Module):
         super().__init__()
         self.config = config
         self.name = ""
-        self.keypoint_detector = KeypointDetector(config.keypoint_detector)
+        self.keypoint_detector = KeypointDetector(config.keypoint_detector, motion_size=config.motion_size)
         self.generator = OcclusionAwareGenerator(
-            config.generator, align_corners=config.align_corners, border_blend=config.border_blend
+            config.generator,
+            align_corners=config.align_corners,
+            border_blend=config.border_blend,
+            motion_size=config.motion_size,
         )
         self._runner = Runner()
 
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
-
-    @property
-    def size_multiple(self) -> int:
-        """Height and width must be divisible by this: every network halves its input a fixed number of times."""
-        detector, generator = self.config.keypoint_detector, self.config.generator
-        steps = [round(1 / detector.scale_factor) * 2 ** len(detector.hourglass.encoder), 2 ** len(generator.down)]
-        if generator.dense_motion is not None:
-            motion = generator.dense_motion
-            steps.append(round(1 / motion.scale_factor) * 2 ** len(motion.hourglass.encoder))
-        return max(steps)  # powers of two: the largest is a multiple of the others
 
     def detect_keypoints(self, images: Tensor) -> Keypoints:
         """(B, C, H, W) in [0, 1] → keypoints of each picture. Raises UsageError on a size the networks cannot halve."""
@@ -73,6 +70,25 @@ class MotionModel(nn.Module):
         if self._infers:
             return self._runner.generate(self, source, keypoints, details)
         return self.generator(source, keypoints, details=details)
+
+    def at_size(self, height: int, width: int | None = None) -> MotionModel:
+        """This model for pictures of another size: see :meth:`.ModelConfig.at_size`. Weights are shared.
+
+        Motion is sought as at the size that was learnt, and painted with the pixels that there are now: more of them
+        show detail of the source that a smaller picture has not.
+        """
+        config = self.config.at_size(height, width)
+        if config == self.config:
+            return self
+        if config.motion_size is not None:
+            learnt, size = (f"{width}x{height}" for height, width in (config.motion_size, config.image_size))
+            log.info("%s sees motion at %s pixels, as it learnt, and paints at %s.", self.name, learnt, size)
+        model = copy.deepcopy(self, {id(tensor): tensor for tensor in self.tensors()})
+        model.config = config
+        model.keypoint_detector.motion_size = config.motion_size
+        if model.generator.dense_motion_network is not None:
+            model.generator.dense_motion_network.motion_size = config.motion_size
+        return model
 
     def to_dtype(self, dtype: torch.dtype | None) -> MotionModel:
         """Infer in ``dtype``; None chooses by device. Parameters, keypoints, jacobians and flow stay in float32.
@@ -124,7 +140,7 @@ class MotionModel(nn.Module):
 
     def _check(self, images: Tensor) -> None:
         channels, height, width = images.shape[1:]
-        multiple = self.size_multiple
+        multiple = self.config.size_multiple
         if channels != self.config.num_channels or height % multiple or width % multiple:
             raise UsageError(
                 f"The model takes pictures with {self.config.num_channels} channels and sides divisible by {multiple}; "

@@ -32,6 +32,7 @@ class Conventions:
     image_size: tuple[int, int] = (256, 256)
     align_corners: bool = True
     border_blend: bool = False
+    motion_size: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, config: ModelConfig) -> Conventions:
@@ -47,6 +48,7 @@ class Conventions:
             image_size=config.image_size,
             align_corners=config.align_corners,
             border_blend=config.border_blend,
+            motion_size=config.motion_size,
         )
 
 
@@ -63,6 +65,7 @@ def detect_config(keypoint_detector: StateDict, generator: StateDict, convention
             image_size=conventions.image_size,
             align_corners=conventions.align_corners,
             border_blend=conventions.border_blend,
+            motion_size=conventions.motion_size,
         )
     except (KeyError, IndexError) as error:
         raise UnsupportedModel(

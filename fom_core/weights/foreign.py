@@ -60,7 +60,7 @@ def authors_settings(config: ModelConfig) -> dict[str, Any]:
         raise UsageError(f"The authors' code has no mobile networks. Write a {PADDLE} file, for PaddleGAN.")
     common, detector, generator = _sections(config)
     return {
-        "dataset_params": {"frame_shape": [*config.image_size, config.num_channels]},
+        "dataset_params": {"frame_shape": [*config.learnt_size, config.num_channels]},
         "model_params": {
             "common_params": common,
             "kp_detector_params": detector,
@@ -80,7 +80,7 @@ def paddlegan_settings(config: ModelConfig) -> dict[str, Any]:
             "common_params": common,
             "generator": {"kp_detector_cfg": detector, "generator_cfg": generator},
         },
-        "dataset": {"train": {"frame_shape": [*config.image_size, config.num_channels]}},
+        "dataset": {"train": {"frame_shape": [*config.learnt_size, config.num_channels]}},
     }
 
 

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..errors import UnsupportedModel, UsageError, WriteError
 from ..files import write_tensors
-from ..networks.config import ModelConfig
+from ..networks.config import LARGEST_PX, SMALLEST_PX, ModelConfig
 from ..networks.model import MotionModel, create_model
 from .catalogue import Entry
 from .config_file import read_config
@@ -213,7 +213,8 @@ def _stated_config(text: str, path: Path) -> ModelConfig:
 def _check_plausible(conventions: Conventions, source: str) -> None:
     """Refuse what no model has: a stranger's header must not ask for pictures of gigabytes."""
     numbers = {
-        "image_size": all(16 <= side <= 4096 for side in conventions.image_size),
+        "image_size": all(SMALLEST_PX <= side <= LARGEST_PX for side in conventions.image_size),
+        "motion_size": all(SMALLEST_PX <= side <= LARGEST_PX for side in conventions.motion_size or ()),
         "temperature": 0 < conventions.temperature <= 100,
         "pad": 0 <= conventions.pad <= 6,
         "kp_variance": 0 < conventions.kp_variance <= 100,

@@ -129,7 +129,7 @@ def test_quantised_graphs_hold_int8_kernels(exported: Path):
 def test_the_relative_generator_transfers_motion_inside(exported: Path, tiny_model, clip):
     package = read_package(exported)
     images = to_batch(np.stack([resize_picture(frame, (64, 64)) for frame in clip[:5]]), channels=3, device="cpu")
-    model = Plain(tiny_model, tiny_model.config)
+    model = Plain(tiny_model)
     still, driving = model.detect_keypoints(images[:1]), model.detect_keypoints(images)
     run = open_graph(package.file_of(exported, "relative_generator", "float32"))
     who = {"source": still, "driving": driving[2:5], "initial": driving[1:2]}
@@ -143,7 +143,7 @@ def test_the_relative_generator_transfers_motion_inside(exported: Path, tiny_mod
 def test_a_variant_animates_within_its_bound(exported: Path, tiny_model, clip_file, precision):
     frames = read_frames(tiny_model.config, clip_file)
     model = ExportedModel(read_package(exported), exported, open_graph, precision)
-    apart = Judge(Plain(tiny_model, tiny_model.config), frames).of_all(model)
+    apart = Judge(Plain(tiny_model), frames).of_all(model)
     assert verdict(precision, apart) is None
     assert apart["prediction_max"] > 0
 
@@ -152,7 +152,7 @@ def test_a_variant_animates_within_its_bound(exported: Path, tiny_model, clip_fi
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("name", PARTS)
 def test_pytorch_reads_archives_back_and_computes_the_same(exported: Path, tiny_model, name, batch):
-    graph = next(graph for graph in graphs_of(tiny_model, (64, 64)) if graph.name == name)
+    graph = next(graph for graph in graphs_of(tiny_model) if graph.name == name)
     inputs = [
         value[:1].expand(batch, *value.shape[1:]) if key in graph.batched else value
         for key, value in graph.inputs.items()
@@ -232,22 +232,19 @@ def test_an_export_that_differs_is_not_written(monkeypatch, tiny_model, clip_fil
     assert not list(tmp_path.iterdir())
 
 
-def test_sizes_that_the_networks_cannot_halve_are_refused(tiny_model, tmp_path, exported):
-    with pytest.raises(UsageError, match="sides divisible by 16"):
-        export_model(tiny_model, tmp_path / "out", size=(72, 64))
+def test_sizes_that_the_generator_cannot_halve_are_refused(tiny_model, tmp_path, exported):
+    with pytest.raises(UsageError, match="divisible by 2 for this model, found 64x71"):
+        export_model(tiny_model, tmp_path / "out", size=(71, 64))
 
 
 @pytest.mark.usefixtures("exported")
-def test_another_size_than_the_models_own_is_told(monkeypatch, tiny_model, tmp_path, caplog):
-    def stop(*_: object) -> None:
-        raise UsageError("far enough")
-
-    monkeypatch.setattr("fom_core.export.export.read_frames", stop)
-    for size, told in (((64, 64), []), ((96, 64), ["learnt from pictures of 64x64"])):
-        caplog.clear()
-        with pytest.raises(UsageError, match="far enough"):
-            export_model(tiny_model, tmp_path / "out", size=size)
-        assert [line.partition("tiny ")[2].partition(":")[0] for line in caplog.messages] == told
+@pytest.mark.parametrize("size", [(128, 128), (96, 64)])
+def test_at_another_size_motion_is_seen_as_it_was_learnt(tiny_model, clip_file, tmp_path, caplog, size):
+    caplog.set_level("INFO")
+    package = export_model(tiny_model, tmp_path / "out", size=size, frames=clip_file).package
+    assert (package.config.image_size, package.config.motion_size) == (size, (64, 64))
+    assert package.parts["generator"].outputs["deformation"] == ["batch", 16, 16, 2]
+    assert f"sees motion at 64x64 pixels, as it learnt, and paints at {size[1]}x{size[0]}" in caplog.text
 
 
 def test_a_model_that_moves_nothing_is_refused(tiny_config: ModelConfig, tmp_path, clip_file, exported):

@@ -3,10 +3,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from fom_core.errors import UsageError
+from fom_core.geometry import resize_images
 from fom_core.networks import GeneratorConfig, HourglassConfig, ModelConfig, create_model
 from fom_core.networks.config import DenseMotionConfig
+from fom_core.networks.inference import EAGER
 
 
 def variants(tiny: ModelConfig) -> dict[str, ModelConfig]:
@@ -76,7 +79,8 @@ def test_every_option_generates_a_picture_per_keypoint_set(config, size):
 
 
 def test_a_config_survives_json(config):
-    assert ModelConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    for one in (config, config.at_size(96, 64)):
+        assert ModelConfig.from_dict(json.loads(json.dumps(one.to_dict()))) == one
 
 
 @torch.inference_mode()
@@ -113,6 +117,64 @@ def test_a_fresh_detector_has_identity_jacobians(tiny_config):
 def test_a_picture_that_does_not_fit_is_refused_with_advice(tiny_model, shape):
     with pytest.raises(UsageError, match="divisible by 16"):
         tiny_model.encode_source(torch.rand(shape))
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("plan", [EAGER, None])
+@pytest.mark.parametrize("size", [(128, 128), (192, 128)])
+def test_at_another_size_motion_is_that_of_the_learnt_one(config, plan, size):
+    torch.manual_seed(0)
+    small = create_model(config).eval().use(plan)
+    large = small.at_size(*size)
+    pictures = torch.rand(3, config.num_channels, *size)
+    shrunk = F.avg_pool2d(pictures, (size[0] // 64, size[1] // 64))
+    found, expected = large.detect_keypoints(pictures), small.detect_keypoints(shrunk)
+    torch.testing.assert_close(found.value, expected.value, atol=1e-5, rtol=0)
+    out = large.generate(large.encode_source(pictures[:1], expected[:1]), expected)
+    at_64 = small.generate(small.encode_source(shrunk[:1], expected[:1]), expected)
+    assert out.prediction.shape == (3, config.num_channels, *size)
+    if out.dense_motion is not None and at_64.dense_motion is not None:
+        torch.testing.assert_close(out.dense_motion.deformation, at_64.dense_motion.deformation, atol=1e-5, rtol=0)
+
+
+def test_a_model_of_another_size_shares_its_weights_and_leaves_the_first_alone(tiny_model):
+    large = tiny_model.at_size(96)
+    pairs = zip(large.parameters(), tiny_model.parameters(), strict=True)
+    assert all(ours.data_ptr() == theirs.data_ptr() for ours, theirs in pairs)
+    assert tiny_model.config.image_size == (64, 64) and tiny_model.config.motion_size is None
+    assert large.at_size(64).config == tiny_model.config and tiny_model.at_size(64) is tiny_model
+
+
+def test_sizes_between_whole_multiples_give_nearly_the_same_keypoints(tiny_model):
+    picture = F.interpolate(torch.rand(1, 3, 8, 8), size=(192, 192), mode="bicubic").clamp(0, 1)
+    with torch.inference_mode():
+        found = [
+            tiny_model.at_size(side).detect_keypoints(resize_images(picture, (side, side))).value
+            for side in (64, 96, 40, 192)
+        ]
+    for value in found[1:]:
+        assert (value - found[0]).abs().max() < 0.02
+
+
+@pytest.mark.parametrize("size", [(65, 64), (8, 8), (8192, 64)])
+def test_a_size_that_cannot_be_painted_is_refused_with_advice(tiny_model, size):
+    with pytest.raises(UsageError, match=r"divisible by 2 for this model, found .* such as 64x64"):
+        tiny_model.at_size(*size)
+
+
+def test_a_size_without_width_keeps_the_shape_seen_in_training(tiny_config):
+    config = replace(tiny_config, image_size=(64, 96))
+    assert config.at_size(128).image_size == (128, 192)
+    assert config.at_size(100).image_size == (100, 150)
+
+
+@pytest.mark.parametrize(
+    ("own", "usual"), [((64, 64), (128, 128)), ((128, 128), (256, 256)), ((192, 192), (192, 192)), ((64, 256),) * 2]
+)
+def test_small_models_are_usually_run_at_twice_their_size(tiny_config, own, usual):
+    config = replace(tiny_config, image_size=own)
+    assert config.usual_size == usual
+    assert config.at_size(*usual).usual_size == usual
 
 
 @torch.inference_mode()
