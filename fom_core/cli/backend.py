@@ -50,17 +50,29 @@ def open_backend(args: argparse.Namespace) -> Backend:
     backend = args.backend or ("onnx" if given else "torch")
     if backend == "torch":
         _refuse(args, given)
-        return common.open_model(args)
+        return _open_sized(args)
     if args.dtype != "auto":
         raise UsageError(f"--dtype is of the backend torch. With --backend {backend}, choose --precision.")
     precision = args.precision or "float32"
     if not given or folder is None:
         folder = _exported(args, precision)
     model = open_exported(folder, backend, _provider(args, backend), precision)
+    if args.image_size not in (None, model.config.image_size[0]):
+        height, width = model.config.image_size
+        raise UsageError(
+            f"{folder} was exported for pictures of {width}x{height}. Leave --image_size out, or export the model with "
+            f"`fom export --image_size {args.image_size}`."
+        )
     runtime = {"onnx": "ONNX Runtime", "openvino": "OpenVINO"}[backend]
     rest = f" ({', '.join(model.in_float32)} in float32)" if model.in_float32 else ""
     log.info("Computing %s with %s, %s%s.", model.name, runtime, precision, rest)
     return model
+
+
+def _open_sized(args: argparse.Namespace) -> MotionModel:
+    """The model at the size that the options ask for, or else at the one that it usually animates at."""
+    model = common.open_model(args)
+    return model if args.image_size else model.at_size(*model.config.usual_size)
 
 
 def _refuse(args: argparse.Namespace, exported: bool) -> None:
@@ -81,7 +93,7 @@ def _provider(args: argparse.Namespace, backend: str) -> str:
 
 def _exported(args: argparse.Namespace, precision: str) -> Path:
     """The folder of the model's export, made now if it is not there. What was left out once is not tried again."""
-    model = common.open_model(argparse.Namespace(**{**vars(args), "device": "cpu"}))
+    model = _open_sized(argparse.Namespace(**{**vars(args), "device": "cpu"}))
     folder = models_dir() / "exports" / f"{model.name}-{_fingerprint(args, model)}"
     package = read_package(folder) if (folder / MANIFEST).is_file() else None
     here = [] if package is None else [*package.precisions, *package.left_out]

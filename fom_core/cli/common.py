@@ -38,7 +38,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="PIXELS",
         help="size at which faces are painted: chooses the model of that size if it is here; any other sees motion at "
-        "the size that it learnt, and paints at this one (default: its own, or twice that up to 256)",
+        "the size that it learnt, and paints at this one (default: its own; small models animate at twice theirs)",
     )
     where = group.add_mutually_exclusive_group()
     where.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
@@ -101,7 +101,7 @@ def add_on_off(group: argparse._ActionsContainer, name: str, text: str) -> None:
 
 
 def open_model(args: argparse.Namespace) -> MotionModel:
-    """The model that the options ask for, ready to run; by default the best one on this machine."""
+    """The model that the options ask for, ready to run; by default the best one on this machine, at its own size."""
     check_device(args.device)
     name, config = args.model, args.config
     if name is None:
@@ -113,7 +113,7 @@ def open_model(args: argparse.Namespace) -> MotionModel:
         candidates = preferred("model", image_size=args.image_size or 256, mobile=args.mobile_net)
         _suggest_better("model", name, next(entry for entry in candidates if entry.urls))
     model = load_model(name, config=config, device=args.device, dtype=args.dtype)
-    return model.at_size(args.image_size) if args.image_size else model.at_size(*model.config.usual_size)
+    return model if args.image_size is None else model.at_size(args.image_size)
 
 
 def open_detector(args: argparse.Namespace, device: torch.device, threshold: float | None = None) -> Detector:

@@ -58,7 +58,8 @@ def picture_file(tmp_path: Path) -> Path:
 def whole_picture(picture_file: Path, sound_clip: Path, tiny_weights: Path) -> list[object]:
     """A command that animates a picture as a whole, so that no detector is needed; add ``--output``."""
     sources = ["--source_image", picture_file, "--driving_video", sound_clip]
-    return ["animate", *sources, "--model", tiny_weights, "--source_crop", "none", "--driving_crop", "none", "--cpu"]
+    crops = ["--source_crop", "none", "--driving_crop", "none"]
+    return ["animate", *sources, "--model", tiny_weights, *crops, "--image_size", 64, "--cpu"]
 
 
 class TwoFaces:

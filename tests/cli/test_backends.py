@@ -84,6 +84,7 @@ def test_a_motion_read_by_one_backend_moves_the_other(fom, whole_picture, export
         (["--backend", "onnx", "--provider", "abacus"], "There is no provider 'abacus'"),
         (["--backend", "onnx", "--dtype", "float16"], "choose --precision"),
         (["--backend", "torch"], "which torch does not compute"),
+        (["--image_size", "128"], "was exported for pictures of 64x64"),
     ],
 )
 def test_what_does_not_fit_an_exported_model_is_one_line(fom, whole_picture, exported, tmp_path, words, told):

@@ -23,7 +23,7 @@ def test_without_the_packages_one_line_says_what_to_install(fom, tiny_weights, t
     assert "pip install" in outcome.messages[0]
 
 
-@pytest.mark.parametrize("words", [["nothing"], ["mini", "--image_size", "100"], ["mini", "--frames", "no.mp4"]])
+@pytest.mark.parametrize("words", [["nothing"], ["mini", "--image_size", "101"], ["mini", "--frames", "no.mp4"]])
 def test_bad_input_is_one_line_and_leaves_nothing(fom, tmp_path: Path, words, exported):
     outcome = fom("export", *words, "--output", tmp_path / "out")
     assert outcome.status in (1, 2)
