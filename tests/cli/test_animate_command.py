@@ -64,7 +64,8 @@ def test_colour_match_and_feather_change_the_face_and_nothing_outside(fom, whole
 
 def test_a_saved_motion_drives_like_its_video(fom, whole_picture, tmp_path, sound_clip, tiny_weights):
     motion = tmp_path / "motion.safetensors"
-    saved = fom("motion", sound_clip, "--output", motion, "--model", tiny_weights, "--driving_crop", "none", "--cpu")
+    how = ["--driving_crop", "none", "--image_size", 64, "--cpu"]
+    saved = fom("motion", sound_clip, "--output", motion, "--model", tiny_weights, *how)
     from_video = fom(*whole_picture, "--output", tmp_path / "a.png")
     words = [
         "--motion" if word == "--driving_video" else motion if word == sound_clip else word for word in whole_picture

@@ -72,6 +72,16 @@ def test_the_precision_is_that_of_inference_and_the_weights_stay_whole(execute, 
     assert {weights.dtype for weights in loaded.parameters()} == {torch.float32}
 
 
+@pytest.mark.parametrize(
+    ("name", "chosen", "size"),
+    [("mini", "auto", 256), ("mini", "128", 128), ("tiny.pth.tar", "auto", 256), ("tiny.pth.tar", "512", 512)],
+)
+def test_faces_are_painted_at_the_chosen_size_small_models_at_twice_theirs(execute, published, name, chosen, size):
+    loaded = network(execute("LoadFOMModel", model_name=name, image_size=chosen))
+    learnt = 128 if name == "mini" else 256  # without a configuration
+    assert (loaded.config.image_size, loaded.config.learnt_size) == ((size, size), (learnt, learnt))
+
+
 def test_a_yaml_in_the_folder_can_say_what_weights_do_not_tell(execute, node, models, published):
     hourglass = {"block_expansion": 8, "max_features": 16, "num_blocks": 2, "scale_factor": 0.25}
     generator = {"block_expansion": 8, "max_features": 16, "num_down_blocks": 1, "num_bottleneck_blocks": 1}
