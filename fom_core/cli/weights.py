@@ -165,7 +165,8 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
         f"{'generator':<12} {generator.first} → {generator.down} → {len(generator.bottleneck)} residual blocks → "
         f"{generator.up}{_mobile(generator.mobile)}, {'with' if generator.estimate_occlusion_map else 'without'} "
         "occlusion map",
-        f"{'pictures':<12} {config.image_size[0]}x{config.image_size[1]}, {config.num_channels} channels",
+        f"{'pictures':<12} {config.image_size[0]}x{config.image_size[1]}, {config.num_channels} channels"
+        + ("" if config.motion_size is None else f"; motion seen at {config.motion_size[0]}x{config.motion_size[1]}"),
         f"{'conventions':<12} align_corners {_yes(config.align_corners)}, border_blend {_yes(config.border_blend)}, "
         f"temperature {detector.temperature:g}, pad {detector.pad}"
         + ("" if motion is None else f", kp_variance {motion.kp_variance:g}"),

@@ -72,7 +72,7 @@ class MotionModel(nn.Module):
         return self.generator(source, keypoints, details=details)
 
     def at_size(self, height: int, width: int | None = None) -> MotionModel:
-        """This model for pictures of another size: see :meth:`.ModelConfig.at_size`. Weights are shared.
+        """This model for pictures of another size: see :meth:`.ModelConfig.at_size`. Both have the same tensors.
 
         Motion is sought as at the size that was learnt, and painted with the pixels that there are now: more of them
         show detail of the source that a smaller picture has not.

@@ -132,6 +132,13 @@ def test_info_describes_a_file(capsys, published):
     assert all(part in out for part in ("torch-zip", "4, with jacobians", "align_corners yes", "border_blend no"))
 
 
+def test_a_model_saved_at_another_size_opens_so_and_says_so(capsys, tiny_model, tmp_path):
+    path = save_model(tiny_model.at_size(96), tmp_path / "a.safetensors")
+    assert load_model(path, device="cpu").config == tiny_model.at_size(96).config
+    assert main(["weights", "info", str(path)]) == 0
+    assert "96x96, 3 channels; motion seen at 64x64" in capsys.readouterr().out
+
+
 def test_info_as_json_holds_the_configuration(capsys, tiny_model, tmp_path):
     path = save_model(tiny_model, tmp_path / "a.safetensors")
     assert main(["weights", "info", str(path), "--json"]) == 0
