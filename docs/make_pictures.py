@@ -31,9 +31,11 @@ from fom_core.weights.load import load_model
 ROOT = Path(__file__).resolve().parents[1]
 INPUTS, HELP, CARDS = ROOT / "workflows" / "inputs", ROOT / "nodes" / "web" / "docs" / "images", ROOT / "workflows"
 CARD = (360, 640)  # height and width
+CELL = (144, 144)  # of a strip
 QUALITY = 82
 GAP_PX = 8
-MODEL = load_model("mini")
+MINI = load_model("mini")
+MODEL = MINI.at_size(*MINI.config.usual_size)  # as the nodes do
 DRIVING = (8, 24, 33, 47, 65)  # telling moments of fom_driving.mp4 …
 TALK = (20, 28, 44, 60, 76, 116)  # … and of the embedded motion
 
@@ -49,7 +51,7 @@ def main(videos: Path) -> None:
     save(HELP / "animate_picture.jpg", np.hstack([pair[0], gap(280), pair[1]]))
     talk = embedded_motion()
     two = [crops_of(portrait)[0], crops_of(group)[0]]
-    save(HELP / "motion.jpg", np.vstack([curves(talk, (150, 904)), strips(two, talk, TALK)]))
+    save(HELP / "motion.jpg", np.vstack([curves(talk, (150, 1016)), strips(two, talk, TALK)]))
     save(HELP / "paste_faces.jpg", np.hstack(pasted(talk, 35)))
     save(HELP / "preview_keypoints.jpg", explained(crops_of(portrait)[0], frames, motion, 33))
 
@@ -92,10 +94,10 @@ def crops_of(picture: np.ndarray) -> list[np.ndarray]:
 
 def strips(faces: Sequence[np.ndarray], motion: Motion, numbers: Sequence[int]) -> np.ndarray:
     """A row for each face: the face, and moments of its animation."""
-    rows: list[list[np.ndarray]] = [[face, gap(len(face))] for face in faces]
+    rows: list[list[np.ndarray]] = [[resize_picture(face, CELL), gap(CELL[0])] for face in faces]
     for chunk in animate(MODEL, faces, motion, frames=numbers):
         for row, painted in zip(rows, chunk, strict=True):
-            row.extend(to_pictures(painted))
+            row.extend(resize_picture(frame, CELL) for frame in to_pictures(painted))
     return np.vstack([np.hstack(row) for row in rows])
 
 

@@ -40,9 +40,8 @@ def run(args: argparse.Namespace) -> int:
         if not len(faces):
             raise NoFaceFound("The embedded detector found no face in the demo's picture. Install the project again.")
         model = load_model("mini")
-        write_animation(
-            writer, model.at_size(*model.config.usual_size), picture, faces, [motion], transfer=MotionTransfer()
-        )
+        model = model.at_size(*model.config.usual_size)
+        write_animation(writer, model, picture, faces, [motion], transfer=MotionTransfer())
     write_picture(folder / "source.png", picture)
     print(writer.path)
     return 0
