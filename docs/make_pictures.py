@@ -31,8 +31,8 @@ from fom_core.weights.load import load_model
 ROOT = Path(__file__).resolve().parents[1]
 INPUTS, HELP, CARDS = ROOT / "workflows" / "inputs", ROOT / "nodes" / "web" / "docs" / "images", ROOT / "workflows"
 CARD = (360, 640)  # height and width
-CELL = (144, 144)  # of a strip
-QUALITY = 82
+CELL = (128, 128)  # of a strip
+QUALITY, MOST_BYTES = 82, 60_000  # at best, and of a file
 GAP_PX = 8
 MINI = load_model("mini")
 MODEL = MINI.at_size(*MINI.config.usual_size)  # as the nodes do
@@ -51,8 +51,8 @@ def main(videos: Path) -> None:
     save(HELP / "animate_picture.jpg", np.hstack([pair[0], gap(280), pair[1]]))
     talk = embedded_motion()
     two = [crops_of(portrait)[0], crops_of(group)[0]]
-    save(HELP / "motion.jpg", np.vstack([curves(talk, (150, 1016)), strips(two, talk, TALK)]))
-    save(HELP / "paste_faces.jpg", np.hstack(pasted(talk, 35)))
+    save(HELP / "motion.jpg", np.vstack([curves(talk, (150, 904)), strips(two, talk, TALK)]))
+    save(HELP / "paste_faces.jpg", np.hstack(pasted(talk, 44)))
     save(HELP / "preview_keypoints.jpg", explained(crops_of(portrait)[0], frames, motion, 33))
 
 
@@ -161,10 +161,14 @@ def middle(picture: np.ndarray, width: int) -> np.ndarray:
 
 
 def save(path: Path, picture: np.ndarray) -> None:
-    """Write a JPEG."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
-    cv2.imwrite(str(path), np.ascontiguousarray(picture[..., ::-1]), options)
-    print(path)
+    """Write a JPEG, as good as a small file can be."""
+    for quality in range(QUALITY, 0, -1):
+        options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
+        _, data = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]), options)
+        if len(data) <= MOST_BYTES:
+            break
+    path.write_bytes(data)
+    print(path, quality)
 
 
 if __name__ == "__main__":
