@@ -31,7 +31,7 @@ from fom_core.weights.load import load_model
 ROOT = Path(__file__).resolve().parents[1]
 INPUTS, HELP, CARDS = ROOT / "workflows" / "inputs", ROOT / "nodes" / "web" / "docs" / "images", ROOT / "workflows"
 CARD = (360, 640)  # height and width
-CELL = (128, 128)  # of a strip
+CELL, PANEL = (128, 128), (300, 300)  # of a strip, and of a comparison
 QUALITY, MOST_BYTES = 82, 60_000  # at best, and of a file
 GAP_PX = 8
 MINI = load_model("mini")
@@ -54,6 +54,7 @@ def main(videos: Path) -> None:
     save(HELP / "motion.jpg", np.vstack([curves(talk, (150, 904)), strips(two, talk, TALK)]))
     save(HELP / "paste_faces.jpg", np.hstack(pasted(talk, 44)))
     save(HELP / "preview_keypoints.jpg", explained(crops_of(portrait)[0], frames, motion, 33))
+    save(ROOT / "docs" / "sizes.jpg", np.hstack(at_sizes(portrait, talk, 20)))
 
 
 def cards(videos: Path) -> None:
@@ -134,11 +135,25 @@ def pasted(motion: Motion, number: int) -> list[np.ndarray]:
     panels = []
     for mask in ("soft", "ellipse", "box", "paddlegan"):
         (frame,) = paste(wall, faces, painted, mask)
-        panel = resize_picture(frame[y0 - 25 : y1 + 25, x0 - 25 : x1 + 25], (260, 260))
-        panel = np.ascontiguousarray(panel)
-        panel[:24, :110] = 0
-        panels.append(cv2.putText(panel, mask, (6, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255,) * 3, 1, cv2.LINE_AA))
+        panels.append(labelled(resize_picture(frame[y0 - 25 : y1 + 25, x0 - 25 : x1 + 25], (260, 260)), mask))
     return panels
+
+
+def at_sizes(picture: np.ndarray, motion: Motion, number: int) -> list[np.ndarray]:
+    """A face, and one moment of it painted at several sizes."""
+    box = pixel_box(detect_faces(picture, "embedded")[0].crop_px)
+    panels = [labelled(crop_face(picture, box, PANEL), "source")]
+    for side in (128, 256, 512):
+        (painted,) = animate(MINI.at_size(side), [crop_face(picture, box, (side, side))], motion, frames=[number])
+        panels.append(labelled(resize_picture(to_pictures(painted[0])[0], PANEL), f"{side} px"))
+    return panels
+
+
+def labelled(panel: np.ndarray, text: str) -> np.ndarray:
+    """A picture with a word in its corner."""
+    panel = np.ascontiguousarray(panel)
+    panel[:24, :110] = 0
+    return cv2.putText(panel, text, (6, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255,) * 3, 1, cv2.LINE_AA)
 
 
 def explained(face: np.ndarray, frames: Sequence[np.ndarray], motion: Motion, number: int) -> np.ndarray:
