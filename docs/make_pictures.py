@@ -74,7 +74,7 @@ def cards(videos: Path) -> None:
     save(CARDS / "one_driver_per_face.jpg", np.vstack(two))
     three = [middle(resize_picture(frame, (height, height)), 214) for frame in frames("portrait", 0, 24, 47)]
     save(CARDS / "single_portrait.jpg", np.hstack(three)[:, 1:-1])
-    still, many = frames("motion_portrait", 35)[0], frames("motion_group", 35)[0]
+    still, many = frames("motion_portrait", 60)[0], frames("motion_group", 60)[0]
     halves = middle(resize_picture(still, (height, height)), 280), middle(resize_picture(many, CARD), 360)
     save(CARDS / "shared_motion.jpg", np.hstack(halves))
 
