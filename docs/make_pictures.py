@@ -32,10 +32,10 @@ ROOT = Path(__file__).resolve().parents[1]
 INPUTS, HELP, CARDS = ROOT / "workflows" / "inputs", ROOT / "nodes" / "web" / "docs" / "images", ROOT / "workflows"
 CARD = (360, 640)  # height and width
 CELL, PANEL = (128, 128), (300, 300)  # of a strip, and of a comparison
-QUALITY, MOST_BYTES = 82, 60_000  # at best, and of a file
+QUALITY, WORST_QUALITY, MOST_BYTES = 82, 60, 60_000  # of a JPEG
 GAP_PX = 8
 MINI = load_model("mini")
-MODEL = MINI.at_size(*MINI.config.usual_size)  # as the nodes do
+MODEL = MINI.at_usual_size()  # as the nodes do
 DRIVING = (8, 24, 33, 47, 65)  # telling moments of fom_driving.mp4 …
 TALK = (20, 28, 44, 60, 76, 116)  # … and of the embedded motion
 
@@ -177,13 +177,14 @@ def middle(picture: np.ndarray, width: int) -> np.ndarray:
 
 def save(path: Path, picture: np.ndarray) -> None:
     """Write a JPEG, as good as a small file can be."""
-    for quality in range(QUALITY, 0, -1):
+    for quality in range(QUALITY, WORST_QUALITY, -1):
         options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
-        _, data = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]), options)
+        data = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]), options)[1].tobytes()
         if len(data) <= MOST_BYTES:
-            break
-    path.write_bytes(data)
-    print(path, quality)
+            path.write_bytes(data)
+            print(path, quality)
+            return
+    raise SystemExit(f"{path} would have more than {MOST_BYTES} bytes.")
 
 
 if __name__ == "__main__":

@@ -44,18 +44,28 @@ def warp(image: Tensor, grid: Tensor, *, align_corners: bool) -> Tensor:
     return F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=align_corners)
 
 
-def resize_images(images: Tensor, size: tuple[int, int] | None) -> Tensor:
-    """Bring (B, C, H, W) pictures to another height and width, each pixel the mean of those that it covers.
+def resize_images(images: Tensor, size: tuple[int, int]) -> Tensor:
+    """Bring (B, C, H, W) pictures to another height and width: means of what a pixel covers; linear where they grow.
 
-    None leaves them as they are.
+    Plain sums and products, unlike ``F.interpolate(antialias=True)``, which runtimes compute differently or not at all.
     """
-    old = tuple(images.shape[2:])
-    new = old if size is None else size
-    if old == new:
-        return images
-    if old[0] % new[0] == 0 and old[1] % new[1] == 0:
-        return F.avg_pool2d(images, (old[0] // new[0], old[1] // new[1]))
-    return F.interpolate(images, size=list(new), mode="bilinear", align_corners=False, antialias=True)
+    height, width = images.shape[2:]
+    if height % size[0] == 0 and width % size[1] == 0:
+        return images if (height, width) == size else F.avg_pool2d(images, (height // size[0], width // size[1]))
+    rows, columns = (_shares(*sides, like=images) for sides in ((height, size[0]), (width, size[1])))
+    return rows @ images @ columns.mT
+
+
+def _shares(old: int, new: int, *, like: Tensor) -> Tensor:
+    """How much of each of ``old`` pixels in a row is in each of ``new`` ones: (new, old), rows sum to 1."""
+    reach = max(old / new, 1) / 2  # from a new pixel's middle, in old pixels
+    middle = (torch.arange(new, device=like.device, dtype=like.dtype)[:, None] + 0.5) * old / new - 0.5
+    place = torch.arange(old, device=like.device, dtype=like.dtype)
+    if new > old:
+        share = (1 - (place - middle).abs()).clamp(min=0)
+    else:
+        share = (torch.minimum(place + 0.5, middle + reach) - torch.maximum(place - 0.5, middle - reach)).clamp(min=0)
+    return share / share.sum(dim=1, keepdim=True)
 
 
 def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:

@@ -202,7 +202,7 @@ def read_motion(
 ) -> Motion:
     """The driver's motion as a value that can be saved, and used on many pictures."""
     keypoints = track_keypoints(model, frames, box=box, chunk_size=chunk_size, progress=progress)
-    return Motion(keypoints, fps, model.name, model.config.image_size)
+    return Motion(keypoints, fps, model.name, model.config.learnt_size)
 
 
 def match_drivers(drivers: int, faces: int) -> None:

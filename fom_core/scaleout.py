@@ -135,7 +135,7 @@ def read_motion(
     with _from_others():
         dist.all_gather_object(parts, found)
     keypoints = _in_order(us, [part for part in parts if part is not None], count, chunk_size)
-    return Motion(keypoints.to(model.device), fps, model.name, model.config.image_size)
+    return Motion(keypoints.to(model.device), fps, model.name, model.config.learnt_size)
 
 
 def animate_picture(

@@ -76,8 +76,8 @@ class LoadFOMModel(io.ComfyNode):
         path = host.weights(entry) if entry else host.file("fom", model_name)
         config = None if config_name == NO_CONFIG else host.file("fom", config_name)
         model = load_model(path if config else slim(path), config, device="cpu", dtype=PRECISIONS[precision])
-        size = model.config.usual_size if image_size == OWN_SIZE else (int(image_size),)
-        return io.NodeOutput(host.manage(model.at_size(*size)))
+        sized = model.at_usual_size() if image_size == OWN_SIZE else model.at_size(int(image_size))
+        return io.NodeOutput(host.manage(sized))
 
 
 def named(model_name: str) -> Entry | None:

@@ -56,13 +56,13 @@ def open_backend(args: argparse.Namespace) -> Backend:
     precision = args.precision or "float32"
     if not given or folder is None:
         folder = _exported(args, precision)
-    model = open_exported(folder, backend, _provider(args, backend), precision)
-    if args.image_size not in (None, model.config.image_size[0]):
-        height, width = model.config.image_size
+    elif args.image_size not in (None, read_package(folder).config.image_size[0]):
+        height, width = read_package(folder).config.image_size
         raise UsageError(
             f"{folder} was exported for pictures of {width}x{height}. Leave --image_size out, or export the model with "
             f"`fom export --image_size {args.image_size}`."
         )
+    model = open_exported(folder, backend, _provider(args, backend), precision)
     runtime = {"onnx": "ONNX Runtime", "openvino": "OpenVINO"}[backend]
     rest = f" ({', '.join(model.in_float32)} in float32)" if model.in_float32 else ""
     log.info("Computing %s with %s, %s%s.", model.name, runtime, precision, rest)
@@ -72,7 +72,7 @@ def open_backend(args: argparse.Namespace) -> Backend:
 def _open_sized(args: argparse.Namespace) -> MotionModel:
     """The model at the size that the options ask for, or else at the one that it usually animates at."""
     model = common.open_model(args)
-    return model if args.image_size else model.at_size(*model.config.usual_size)
+    return model if args.image_size else model.at_usual_size()
 
 
 def _refuse(args: argparse.Namespace, exported: bool) -> None:

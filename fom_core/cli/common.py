@@ -113,7 +113,17 @@ def open_model(args: argparse.Namespace) -> MotionModel:
         candidates = preferred("model", image_size=args.image_size or 256, mobile=args.mobile_net)
         _suggest_better("model", name, next(entry for entry in candidates if entry.urls))
     model = load_model(name, config=config, device=args.device, dtype=args.dtype)
-    return model if args.image_size is None else model.at_size(args.image_size)
+    if args.image_size is not None:
+        model = model.at_size(args.image_size)
+        tell_sizes(model)
+    return model
+
+
+def tell_sizes(model: MotionModel) -> None:
+    """A line where a model paints at another size than it learnt."""
+    learnt, size = (f"{size[1]}x{size[0]}" for size in (model.config.learnt_size, model.config.image_size))
+    if learnt != size:
+        log.info("%s sees motion at %s pixels, as it learnt, and paints at %s.", model.name, learnt, size)
 
 
 def open_detector(args: argparse.Namespace, device: torch.device, threshold: float | None = None) -> Detector:

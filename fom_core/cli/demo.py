@@ -39,8 +39,7 @@ def run(args: argparse.Namespace) -> int:
         faces = detect_faces(picture, "embedded")
         if not len(faces):
             raise NoFaceFound("The embedded detector found no face in the demo's picture. Install the project again.")
-        model = load_model("mini")
-        model = model.at_size(*model.config.usual_size)
+        model = load_model("mini").at_usual_size()
         write_animation(writer, model, picture, faces, [motion], transfer=MotionTransfer())
     write_picture(folder / "source.png", picture)
     print(writer.path)

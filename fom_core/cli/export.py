@@ -46,11 +46,13 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Export, and say where."""
     model = load_model(args.model, config=args.config, device="cpu", dtype="float32")
-    size = None if args.image_size is None else (args.image_size, args.image_size)
+    if args.image_size is not None:
+        model = model.at_size(args.image_size)
     if args.inputs_size is not None:
-        size = size_from_inputs(args.inputs_size, model.config)
+        model = model.at_size(*size_from_inputs(args.inputs_size, model.config))
+    common.tell_sizes(model)
     variants = [*args.precision, *(["archive"] if args.archive else [])]
     output = args.output or Path("exports") / model.name
-    exported = export_model(model, output, variants=variants, size=size, frames=args.frames)
+    exported = export_model(model, output, variants=variants, frames=args.frames)
     print(exported.folder)
     return 0

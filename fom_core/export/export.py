@@ -35,20 +35,17 @@ def export_model(
     folder: Path,
     *,
     variants: Sequence[str] = (),
-    size: tuple[int, int] | None = None,
     frames: Path | None = None,
 ) -> Exported:
     """Write a model's parts as ONNX with ``model.json`` into a folder.
 
-    model:    on the processor.
+    model:    on the processor; :meth:`.MotionModel.at_size` chooses the size of the pictures.
     variants: beside float32: "float16", "int8" and "archive" (``torch.export``). Files that differ from PyTorch by
               more than the variant's bound are left out, with a line that says so.
-    size:     height and width of the pictures; None is the model's own.
     frames:   a video to compare with PyTorch on; None is an embedded clip.
     Raises FomError when the float32 graphs do not compute what PyTorch does; nothing is written then.
     """
     require_onnx()
-    model = model if size is None else model.at_size(*size)
     pictures = read_frames(model.config, frames)
     graphs = graphs_of(model)
     with _work_folder(folder) as work:

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UnsupportedModel
-from ..geometry import resize_images
 from ..motion import transfer_motion
 from ..networks import MotionModel
 from ..types import Generated, Keypoints, MotionTransfer, SourceFeatures
@@ -130,10 +129,10 @@ class _Encoder(nn.Module):
         motion = model.generator.dense_motion_network
         assert motion is not None
         self.features = nn.Sequential(model.generator.first, *model.generator.down_blocks)
-        self.down, self.motion_size = motion.down, motion.motion_size
+        self.small = motion.down
 
     def forward(self, source: Tensor) -> tuple[Tensor, Tensor]:
-        return self.features(source), self.down(resize_images(source, self.motion_size))
+        return self.features(source), self.small(source)
 
 
 class _Generator(nn.Module):

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..geometry import resize_images
+
 
 class SameBlock(nn.Module):
     """Convolution, normalisation, ReLU at one resolution."""
@@ -84,8 +86,22 @@ class AntiAliasDownsample(nn.Module):
         return F.conv2d(x, self.weight, stride=self.step, padding=self.weight.shape[-1] // 2, groups=x.shape[1])
 
 
-def _shrink(num_channels: int, scale: float) -> nn.Module:
-    return nn.Identity() if scale == 1 else AntiAliasDownsample(num_channels, scale)
+class Shrink(AntiAliasDownsample):
+    """A picture to the resolution of a network: brought to ``size`` (height, width) where one is set, then smaller."""
+
+    def __init__(self, num_channels: int, scale: float, *, kernel_size: int | None = None, sigma: float | None = None):
+        super().__init__(num_channels, scale, kernel_size=kernel_size, sigma=sigma)
+        self.size: tuple[int, int] | None = None
+        if self.step == 1:
+            del self.weight  # published networks that shrink nothing have no kernel
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x if self.size is None else resize_images(x, self.size)
+        return x if self.step == 1 else super().forward(x)
+
+
+def _shrink(num_channels: int, scale: float) -> Shrink:
+    return Shrink(num_channels, scale)
 
 
 def _stem(num_channels: int, features: int) -> nn.Module:
@@ -103,7 +119,7 @@ class BlockSet:
     down: Callable[[int, int], nn.Module]
     up: Callable[[int, int], nn.Module]
     res: Callable[[int, int], nn.Module]
-    shrink: Callable[[int, float], nn.Module]  # (channels, scale): picture to network resolution
+    shrink: Callable[[int, float], Shrink]  # (channels, scale): picture to network resolution
     stem: Callable[[int, int], nn.Module]  # (channels, features): picture to first features
     map_head: Callable[[int, int], nn.Module]  # (features, channels): features to a map of the same size
     point_head: Callable[[int, int, int], nn.Module]  # (features, channels, pad): features to keypoint maps

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import UsageError
 
 SMALLEST_PX, LARGEST_PX = 16, 4096  # of a picture's sides
-SHARP_PX = 256
+DOUBLED_UP_TO_PX = 256  # the usual size of small models
 
 
 @dataclass(frozen=True)
@@ -124,22 +124,23 @@ class ModelConfig:
     @property
     def size_multiple(self) -> int:
         """Height and width must be divisible by this: every network halves its input a fixed number of times."""
-        detector, motion = self.keypoint_detector, self.generator.dense_motion
-        steps = [2 ** len(self.generator.down)]
-        if self.motion_size is None:
-            steps.append(round(1 / detector.scale_factor) * 2 ** len(detector.hourglass.encoder))
-        if self.motion_size is None and motion is not None:
-            steps.append(round(1 / motion.scale_factor) * 2 ** len(motion.hourglass.encoder))
-        return max(steps)  # powers of two: the largest is a multiple of the others
+        painted = 2 ** len(self.generator.down)
+        return painted if self.motion_size else max(painted, self.motion_multiple)  # they are powers of two
+
+    @property
+    def motion_multiple(self) -> int:
+        """The same of the pictures in which motion is sought."""
+        networks = (self.keypoint_detector, self.generator.dense_motion)
+        return max(round(1 / net.scale_factor) * 2 ** len(net.hourglass.encoder) for net in networks if net is not None)
 
     @property
     def usual_size(self) -> tuple[int, int]:
-        """Height and width to animate at unless told: small models, of up to half of 256 pixels, paint at twice theirs.
+        """Height and width to animate at unless told: those of models for up to 128 pixels are doubled.
 
-        Beyond twice their size, what they paint anew (an opened mouth) falls apart.
+        Beyond that, what a model paints anew (an opened mouth) falls apart.
         """
         doubled = self.image_size[0] * 2, self.image_size[1] * 2
-        return doubled if self.motion_size is None and max(doubled) <= SHARP_PX else self.image_size
+        return doubled if self.motion_size is None and max(doubled) <= DOUBLED_UP_TO_PX else self.image_size
 
     def at_size(self, height: int, width: int | None = None) -> ModelConfig:
         """The same networks for pictures of another size, in pixels; without ``width``, of the shape seen in training.
@@ -147,16 +148,25 @@ class ModelConfig:
         Keypoints and flow are sought at the size that they were learnt at; only the generator works on more, or fewer,
         pixels. Raises UsageError for sides that it cannot halve.
         """
-        learnt, multiple = self.learnt_size, 2 ** len(self.generator.down)
+        learnt = self.learnt_size
+        config = replace(self, motion_size=learnt)
+        multiple = config.size_multiple
         if width is None:
             width = round(height * learnt[1] / learnt[0] / multiple) * multiple
-        if any(side % multiple or not SMALLEST_PX <= side <= LARGEST_PX for side in (height, width)):
+        size = height, width
+        if size == learnt:
+            return replace(self, image_size=size, motion_size=None)
+        if any(side % multiple or not SMALLEST_PX <= side <= LARGEST_PX for side in size) or not config.sees_evenly:
             raise UsageError(
-                f"The image size must be {SMALLEST_PX} to {LARGEST_PX} and divisible by {multiple} for this model, "
+                f"The image size must be {SMALLEST_PX} to {LARGEST_PX} pixels and divisible by {multiple} here; "
                 f"found {width}x{height}. Choose another, such as {learnt[1]}x{learnt[0]}."
             )
-        size = height, width
-        return replace(self, image_size=size, motion_size=None if size == learnt else learnt)
+        return replace(config, image_size=size)
+
+    @property
+    def sees_evenly(self) -> bool:
+        """Whether the networks can halve the pictures in which motion is sought."""
+        return all(side % self.motion_multiple == 0 for side in self.learnt_size)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..geometry import gaussian_heatmap, identity_grid, inverse_2x2, resize_images, warp
+from ..geometry import gaussian_heatmap, identity_grid, inverse_2x2, warp
 from ..types import DenseMotion, Keypoints, SourceFeatures
 from .blocks import FULL
 from .config import GeneratorConfig
@@ -17,15 +17,12 @@ from .mobile import MOBILE
 class DenseMotionNetwork(nn.Module):
     """Source and driving keypoints → :class:`DenseMotion`, at ``scale_factor`` of the picture."""
 
-    def __init__(
-        self, config: GeneratorConfig, *, align_corners: bool, motion_size: tuple[int, int] | None = None
-    ) -> None:
+    def __init__(self, config: GeneratorConfig, *, align_corners: bool) -> None:
         super().__init__()
         assert config.dense_motion is not None
         parts = MOBILE if config.mobile else FULL
         self.kp_variance = config.dense_motion.kp_variance
         self.align_corners = align_corners
-        self.motion_size = motion_size
         slots = config.num_kp + 1  # one for the background
         self.hourglass = Hourglass(slots * (config.num_channels + 1), config.dense_motion.hourglass, parts)
         self.mask = parts.map_head(self.hourglass.out_features, slots)
@@ -43,10 +40,6 @@ class DenseMotionNetwork(nn.Module):
         deformation = (mask[..., None] * motions).sum(dim=1)
         occlusion_map = None if hidden is None else hidden.sigmoid()
         return DenseMotion(deformation, occlusion_map, mask, warped if details else None)
-
-    def shrunk(self, images: Tensor) -> Tensor:
-        """Pictures at the size of the flow."""
-        return self.down(resize_images(images, self.motion_size))
 
     def heads(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
         """Maps of the mask (B, K+1, h, w) and of the occlusion (B, 1, h, w), before softmax and sigmoid."""

@@ -22,23 +22,14 @@ _GAUSSIAN_9 = (4, 13, 30, 51, 60, 51, 30, 13, 4)  # of 256
 class OcclusionAwareGenerator(nn.Module):
     """:meth:`encode` runs once per source; :meth:`forward` takes any batch of driving keypoints."""
 
-    def __init__(
-        self,
-        config: GeneratorConfig,
-        *,
-        align_corners: bool = True,
-        border_blend: bool = False,
-        motion_size: tuple[int, int] | None = None,
-    ) -> None:
+    def __init__(self, config: GeneratorConfig, *, align_corners: bool = True, border_blend: bool = False) -> None:
         super().__init__()
         parts = MOBILE if config.mobile else FULL
         self.config = config
         self.align_corners = align_corners
         self.border_blend = border_blend
         self.dense_motion_network = (
-            None
-            if config.dense_motion is None
-            else DenseMotionNetwork(config, align_corners=align_corners, motion_size=motion_size)
+            None if config.dense_motion is None else DenseMotionNetwork(config, align_corners=align_corners)
         )
         deepest = config.down[-1] if config.down else config.first
         self.first = parts.stem(config.num_channels, config.first)
@@ -51,7 +42,7 @@ class OcclusionAwareGenerator(nn.Module):
 
     def encode(self, image: Tensor, keypoints: Keypoints) -> SourceFeatures:
         """Everything that depends on the source alone: (S, C, H, W) in [0, 1] and its keypoints."""
-        small = image if self.dense_motion_network is None else self.dense_motion_network.shrunk(image)
+        small = image if self.dense_motion_network is None else self.dense_motion_network.down(image)
         return SourceFeatures(image, small, self.features(image), keypoints)
 
     def features(self, image: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..geometry import identity_grid, resize_images
+from ..geometry import identity_grid
 from ..types import Keypoints
 from .blocks import FULL
 from .config import KeypointDetectorConfig
@@ -16,11 +16,10 @@ from .mobile import MOBILE
 class KeypointDetector(nn.Module):
     """(B, C, H, W) in [0, 1] → :class:`Keypoints` of B pictures."""
 
-    def __init__(self, config: KeypointDetectorConfig, *, motion_size: tuple[int, int] | None = None) -> None:
+    def __init__(self, config: KeypointDetectorConfig) -> None:
         super().__init__()
         parts = MOBILE if config.mobile else FULL
         self.config = config
-        self.motion_size = motion_size
         self.predictor = Hourglass(config.num_channels, config.hourglass, parts)
         self.kp = parts.point_head(self.predictor.out_features, config.num_kp, config.pad)
         self.jacobian = None
@@ -31,7 +30,7 @@ class KeypointDetector(nn.Module):
         self.down = parts.shrink(config.num_channels, config.scale_factor)
 
     def forward(self, images: Tensor) -> Keypoints:
-        logits, maps = self.heads(self.predictor(self.shrunk(images)))
+        logits, maps = self.heads(self.predictor(self.down(images)))
         heatmap = (logits.flatten(2) / self.config.temperature).softmax(dim=-1)
         # The point is the mean of the heatmap read as a probability distribution.
         grid = identity_grid(*logits.shape[2:], like=logits).flatten(0, 1)  # (h*w, 2)
@@ -41,10 +40,6 @@ class KeypointDetector(nn.Module):
         maps = maps.flatten(2).unflatten(1, (-1, 4))  # (B, K or 1, 4, h*w)
         jacobian = (heatmap[:, :, None] * maps).sum(dim=-1).unflatten(-1, (2, 2))
         return Keypoints(value, jacobian)
-
-    def shrunk(self, images: Tensor) -> Tensor:
-        """Pictures at the size that the hourglass sees."""
-        return self.down(resize_images(images, self.motion_size))
 
     def heads(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
         """Maps of the keypoints (B, K, h, w) and of their jacobians (B, 4 or 4K, h, w)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .blocks import AntiAliasDownsample, BlockSet, SameBlock
+from .blocks import BlockSet, SameBlock, Shrink
 
 
 def _depthwise(features: int) -> nn.Conv2d:
@@ -64,9 +64,9 @@ class MobileResBlock(nn.Module):
         return self.norm_pw_linear(self.conv_pw_linear(out)) + x
 
 
-def _shrink(num_channels: int, scale: float) -> nn.Module:
+def _shrink(num_channels: int, scale: float) -> Shrink:
     # Published with a kernel so narrow that it is nearly plain subsampling.
-    return nn.Identity() if scale == 1 else AntiAliasDownsample(num_channels, scale, kernel_size=3, sigma=0.25)
+    return Shrink(num_channels, scale, kernel_size=3, sigma=0.25)
 
 
 def _stem(num_channels: int, features: int) -> nn.Module:

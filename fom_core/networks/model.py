@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -16,8 +15,6 @@ from .config import ModelConfig
 from .generator import OcclusionAwareGenerator
 from .inference import Plan, Runner
 from .keypoint_detector import KeypointDetector
-
-log = logging.getLogger(__name__)
 
 
 class MotionModel(nn.Module):
@@ -32,13 +29,11 @@ class MotionModel(nn.Module):
         super().__init__()
         self.config = config
         self.name = ""
-        self.keypoint_detector = KeypointDetector(config.keypoint_detector, motion_size=config.motion_size)
+        self.keypoint_detector = KeypointDetector(config.keypoint_detector)
         self.generator = OcclusionAwareGenerator(
-            config.generator,
-            align_corners=config.align_corners,
-            border_blend=config.border_blend,
-            motion_size=config.motion_size,
+            config.generator, align_corners=config.align_corners, border_blend=config.border_blend
         )
+        self._see_motion_at(config.motion_size)
         self._runner = Runner()
 
     @property
@@ -72,23 +67,28 @@ class MotionModel(nn.Module):
         return self.generator(source, keypoints, details=details)
 
     def at_size(self, height: int, width: int | None = None) -> MotionModel:
-        """This model for pictures of another size: see :meth:`.ModelConfig.at_size`. Both have the same tensors.
+        """This model for pictures of another size: see :meth:`.ModelConfig.at_size`. Itself, if that is its size.
 
         Motion is sought as at the size that was learnt, and painted with the pixels that there are now: more of them
-        show detail of the source that a smaller picture has not.
+        show detail of the source that a smaller picture has not. Both models have the same tensors, so that moving or
+        training one spoils the other: use only one of them from then on.
         """
         config = self.config.at_size(height, width)
         if config == self.config:
             return self
-        if config.motion_size is not None:
-            learnt, size = (f"{width}x{height}" for height, width in (config.motion_size, config.image_size))
-            log.info("%s sees motion at %s pixels, as it learnt, and paints at %s.", self.name, learnt, size)
         model = copy.deepcopy(self, {id(tensor): tensor for tensor in self.tensors()})
         model.config = config
-        model.keypoint_detector.motion_size = config.motion_size
-        if model.generator.dense_motion_network is not None:
-            model.generator.dense_motion_network.motion_size = config.motion_size
+        model._see_motion_at(config.motion_size)
         return model
+
+    def at_usual_size(self) -> MotionModel:
+        """This model at :attr:`.ModelConfig.usual_size`, as :meth:`at_size` gives it."""
+        return self.at_size(*self.config.usual_size)
+
+    def _see_motion_at(self, size: tuple[int, int] | None) -> None:
+        for network in (self.keypoint_detector, self.generator.dense_motion_network):
+            if network is not None:
+                network.down.size = size
 
     def to_dtype(self, dtype: torch.dtype | None) -> MotionModel:
         """Infer in ``dtype``; None chooses by device. Parameters, keypoints, jacobians and flow stay in float32.

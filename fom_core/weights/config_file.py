@@ -95,7 +95,8 @@ def parse_config(values: Mapping[str, Any], conventions: Conventions = USUAL) ->
         common,
         detector,
         generator,
-        image_size=frame_size(table) or conventions.image_size,
+        image_size=conventions.image_size if conventions.motion_size else frame_size(table) or conventions.image_size,
+        motion_size=conventions.motion_size and (frame_size(table) or conventions.motion_size),
         align_corners=conventions.align_corners,
         border_blend=conventions.border_blend,
     )

@@ -7,7 +7,7 @@ import logging
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -87,6 +87,8 @@ def resolve_config(
         conventions = Conventions.of(stated)
     _check_plausible(conventions, source or path.name)
     detected = detect_config(checkpoint.keypoint_detector, checkpoint.generator, conventions)
+    if detected.motion_size and not detected.sees_evenly:
+        _refuse_values(source or path.name, ["motion_size"])
     if stated is not None and stated != detected:
         differences = "; ".join(_differences(stated.to_dict(), detected.to_dict()))
         raise UnsupportedModel(
@@ -222,7 +224,11 @@ def _check_plausible(conventions: Conventions, source: str) -> None:
     }
     wrong = [name for name, plausible in numbers.items() if not plausible]
     if wrong:
-        raise UnsupportedModel(f"{source} states values that no model can have for {', '.join(wrong)}. Correct them.")
+        _refuse_values(source, wrong)
+
+
+def _refuse_values(source: str, names: list[str]) -> NoReturn:
+    raise UnsupportedModel(f"{source} states values that no model can have for {', '.join(names)}. Correct them.")
 
 
 def _differences(stated: dict[str, Any], detected: dict[str, Any], prefix: str = "") -> list[str]:

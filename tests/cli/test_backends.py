@@ -1,13 +1,17 @@
 """``fom animate --backend``: the same pipeline, whatever computes the model."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from fom_core.cli import build_parser
+from fom_core.cli.backend import open_backend
 from fom_core.export import compare
 from fom_core.media import read_picture
 
+ONE = SimpleNamespace(name="one", in_float32=[])
 WHERE = ["--filename", "x.png", "--output"]
 
 
@@ -67,6 +71,24 @@ def test_what_an_export_left_out_is_remembered_and_told_in_one_line(fom, whole_p
     assert "has no int8 files (keypoint_detector.int8.onnx is not kept: PSNR" in first.messages[-1]
     assert second.messages == first.messages[-1:]
     assert fom(*whole_picture, "--backend", "onnx", *WHERE, tmp_path / "out").status == 0
+
+
+@pytest.mark.parametrize(("words", "size"), [([], 128), (["--image_size", "64"], 64), (["--image_size", "96"], 96)])
+def test_small_models_animate_at_twice_their_size_unless_told(tiny_weights, words, size):
+    args = build_parser().parse_args(["animate", "--model", str(tiny_weights), "--cpu", *words])
+    config = open_backend(args).config
+    assert (config.image_size, config.learnt_size) == ((size, size), (64, 64))
+
+
+def test_every_size_is_an_export_of_its_own(tiny_weights, cache, monkeypatch):
+    sizes = []
+    monkeypatch.setattr("fom_core.cli.backend.open_exported", lambda folder, *_: sizes.append(folder) or ONE)
+    monkeypatch.setattr("fom_core.cli.backend.export_model", lambda model, *_, **__: sizes.append(model.config))
+    for words in ([], ["--image_size", "64"]):
+        open_backend(build_parser().parse_args(["animate", "--model", str(tiny_weights), "--backend", "onnx", *words]))
+    (usual, first, own, second) = sizes
+    assert (usual.image_size, own.image_size) == ((128, 128), (64, 64))
+    assert first != second
 
 
 def test_a_motion_read_by_one_backend_moves_the_other(fom, whole_picture, exported, sound_clip, tmp_path, tiny_weights):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fom_core.cli import demo
+from fom_core.cli.animate import write_animation
 from fom_core.demo import SIZE, demo_picture
 from fom_core.faces.detect import detect_faces
 from fom_core.media import VideoReader
@@ -38,12 +39,19 @@ def test_the_demo_writes_a_moving_result(fom, picture, tmp_path, monkeypatch):
     motion = demo.embedded_motion()
     short = replace(motion, keypoints=motion.keypoints[:10])
     monkeypatch.setattr(demo, "embedded_motion", lambda: short)
+    sizes = []
 
+    def write(writer, model, *args, **options):
+        sizes.append(model.config.image_size)
+        write_animation(writer, model, *args, **options)
+
+    monkeypatch.setattr(demo, "write_animation", write)
     outcome = fom("demo", "--output", tmp_path)
 
     result = VideoReader(tmp_path / "result.mp4")
     frames = list(result)
     assert outcome.results == [str(tmp_path / "result.mp4")]
+    assert sizes == [(256, 256)]
     assert (len(frames), result.size) == (10, SIZE)
     assert result.fps == pytest.approx(motion.fps)
     assert np.abs(frames[9].astype(int) - frames[0]).max() > 40

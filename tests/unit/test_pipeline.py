@@ -11,7 +11,14 @@ import torch
 from fom_core.batching import Batch
 from fom_core.faces.paste import Paster
 from fom_core.faces.regions import crop_face
-from fom_core.pipeline import _moving_faces, animate, animate_picture, driving_keypoints, track_keypoints
+from fom_core.pipeline import (
+    _moving_faces,
+    animate,
+    animate_picture,
+    driving_keypoints,
+    read_motion,
+    track_keypoints,
+)
 from fom_core.types import FaceSet, MotionTransfer
 
 FACES = FaceSet.from_crops([(2, 3, 42, 43), (36, 20, 76, 60)], (70, 90))
@@ -40,6 +47,10 @@ def test_reading_ahead_leaves_every_bit_as_it_is(tiny_model, clip):
     expected = driving_keypoints(tiny_model, batch.movedim(-1, 1) / 255, chunk_size=5)
     found = track_keypoints(tiny_model, iter(clip), chunk_size=5)
     assert torch.equal(found.value, expected.value)
+
+
+def test_a_motion_tells_the_size_at_which_it_was_seen(tiny_model, clip):
+    assert read_motion(tiny_model.at_size(128), clip, 25).image_size == (64, 64)
 
 
 def test_faces_in_one_batch_are_the_faces_one_by_one(tiny_model, picture, clip):

@@ -36,7 +36,7 @@ class FastDetector(KeypointDetector):
 
     def __init__(self, trained: KeypointDetector, plan: Plan) -> None:
         nn.Module.__init__(self)
-        self.config, self.down, self.motion_size = trained.config, trained.down, trained.motion_size
+        self.config, self.down = trained.config, trained.down
         self.predictor = _TypedHourglass(trained.predictor, plan, plan.keypoint_dtype)
         heads = [trained.kp] if trained.jacobian is None else [trained.kp, trained.jacobian]
         self.pair = _Heads(heads, trained.config.num_kp, plan, plan.keypoint_dtype)
@@ -50,8 +50,7 @@ class FastDenseMotion(DenseMotionNetwork):
 
     def __init__(self, trained: DenseMotionNetwork, slots: int, plan: Plan) -> None:
         nn.Module.__init__(self)
-        self.kp_variance, self.align_corners = trained.kp_variance, trained.align_corners
-        self.down, self.motion_size = trained.down, trained.motion_size
+        self.kp_variance, self.align_corners, self.down = trained.kp_variance, trained.align_corners, trained.down
         self.hourglass = _TypedHourglass(trained.hourglass, plan, plan.motion_dtype)
         heads = [trained.mask] if trained.occlusion is None else [trained.mask, trained.occlusion]
         self.pair = _Heads(heads, slots, plan, plan.motion_dtype)

@@ -82,6 +82,15 @@ def test_a_student_like_its_teacher_starts_with_its_weights(clips, teacher_file,
     assert all(tuple(column.flatten().tolist()) in columns for column in kept)
 
 
+def test_a_teacher_that_paints_at_another_size_teaches_as_it_learnt(clips, tiny_model, tmp_path):
+    recipe = tmp_path / "prune.yaml"
+    recipe.write_text(PRUNING)
+    large = save_model(tiny_model.at_size(128), tmp_path / "large.safetensors")
+    compress_from_folder(clips, large, recipe, tmp_path / "run", student=large)
+    config = load_model(tmp_path / "run" / "prune.safetensors", device="cpu").config
+    assert (config.image_size, config.motion_size) == ((64, 64), None)
+
+
 def test_a_student_of_before_can_be_pruned_further(clips, teacher_file, tiny_config, tmp_path):
     torch.manual_seed(0)
     small = replace(tiny_config, generator=replace(tiny_config.generator, down=(24,), bottleneck=(40,)))

@@ -137,6 +137,11 @@ def test_at_another_size_motion_is_that_of_the_learnt_one(config, plan, size):
         torch.testing.assert_close(out.dense_motion.deformation, at_64.dense_motion.deformation, atol=1e-5, rtol=0)
 
 
+def test_a_learnt_size_that_the_networks_cannot_halve_is_refused(tiny_config):
+    with pytest.raises(UsageError, match="image size must be"):
+        replace(tiny_config, image_size=(100, 100)).at_size(128)
+
+
 def test_a_model_of_another_size_shares_its_weights_and_leaves_the_first_alone(tiny_model):
     large = tiny_model.at_size(96)
     pairs = zip(large.parameters(), tiny_model.parameters(), strict=True)
@@ -158,7 +163,7 @@ def test_sizes_between_whole_multiples_give_nearly_the_same_keypoints(tiny_model
 
 @pytest.mark.parametrize("size", [(65, 64), (8, 8), (8192, 64)])
 def test_a_size_that_cannot_be_painted_is_refused_with_advice(tiny_model, size):
-    with pytest.raises(UsageError, match=r"divisible by 2 for this model, found .* such as 64x64"):
+    with pytest.raises(UsageError, match=r"divisible by 2 here; found .* such as 64x64"):
         tiny_model.at_size(*size)
 
 

@@ -93,6 +93,23 @@ def test_conventions_are_saved_with_the_model(tiny_config, tmp_path, options):
     assert load_model(path, device="cpu").config == config
 
 
+@pytest.mark.parametrize("tells", ["dataset_params", "model_params"])
+def test_a_yaml_tells_the_size_that_was_learnt_and_leaves_the_one_to_paint_at(tiny_model, tmp_path, tells):
+    large = tiny_model.at_size(96)
+    path, config = save_model(large, tmp_path / "a.safetensors"), yaml_of_tiny(tmp_path)
+    if tells == "model_params":
+        config.write_text(yaml.safe_dump({tells: yaml.safe_load(config.read_text())[tells]}))
+    assert load_model(path, config, device="cpu").config == large.config
+
+
+def test_a_header_of_before_has_no_motion_size(saved, tiny_config, tmp_path):
+    values = json.loads(load_checkpoint(saved).metadata[CONFIG_KEY])
+    del values["motion_size"]
+    path = tmp_path / "old.safetensors"
+    save_file(load_file(saved), path, {CONFIG_KEY: json.dumps(values)})
+    assert load_model(path, device="cpu").config == tiny_config
+
+
 def test_a_saved_model_holds_only_what_inference_needs(tiny_model, saved):
     tensors = load_file(saved)
     assert not [name for name in tensors if "num_batches_tracked" in name]
@@ -166,6 +183,8 @@ def test_a_header_that_contradicts_the_tensors_is_refused(saved, tiny_config, tm
         ("keypoint_detector.temperature", 0, "no model can have for temperature"),
         ("keypoint_detector.temperature", "hot", "configuration in the header"),
         ("image_size", [1e999, 64], "configuration in the header"),
+        ("motion_size", [100, 100], "no model can have for motion_size"),
+        ("motion_size", [8, 8], "no model can have for motion_size"),
     ],
 )
 def test_a_header_cannot_ask_for_what_no_model_has(saved, tmp_path, option, value, reason):
