@@ -69,8 +69,8 @@ class AnimateFace(io.ComfyNode):
                 io.Image.Output(
                     display_name="animated_faces",
                     is_output_list=True,
-                    tooltip="One batch of frames per face, at the model's size. For Paste Faces, directly or through "
-                    "nodes that enhance, upscale or colour them.",
+                    tooltip="One batch of frames per face, at the image_size of the model. For Paste Faces, directly "
+                    "or through nodes that enhance, upscale or colour them.",
                 ),
                 io.Mask.Output(
                     display_name="occlusion_maps",

@@ -53,8 +53,8 @@ class LoadFOMModel(io.ComfyNode):
                     optional=True,
                     tooltip="Pixels of a painted face, for any model: motion is seen at the size it learnt in any "
                     "case. Larger faces keep more detail of the picture, and take more time and memory. auto is the "
-                    "model's own size, or twice that up to 256. Beyond twice the own size, what the picture does not "
-                    "show, such as the inside of a mouth, looks patchy.",
+                    "model's own size; models of up to 128 pixels paint at twice theirs. Beyond twice the own size, "
+                    "what the picture does not show, such as the inside of a mouth, looks patchy.",
                 ),
             ],
             outputs=[
