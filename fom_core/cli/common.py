@@ -38,7 +38,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="PIXELS",
         help="size at which faces are painted: chooses the model of that size if it is here; any other sees motion at "
-        "the size that it learnt, and paints at this one (default: its own; small models animate at twice theirs)",
+        "the size that it learnt, and paints at this one (default: the model's own; animating, twice that up to 256)",
     )
     where = group.add_mutually_exclusive_group()
     where.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")

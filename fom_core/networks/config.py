@@ -151,15 +151,18 @@ class ModelConfig:
         learnt = self.learnt_size
         config = replace(self, motion_size=learnt)
         multiple = config.size_multiple
+        found = (height,) if width is None else (width, height)
+        allowed = range(max(SMALLEST_PX, multiple), LARGEST_PX + 1, multiple)
         if width is None:
             width = round(height * learnt[1] / learnt[0] / multiple) * multiple
         size = height, width
         if size == learnt:
             return replace(self, image_size=size, motion_size=None)
-        if any(side % multiple or not SMALLEST_PX <= side <= LARGEST_PX for side in size) or not config.sees_evenly:
+        if any(side not in allowed for side in (*found, *size)) or not config.sees_evenly:
+            near = [min(allowed, key=lambda side: abs(side - wrong)) for wrong in found]
             raise UsageError(
-                f"The image size must be {SMALLEST_PX} to {LARGEST_PX} pixels and divisible by {multiple} here; "
-                f"found {width}x{height}. Choose another, such as {learnt[1]}x{learnt[0]}."
+                f"The image size must be {allowed[0]} to {LARGEST_PX} and divisible by {multiple} for this model; "
+                f"found {'x'.join(map(str, found))}. Choose another, such as {'x'.join(map(str, near))}."
             )
         return replace(config, image_size=size)
 

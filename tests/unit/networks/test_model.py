@@ -161,9 +161,12 @@ def test_sizes_between_whole_multiples_give_nearly_the_same_keypoints(tiny_model
         assert (value - found[0]).abs().max() < 0.02
 
 
-@pytest.mark.parametrize("size", [(65, 64), (8, 8), (8192, 64)])
-def test_a_size_that_cannot_be_painted_is_refused_with_advice(tiny_model, size):
-    with pytest.raises(UsageError, match=r"divisible by 2 here; found .* such as 64x64"):
+@pytest.mark.parametrize(
+    ("size", "found", "near"),
+    [((65, 64), "64x65", "64x64"), ((8, 8), "8x8", "16x16"), ((99_999,), "99999", "4096"), ((101,), "101", "100")],
+)
+def test_a_size_that_cannot_be_painted_is_refused_with_advice(tiny_model, size, found, near):
+    with pytest.raises(UsageError, match=f"divisible by 2 for this model; found {found}.*such as {near}"):
         tiny_model.at_size(*size)
 
 
