@@ -47,7 +47,7 @@ class Subject:
             name, config = str(path), None
         model = load_model(name, config=config, device=self.device, dtype=self.dtype)
         if self.size is not None:
-            model = model.at_size(*model.config.learnt_size)
+            model = model.at_learnt_size()
             model.config = replace(model.config, image_size=(self.size, self.size))
         return model.requires_grad_(False)
 

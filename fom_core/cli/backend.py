@@ -56,17 +56,22 @@ def open_backend(args: argparse.Namespace) -> Backend:
     precision = args.precision or "float32"
     if not given or folder is None:
         folder = _exported(args, precision)
-    elif args.image_size not in (None, read_package(folder).config.image_size[0]):
-        height, width = read_package(folder).config.image_size
-        raise UsageError(
-            f"{folder} was exported for pictures of {width}x{height}. Leave --image_size out, or export the model with "
-            f"`fom export --image_size {args.image_size}`."
-        )
+    elif args.image_size is not None:
+        _check_size(folder, args.image_size)
     model = open_exported(folder, backend, _provider(args, backend), precision)
     runtime = {"onnx": "ONNX Runtime", "openvino": "OpenVINO"}[backend]
     rest = f" ({', '.join(model.in_float32)} in float32)" if model.in_float32 else ""
     log.info("Computing %s with %s, %s%s.", model.name, runtime, precision, rest)
     return model
+
+
+def _check_size(folder: Path, wanted: int) -> None:
+    height, width = read_package(folder).config.image_size
+    if wanted != height:
+        raise UsageError(
+            f"{folder} was exported for pictures of {width}x{height}. Leave --image_size out, or export the model with "
+            f"`fom export --image_size {wanted}`."
+        )
 
 
 def _open_sized(args: argparse.Namespace) -> MotionModel:

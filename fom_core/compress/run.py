@@ -60,9 +60,9 @@ def compress_from_folder(
     ``student`` is a smaller model to begin with, in place of what the file describes: an earlier result, to prune it.
     The other arguments are those of :func:`fom_core.training.run.train_from_folder`.
     """
-    model = _as_learnt(load_model(teacher, teacher_config, device="cpu", dtype="float32"))
+    model = load_model(teacher, teacher_config, device="cpu", dtype="float32").at_learnt_size()
     config = load_config(config_path, overrides, model.config)
-    begun = None if student is None else _as_learnt(load_model(student, device="cpu", dtype="float32"))
+    begun = None if student is None else load_model(student, device="cpu", dtype="float32").at_learnt_size()
     if begun is not None:
         config = replace(config, stages=tuple(replace(stage, model=begun.config) for stage in config.stages))
     check_landmarks(config, config_path, yunet)
@@ -85,10 +85,6 @@ def compress_from_folder(
             keep=keep,
         )
         return "" if rank() else write(rows, output)
-
-
-def _as_learnt(model: MotionModel) -> MotionModel:
-    return model.at_size(*model.config.learnt_size)
 
 
 def check_begun(config: TrainConfig, teacher: MotionModel, output: Path) -> None:

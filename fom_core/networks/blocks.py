@@ -100,10 +100,6 @@ class Shrink(AntiAliasDownsample):
         return x if self.step == 1 else super().forward(x)
 
 
-def _shrink(num_channels: int, scale: float) -> Shrink:
-    return Shrink(num_channels, scale)
-
-
 def _stem(num_channels: int, features: int) -> nn.Module:
     return SameBlock(num_channels, features, kernel_size=7)
 
@@ -125,4 +121,4 @@ class BlockSet:
     point_head: Callable[[int, int, int], nn.Module]  # (features, channels, pad): features to keypoint maps
 
 
-FULL = BlockSet(DownBlock, UpBlock, ResBlock, _shrink, _stem, map_head=_head, point_head=_head)
+FULL = BlockSet(DownBlock, UpBlock, ResBlock, Shrink, _stem, map_head=_head, point_head=_head)

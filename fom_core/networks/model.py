@@ -85,6 +85,10 @@ class MotionModel(nn.Module):
         """This model at :attr:`.ModelConfig.usual_size`, as :meth:`at_size` gives it."""
         return self.at_size(*self.config.usual_size)
 
+    def at_learnt_size(self) -> MotionModel:
+        """This model at the size seen in training, as :meth:`at_size` gives it."""
+        return self.at_size(*self.config.learnt_size)
+
     def _see_motion_at(self, size: tuple[int, int] | None) -> None:
         for network in (self.keypoint_detector, self.generator.dense_motion_network):
             if network is not None:

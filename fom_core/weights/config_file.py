@@ -91,12 +91,13 @@ def parse_config(values: Mapping[str, Any], conventions: Conventions = USUAL) ->
     """
     table = Table(values)
     common, detector, generator = _sections(table)
+    learnt = frame_size(table)
     return model_from_tables(
         common,
         detector,
         generator,
-        image_size=conventions.image_size if conventions.motion_size else frame_size(table) or conventions.image_size,
-        motion_size=conventions.motion_size and (frame_size(table) or conventions.motion_size),
+        image_size=conventions.image_size if conventions.motion_size else learnt or conventions.image_size,
+        motion_size=conventions.motion_size and (learnt or conventions.motion_size),
         align_corners=conventions.align_corners,
         border_blend=conventions.border_blend,
     )

@@ -74,10 +74,12 @@ def test_what_an_export_left_out_is_remembered_and_told_in_one_line(fom, whole_p
 
 
 @pytest.mark.parametrize(("words", "size"), [([], 128), (["--image_size", "64"], 64), (["--image_size", "96"], 96)])
-def test_small_models_animate_at_twice_their_size_unless_told(tiny_weights, words, size):
+def test_small_models_animate_at_twice_their_size_unless_told(tiny_weights, words, size, caplog):
+    caplog.set_level("INFO")
     args = build_parser().parse_args(["animate", "--model", str(tiny_weights), "--cpu", *words])
     config = open_backend(args).config
     assert (config.image_size, config.learnt_size) == ((size, size), (64, 64))
+    assert ("tiny sees motion at 64x64 pixels, as it learnt, and paints at 96x96." in caplog.text) == (size == 96)
 
 
 def test_every_size_is_an_export_of_its_own(tiny_weights, cache, monkeypatch):

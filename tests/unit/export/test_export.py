@@ -232,17 +232,22 @@ def test_an_export_that_differs_is_not_written(monkeypatch, tiny_model, clip_fil
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.usefixtures("exported")
-@pytest.mark.parametrize("size", [(128, 128), (96, 64)])
+@pytest.fixture(scope="module", params=[(128, 128), (96, 64)])
+def resized(request, exported, tiny_model, clip_file, tmp_path_factory):
+    """A model at another size, its export's folder, and what is in it."""
+    model = tiny_model.at_size(*request.param)
+    result = export_model(model, tmp_path_factory.mktemp("resized"), frames=clip_file)
+    return model, result.folder, result.package
+
+
 @pytest.mark.parametrize("runtime", ["onnx", "openvino"])
-def test_at_another_size_motion_is_seen_as_it_was_learnt(tiny_model, clip_file, tmp_path, size, runtime):
+def test_at_another_size_motion_is_seen_as_it_was_learnt(resized, clip_file, runtime):
     pytest.importorskip(runtime, reason=f"needs the extra {runtime}")
-    model = tiny_model.at_size(*size)
-    package = export_model(model, tmp_path / "out", frames=clip_file).package
-    assert (package.config.image_size, package.config.motion_size) == (size, (64, 64))
+    model, folder, package = resized
+    assert (package.config.image_size, package.config.motion_size) == (model.config.image_size, (64, 64))
     assert package.parts["generator"].outputs["deformation"] == ["batch", 16, 16, 2]
     frames = read_frames(model.config, clip_file)
-    found = open_exported(tmp_path / "out", runtime, "auto" if runtime == "onnx" else "CPU")
+    found = open_exported(folder, runtime, "auto" if runtime == "onnx" else "CPU")
     assert Judge(Plain(model), frames).of_all(found)["prediction_max"] < 1e-3
 
 
