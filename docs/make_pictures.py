@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 
 from fom_core.cli.demo import embedded_motion
+from fom_core.compose.paste import paste
 from fom_core.demo import demo_picture
 from fom_core.draw import explain, keypoint_colour
 from fom_core.faces.detect import detect_faces, load_detector
-from fom_core.faces.paste import paste
 from fom_core.faces.regions import crop_face, pixel_box
 from fom_core.faces.tracking import driving_view
 from fom_core.media import VideoReader, read_picture

@@ -4,9 +4,9 @@ The names below are the library. A network batch is a ``torch.Tensor`` (B, C, H,
 ``numpy.ndarray`` (H, W, C), uint8 RGB. Errors that a user can act on derive from :class:`FomError`.
 """
 
+from .compose.paste import paste
 from .errors import FomError
 from .faces.detect import detect_faces, load_detector
-from .faces.paste import paste
 from .faces.regions import crop_face, regions_from_boxes
 from .media import VideoReader, VideoWriter, read_picture, write_picture
 from .motion import find_best_frame, load_motion, movement_scale, save_motion, transfer_motion

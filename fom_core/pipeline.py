@@ -18,8 +18,8 @@ from torch import Tensor
 
 from .backends import Backend
 from .batching import MovingFace, in_batches
+from .compose.paste import FEATHER, Paster
 from .errors import MediaError, UsageError
-from .faces.paste import FEATHER, Paster
 from .faces.regions import crop_face
 from .memory import in_chunks
 from .motion import initial_frame, transfer_motion
@@ -108,7 +108,7 @@ def animate_picture(
     """Animate faces of a picture and paste them back: yields (t, H, W, C) uint8, as wide and deep as ``picture``.
 
     Pixels outside the faces' masks stay bit-identical. ``mask``, ``ratio``, ``feather`` and ``colour_match`` as in
-    :class:`~fom_core.faces.paste.Paster`. ``enhance`` takes the frames (t, C, h, w) of a face before they are pasted,
+    :class:`~fom_core.compose.paste.Paster`. ``enhance`` takes the frames (t, C, h, w) of a face before they are pasted,
     and the face, and gives better ones of any size; such as :class:`~fom_core.enhance.FaceEnhancer`.
     """
     paster = Paster(picture, faces, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match)

@@ -22,8 +22,8 @@ from torch.distributed.rendezvous import rendezvous
 
 from . import pipeline
 from .backends import Backend
+from .compose.paste import Paster
 from .errors import FomError, MediaError
-from .faces.paste import Paster
 from .overlap import applied, behind
 from .types import Box, FaceRegion, FaceSet, Keypoints, Motion, MotionTransfer
 

@@ -8,10 +8,10 @@ import numpy as np
 from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
+from ..fom_core.compose.masks import Mask
+from ..fom_core.compose.paste import FEATHER
 from ..fom_core.errors import NoFaceFound, UsageError
 from ..fom_core.faces.detect import DETECTORS, detect_faces
-from ..fom_core.faces.masks import Mask
-from ..fom_core.faces.paste import FEATHER
 from ..fom_core.faces.regions import to_rgb, whole_picture
 from ..fom_core.faces.selection import chosen
 from ..fom_core.faces.tracking import DrivingCrop

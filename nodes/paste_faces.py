@@ -10,9 +10,9 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..fom_core.compose.masks import Mask
+from ..fom_core.compose.paste import FEATHER, Paster
 from ..fom_core.errors import UsageError
-from ..fom_core.faces.masks import Mask
-from ..fom_core.faces.paste import FEATHER, Paster
 from ..fom_core.types import FaceSet
 from . import host
 from .sockets import ALIASES, CATEGORY, Faces, PictureFaces

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..faces.paste import Paster
+from ..compose.paste import Paster
 from ..faces.regions import crop_face
 from ..media import VideoReader, VideoWriter
 from ..motion import transfer_motion

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 from ..backends import Backend
+from ..compose.masks import Mask
+from ..compose.paste import FEATHER
 from ..enhance import FaceEnhancer
 from ..errors import NoFaceFound, UsageError
 from ..faces.detect import detect_faces
 from ..faces.detection import Detector
-from ..faces.masks import Mask
-from ..faces.paste import FEATHER
 from ..faces.regions import CropRule, whole_picture
 from ..faces.selection import most_prominent
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoWriter, read_picture

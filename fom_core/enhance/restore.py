@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..compose.masks import fade
 from ..errors import UsageError
-from ..faces.masks import fade
 from ..faces.regions import pixel_box
 from ..memory import in_chunks
 from ..types import FaceRegion

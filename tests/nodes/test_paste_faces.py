@@ -58,7 +58,7 @@ def refused(execute, faces):
     [{"mask": mask, "colour_match": match} for mask in ("soft", "ellipse", "box", "paddlegan") for match in (0.0, 1.0)],
 )
 def test_the_result_is_that_of_the_command_line(paste, picture, faces, batches, options):
-    from fom_pack.fom_core.faces.paste import paste as core_paste
+    from fom_pack.fom_core.compose.paste import paste as core_paste
 
     source = torch.from_numpy(as_bytes(picture)).float() / 255
     expected = core_paste(as_bytes(picture)[0], faces.sets[0], batches, feather=0.5, **options)

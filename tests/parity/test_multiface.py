@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from fom_core.faces.paste import paste
+from fom_core.compose.paste import paste
 from fom_core.faces.regions import regions_from_boxes
 from fom_core.types import FaceSet
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fom_core.faces.masks import circle
-from fom_core.faces.paste import Paster, paste
+from fom_core.compose.masks import circle
+from fom_core.compose.paste import Paster, paste
 from fom_core.faces.regions import crop_face
 from fom_core.types import FaceSet
 

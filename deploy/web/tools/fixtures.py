@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from fom_core.compose.masks import Layer, layers, partition
+from fom_core.compose.paste import FEATHER
 from fom_core.faces.detection import Detection
-from fom_core.faces.masks import Layer, layers, partition
-from fom_core.faces.paste import FEATHER
 from fom_core.faces.regions import crop_face, regions_from_boxes
 from fom_core.faces.tracking import fixed_view
 from fom_core.motion import find_best_frame, hull_area, movement_scale, transfer_motion

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
+from fom_core.compose import masks
+from fom_core.compose.paste import Paster, paste
 from fom_core.errors import UsageError
-from fom_core.faces import masks
-from fom_core.faces.paste import Paster, paste
 from fom_core.types import FaceSet
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from fom_core.compose.paste import Paster, paste
 from fom_core.errors import UsageError
-from fom_core.faces.paste import Paster, paste
 from fom_core.types import FaceSet
 
 SIZE = (90, 120)

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 
 from ..errors import UsageError
+from ..faces.regions import crop_face, pixel_box, to_rgb
 from ..pictures import PicturesToCome, resize_picture
 from ..types import FaceSet
 from . import colour, masks
 from .masks import Mask, Rect, common, hull_of, place
-from .regions import crop_face, pixel_box, to_rgb
 
 FEATHER = 0.3
 FaceFrames = np.ndarray | torch.Tensor

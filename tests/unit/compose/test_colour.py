@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fom_core.faces import colour
-from fom_core.faces.paste import Paster, paste
+from fom_core.compose import colour
+from fom_core.compose.paste import Paster, paste
 from fom_core.faces.regions import crop_face
 from fom_core.types import FaceSet
 
