@@ -68,11 +68,18 @@ def _shares(old: int, new: int, *, like: Tensor) -> Tensor:
     return share / share.sum(dim=1, keepdim=True)
 
 
-def resize_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bring a (B, h, w, 2) flow to another resolution. Not corner-aligned: the published weights were trained so."""
+def resize_flow(flow: Tensor, size: tuple[int, int], *, displacement: bool) -> Tensor:
+    """Bring a (B, h, w, 2) flow to another resolution. Not corner-aligned: the published weights were trained so.
+
+    displacement: resize how far each pixel's colour comes from instead of where it comes from. Only then does a flow
+                  that moves nothing still move nothing: places between the two grids do not agree (half-pixel weights
+                  on a corner-aligned grid), and the picture would shrink towards its middle.
+    """
     if tuple(flow.shape[1:3]) == tuple(size):
         return flow
-    return F.interpolate(flow.movedim(-1, 1), size=size, mode="bilinear", align_corners=False).movedim(1, -1)
+    given = flow - identity_grid(*flow.shape[1:3], like=flow) if displacement else flow
+    resized = F.interpolate(given.movedim(-1, 1), size=size, mode="bilinear", align_corners=False).movedim(1, -1)
+    return resized + identity_grid(*size, like=flow) if displacement else resized
 
 
 def resize_map(values: Tensor, size: tuple[int, int]) -> Tensor:

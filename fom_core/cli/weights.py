@@ -168,6 +168,7 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
         f"{'pictures':<12} {config.image_size[0]}x{config.image_size[1]}, {config.num_channels} channels"
         + ("" if config.motion_size is None else f"; motion seen at {config.motion_size[0]}x{config.motion_size[1]}"),
         f"{'conventions':<12} align_corners {_yes(config.align_corners)}, border_blend {_yes(config.border_blend)}, "
+        f"displacement_flow {_yes(config.resizes_displacement)}, "
         f"temperature {detector.temperature:g}, pad {detector.pad}"
         + ("" if motion is None else f", kp_variance {motion.kp_variance:g}"),
     ]

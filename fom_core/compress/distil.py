@@ -102,7 +102,7 @@ class Distillation(Objective):
 def motion_distance(ours: DenseMotion, theirs: DenseMotion) -> Tensor:
     """Mean L1 distance of two flows, in [-1, 1], plus that of their occlusion maps; at the resolution of ``ours``."""
     height, width = ours.deformation.shape[1:3]
-    distance = F.l1_loss(ours.deformation, resize_flow(theirs.deformation, (height, width)))
+    distance = F.l1_loss(ours.deformation, resize_flow(theirs.deformation, (height, width), displacement=True))
     if ours.occlusion_map is not None and theirs.occlusion_map is not None:
         wanted = resize_map(theirs.occlusion_map, (height, width))
         distance = distance + F.l1_loss(ours.occlusion_map, wanted)

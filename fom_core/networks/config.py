@@ -111,6 +111,7 @@ class ModelConfig:
     align_corners: bool = True  # of every warp; False only for weights trained on later PyTorch with its new default
     border_blend: bool = False  # PaddleGAN fades the flow to identity at the border when it animates
     motion_size: tuple[int, int] | None = None  # height, width at which keypoints and flow are sought; None: image_size
+    displacement_flow: bool = False  # resize the flow as displacement at the learnt size too, not as places
 
     @property
     def num_channels(self) -> int:
@@ -120,6 +121,15 @@ class ModelConfig:
     def learnt_size(self) -> tuple[int, int]:
         """Height and width seen in training."""
         return self.motion_size or self.image_size
+
+    @property
+    def resizes_displacement(self) -> bool:
+        """Whether the flow is resized as displacement, so that what does not move stays in its place at any size.
+
+        Published weights were trained with places, which agree where features are as large as the flow; so they keep
+        places at the size that they learnt.
+        """
+        return self.displacement_flow or self.motion_size is not None
 
     @property
     def size_multiple(self) -> int:
@@ -146,7 +156,7 @@ class ModelConfig:
         """The same networks for pictures of another size, in pixels; without ``width``, of the shape seen in training.
 
         Keypoints and flow are sought at the size that they were learnt at; only the generator works on more, or fewer,
-        pixels. Raises UsageError for sides that it cannot halve.
+        pixels, to which the flow comes as displacement. Raises UsageError for sides that it cannot halve.
         """
         learnt = self.learnt_size
         config = replace(self, motion_size=learnt)
@@ -200,6 +210,7 @@ class ModelConfig:
             align_corners=bool(values["align_corners"]),
             border_blend=bool(values["border_blend"]),
             motion_size=None if (size := values.get("motion_size")) is None else (int(size[0]), int(size[1])),
+            displacement_flow=bool(values.get("displacement_flow", False)),
         )
 
 

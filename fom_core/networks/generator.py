@@ -28,6 +28,7 @@ class OcclusionAwareGenerator(nn.Module):
         self.config = config
         self.align_corners = align_corners
         self.border_blend = border_blend
+        self.displacement_flow = False  # as the model's configuration says, which may change with its size
         self.dense_motion_network = (
             None if config.dense_motion is None else DenseMotionNetwork(config, align_corners=align_corners)
         )
@@ -73,7 +74,7 @@ class OcclusionAwareGenerator(nn.Module):
 
     def flow(self, deformation: Tensor, size: tuple[int, int]) -> Tensor:
         """The flow at another resolution, (B, h, w, 2), with the border's treatment."""
-        flow = resize_flow(deformation, size)
+        flow = resize_flow(deformation, size, displacement=self.displacement_flow)
         if self.border_blend:
             identity, weight = self.border(size, flow)
             flow = torch.lerp(identity, flow, weight)

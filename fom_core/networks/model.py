@@ -33,7 +33,7 @@ class MotionModel(nn.Module):
         self.generator = OcclusionAwareGenerator(
             config.generator, align_corners=config.align_corners, border_blend=config.border_blend
         )
-        self._see_motion_at(config.motion_size)
+        self._resize_as(config)
         self._runner = Runner()
 
     @property
@@ -78,7 +78,7 @@ class MotionModel(nn.Module):
             return self
         model = copy.deepcopy(self, {id(tensor): tensor for tensor in self.tensors()})
         model.config = config
-        model._see_motion_at(config.motion_size)
+        model._resize_as(config)
         return model
 
     def at_usual_size(self) -> MotionModel:
@@ -89,10 +89,11 @@ class MotionModel(nn.Module):
         """This model at the size seen in training, as :meth:`at_size` gives it."""
         return self.at_size(*self.config.learnt_size)
 
-    def _see_motion_at(self, size: tuple[int, int] | None) -> None:
+    def _resize_as(self, config: ModelConfig) -> None:
+        self.generator.displacement_flow = config.resizes_displacement
         for network in (self.keypoint_detector, self.generator.dense_motion_network):
             if network is not None:
-                network.down.size = size
+                network.down.size = config.motion_size
 
     def to_dtype(self, dtype: torch.dtype | None) -> MotionModel:
         """Infer in ``dtype``; None chooses by device. Parameters, keypoints, jacobians and flow stay in float32.

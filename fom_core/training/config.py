@@ -256,7 +256,8 @@ def _model(sections: Table, size: tuple[int, int], teacher: ModelConfig | None) 
     else:
         points = teacher.keypoint_detector
         shared = {name: getattr(points, name) for name in ("num_kp", "num_channels", "estimate_jacobian")}
-        conventions = {"align_corners": teacher.align_corners, "border_blend": teacher.border_blend}
+        kept = ("align_corners", "border_blend", "displacement_flow")
+        conventions = {name: getattr(teacher, name) for name in kept}
         config = model_from_tables(
             Table(shared, common.name).merged(common),
             Table({"temperature": points.temperature}, detector.name).merged(detector),

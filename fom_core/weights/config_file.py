@@ -100,6 +100,7 @@ def parse_config(values: Mapping[str, Any], conventions: Conventions = USUAL) ->
         motion_size=conventions.motion_size and (learnt or conventions.motion_size),
         align_corners=conventions.align_corners,
         border_blend=conventions.border_blend,
+        displacement_flow=conventions.displacement_flow,
     )
 
 

@@ -33,6 +33,7 @@ class Conventions:
     align_corners: bool = True
     border_blend: bool = False
     motion_size: tuple[int, int] | None = None
+    displacement_flow: bool = False
 
     @classmethod
     def of(cls, config: ModelConfig) -> Conventions:
@@ -49,6 +50,7 @@ class Conventions:
             align_corners=config.align_corners,
             border_blend=config.border_blend,
             motion_size=config.motion_size,
+            displacement_flow=config.displacement_flow,
         )
 
 
@@ -66,6 +68,7 @@ def detect_config(keypoint_detector: StateDict, generator: StateDict, convention
             align_corners=conventions.align_corners,
             border_blend=conventions.border_blend,
             motion_size=conventions.motion_size,
+            displacement_flow=conventions.displacement_flow,
         )
     except (KeyError, IndexError) as error:
         raise UnsupportedModel(

@@ -1,10 +1,16 @@
 """What must hold for any animation."""
 
+import itertools
+
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from fom_core.errors import MediaError, UsageError
+from fom_core.files import ASSETS
+from fom_core.media import VideoReader
+from fom_core.pictures import resize_picture, to_batch
 from fom_core.pipeline import (
     animate,
     animate_details,
@@ -15,6 +21,7 @@ from fom_core.pipeline import (
     track_keypoints,
 )
 from fom_core.types import FaceSet, MotionTransfer
+from fom_core.weights.load import load_model
 
 
 def frames_of(chunks, face=0):
@@ -188,3 +195,19 @@ def test_no_frames_is_an_error_that_says_so(tiny_model, clip):
 def test_an_initial_frame_beyond_the_video_is_refused(tiny_model, clip):
     with pytest.raises(UsageError, match="0 to 11"):
         list(animate(tiny_model, [clip[0]], clip, MotionTransfer(initial_frame=12)))
+
+
+@pytest.mark.parametrize("size", [128, 256, 512, 1024])
+def test_a_face_in_its_own_pose_is_painted_in_its_own_place_at_every_size(size):
+    model = load_model("mini", device="cpu", dtype="float32").at_size(size)
+    frame = next(iter(VideoReader(ASSETS / "check_frames.mp4")))
+    picture = to_batch(resize_picture(frame, (size, size))[None], channels=3, device="cpu")
+    with torch.inference_mode():
+        source = model.encode_source(picture)
+        painted = model.generate(source, source.keypoints).prediction
+    before, after = (batch.mean(dim=(0, 1)).numpy() for batch in (picture, painted))
+    part, window = size // 2, cv2.createHanningWindow((size // 2, size // 2), cv2.CV_32F)
+    for top, left in itertools.product((0, (size - part) // 2, size - part), repeat=2):
+        here = np.s_[top : top + part, left : left + part]
+        (right, down), _ = cv2.phaseCorrelate(before[here] * window, after[here] * window)
+        assert abs(right) < 0.3 and abs(down) < 0.3, (top, left, right, down)

@@ -40,5 +40,19 @@ def test_the_closed_form_inverse_is_the_inverse():
 
 def test_resizing_a_flow_to_its_own_size_returns_it():
     flow = torch.rand(1, 4, 4, 2)
-    assert resize_flow(flow, (4, 4)) is flow
-    assert resize_flow(flow, (8, 6)).shape == (1, 8, 6, 2)
+    assert resize_flow(flow, (4, 4), displacement=False) is flow
+    assert resize_flow(flow, (8, 6), displacement=True).shape == (1, 8, 6, 2)
+
+
+@pytest.mark.parametrize("size", [(6, 8), (9, 14), (16, 24), (45, 60)])
+def test_a_flow_resized_as_displacement_moves_nothing_where_it_moved_nothing(size):
+    still = identity_grid(9, 14, like=torch.zeros(1))[None]
+    resized = resize_flow(still, size, displacement=True)
+    torch.testing.assert_close(resized[0], identity_grid(*size, like=still), rtol=0, atol=1e-6)
+
+
+def test_a_flow_resized_as_places_shrinks_the_picture_as_the_authors_do():
+    still = identity_grid(32, 32, like=torch.zeros(1))[None]
+    resized = resize_flow(still, (64, 64), displacement=False)
+    inner = resized[0, 32, 1:-1, 0] / identity_grid(64, 64, like=still)[32, 1:-1, 0]
+    torch.testing.assert_close(inner, torch.full_like(inner, 32 / 31 * 63 / 64), rtol=0, atol=1e-4)

@@ -65,6 +65,7 @@ class FastGenerator(OcclusionAwareGenerator):
     def __init__(self, trained: OcclusionAwareGenerator, plan: Plan) -> None:
         nn.Module.__init__(self)
         self.config, self.align_corners, self.border_blend = trained.config, trained.align_corners, trained.border_blend
+        self.displacement_flow = trained.displacement_flow
         self.plan = plan
         self.borders: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}  # by size
         motion, slots = trained.dense_motion_network, trained.config.num_kp + 1
