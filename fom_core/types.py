@@ -131,7 +131,11 @@ class Generated:
 
 @dataclass(frozen=True)
 class FaceRegion:
-    """A face in one frame. Everything in pixels of that frame, floats, origin at the top-left corner."""
+    """A face in one frame. Everything in pixels of that frame, floats, origin at the top-left corner.
+
+    ``roll_deg`` says how far the head is turned clockwise in the picture plane. The box stays upright all the same; the
+    crop is turned about its middle by that much, and ``crop_px`` is the rectangle before it is turned.
+    """
 
     box_px: Box  # from the detector
     crop_px: Box  # the rectangle handed to the model; may reach past the border
@@ -139,6 +143,7 @@ class FaceRegion:
     id: int  # stable name of the face; 0 for the leftmost one when detected
     frame_size: tuple[int, int]  # height, width
     landmarks_px: tuple[tuple[float, float], ...] | None = None  # eyes, nose, mouth corners where the detector has them
+    roll_deg: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -70,19 +70,28 @@ def surroundings(weight: np.ndarray, crop: Rect, frame_size: tuple[int, int]) ->
     past = part[1] - crop[1], crop[3] - part[3], part[0] - crop[0], crop[2] - part[2]  # top, bottom, left, right
     whole = cv2.copyMakeBorder(weight, *past, cv2.BORDER_REPLICATE)
     inside = cv2.copyMakeBorder(np.ones_like(weight), *past, cv2.BORDER_CONSTANT, value=0)
+    edges = crop[1] > 0, crop[3] < frame_size[0], crop[0] > 0, crop[2] < frame_size[1]
+    return ring(whole, inside, edges)
+
+
+def ring(whole: np.ndarray, inside: np.ndarray, edges: tuple[bool, bool, bool, bool]) -> np.ndarray:
+    """Where a mask (h, w) over the whole crop is about one half: (SIDE, SIDE).
+
+    inside: (h, w) 1 inside the picture.
+    edges:  whether it ends at the crop's top, bottom, left and right; not where that is the picture's border.
+    """
     whole, inside = (cv2.resize(values, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for values in (whole, inside))
     whole = np.pad(whole, 2 * RING, mode="edge")
-    edges = crop[1] > 0, crop[3] < frame_size[0], crop[0] > 0, crop[2] < frame_size[1]
     for edge, strip in zip(
         edges, (np.s_[: 2 * RING], np.s_[-2 * RING :], np.s_[:, : 2 * RING], np.s_[:, -2 * RING :]), strict=True
     ):
         if edge:
             whole[strip] = 0
     smooth = cv2.GaussianBlur(whole, (0, 0), RING / 2)[2 * RING : -2 * RING, 2 * RING : -2 * RING]
-    ring = np.zeros_like(inside)
+    found = np.zeros_like(inside)
     well_painted = np.s_[RIM:-RIM, RIM:-RIM]
-    ring[well_painted] = (4 * smooth * (1 - smooth) * inside)[well_painted]
-    return np.where(ring > 1e-3, ring, 0)  # a blurred 1 is not quite 1
+    found[well_painted] = (4 * smooth * (1 - smooth) * inside)[well_painted]
+    return np.where(found > 1e-3, found, 0)  # a blurred 1 is not quite 1
 
 
 def _plane(difference: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -44,13 +44,18 @@ def layers(crops: Sequence[Rect], frame_size: tuple[int, int], mask: Mask, ratio
 
 def limit(layer: Layer, crop: Rect, face_mask: np.ndarray) -> Layer:
     """Narrow a layer by a mask (h, w) in [0, 1] of any size that covers the crop; nothing stays outside the crop."""
-    size = crop[2] - crop[0], crop[3] - crop[1]
-    shrinks = face_mask.shape[0] > size[1] or face_mask.shape[1] > size[0]
-    whole = cv2.resize(face_mask, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    whole = over_crop(face_mask, crop)
     part = common(layer.rect, crop)
     weight = np.zeros_like(layer.weight)
     weight[place(part, layer.rect)] = layer.weight[place(part, layer.rect)] * whole[place(part, crop)]
     return replace(layer, weight=weight)
+
+
+def over_crop(face_mask: np.ndarray, crop: Rect) -> np.ndarray:
+    """A mask (h, w) of any size at the size of the crop."""
+    size = crop[2] - crop[0], crop[3] - crop[1]
+    shrinks = face_mask.shape[0] > size[1] or face_mask.shape[1] > size[0]
+    return cv2.resize(face_mask, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def partition(overlapping: Sequence[Layer]) -> list[Layer]:

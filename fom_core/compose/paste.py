@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from ..errors import UsageError
-from ..faces.regions import crop_face, pixel_box, to_rgb
+from ..faces.regions import crop_face, pixel_box, to_rgb, turned_box
 from ..pictures import PicturesToCome, resize_picture
 from ..types import FaceSet
-from . import colour, masks
+from . import colour, masks, rolled
 from .masks import Mask, Rect, common, hull_of, place
 
 FEATHER = 0.3
@@ -87,11 +87,17 @@ class Paster:
                 f"has {picture.shape[1]}x{picture.shape[0]}. Give the picture that the faces belong to."
             )
         self.picture = picture if picture.ndim == 3 and picture.shape[2] == 4 else to_rgb(picture)
-        self.crops = [pixel_box(face.crop_px) for face in faces]
+        self.faces = faces
+        self.crops = [turned_box(face) for face in faces]
         self.truncate = mask == "paddlegan"
         self.colour_match = colour_match
         self._corrections: dict[int, colour.Correction] = {}
         self._layers = masks.layers(self.crops, picture.shape[:2], mask, ratio, feather)
+        for number, face in enumerate(faces):
+            if face.roll_deg:
+                self._layers[number] = rolled.layer(
+                    number, face, picture.shape[:2], mask, ratio=ratio, feather=feather, alone=len(faces) == 1
+                )
         self._face_masks = to_masks(face_masks, len(self.crops)) if face_masks else []
         self._last = 0, self._clusters_at(0)
 
@@ -143,11 +149,15 @@ class Paster:
         there = frame[top:bottom, left:right, :3]
         mixed = cluster.still.copy() if cluster.alone and not moving else there * cluster.rest
         for share in cluster.shares:
-            crop = self.crops[share.face]
+            region, crop = self.faces[share.face], pixel_box(self.faces[share.face].crop_px)
             fitted = self._fit(faces[share.face], (crop[3] - crop[1], crop[2] - crop[0]))
             if self._corrections:
                 fitted = self._corrections[share.face](fitted)
-            mixed[place(share.rect, cluster.rect)] += share.weight * fitted[place(share.rect, crop)]
+            if region.roll_deg:
+                fitted = np.clip(rolled.turned_back(fitted, region, share.rect), 0, 255)  # bicubic floats overshoot
+            else:
+                fitted = fitted[place(share.rect, crop)]
+            mixed[place(share.rect, cluster.rect)] += share.weight * fitted
         there[...] = np.rint(mixed, out=mixed)
 
     def _fit(self, face: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -162,12 +172,15 @@ class Paster:
         """What takes the faces' colours to those of the picture where their masks fade."""
         corrections = {}
         for share in (share for cluster in clusters for share in cluster.shares):
-            crop = self.crops[share.face]
-            part = masks.clip(crop, picture.shape[:2])
+            face, crop = self.faces[share.face], pixel_box(self.faces[share.face].crop_px)
+            part = masks.clip(self.crops[share.face], picture.shape[:2])
             weight = np.zeros((part[3] - part[1], part[2] - part[0]), np.float32)
             weight[place(share.rect, part)] = share.weight[..., 0]
-            ring = colour.surroundings(weight, crop, picture.shape[:2])
-            there = crop_face(picture, crop, ring.shape)
+            if face.roll_deg:
+                ring = rolled.surroundings(weight, face, picture.shape[:2])
+            else:
+                ring = colour.surroundings(weight, crop, picture.shape[:2])
+            there = crop_face(picture, face, ring.shape)
             size = crop[3] - crop[1], crop[2] - crop[0]
             corrections[share.face] = colour.fit(faces[share.face], there, ring, size, self.colour_match)
         return corrections
@@ -183,7 +196,10 @@ class Paster:
         if self._face_masks:
             frames = (mask[min(time, len(mask) - 1)] for mask in self._face_masks)
             layers = [
-                masks.limit(layer, crop, frame) for layer, crop, frame in zip(layers, self.crops, frames, strict=True)
+                rolled.limit(layer, face, frame)
+                if face.roll_deg
+                else masks.limit(layer, pixel_box(face.crop_px), frame)
+                for layer, face, frame in zip(layers, self.faces, frames, strict=True)
             ]
         share_out = masks.stack if self.truncate else masks.partition
         groups = masks.touching(layers)

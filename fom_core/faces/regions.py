@@ -19,6 +19,7 @@ CropRule = Literal["square", "paddlegan", "box"]
 MARGIN = 0.75  # the crop's side is 1.75 face sides, as in the crops that the embedded model was trained on
 LIFT = 0.08  # the crop's centre is this share of a face side above the box's, to leave room for the hair
 OVERLAP = 0.5
+ROOM_PX = 3  # bicubic reading needs a little of what lies around
 
 
 def regions_from_boxes(
@@ -117,17 +118,76 @@ def pixel_box(box: Box) -> tuple[int, int, int, int]:
     return x0, y0, max(x1, x0 + 1), max(y1, y0 + 1)
 
 
+def crop_matrix(region: FaceRegion, size: tuple[int, int]) -> np.ndarray:
+    """From pixels of a face's crop brought to ``size`` (height, width) to pixels of the picture: (2, 3) float64.
+
+    Pixel centres are whole numbers, and sizes change as OpenCV resizes pictures. Without a roll it scales and shifts.
+    """
+    x0, y0, x1, y1 = pixel_box(region.crop_px)
+    across, down = (x1 - x0) / size[1], (y1 - y0) / size[0]
+    resized = np.array([[across, 0.0, (across - 1) / 2 + x0], [0.0, down, (down - 1) / 2 + y0]])
+    if not region.roll_deg:
+        return resized
+    turned = turn(region.roll_deg, ((x0 + x1 - 1) / 2, (y0 + y1 - 1) / 2))
+    return turned @ np.vstack([resized, [0.0, 0.0, 1.0]])
+
+
+def turn(degrees: float, middle: tuple[float, float]) -> np.ndarray:
+    """The (2, 3) map that turns a picture clockwise about a point; exact for quarter turns."""
+    quarter, rest = divmod(degrees, 90)
+    cos, sin = (1.0, 0.0) if not rest else (np.cos(np.radians(rest)), np.sin(np.radians(rest)))
+    for _ in range(int(quarter) % 4):
+        cos, sin = -sin, cos
+    x, y = middle
+    return np.array([[cos, -sin, x - cos * x + sin * y], [sin, cos, y - sin * x - cos * y]])
+
+
 def crop_face(picture: np.ndarray, region: FaceRegion | Box, size: tuple[int, int]) -> np.ndarray:
-    """Cut a face's crop out of a picture, reflected past the border, and bring it to (height, width): uint8 RGB."""
+    """Cut a face's crop out of a picture, reflected past the border, and bring it to (height, width): uint8 RGB.
+
+    A rolled head comes out upright.
+    """
+    if isinstance(region, FaceRegion) and region.roll_deg:
+        return np.ascontiguousarray(resize_picture(_upright(picture, region), size))
     x0, y0, x1, y1 = pixel_box(region.crop_px if isinstance(region, FaceRegion) else region)
-    height, width = picture.shape[:2]
-    if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
-        raise UsageError(f"The face crop {(x0, y0, x1, y1)} lies outside the picture of {width}x{height} pixels.")
+    height, width = _check_meets(picture, (x0, y0, x1, y1))
     colour = to_rgb(picture[max(y0, 0) : y1, max(x0, 0) : x1])
     past = max(0, -y0), max(0, y1 - height), max(0, -x0), max(0, x1 - width)  # top, bottom, left, right
     if any(past):
         colour = cv2.copyMakeBorder(colour, *past, cv2.BORDER_REFLECT)
     return np.ascontiguousarray(resize_picture(colour, size))
+
+
+def turned_box(region: FaceRegion) -> tuple[int, int, int, int]:
+    """The smallest upright rectangle in whole pixels around a face's crop, turned where the head is rolled."""
+    x0, y0, x1, y1 = pixel_box(region.crop_px)
+    if not region.roll_deg:
+        return x0, y0, x1, y1
+    matrix = crop_matrix(region, (y1 - y0, x1 - x0))
+    corners = np.array([(x, y, 1) for x in (-0.5, x1 - x0 - 0.5) for y in (-0.5, y1 - y0 - 0.5)]) @ matrix.T + 0.5
+    low, high = np.floor(corners.min(axis=0) + 1e-6), np.ceil(corners.max(axis=0) - 1e-6)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _upright(picture: np.ndarray, region: FaceRegion) -> np.ndarray:
+    """A rolled head's crop at its own resolution, turned upright."""
+    x0, y0, x1, y1 = pixel_box(region.crop_px)
+    left, top, right, bottom = turned_box(region)
+    _check_meets(picture, (left, top, right, bottom))
+    left, top = max(left - ROOM_PX, 0), max(top - ROOM_PX, 0)
+    part = to_rgb(picture[top : bottom + ROOM_PX, left : right + ROOM_PX])
+    matrix = crop_matrix(region, (y1 - y0, x1 - x0)) - [[0, 0, left], [0, 0, top]]
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    size = x1 - x0, y1 - y0
+    return cv2.warpAffine(np.ascontiguousarray(part), matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
+
+
+def _check_meets(picture: np.ndarray, rect: tuple[int, int, int, int]) -> tuple[int, int]:
+    """(height, width) of the picture. Raises UsageError for a rectangle that shares no pixel with it."""
+    height, width = picture.shape[:2]
+    if rect[0] >= width or rect[1] >= height or rect[2] <= 0 or rect[3] <= 0:
+        raise UsageError(f"The face crop {rect} lies outside the picture of {width}x{height} pixels.")
+    return height, width
 
 
 def to_rgb(picture: np.ndarray) -> np.ndarray:

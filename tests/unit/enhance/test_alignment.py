@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fom_core.enhance.alignment import IN_BOX, TEMPLATE, align, align_face, find_alignment
+from fom_core.enhance.alignment import IN_BOX, TEMPLATE, align, align_face, estimated_landmarks, find_alignment
 from fom_core.errors import NoFaceFound
 from fom_core.faces.detection import Detection
+from fom_core.faces.regions import turn
 from fom_core.types import FaceRegion
 
 BOX = (60.0, 40.0, 140.0, 150.0)
@@ -87,3 +88,28 @@ def test_a_long_clip_without_a_face_is_searched_at_a_few_places_and_then_refused
     with pytest.raises(NoFaceFound, match="bright"):
         find_alignment(frame, 5000, Sees())
     assert looked[0] == 0 and looked[-1] == 4999 and len(looked) <= 10
+
+
+@pytest.mark.parametrize("roll", [90.0, 180.0, -60.0])
+def test_a_rolled_face_lies_in_its_upright_crop_as_the_same_face_upright_does(roll):
+    x0, y0, x1, y1 = BOX
+    upright = replace(FACE, crop_px=(20.0, 10.0, 180.0, 170.0), landmarks_px=points_of([x0, y0], [x1 - x0, y1 - y0]))
+    turned = np.column_stack([upright.landmarks_px, np.ones(5)]) @ turn(roll, (99.5, 89.5)).T
+    rolled = replace(upright, landmarks_px=tuple(map(tuple, turned)), roll_deg=roll)
+    np.testing.assert_allclose(align_face(rolled, (64, 64)).matrix, align_face(upright, (64, 64)).matrix, atol=1e-6)
+
+
+@pytest.mark.parametrize("roll", [90.0, 180.0, 135.0])
+def test_without_landmarks_those_of_a_rolled_face_are_estimated_along_the_roll(roll):
+    face = replace(FACE, box_px=(60.0, 40.0, 140.0, 149.6))  # as high as faces are for their width
+    half = np.array([80, 109.6]) / 2
+    cos, sin = np.cos(np.radians(roll)), np.sin(np.radians(roll))
+    reach = np.array([np.hypot(half[0] * cos, half[1] * sin), np.hypot(half[0] * sin, half[1] * cos)])
+    box = (*(np.array([100.0, 94.8]) - reach), *(np.array([100.0, 94.8]) + reach))
+    rolled = replace(face, box_px=box, roll_deg=roll)
+    expected = np.column_stack([estimated_landmarks(face), np.ones(5)]) @ turn(roll, (100.0, 94.8)).T
+    np.testing.assert_allclose(estimated_landmarks(rolled), expected, atol=1e-6)
+
+
+def points_of(corner, size):
+    return tuple(map(tuple, corner + IN_BOX * size))

@@ -4,7 +4,8 @@ import pytest
 from fom_core.errors import UsageError
 from fom_core.faces.boxes import iou, keep_best
 from fom_core.faces.detection import Detection
-from fom_core.faces.regions import crop_face, regions_from_boxes, regions_from_detections
+from fom_core.faces.regions import crop_face, crop_matrix, regions_from_boxes, regions_from_detections
+from fom_core.types import FaceRegion
 
 FRAME = (300, 400)
 
@@ -96,3 +97,53 @@ def test_a_crop_outside_the_picture_is_refused(crop):
 
 def test_a_crop_much_larger_than_the_picture_still_has_its_size():
     assert crop_face(np.zeros((20, 30, 3), np.uint8), (-100, -100, 100, 100), (64, 64)).shape == (64, 64, 3)
+
+
+def rolled(crop, roll_deg):
+    return FaceRegion(crop, crop, score=1.0, id=0, frame_size=(40, 50), roll_deg=roll_deg)
+
+
+def ripples(height=40, width=50):
+    y, x = np.mgrid[:height, :width]
+    waves = [128 + 90 * np.sin(x / 5 + phase) * np.cos(y / 6 - phase) for phase in (0, 1, 2)]
+    return np.stack(waves, axis=-1).astype(np.uint8)
+
+
+def test_the_map_of_an_upright_crop_is_the_scale_and_shift_of_a_resize():
+    matrix = crop_matrix(rolled((10.0, 4.0, 30.0, 24.0), 0.0), (10, 40))
+    np.testing.assert_allclose(matrix, [[0.5, 0, 9.75], [0, 2, 4.5]])
+    assert matrix.dtype == np.float64
+
+
+@pytest.mark.parametrize(("roll", "top_left"), [(90, (29, 4)), (180, (29, 23)), (-90, (10, 23)), (270, (10, 23))])
+def test_the_map_of_a_head_that_lies_clockwise_takes_the_top_left_corner_along(roll, top_left):
+    matrix = crop_matrix(rolled((10.0, 4.0, 30.0, 24.0), roll), (20, 20))
+    np.testing.assert_allclose(matrix @ [0, 0, 1], top_left, atol=1e-9)
+    np.testing.assert_allclose(matrix @ [9.5, 9.5, 1], [19.5, 13.5], atol=1e-9)  # the middle stays
+
+
+@pytest.mark.parametrize(("roll", "turns"), [(90, 1), (180, 2), (-90, 3)])
+def test_the_crop_of_a_head_that_lies_on_its_side_is_turned_upright(roll, turns):
+    picture = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    crop = crop_face(picture, rolled((5, 7, 25, 27), roll), (20, 20))
+    np.testing.assert_array_equal(crop, np.rot90(picture[7:27, 5:25], turns))  # counter-clockwise
+
+
+@pytest.mark.parametrize("roll", [30.0, -45.0, 135.0])
+def test_the_crop_of_a_rolled_head_shows_what_its_map_says(roll):
+    face = rolled((10.0, 5.0, 40.0, 35.0), roll)
+    crop, matrix = crop_face(ripples(), face, (60, 60)), crop_matrix(face, (60, 60))
+    for x, y in [(20, 30), (33, 25), (30, 40)]:
+        there_x, there_y = matrix @ [x, y, 1]
+        exact = [128 + 90 * np.sin(there_x / 5 + phase) * np.cos(there_y / 6 - phase) for phase in (0, 1, 2)]
+        np.testing.assert_allclose(crop[y, x], exact, atol=3)
+
+
+def test_the_crop_of_a_rolled_head_past_the_border_reflects_the_picture():
+    picture = np.full((40, 50, 3), 90, np.uint8)
+    assert (crop_face(picture, rolled((-20.0, -20.0, 30.0, 30.0), 45.0), (64, 64)) == 90).all()
+
+
+def test_the_crop_of_a_rolled_head_outside_the_picture_is_refused():
+    with pytest.raises(UsageError, match="outside"):
+        crop_face(ripples(), rolled((70.0, 3.0, 80.0, 13.0), 45.0), (8, 8))
