@@ -152,6 +152,7 @@ class FaceSet:
 
     faces: tuple[FaceRegion, ...]
     frame_size: tuple[int, int]  # height, width
+    others: tuple[FaceRegion, ...] = ()  # found as well, and not to be moved
 
     def __len__(self) -> int:
         return len(self.faces)

@@ -1,0 +1,74 @@
+"""The picture with its faces in motion: its own pixels moved by the flow, the network's where it has none to show."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from ..errors import UsageError
+from ..faces.regions import to_rgb
+from ..types import DenseMotion, FaceSet, Generated
+from .canvas import canvases
+from .device import DevicePainter
+from .flow import Course, Follower
+from .host import HostPainter
+
+log = logging.getLogger(__name__)
+
+
+class Composer:
+    """Everything about composing that does not change from frame to frame.
+
+    picture: (H, W, 3) uint8 or uint16 RGB; RGBA keeps its alpha, which moves like the colours; grey comes back as RGB.
+    faces:   those that are animated. They and ``faces.others`` leave one another's place alone.
+    stills:  what the network gives for each face in its own pose.
+
+    Frames come in their order: motion that a face cannot follow is held back, and given back little by little. In
+    which chunks they come makes no difference. Pixels outside the canvases are the picture's, bit for bit; so is all
+    of a frame in which nothing moves.
+    """
+
+    def __init__(self, picture: np.ndarray, faces: FaceSet, stills: Sequence[DenseMotion]) -> None:
+        if picture.dtype not in (np.uint8, np.uint16) or picture.ndim not in (2, 3):
+            raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {picture.shape} of {picture.dtype}.")
+        if picture.shape[:2] != tuple(faces.frame_size):
+            raise UsageError(
+                f"The faces were found in a picture of {faces.frame_size[1]}x{faces.frame_size[0]} pixels, this one "
+                f"has {picture.shape[1]}x{picture.shape[0]}. Give the picture that the faces belong to."
+            )
+        own = picture if picture.ndim == 3 and picture.shape[2] == 4 else to_rgb(picture)
+        places = canvases(faces)
+        self._followers = [Follower(*each) for each in zip(places, stills, strict=True)]
+        on_processor = all(still.deformation.device.type == "cpu" for still in stills)
+        painter = HostPainter if on_processor else DevicePainter
+        self._painter = painter(own, faces, places, stills)
+
+    def __call__(self, chunk: Sequence[Generated]) -> np.ndarray:
+        """The next T frames: (T, H, W, C), as wide and deep as the picture. ``chunk`` has what each face became."""
+        return self.begin(chunk)()
+
+    @torch.inference_mode()
+    def begin(self, chunk: Sequence[Generated]) -> Callable[[], np.ndarray]:
+        """Start on the next T frames; the call that comes back, from any thread, waits for them or makes them."""
+        motions = [_moved(generated) for generated in chunk]
+        courses = [follower(motion) for follower, motion in zip(self._followers, motions, strict=True)]
+        return self._painter.begin(courses, [generated.prediction for generated in chunk])
+
+    @torch.inference_mode()
+    def flows(self, chunk: Sequence[Generated]) -> np.ndarray:
+        """Where the next T frames take their pixels: (T, H, W, 2) float32, the way from each pixel to its source."""
+        courses = [follower(_moved(generated)) for follower, generated in zip(self._followers, chunk, strict=True)]
+        return np.stack([self._painter.flow(frame) for frame in zip(*map(Course.frames, courses), strict=True)])
+
+
+def can_compose(still: Generated) -> bool:
+    """Whether a model tells what composing takes: a flow, and what of the source can be seen."""
+    return still.dense_motion is not None and still.dense_motion.occlusion_map is not None
+
+
+def _moved(generated: Generated) -> DenseMotion:
+    assert generated.dense_motion is not None, "composing takes a model with a dense motion network"
+    return generated.dense_motion
