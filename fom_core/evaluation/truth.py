@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from ..types import Box
-from .view import View, gradients, inside, mouth_of
+from .view import gradients, inside, mouth_of
 
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5  # Wang et al., 2004
 SSIM_C1, SSIM_C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
@@ -45,18 +45,17 @@ def edges_agree(result: np.ndarray, truth: np.ndarray, box: Box) -> float:
     return float((ours * theirs).sum() / energy**0.5) if energy else np.nan
 
 
-def measure(view: View, frame: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """All of :data:`MEASURES` of a frame (H, W, 3) uint8: in the crop, and in the view's face box."""
-    result, wanted = view.luma(frame), view.luma(truth)
-    similarity = ssim_map(result, wanted)
+def measure(result: np.ndarray, truth: np.ndarray, crop: Box, face: Box) -> dict[str, float]:
+    """All of :data:`MEASURES`: in the crop, and in the box of the face that the truth shows."""
+    similarity = ssim_map(result, truth)
     figures = (
-        l1(result, wanted, view.crop),
-        l1(result, wanted, view.face),
-        l1(result, wanted, mouth_of(view.face)),
-        _mean_in(similarity, view.crop),
-        _mean_in(similarity, view.face),
-        gradients_ratio(result, wanted, view.face),
-        edges_agree(result, wanted, view.face),
+        l1(result, truth, crop),
+        l1(result, truth, face),
+        l1(result, truth, mouth_of(face)),
+        _mean_in(similarity, crop),
+        _mean_in(similarity, face),
+        gradients_ratio(result, truth, face),
+        edges_agree(result, truth, face),
     )
     return dict(zip(MEASURES, figures, strict=True))
 
