@@ -51,7 +51,17 @@ class PicturesToCome:
         scaled = batch.detach().float().clamp(0, 1) * 255
         # A hair more than nothing, or k / 255 × 255 may truncate to k - 1.
         whole = scaled + 1e-3 if truncate else scaled.round()
-        frames = whole.to(torch.uint8).movedim(1, -1).expand(-1, -1, -1, 3).contiguous()
+        self._send(whole.to(torch.uint8).movedim(1, -1).expand(-1, -1, -1, 3))
+
+    @classmethod
+    def of_bytes(cls, frames: Tensor) -> PicturesToCome:
+        """Send frames (T, H, W, C) that are bytes already."""
+        coming = cls.__new__(cls)
+        coming._send(frames)
+        return coming
+
+    def _send(self, frames: Tensor) -> None:
+        frames = frames.contiguous()
         self._frames = frames.to("cpu", non_blocking=frames.is_cuda)  # nothing tells when other devices are done
         self._arrived = None
         if frames.is_cuda:
@@ -59,7 +69,7 @@ class PicturesToCome:
             self._arrived.record()
 
     def wait(self) -> np.ndarray:
-        """The pictures (T, H, W, 3) uint8, once they are here; other threads go on meanwhile."""
+        """The pictures (T, H, W, C) uint8, once they are here; other threads go on meanwhile."""
         if self._arrived is not None:
             self._arrived.synchronize()
         return self._frames.numpy()

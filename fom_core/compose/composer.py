@@ -31,7 +31,9 @@ class Composer:
     of a frame in which nothing moves.
     """
 
-    def __init__(self, picture: np.ndarray, faces: FaceSet, stills: Sequence[DenseMotion]) -> None:
+    def __init__(
+        self, picture: np.ndarray, faces: FaceSet, stills: Sequence[DenseMotion], flow_unit: float = 1.0
+    ) -> None:
         if picture.dtype not in (np.uint8, np.uint16) or picture.ndim not in (2, 3):
             raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {picture.shape} of {picture.dtype}.")
         if picture.shape[:2] != tuple(faces.frame_size):
@@ -41,7 +43,7 @@ class Composer:
             )
         own = picture if picture.ndim == 3 and picture.shape[2] == 4 else to_rgb(picture)
         places = canvases(faces)
-        self._followers = [Follower(*each) for each in zip(places, stills, strict=True)]
+        self._followers = [Follower(*each, flow_unit) for each in zip(places, stills, strict=True)]
         on_processor = all(still.deformation.device.type == "cpu" for still in stills)
         painter = HostPainter if on_processor else DevicePainter
         self._painter = painter(own, faces, places, stills)

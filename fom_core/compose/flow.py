@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -13,15 +14,19 @@ from torch import Tensor
 
 from ..geometry import identity_grid
 from ..types import DenseMotion
-from .canvas import Canvas
+from .canvas import Canvas, smooth_step
 
 log = logging.getLogger(__name__)
 STEEPEST = 0.6  # of the room: a displacement that grows no faster cannot fold by itself
 SHOWN = (0.4, 0.8)  # visibility over which the source's pixels take over from the network's
+STILL = 1e-5  # half sides that are no movement, but rounding
 LEAST_SEEN = 0.3  # visibility of the still source that counts at least: what was never seen is no measure
-LEAST_AREA = 0.3  # a hundredth of the flow may shrink areas to less
-GIVEN_BACK = 0.05  # of the motion, from frame to frame, after it was held back
-CUT_SHORT, LASTS = 0.5, 10  # a smaller gain over so many frames is worth a word
+WHOLE = (0.15, 0.45)  # what becomes of an area over which the flow is left as it is, and below which it is calmed
+CALM = (2.0, 4.0)  # widths of the averages that calm it, one after the other, in cells of the flow
+UNLIKE = (0.025, 0.07)  # movement unlike that of a plane, in half sides, over which sharp pixels lose trust
+UNSURE = 0.8  # the network's share in a face that turns furthest
+FACE = (0.2, 0.8)  # part of the crop in which that is looked for
+TORN, LASTS = 0.05, 10  # a calmed share of the flow that is worth a word, if it lasts for so many frames
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,10 @@ class Follower:
 
     still: what the network gives for the source in its own pose; its occlusion map (1, 1, h, w) is what "all seen"
            looks like.
+    scale: half sides of the crop in a network's unit of flow, see :func:`flow_scale`.
     """
 
-    def __init__(self, canvas: Canvas, still: DenseMotion) -> None:
+    def __init__(self, canvas: Canvas, still: DenseMotion, scale: float = 1.0) -> None:
         device = still.deformation.device
         self._places = torch.from_numpy(canvas.places).to(device)
         self._room = torch.from_numpy(canvas.room).to(device)
@@ -55,40 +61,46 @@ class Follower:
         self._painted = torch.from_numpy(canvas.painted).to(device)
         self._axes = canvas.axes
         self._still = still.occlusion_map
-        self._gain, self._cut_short = 1.0, 0
+        self._scale = np.float32(scale)
+        self._torn = 0  # frames in a row that were; -1 once that was told
 
     def __call__(self, motion: DenseMotion) -> Course:
         """The next T frames."""
-        gains = [self._next_gain(flow) for flow in motion.deformation.float().cpu().numpy()]
-        frames = [self._follow(motion[slice(t, t + 1)], gain) for t, gain in enumerate(gains)]
+        frames = [self._follow(motion[slice(t, t + 1)]) for t in range(len(motion.deformation))]
         return Course(torch.cat([frame.displacement for frame in frames]), torch.cat([frame.share for frame in frames]))
 
-    def _next_gain(self, flow: np.ndarray) -> float:
-        self._gain = min(follow_limit(flow), self._gain + GIVEN_BACK)
-        self._cut_short = self._cut_short + 1 if 0 <= self._cut_short and self._gain < CUT_SHORT else min(self._cut_short, 0)
-        if self._cut_short == LASTS:
-            self._cut_short = -1  # once is enough
-            log.warning(
-                "The driver moves further than the model can follow: its movement is held back there. A calmer --gain "
-                "or another initial frame may suit better."
-            )
-        return self._gain
-
-    def _follow(self, motion: DenseMotion, gain: float) -> Course:
+    def _follow(self, motion: DenseMotion) -> Course:
         """One frame. Frame by frame, for sums of larger batches may round otherwise, and small maps need no threads."""
         flow = motion.deformation.float()
-        moved = (flow - identity_grid(*flow.shape[1:3], like=flow)) * gain
-        d = _seen(moved.movedim(-1, 1), self._places)  # (1, 2, gy, gx), half sides
+        moved = (flow - identity_grid(*flow.shape[1:3], like=flow))[0].cpu().numpy() * self._scale
+        whole, calmed = unfolded(moved)
+        self._tell(calmed)
+        if np.abs(whole).max() < STILL:
+            whole = np.zeros_like(whole)
+        d = _seen(torch.from_numpy(whole).to(flow.device).movedim(-1, 0)[None], self._places)  # (1, 2, gy, gx)
         kept = held(d.square().sum(1).sqrt(), STEEPEST * self._room)
         d = d * kept[:, None]
-        share = self._share(motion, d, kept)
+        unsure = UNSURE * float(smooth_step(np.array(unlike_a_plane(moved)), *UNLIKE))
+        share = torch.maximum(self._hidden(motion, d, kept), unsure * kept) * self._painted
         (a, b), (c, e) = self._axes.tolist()
         x, y = a * d[:, 0] + b * d[:, 1], c * d[:, 0] + e * d[:, 1]
         left, top, right, bottom = self._borders
         x, y = x * held(x.abs(), torch.where(x < 0, left, right)), y * held(y.abs(), torch.where(y < 0, top, bottom))
         return Course(torch.stack([x, y], dim=-1), share)
 
-    def _share(self, motion: DenseMotion, d: Tensor, kept: Tensor) -> Tensor:
+    def _tell(self, calmed: float) -> None:
+        """Say once, of a video, that it is more than the model can follow."""
+        if self._torn < 0:
+            return
+        self._torn = self._torn + 1 if calmed > TORN else 0
+        if self._torn == LASTS:
+            self._torn = -1
+            log.warning(
+                "The driver moves further than the model can follow, and the face may be bent there. A smaller --gain, "
+                "or a driver who begins in the face's pose, may suit better."
+            )
+
+    def _hidden(self, motion: DenseMotion, d: Tensor, kept: Tensor) -> Tensor:
         """How much of each cell has to be painted: where the network sees less of the source than it does at rest."""
         if motion.occlusion_map is None or self._still is None:
             return torch.zeros_like(kept)
@@ -96,7 +108,7 @@ class Follower:
         at_rest = _seen(self._still.float(), self._places + d.movedim(1, -1))[:, 0]
         visible = (now / at_rest.clamp(min=LEAST_SEEN)).clamp(max=1)
         shown = ((1 - (1 - visible) * kept - SHOWN[0]) / (SHOWN[1] - SHOWN[0])).clamp(0, 1)
-        return (1 - shown.square() * (3 - 2 * shown)) * self._painted
+        return 1 - shown.square() * (3 - 2 * shown)
 
 
 def _seen(maps: Tensor, places: Tensor) -> Tensor:
@@ -111,26 +123,35 @@ def held(length: Tensor, room: Tensor) -> Tensor:
     return (1 + ratio.square().square()).pow(-0.25) * (room > 0)
 
 
-def follow_limit(deformation: np.ndarray) -> float:
-    """The largest gain up to 1 at which a flow (h, w, 2) leaves 99 % of the picture whole.
+def unfolded(d: np.ndarray) -> tuple[np.ndarray, float]:
+    """A displacement (h, w, 2) in half sides without folds, and the share of it that had to be calmed.
 
-    At gain g the area at a place is multiplied by det(I + g ∇d), d the displacement. Of a hundredth it may come below
-    :data:`LEAST_AREA`, or fold.
+    It takes averages of its surroundings where it makes areas small, det(I + ∇d) → 0, or turns them inside out.
     """
-    height, width = deformation.shape[:2]
-    still = np.stack(np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height)), axis=-1)
-    d = deformation - still
-    (xy, xx), (yy, yx) = (np.gradient(d[..., i], 2 / (height - 1), 2 / (width - 1)) for i in (0, 1))
-    trace, determinant = (xx + yy).ravel(), (xx * yy - xy * yx).ravel()
-    rank = trace.size // 100
+    calmed = 0.0
+    for width in CALM:
+        weight = 1 - smooth_step(areas(d), *WHOLE)
+        if not weight.any():
+            break
+        calmed = max(calmed, float(weight.mean()))
+        weight = cv2.GaussianBlur(cv2.dilate(weight, np.ones((3, 3))), (0, 0), 1.0)[..., None]
+        d = d + weight * (cv2.GaussianBlur(d, (0, 0), width, borderType=cv2.BORDER_REPLICATE) - d)
+    return d, calmed
 
-    def whole(gain: float) -> bool:
-        return bool(np.partition(1 + gain * trace + gain * gain * determinant, rank)[rank] >= LEAST_AREA)
 
-    if whole(1.0):
-        return 1.0
-    low, high = 0.0, 1.0
-    for _ in range(10):
-        middle = (low + high) / 2
-        low, high = (middle, high) if whole(middle) else (low, middle)
-    return low
+def areas(d: np.ndarray) -> np.ndarray:
+    """What becomes of areas under a displacement (h, w, 2) in half sides: det(I + ∇d), 1 at rest, negative in folds."""
+    height, width = d.shape[:2]
+    (xy, xx), (yy, yx) = (np.gradient(d[..., i], 2 / height, 2 / width) for i in (0, 1))
+    return (1 + xx) * (1 + yy) - xy * yx
+
+
+def unlike_a_plane(d: np.ndarray) -> float:
+    """How far the parts of a face move otherwise than one flat thing would: rms distance from the best affine map."""
+    height, width = d.shape[:2]
+    rows, columns = (slice(round(FACE[0] * side), round(FACE[1] * side)) for side in (height, width))
+    moved = d[rows, columns].reshape(-1, 2).astype(np.float64)
+    y, x = (axis.ravel() for axis in np.mgrid[rows, columns])
+    plane = np.stack([np.ones(x.size), x - x.mean(), y - y.mean()], axis=1)  # orthogonal: least squares term by term
+    rest = moved - plane @ ((plane.T @ moved) / (plane**2).sum(axis=0)[:, None])
+    return float(np.sqrt((rest**2).sum(axis=1).mean()))

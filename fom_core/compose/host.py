@@ -30,6 +30,7 @@ class _Face:
     neighbours: numbers of the faces whose canvases overlap, and what both have in common.
     """
 
+    number: int
     region: FaceRegion
     canvas: Canvas
     view: np.ndarray
@@ -54,7 +55,9 @@ class HostPainter:
         def finish() -> np.ndarray:
             painted = [each.wait() for each in pixels]
             frames = np.repeat(self.picture[None], len(painted[0]) if painted else 1, axis=0)
-            for frame, now, crops in zip(frames, zip(*map(Course.frames, courses), strict=True), zip(*painted, strict=True), strict=False):
+            for frame, now, crops in zip(
+                frames, zip(*map(Course.frames, courses), strict=True), zip(*painted, strict=True), strict=False
+            ):
                 self._compose(frame, now, crops)
             return frames
 
@@ -69,6 +72,8 @@ class HostPainter:
 
     def _compose(self, frame: np.ndarray, courses: Sequence[Course], crops: Sequence[np.ndarray]) -> None:
         for face, course in zip(self._faces, courses, strict=True):
+            if not any(courses[number].displacement.any() for number in (face.number, *dict(face.neighbours))):
+                continue
             places = on_canvas(course.displacement.numpy() + face.still, face.canvas)
             for number, shared in face.neighbours:
                 other = self._faces[number].canvas
@@ -109,7 +114,9 @@ class HostPainter:
         still = np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
         view = np.ascontiguousarray(self.picture[_slices(around)])
         overlaps = [(other, common(canvas.rect, each.rect)) for other, each in enumerate(canvases) if other != number]
-        return _Face(region, canvas, view, still, [(other, rect) for other, rect in overlaps if rect[0] < rect[2]])
+        return _Face(
+            number, region, canvas, view, still, [(other, rect) for other, rect in overlaps if rect[0] < rect[2]]
+        )
 
 
 def on_canvas(grid: np.ndarray, canvas: Canvas) -> np.ndarray:
