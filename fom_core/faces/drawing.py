@@ -24,7 +24,7 @@ def draw_faces(picture: np.ndarray, faces: FaceSet, *, first: int = 0) -> np.nda
         corners = crop_corners(face)
         cv2.polylines(drawn, [corners], True, colour, 1, cv2.LINE_AA)
         if face.roll_deg:  # the top of the head
-            cv2.line(drawn, corners[0].tolist(), corners[1].tolist(), colour, 2 * thick, cv2.LINE_AA)
+            cv2.line(drawn, corners[0].tolist(), corners[1].tolist(), colour, thick + 1, cv2.LINE_AA)
         x0, y0, x1, y1 = (round(value) for value in face.box_px)
         cv2.rectangle(drawn, (x0, y0), (x1, y1), colour, thick, cv2.LINE_AA)
         _label(drawn, f"{face.id + first}  {face.score:.2f}", (max(x0, 0), y0), colour)

@@ -39,7 +39,7 @@ class TurningDetector:
     def detect(self, image: np.ndarray) -> list[Detection]:
         found = self.detector.detect(image)
         found = [self._by_landmarks(image, face) for face in found]
-        if any(face.score >= CONFIDENT for face in found):
+        if any(face.score >= CONFIDENT and stands(face) for face in found):
             return found
         rolled = self._turned(image, found)
         kept = [face for face in found if not any(lies_in(face, head) for head in rolled)]
@@ -47,7 +47,7 @@ class TurningDetector:
 
     def _by_landmarks(self, image: np.ndarray, face: Detection) -> Detection:
         """A face whose eyes and mouth say that it is turned, as it is when seen upright; others unchanged."""
-        if abs(leaning(face)) < UPRIGHT_DEG:
+        if stands(face):
             return face
         rolled = self._refined(image, face, leaning(face))
         if rolled is None or abs(rolled.roll_deg) < UPRIGHT_DEG or rolled.score < face.score - BETTER:
@@ -74,7 +74,8 @@ class TurningDetector:
         best_first = sorted(seen, key=lambda face: -face.score)
         rolls = [roll for roll in dict.fromkeys(face.roll_deg for face in best_first) if roll][:TRIED]
         looks = [self._look(image, place, roll) for roll in (0.0, *rolls)]
-        upright = max((face.score for face in (looks[0], *seen) if face and not face.roll_deg), default=0.0)
+        straight = [face for face in (looks[0], *seen) if face and not face.roll_deg and stands(face)]
+        upright = max((face.score for face in straight), default=0.0)
         best = max(looks, key=lambda look: look.score if look else 0.0)
         if best is None:
             return None
@@ -116,6 +117,11 @@ def leaning(face: Detection) -> float:
     down = (mouth + other_mouth - eye - other_eye) / 2
     across = (other_eye - eye) + (other_mouth - mouth) + [down[1], -down[0]]
     return normal(float(np.degrees(np.arctan2(across[1], across[0]))) - face.roll_deg)
+
+
+def stands(face: Detection) -> bool:
+    """Whether nothing says that the head is turned from the roll that it was seen at."""
+    return abs(leaning(face)) < UPRIGHT_DEG
 
 
 def normal(degrees: float) -> float:
