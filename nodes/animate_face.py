@@ -64,6 +64,7 @@ class AnimateFace(io.ComfyNode):
                 motions.driving_crop_input(),
                 motions.fps_input(),
                 motions.chunk_size_input(),
+                motions.driving_face_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -117,6 +118,7 @@ class AnimateFace(io.ComfyNode):
         driving_crop: DrivingCrop = "auto",
         fps: float = 25.0,
         chunk_size: int = motions.CHUNK_SIZE,
+        driving_face: int = 0,
     ) -> io.NodeOutput:
         if not len(faces):
             raise NoFaceFound(
@@ -132,7 +134,7 @@ class AnimateFace(io.ComfyNode):
             network = host.motion_model(model, chunk_size, len(faces))
             reading = motions.read(
                 network, opened, progress, driving_crop=driving_crop, fps=fps, chunk_size=chunk_size,
-                smoothing=smoothing, length=motions.LENGTHS[length],
+                smoothing=smoothing, length=motions.LENGTHS[length], driving_face=driving_face,
             )  # fmt: skip
             results = [Result(network, reading.length) for _ in range(len(faces))]
             done = 0

@@ -92,6 +92,7 @@ class AnimatePicture(io.ComfyNode):
                     optional=True,
                     tooltip="Use these faces of the picture, from Detect Faces, in place of the detector here.",
                 ),
+                motions.driving_face_input(),
             ],
             outputs=[
                 io.Video.Output(
@@ -124,6 +125,7 @@ class AnimatePicture(io.ComfyNode):
         quality_crf: int = 12,
         chunk_size: int = 8,
         faces: PictureFaces | None = None,
+        driving_face: int = 0,
     ) -> io.NodeOutput:
         picture = one_picture(image)
         transfer = MotionTransfer(
@@ -137,6 +139,7 @@ class AnimatePicture(io.ComfyNode):
             reading = motions.read(
                 network, [opened], progress,
                 driving_crop=driving_crop, fps=fps, chunk_size=chunk_size, smoothing=smoothing,
+                driving_face=driving_face,
             )  # fmt: skip
             path = host.temporary_file(".mp4")
             with (

@@ -161,7 +161,7 @@ class DetectFaces(io.ComfyNode):
             else:
                 assert given is not None
                 all_faces = faces_from_boxes(given[index], picture, min_size, max_faces, crop, margin)
-            found.append(in_order(all_faces, order))
+            found.append(in_order(all_faces, order, picture, finder))
             progress(index + 1)
         if not any(len(each) for each in found):
             if if_none != PASS_THROUGH:

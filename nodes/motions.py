@@ -107,6 +107,19 @@ def driving_crop_input() -> io.Combo.Input:
     )
 
 
+def driving_face_input() -> io.Int.Input:
+    return io.Int.Input(
+        "driving_face",
+        optional=True,
+        default=0,
+        min=0,
+        max=64,
+        advanced=True,
+        tooltip="Whose face drives, where a driver shows several: counted from the left in its first frame with faces. "
+        "0 is the largest there.",
+    )
+
+
 def fps_input() -> io.Float.Input:
     return io.Float.Input(
         "fps",
@@ -185,12 +198,13 @@ def read(
     chunk_size: int,
     smoothing: float = 0.0,
     length: Length = "hold",
+    driving_face: int = 0,
 ) -> Reading:
     """Read the drivers' motions one after the other, over the first part of the progress bar."""
     motions = []
     for index, driver in enumerate(drivers):
         start, end = (READING * place / len(drivers) for place in (index, index + 1))
-        motions.append(read_one(model, driver, progress, (start, end), driving_crop, fps, chunk_size)[0])
+        motions.append(read_one(model, driver, progress, (start, end), driving_crop, fps, chunk_size, driving_face)[0])
     rate = next((driver.rate for driver in drivers if driver.rate is not None), fps)
     aligned = align([smooth(motion, smoothing) for motion in motions], float(rate), length)
     return Reading(motions, aligned, rate)
@@ -204,6 +218,7 @@ def read_one(
     driving_crop: DrivingCrop,
     fps: float,
     chunk_size: int,
+    driving_face: int = 0,
 ) -> tuple[Motion, Box | None]:
     """A driver's motion, and the part of its frames that was looked at (None: all, or there are no frames)."""
     if driver.motion is not None:
@@ -214,7 +229,8 @@ def read_one(
     if driving_crop == "face" or (driving_crop == "auto" and is_for_faces(model.name)):
         box = driving_view(
             driver.frames(), driver.size, open_detector("auto"), driving_crop,
-            frame_count=driver.frame_count, progress=part_of(progress, start, found, driver.frame_count),
+            frame_count=driver.frame_count, choose=driving_face or None,
+            progress=part_of(progress, start, found, driver.frame_count),
         )  # fmt: skip
     motion = read_motion(
         model, driver.frames(), float(driver.rate or fps), box=box,

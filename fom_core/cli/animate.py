@@ -20,7 +20,7 @@ from ..errors import NoFaceFound, UsageError
 from ..faces.detect import detect_faces
 from ..faces.detection import Detector
 from ..faces.regions import CropRule, whole_picture
-from ..faces.selection import most_prominent
+from ..faces.selection import LEFT_TO_RIGHT, ORDERS, chosen, in_order, most_prominent
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoWriter, read_picture
 from ..media.encoders import ENCODERS, SOFTWARE
 from ..overlap import behind
@@ -80,6 +80,18 @@ def _add_face_options(group: argparse._ActionsContainer) -> None:
         "--multi_person",
         action="store_true",
         help="animate every face; without it the most prominent one: large and near the middle",
+    )
+    group.add_argument(
+        "--faces",
+        metavar="NUMBERS",
+        help='animate these, by their numbers from 1 in --order: "all", "2", "1,3" or "2-4"; `fom faces --output` '
+        "draws them from left to right",
+    )
+    group.add_argument(
+        "--order",
+        default=LEFT_TO_RIGHT,
+        choices=list(ORDERS),
+        help=f"how faces are numbered, and so which driver moves which face (default: {LEFT_TO_RIGHT})",
     )
     common.add_detector_option(group)
     group.add_argument(
@@ -159,8 +171,12 @@ def _animate(args: argparse.Namespace, opened: _Opened) -> None:
         on_faces = common.wants_faces(args.source_crop, model)
         if enhancer and not on_faces:
             raise UsageError("Only faces can be restored. Add --source_crop face, or leave --face_enhancement out.")
+        if args.faces is not None and not on_faces:
+            raise UsageError(
+                "The whole picture is animated, so no faces are chosen. Add --source_crop face, or leave --faces out."
+            )
         detector = opened.detector(args, model.device) if on_faces or args.driving_crop == "face" else None
-        every = args.multi_person or len(driving) > 1
+        every = args.multi_person or len(driving) > 1 or args.faces is not None
         faces = (
             choose_faces(args, picture, detector, every) if on_faces and detector else whole_picture(picture.shape[:2])
         )
@@ -243,14 +259,17 @@ def output_path(args: argparse.Namespace) -> Path:
 
 
 def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detector, every: bool) -> FaceSet:
-    """The faces to animate, all or the most prominent one. Raises NoFaceFound."""
+    """The faces to animate: those chosen by number, all, or the most prominent. Raises NoFaceFound, UsageError."""
     faces = detect_faces(picture, detector, crop=args.crop)
     if not len(faces):
         raise NoFaceFound(
             f"No face was found in {args.source_image} by the detector {detector.name}. Choose a picture with a "
             "visible face or another --face_detector, or animate the whole picture with --source_crop none."
         )
-    return faces if every else FaceSet((most_prominent(faces),), faces.frame_size)
+    if not every:
+        return FaceSet((most_prominent(faces, picture, detector),), faces.frame_size)
+    faces = in_order(faces, args.order, picture, detector)
+    return FaceSet(tuple(faces[index] for index in chosen(args.faces or "all", len(faces))), faces.frame_size)
 
 
 def _transparent(path: str, opaque: np.ndarray) -> np.ndarray:

@@ -63,11 +63,11 @@ def add_motion_options(group: argparse._ActionsContainer) -> None:
         help="of drivers of different length: as long as the longest, while the others hold their last frame or start "
         "anew; or the shortest (default: hold)",
     )
-    add_driving_crop_option(group)
+    add_driving_crop_options(group)
 
 
-def add_driving_crop_option(parser: argparse._ActionsContainer) -> None:
-    """Which part of the driving video is looked at."""
+def add_driving_crop_options(parser: argparse._ActionsContainer) -> None:
+    """Which part of the driving video is looked at, and whose face."""
     parser.add_argument(
         "--driving_crop",
         default="auto",
@@ -75,6 +75,18 @@ def add_driving_crop_option(parser: argparse._ActionsContainer) -> None:
         help="look at a fixed square around the driver's face, or at the whole frame (default: auto, the whole frame "
         "if it shows little else than the face)",
     )
+    parser.add_argument(
+        "--driving_face",
+        type=face_number,
+        metavar="N|largest",
+        help="whose face, where a driving video shows several: number N from the left in the first frame with faces, "
+        "or the largest there (default: largest)",
+    )
+
+
+def face_number(text: str) -> int | None:
+    """A number from 1; None for the largest face."""
+    return None if text == "largest" else common.positive(text)
 
 
 def open_drivers(args: argparse.Namespace) -> list[Driver]:
@@ -112,7 +124,7 @@ def track_driver(args: argparse.Namespace, model: Backend, reader: VideoReader, 
         with ProgressBar("looking for the driver", reader.frame_count) as bar:
             box = driving_view(
                 reader, reader.size, detector, args.driving_crop,
-                frame_count=reader.frame_count, name=str(reader.path), progress=bar,
+                frame_count=reader.frame_count, choose=args.driving_face, name=str(reader.path), progress=bar,
             )  # fmt: skip
     with ProgressBar("reading the motion", reader.frame_count) as bar:
         return read_motion(model, reader, reader.fps, box=box, chunk_size=common.chunk_size(args), progress=bar)

@@ -24,7 +24,12 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser("faces", help="find the faces of a picture", description=__doc__, allow_abbrev=False)
     parser.add_argument("picture", type=Path, metavar="PICTURE")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write boxes here instead of to stdout")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="also write the picture with numbered boxes here")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="also write the picture here, with boxes numbered from 1 as for fom animate --faces",
+    )
     add_detector_option(parser)
     parser.add_argument("--crop", default="square", choices=get_args(CropRule), help="rule for what the model is shown")
     parser.add_argument("--threshold", type=float, help="least score of a face, 0 to 1 (default: the detector's own)")
@@ -43,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"No face found in {args.picture} by the detector {detector.name}.", file=sys.stderr)
     text = json.dumps(as_json(faces), indent=2) + "\n"
     if args.output is not None:
-        write_picture(args.output, draw_faces(picture, faces))
+        write_picture(args.output, draw_faces(picture, faces, first=1))
     if args.json is None:
         print(text, end="")
     else:
@@ -62,6 +67,7 @@ def as_json(faces: FaceSet) -> dict[str, Any]:
             "box": [round(value, 2) for value in face.box_px],
             "crop": [round(value, 2) for value in face.crop_px],
             "score": round(face.score, 4),
+            "roll": round(face.roll_deg, 2),
         }
 
     return {"width": width, "height": height, "faces": [plain(face) for face in faces]}

@@ -12,7 +12,7 @@ from ..media import VideoReader
 from ..motion import save_motion
 from . import common
 from .backend import add_backend_options, open_backend
-from .drivers import add_driving_crop_option, track_driver
+from .drivers import add_driving_crop_options, track_driver
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("video", metavar="VIDEO", help="video, GIF, folder of pictures or picture")
     parser.add_argument("--output", required=True, metavar="FILE", help="such as smile.safetensors")
     common.add_detector_option(parser)
-    add_driving_crop_option(parser)
+    add_driving_crop_options(parser)
     common.add_model_options(parser)
     add_backend_options(parser)
     parser.set_defaults(run=run)

@@ -92,9 +92,10 @@ def find_alignment(frame: Callable[[int], np.ndarray], count: int, detector: Det
     frame: gives frame (H, W, 3) uint8 by its index. Raises NoFaceFound when none of the frames looked at shows a face.
     """
     for index in _spread(count):
-        faces = detect_faces(frame(index), detector)
+        picture = frame(index)
+        faces = detect_faces(picture, detector)
         if len(faces):
-            return align_face(most_prominent(faces))
+            return align_face(most_prominent(faces, picture, detector))
     raise NoFaceFound(
         f"No face to restore was found by the detector {detector.name} in {len(_spread(count))} frame(s) looked at. "
         "Use pictures with a visible face, or another detector."

@@ -19,6 +19,7 @@ from .embedded import EmbeddedDetector
 from .regions import MARGIN, CropRule, regions_from_detections, to_rgb
 from .retinaface import RetinaFaceDetector
 from .s3fd import S3FDDetector
+from .turned import TurningDetector
 from .yunet import YuNetDetector
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ def detect_faces(
     max_faces: int | None = None,
     crop: CropRule = "square",
     margin: float = MARGIN,
+    turned: bool = True,
 ) -> FaceSet:
     """Find the faces of a picture (H, W, 3) uint8 RGB, left to right, ids from 0.
 
@@ -101,11 +103,14 @@ def detect_faces(
     min_size_px: smaller faces (longer side of the box) are left out.
     max_faces:   keep this many, the largest.
     crop:        rule for the part that is handed to the model, with ``margin``; see :func:`regions_from_boxes`.
+    turned:      also find heads on their side and upside down; see :class:`~.turned.TurningDetector`.
     """
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.size == 0:
         raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {image.shape} of {image.dtype}.")
     if isinstance(detector, str):
         detector = load_detector(detector, threshold=threshold)
+    if turned:
+        detector = TurningDetector(detector)
     found = [
         detection
         for detection in detector.detect(np.ascontiguousarray(to_rgb(image)))

@@ -15,11 +15,15 @@ from .boxes import keep_best
 
 @dataclass(frozen=True)
 class Detection:
-    """One face of a picture, in its pixels."""
+    """One face of a picture, in its pixels.
+
+    ``roll_deg`` says how far the head is turned clockwise; the box is the one before it is turned about its middle.
+    """
 
     box_px: Box
     score: float
     landmarks_px: tuple[tuple[float, float], ...] | None = None  # eyes, nose, mouth corners
+    roll_deg: float = 0.0
 
 
 class Detector(Protocol):
@@ -29,6 +33,18 @@ class Detector(Protocol):
     def name(self) -> str: ...
 
     def detect(self, image: np.ndarray) -> list[Detection]: ...
+
+
+def around(face: Detection) -> Box:
+    """The upright box around a face: around the ellipse in its box, turned."""
+    x0, y0, x1, y1 = face.box_px
+    if not face.roll_deg:
+        return face.box_px
+    cos, sin = np.cos(np.radians(face.roll_deg)), np.sin(np.radians(face.roll_deg))
+    across = float(np.hypot((x1 - x0) * cos, (y1 - y0) * sin)) / 2
+    down = float(np.hypot((x1 - x0) * sin, (y1 - y0) * cos)) / 2
+    middle_x, middle_y = (x0 + x1) / 2, (y0 + y1) / 2
+    return (middle_x - across, middle_y - down, middle_x + across, middle_y + down)
 
 
 def detect_at_sizes(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..types import FaceSet
+from ..types import FaceRegion, FaceSet
+from .regions import crop_matrix, pixel_box
 
 COLOURS = ((230, 60, 60), (60, 160, 230), (70, 190, 90), (230, 170, 40), (170, 90, 220), (40, 190, 190))
 
@@ -20,12 +21,22 @@ def draw_faces(picture: np.ndarray, faces: FaceSet, *, first: int = 0) -> np.nda
     thick = max(1, round(max(picture.shape[:2]) / 400))
     for face in faces:
         colour = COLOURS[face.id % len(COLOURS)]
-        x0, y0, x1, y1 = (round(value) for value in face.crop_px)
-        cv2.rectangle(drawn, (x0, y0), (x1 - 1, y1 - 1), colour, 1, cv2.LINE_AA)
+        corners = crop_corners(face)
+        cv2.polylines(drawn, [corners], True, colour, 1, cv2.LINE_AA)
+        if face.roll_deg:  # the top of the head
+            cv2.line(drawn, corners[0].tolist(), corners[1].tolist(), colour, thick + 1, cv2.LINE_AA)
         x0, y0, x1, y1 = (round(value) for value in face.box_px)
         cv2.rectangle(drawn, (x0, y0), (x1, y1), colour, thick, cv2.LINE_AA)
         _label(drawn, f"{face.id + first}  {face.score:.2f}", (max(x0, 0), y0), colour)
     return drawn
+
+
+def crop_corners(face: FaceRegion) -> np.ndarray:
+    """Outermost pixels of the crop where it lies in the picture, turned as the head is: (4, 2), clockwise."""
+    x0, y0, x1, y1 = pixel_box(face.crop_px)
+    width, height = x1 - x0, y1 - y0
+    ends = np.array([(0, 0, 1), (width - 1, 0, 1), (width - 1, height - 1, 1), (0, height - 1, 1)])
+    return np.rint(ends @ crop_matrix(face, (height, width)).T).astype(np.int32)
 
 
 def _label(picture: np.ndarray, text: str, corner: tuple[int, int], colour: tuple[int, int, int]) -> None:

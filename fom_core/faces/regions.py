@@ -13,11 +13,12 @@ from ..errors import UsageError
 from ..pictures import resize_picture
 from ..types import Box, FaceRegion, FaceSet
 from .boxes import area, keep_best
-from .detection import Detection
+from .detection import Detection, around
 
 CropRule = Literal["square", "paddlegan", "box"]
 MARGIN = 0.75  # the crop's side is 1.75 face sides, as in the crops that the embedded model was trained on
 LIFT = 0.08  # the crop's centre is this share of a face side above the box's, to leave room for the hair
+PADDLEGAN_WIDTH = 0.8  # of the height
 OVERLAP = 0.5
 ROOM_PX = 3  # bicubic reading needs a little of what lies around
 
@@ -68,16 +69,44 @@ def regions_from_detections(
 ) -> FaceSet:
     """The faces of a picture as a detector found them, left to right under either rule."""
     best_first = sorted(detections, key=lambda detection: -detection.score)
+    boxes = [around(detection) for detection in best_first]
     found = regions_from_boxes(
-        [detection.box_px for detection in best_first],
+        boxes,
         frame_size,
         crop,
         margin=margin,
         scores=[detection.score for detection in best_first],
         landmarks=[detection.landmarks_px for detection in best_first],
     )
-    ordered = sorted(found, key=lambda face: face.box_px[0] + face.box_px[2])
+    rolled = {box: face for box, face in zip(boxes, best_first, strict=True) if face.roll_deg}
+    turned = [
+        replace(face, crop_px=rolled_crop(rolled[face.box_px], crop, margin), roll_deg=rolled[face.box_px].roll_deg)
+        if face.box_px in rolled
+        else face
+        for face in found
+    ]
+    ordered = sorted(turned, key=lambda face: face.box_px[0] + face.box_px[2])
     return FaceSet(tuple(replace(face, id=index) for index, face in enumerate(ordered)), frame_size)
+
+
+def rolled_crop(face: Detection, crop: CropRule, margin: float) -> Box:
+    """The crop of a rolled head before it is turned: as of an upright one, its middle moved along the roll.
+
+    A crop that is not upright cannot be cut at the picture's border.
+    """
+    if crop == "box":
+        return face.box_px
+    x0, y0, x1, y1 = face.box_px
+    if crop == "square":
+        left, top, right, bottom = square_crop(face.box_px, margin)
+    else:
+        middle, reach = (round((x0 + x1) / 2), round((y0 + y1) / 2)), round(max(x1 - x0, y1 - y0))
+        sideways = round(PADDLEGAN_WIDTH * reach)
+        left, top, right, bottom = middle[0] - sideways, middle[1] - reach, middle[0] + sideways, middle[1] + reach
+    turned = turn(face.roll_deg, ((x0 + x1) / 2, (y0 + y1) / 2))
+    shift = turned @ [(left + right) / 2, (top + bottom) / 2, 1.0] - [(left + right) / 2, (top + bottom) / 2]
+    across, down = (float(round(value)) for value in shift)
+    return (left + across, top + down, right + across, bottom + down)
 
 
 def whole_picture(frame_size: tuple[int, int]) -> FaceSet:
@@ -100,7 +129,7 @@ def paddlegan_crop(box: Sequence[float] | np.ndarray, frame_size: tuple[int, int
     """PaddleGAN's margin: as far from the middle as the box is long, and 0.8 of that sideways."""
     x0, y0, x1, y1 = (int(value) for value in box)
     reach = max(x1 - x0, y1 - y0)
-    sideways = int(0.8 * reach)
+    sideways = int(PADDLEGAN_WIDTH * reach)
     middle_x, middle_y = x0 + int((x1 - x0) / 2), y0 + int((y1 - y0) / 2)
     left, right = max(0, middle_x - sideways), min(frame_size[1], middle_x + sideways)
     top, bottom = max(0, middle_y - reach), min(frame_size[0], middle_y + reach)

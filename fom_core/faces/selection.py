@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -11,22 +11,38 @@ import numpy as np
 
 from ..errors import UsageError
 from ..types import FaceRegion, FaceSet
+from .detection import Detector
+from .looks import second_look
+from .regions import to_rgb
 
+LEFT_TO_RIGHT = "left to right"
+PROMINENT_FIRST = "most prominent first"
+NEAR_BEST = 0.15  # scores further below the best are of something else than a face, more often than not
+SURE = 0.9  # no second look is needed
 ORDERS: Mapping[str, Callable[[FaceRegion], float]] = MappingProxyType(
     {
-        "left to right": lambda face: face.box_px[0] + face.box_px[2],
+        LEFT_TO_RIGHT: lambda face: face.box_px[0] + face.box_px[2],
         "largest first": lambda face: -face_area(face),
-        "most prominent first": lambda face: -prominence(face),
+        PROMINENT_FIRST: lambda face: -prominence(face),
         "top to bottom": lambda face: face.box_px[1] + face.box_px[3],
     }
 )
 
 
-def in_order(faces: FaceSet, order: str = "left to right") -> FaceSet:
-    """The faces sorted by one of :data:`ORDERS`, with ids from 0. Raises UsageError for another word."""
+def in_order(
+    faces: FaceSet, order: str = LEFT_TO_RIGHT, picture: np.ndarray | None = None, detector: Detector | None = None
+) -> FaceSet:
+    """The faces sorted by one of :data:`ORDERS`, with ids from 0. Raises UsageError for another word.
+
+    With the picture (H, W, 3) uint8 and the detector that found them, the most prominent first are those that
+    :func:`most_prominent` takes for faces.
+    """
     if order not in ORDERS:
         raise UsageError(f"The order of faces is one of {', '.join(ORDERS)}; got {order!r}.")
     ordered = sorted(faces, key=ORDERS[order])
+    if order == PROMINENT_FIRST:
+        convincing = list(_convincing(faces, picture, detector))
+        ordered = convincing + [face for face in ordered if face not in convincing]
     return FaceSet(tuple(replace(face, id=index) for index, face in enumerate(ordered)), faces.frame_size)
 
 
@@ -51,9 +67,28 @@ def chosen(choice: str, count: int) -> list[int]:
     return sorted(number - 1 for number in numbers)
 
 
-def most_prominent(faces: FaceSet) -> FaceRegion:
-    """The largest face, where a face in the corner counts half as large as one in the middle."""
-    return max(faces, key=prominence)
+def most_prominent(faces: FaceSet, picture: np.ndarray | None = None, detector: Detector | None = None) -> FaceRegion:
+    """The largest face, where a face in the corner counts half as large as one in the middle.
+
+    Boxes whose score is far below the best are no match for it, however large. With the picture (H, W, 3) uint8 that
+    the faces were found in and the detector, a doubtful one must also be seen in a closer look at its surroundings.
+    """
+    return next(_convincing(faces, picture, detector), None) or max(faces, key=lambda face: face.score)
+
+
+def _convincing(faces: FaceSet, picture: np.ndarray | None, detector: Detector | None) -> Iterator[FaceRegion]:
+    """The faces that hold for one, most prominent first; looked at again only when they are asked for."""
+    best = max((face.score for face in faces), default=0.0)
+    for face in sorted(faces, key=prominence, reverse=True):
+        if face.score < best - NEAR_BEST:
+            continue
+        if face.score >= SURE or picture is None or detector is None or seen_again(face, picture, detector):
+            yield face
+
+
+def seen_again(face: FaceRegion, picture: np.ndarray, detector: Detector) -> bool:
+    """Whether the detector finds the face in the part of the picture around it, too; a rolled one was found there."""
+    return face.roll_deg != 0 or second_look(to_rgb(picture), detector, face.box_px) is not None
 
 
 def prominence(face: FaceRegion) -> float:

@@ -34,27 +34,31 @@ def driving_view(
     choice: DrivingCrop = "auto",
     *,
     frame_count: int,
+    choose: int | None = None,
     name: str = "the driving video",
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Box | None:
     """The part of the driving video to look at; None for the whole frame.
 
     frames:      (H, W, 3) uint8 of ``frame_size``, about ``frame_count`` of them; read once, none is held.
+    choose:      whose face, see :func:`driving_crop`; the view is around it then, whatever else is seen.
     name:        how messages call the video.
     Raises NoFaceFound where a face was asked for and none is seen.
     """
     if choice == "none":
         return None
-    box = driving_crop(frames, detector, every=max(5, frame_count // VIEWS), progress=progress)
+    box = driving_crop(
+        frames, detector, every=max(5, frame_count // VIEWS), choose=choose, name=name, progress=progress
+    )
     if box is None:
         message = f"No face was found in {name} by the detector {detector.name}"
-        if choice == "face":
+        if choice == "face" or choose is not None:
             raise NoFaceFound(f"{message}. Choose another face detector, or the driving crop none.")
         log.warning("%s; the whole frame drives.", message)
         return None
     short, long = sorted(frame_size)
     prepared = box[2] - box[0] >= PREPARED * short and long <= 1.25 * short
-    return None if prepared and choice == "auto" else box
+    return None if prepared and choice == "auto" and choose is None else box
 
 
 def driving_crop(
@@ -63,13 +67,16 @@ def driving_crop(
     *,
     every: int = 5,
     margin: float = MARGIN,
+    choose: int | None = None,
+    name: str = "the driving video",
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Box | None:
     """A square in whole pixels around the driver's face for the whole video, or None if no frame shows one.
 
     One fixed view keeps the driver's movement and adds no jitter of its own. Looks at every n-th of the frames
-    (H, W, 3) uint8 and holds none. It follows the largest face of the first frame that has one, framed as in training:
-    1 + ``margin`` times the median face side, wider if the face travels. ``progress`` hears of every frame.
+    (H, W, 3) uint8 and holds none. It follows the largest face of the first frame that has one, or number ``choose``
+    from the left there, counted from 1; framed as in training: 1 + ``margin`` times the median face side, wider if the
+    face travels. ``progress`` hears of every frame. Raises NoFaceFound for a number beyond the faces of that frame.
     """
     boxes: list[np.ndarray] = []
     frame_size, looked_at = (0, 0), 0
@@ -77,7 +84,10 @@ def driving_crop(
         if index % every == 0:
             looked_at += 1
             frame_size = frame.shape[0], frame.shape[1]
-            same = _same_face(boxes[-1] if boxes else None, detector.detect(frame))
+            found = detector.detect(frame)
+            if choose is not None and not boxes and found:
+                found = [_from_the_left(found, choose, name)]
+            same = _same_face(boxes[-1] if boxes else None, found)
             if same is not None:
                 boxes.append(np.array(same.box_px))
         if progress:
@@ -89,6 +99,15 @@ def driving_crop(
             looked_at,
         )
     return fixed_view(np.array(boxes), frame_size, margin) if boxes else None
+
+
+def _from_the_left(found: list[Detection], number: int, name: str) -> Detection:
+    if not 1 <= number <= len(found):
+        raise NoFaceFound(
+            f"The first frame of {name} that shows a face shows {len(found)}, so there is no face {number} from the "
+            "left to drive. Choose a lower number, or the largest."
+        )
+    return sorted(found, key=lambda face: face.box_px[0] + face.box_px[2])[number - 1]
 
 
 def _same_face(last: np.ndarray | None, found: list[Detection]) -> Detection | None:

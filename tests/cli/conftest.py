@@ -68,7 +68,7 @@ class TwoFaces:
     name = "fake"
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        return [Detection((4, 20, 16, 32), 0.9), Detection((45, 20, 70, 45), 0.8)]
+        return [Detection((4, 20, 16, 32), 0.95), Detection((45, 20, 70, 45), 0.93)]
 
 
 @pytest.fixture

@@ -50,6 +50,61 @@ def test_multi_person_animates_every_face(fom, whole_picture, tmp_path, two_face
     assert (frame[22:30, 6:14] != source[22:30, 6:14]).mean() > 0.5
 
 
+@pytest.mark.parametrize(
+    ("options", "left_moves", "right_moves"),
+    [
+        (["--faces", "1"], True, False),
+        (["--faces", "2"], False, True),
+        (["--faces", "1", "--order", "largest first"], False, True),
+        (["--faces", "all"], True, True),
+    ],
+)
+def test_faces_are_chosen_by_their_numbers_in_the_order_asked_for(
+    fom, whole_picture, tmp_path, two_faces, options, left_moves, right_moves
+):
+    words = [word if word != "none" else "face" for word in whole_picture]
+
+    fom(*words, *options, "--output", tmp_path / "frames.png")
+
+    source, frame = read_picture(tmp_path / "in" / "picture.png"), read_picture(tmp_path / "frames_000010.png")
+    assert (frame[22:30, 6:14] != source[22:30, 6:14]).any() == left_moves
+    assert (frame[25:40, 50:65] != source[25:40, 50:65]).any() == right_moves
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--faces", "3"], "asks for face 3, but there are 2 faces"),
+        (["--faces", "left"], "chosen by number"),
+        (["--driving_face", "3"], "no face 3 from the left"),
+    ],
+)
+def test_a_number_that_no_face_has_is_refused_in_one_line(fom, whole_picture, tmp_path, two_faces, options, said):
+    words = [word if word != "none" else "face" for word in whole_picture]
+
+    outcome = fom(*words, *options, "--output", tmp_path / "out.mp4")
+
+    assert outcome.status and said in outcome.messages[-1]
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_faces_are_not_chosen_where_the_whole_picture_moves(fom, whole_picture, tmp_path):
+    outcome = fom(*whole_picture, "--faces", "1", "--output", tmp_path / "out.mp4")
+
+    assert outcome.status == 2 and "--source_crop face" in outcome.messages[-1]
+
+
+def test_the_driver_is_chosen_by_number_or_is_the_largest(fom, whole_picture, tmp_path, two_faces):
+    words = [word if word != "none" else "face" for word in whole_picture]
+
+    for choice in ("largest", "1", "2"):
+        fom(*words, "--driving_face", choice, "--output", tmp_path / f"{choice}.png")
+
+    largest, left, right = (read_picture(tmp_path / f"{name}_000010.png") for name in ("largest", "1", "2"))
+    np.testing.assert_array_equal(largest, right)
+    assert (left != right).any()
+
+
 @pytest.mark.parametrize("option", [["--colour_match", 1], ["--feather", 0.9]])
 def test_colour_match_and_feather_change_the_face_and_nothing_outside(fom, whole_picture, tmp_path, two_faces, option):
     words = [word if word != "none" else "face" for word in whole_picture]

@@ -20,9 +20,15 @@ def test_faces_are_written_as_json_left_to_right(group, tmp_path):
     lefts = [face["box"][0] for face in result["faces"]]
     assert lefts == sorted(lefts)
     for face in result["faces"]:
-        assert set(face) == {"id", "box", "crop", "score"}
+        assert set(face) == {"id", "box", "crop", "score", "roll"} and face["roll"] == 0
         (x0, y0, x1, y1), crop = face["box"], face["crop"]
         assert 0 < x1 - x0 < crop[2] - crop[0] and 0 < y1 - y0 < crop[3] - crop[1] and 0 < face["score"] <= 1
+
+
+def test_a_head_on_its_side_is_told_with_its_roll(shared, capsys):
+    assert main(["faces", str(shared / "cases/f_90.png"), "--face_detector", "embedded"]) == 0
+    (face,) = json.loads(capsys.readouterr().out)["faces"]
+    assert abs(face["roll"] + 90) < 10  # counter-clockwise
 
 
 def test_the_output_is_the_picture_with_boxes_drawn_in(group, tmp_path):

@@ -250,6 +250,27 @@ def test_a_driver_without_a_face_is_refused_where_one_was_asked_for(animate, dri
     assert len(animate(driving, driving_crop="auto")[0][0]) == 12
 
 
+class TwoPeople:
+    """Sees a small face on the left of every frame and a large one on the right."""
+
+    name = "fake"
+
+    def detect(self, image):
+        from fom_pack.fom_core.faces.detection import Detection
+
+        return [Detection((40, 10, 75, 50), 0.9), Detection((5, 30, 25, 50), 0.9)]
+
+
+def test_whose_face_drives_is_chosen_from_the_left_and_is_the_largest_otherwise(animate, driving, monkeypatch):
+    from fom_pack.nodes import motions
+
+    monkeypatch.setattr(motions, "open_detector", lambda name: TwoPeople())
+    largest, left, right = (animate(driving, driving_crop="face", driving_face=number)[0][0] for number in (0, 1, 2))
+    assert torch.equal(largest, right) and not torch.equal(largest, left)
+    with pytest.raises(Exception, match="no face 3 from the left"):
+        animate(driving, driving_crop="face", driving_face=3)
+
+
 def test_transparent_and_grey_pictures_drive_and_are_driven(animate, driving, faces, picture):
     rgba = torch.cat([picture, torch.ones_like(picture[..., :1])], dim=-1)
     frames = animate(

@@ -26,6 +26,16 @@ def test_people_are_found_and_numbered_from_left_to_right(execute, group):
     assert 0 < mask.mean() < 0.5
 
 
+def test_a_head_on_its_side_is_found_and_its_crop_is_upright(execute, group):
+    upright = execute("FOMDetectFaces", image=group, detector="embedded", face_choice="1").args[3][0]
+    faces, _, _, crops, count = execute("FOMDetectFaces", image=group.rot90(1, (1, 2)), detector="embedded").args
+    assert count == 2
+    assert all(abs(face.roll_deg + 90) < 20 for _, face in faces)  # the picture was turned counter-clockwise
+    height = upright.shape[1]
+    apart = [(crop.shape[1] / height - 1, float((crop.mean() - upright.mean()).abs())) for crop in crops]
+    assert any(abs(scale) < 0.2 and off < 0.05 for scale, off in apart)
+
+
 def test_the_preview_shows_every_face_that_was_found(execute, group):
     result = execute("FOMDetectFaces", image=group, face_choice="2")
     assert result.args[4] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -93,3 +94,19 @@ def test_progress_that_raises_stops_the_work(tiny_model, picture, clip):
     with pytest.raises(Stopped):
         list(animate_picture(tiny_model, picture, FACES, clip, chunk_size=2, progress=stop))
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(("roll", "turns"), [(-90.0, 1), (180.0, 2), (90.0, 3)])
+def test_a_head_on_its_side_moves_as_it_does_upright(tiny_model, picture, clip, roll, turns):
+    square = np.ascontiguousarray(picture[:70, :70])
+    upright = FaceSet.from_crops([(3, 3, 67, 67)], (70, 70))
+    rolled = FaceSet((replace(upright[0], roll_deg=roll),), (70, 70))
+
+    def moved(source, faces):
+        return np.concatenate(list(animate_picture(tiny_model, source, faces, clip[:4])))
+
+    expected = moved(square, upright)
+    result = moved(np.ascontiguousarray(np.rot90(square, turns)), rolled)
+
+    assert (expected[3] != square).any()
+    np.testing.assert_allclose(np.rot90(result, -turns, (1, 2)).astype(int), expected, atol=1)

@@ -93,8 +93,9 @@ def test_a_long_clip_without_a_face_is_searched_at_a_few_places_and_then_refused
 @pytest.mark.parametrize("roll", [90.0, 180.0, -60.0])
 def test_a_rolled_face_lies_in_its_upright_crop_as_the_same_face_upright_does(roll):
     x0, y0, x1, y1 = BOX
-    upright = replace(FACE, crop_px=(20.0, 10.0, 180.0, 170.0), landmarks_px=points_of([x0, y0], [x1 - x0, y1 - y0]))
-    turned = np.column_stack([upright.landmarks_px, np.ones(5)]) @ turn(roll, (99.5, 89.5)).T
+    points = [x0, y0] + IN_BOX * [x1 - x0, y1 - y0]
+    upright = replace(FACE, crop_px=(20.0, 10.0, 180.0, 170.0), landmarks_px=tuple(map(tuple, points)))
+    turned = np.column_stack([points, np.ones(5)]) @ turn(roll, (99.5, 89.5)).T
     rolled = replace(upright, landmarks_px=tuple(map(tuple, turned)), roll_deg=roll)
     np.testing.assert_allclose(align_face(rolled, (64, 64)).matrix, align_face(upright, (64, 64)).matrix, atol=1e-6)
 
@@ -109,7 +110,3 @@ def test_without_landmarks_those_of_a_rolled_face_are_estimated_along_the_roll(r
     rolled = replace(face, box_px=box, roll_deg=roll)
     expected = np.column_stack([estimated_landmarks(face), np.ones(5)]) @ turn(roll, (100.0, 94.8)).T
     np.testing.assert_allclose(estimated_landmarks(rolled), expected, atol=1e-6)
-
-
-def points_of(corner, size):
-    return tuple(map(tuple, corner + IN_BOX * size))

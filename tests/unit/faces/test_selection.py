@@ -1,8 +1,13 @@
+import numpy as np
 import pytest
 
 from fom_core.errors import UsageError
-from fom_core.faces.regions import regions_from_boxes
+from fom_core.faces.boxes import iou
+from fom_core.faces.detect import detect_faces, load_detector
+from fom_core.faces.detection import Detection
+from fom_core.faces.regions import regions_from_boxes, regions_from_detections
 from fom_core.faces.selection import chosen, in_order, most_prominent
+from fom_core.media.pictures import read_picture
 
 BOXES = [(0, 60, 10, 70), (30, 0, 60, 30), (70, 70, 90, 90)]
 
@@ -16,6 +21,100 @@ BOXES = [(0, 60, 10, 70), (30, 0, 60, 30), (70, 70, 90, 90)]
 )
 def test_the_most_prominent_face_is_large_and_near_the_middle(boxes, expected):
     assert most_prominent(regions_from_boxes(boxes, (100, 100))).id == expected
+
+
+class Sees:
+    """A detector that finds a face wherever the middle of the view is white."""
+
+    name = "white"
+
+    def __init__(self):
+        self.looks = 0
+
+    def detect(self, image):
+        self.looks += 1
+        height, width = image.shape[:2]
+        box = (width / 6, height / 6, width * 5 / 6, height * 5 / 6)
+        return [Detection(box, 0.8)] if image[height // 2, width // 2].min() > 200 else []
+
+
+def scored(*faces):
+    return regions_from_detections([Detection(box, score) for box, score in faces], (100, 100))
+
+
+SMALL, LARGE = (10, 10, 30, 30), (40, 40, 90, 90)
+
+
+def picture(*white):
+    result = np.zeros((100, 100, 3), np.uint8)
+    for x0, y0, x1, y1 in white:
+        result[y0:y1, x0:x1] = 255
+    return result
+
+
+def test_a_box_of_a_far_lower_score_is_never_the_most_prominent():
+    assert most_prominent(scored((SMALL, 0.97), (LARGE, 0.72))).box_px == SMALL
+    assert most_prominent(scored((SMALL, 0.97), (LARGE, 0.85))).box_px == LARGE
+
+
+def test_a_doubtful_face_must_be_seen_again_to_be_the_most_prominent():
+    faces = scored((SMALL, 0.95), (LARGE, 0.85))
+    assert most_prominent(faces, picture(SMALL), Sees()).box_px == SMALL
+    assert most_prominent(faces, picture(SMALL, LARGE), Sees()).box_px == LARGE
+
+
+def test_a_sure_face_is_not_looked_at_again():
+    detector = Sees()
+    assert most_prominent(scored((SMALL, 0.95), (LARGE, 0.91)), picture(), detector).box_px == LARGE
+    assert detector.looks == 0
+
+
+def test_where_nothing_is_seen_again_the_best_score_decides():
+    assert most_prominent(scored((SMALL, 0.8), (LARGE, 0.75)), picture(), Sees()).box_px == SMALL
+
+
+def test_the_order_by_prominence_drops_no_face_and_puts_doubtful_ones_last():
+    faces = scored((SMALL, 0.95), (LARGE, 0.85), ((60, 5, 70, 15), 0.92))
+    ordered = in_order(faces, "most prominent first", picture(SMALL), Sees())
+    assert [face.box_px for face in ordered] == [SMALL, (60, 5, 70, 15), LARGE]
+    assert [face.id for face in ordered] == [0, 1, 2]
+
+
+PORTRAITS = ["father_23.jpg", "fom_source_image.png", "portrait_lady1.jpg", "portrait_s0.jpg", "portrait_s6.jpg"]
+
+
+@pytest.mark.parametrize("file", PORTRAITS)
+def test_the_embedded_detector_chooses_the_face_of_a_portrait_that_yunet_is_surest_of(shared, file):
+    image = read_picture(shared / "data/media" / file)
+    detector = load_detector("embedded")
+    yunet = load_detector("yunet", weights=shared / "data/weights/yunet_n_640_640.onnx")
+    best = max(yunet.detect(image), key=lambda face: face.score)
+
+    face = most_prominent(detect_faces(image, detector), image, detector)
+
+    assert iou(np.array(face.box_px), np.array([best.box_px]))[0] >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "box"),
+    [
+        ("s8.jpg", "embedded", (167, 181, 353, 427)),
+        ("s8.jpg", "yunet", (167, 181, 353, 427)),
+        ("d30.jpg", "embedded", (155, 162, 335, 423)),
+        ("d30.jpg", "yunet", (155, 162, 335, 423)),
+        ("f_90.png", "embedded", (76, 86, 320, 254)),
+        ("f_90.png", "yunet", (76, 86, 320, 254)),
+        ("s23.jpg", "yunet", (184, 179, 495, 486)),
+    ],
+)
+def test_the_face_is_chosen_and_not_what_looks_like_one(shared, file, name, box):
+    weights = shared / "data/weights/yunet_n_640_640.onnx"
+    detector = load_detector(name, weights=weights if name == "yunet" else None)
+    image = read_picture(shared / "cases" / file)
+
+    face = most_prominent(detect_faces(image, detector), image, detector)
+
+    assert iou(np.array(face.box_px), np.array([box], float))[0] >= 0.4
 
 
 @pytest.mark.parametrize(

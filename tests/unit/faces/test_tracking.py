@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from fom_core.errors import NoFaceFound
 from fom_core.faces.detection import Detection
-from fom_core.faces.tracking import driving_crop
+from fom_core.faces.tracking import driving_crop, driving_view
 
 
 class Script:
@@ -83,3 +84,30 @@ def test_a_driver_who_leaves_the_picture_is_warned_about(caplog):
     script = [[face(300, 200)]] * 6 + [[]] * 4
     assert driving_crop(video(10), Script(script), every=1) is not None
     assert "out of sight in 4 of 10" in caplog.text
+
+
+TWO_PEOPLE = [face(450, 200, 130), face(150, 200)]
+
+
+@pytest.mark.parametrize(("choose", "expected"), [(None, 450), (1, 150), (2, 450)])
+def test_the_driver_is_the_largest_face_or_the_one_that_was_chosen_from_the_left(choose, expected):
+    frames = [[], TWO_PEOPLE, [face(152, 200, 140), face(449, 200)]]
+    x0, _, x1, _ = driving_crop(video(3), Script(frames), every=1, choose=choose) or (0, 0, 0, 0)
+    assert (x0 + x1) / 2 == pytest.approx(expected, abs=3)
+
+
+def test_a_driver_that_is_not_in_the_first_frame_with_faces_is_refused():
+    with pytest.raises(NoFaceFound, match=r"talk.mp4 that shows a face shows 2, so there is no face 3"):
+        driving_crop(video(2), Script([TWO_PEOPLE, TWO_PEOPLE]), every=1, choose=3, name="talk.mp4")
+
+
+def test_a_chosen_driver_is_looked_at_even_where_the_video_shows_little_else():
+    prepared = [[face(100, 110, 100)]]
+    assert driving_view(video(1, 200, 200), (200, 200), Script(prepared), frame_count=1) is None
+    assert driving_view(video(1, 200, 200), (200, 200), Script(prepared), frame_count=1, choose=1) is not None
+
+
+def test_a_chosen_driver_that_nobody_sees_is_an_error():
+    assert driving_view(video(1), (400, 600), Script([[]]), frame_count=1) is None
+    with pytest.raises(NoFaceFound, match="driving crop none"):
+        driving_view(video(1), (400, 600), Script([[]]), frame_count=1, choose=1)
