@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -17,33 +17,45 @@ from ..geometry import identity_grid, resize_flow
 from ..networks import ModelConfig
 from ..networks.generator import border_weight
 from ..pictures import to_pictures
-from ..pipeline import Drivings, animate_details
-from ..types import FaceRegion, FaceSet, MotionTransfer
+from ..pipeline import Drivings, animate_details, encode_face
+from ..types import FaceRegion, FaceSet, Generated, MotionTransfer
 
 
-def animated(
-    model: Backend,
-    picture: np.ndarray,
-    face: FaceRegion,
-    driving: Drivings,
-    numbers: Sequence[int],
-    *,
-    transfer: MotionTransfer | None = None,
-    chunk_size: int = 8,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Frames (t, H, W, 3) uint8 and their own flows (t, H, W, 2) in pixels, as animation makes them unless told.
+class AnimatedFace:
+    """A face of a picture (H, W, 3) uint8, to be moved as animation moves it unless told; the face alone moves.
 
-    The face alone moves; ``numbers`` are those of the driving frames, in the order in which they come back. A flow is a
-    displacement as in :mod:`.view`, without any mask. Raises UnsupportedModel for one that knows no flow.
+    Raises UnsupportedModel for a model that knows no flow.
     """
-    faces = FaceSet((face,), face.frame_size)
-    paster = Paster(picture, faces)
-    crop = crop_face(picture, face, model.config.image_size)
-    for (generated,) in animate_details(model, [crop], driving, transfer, chunk_size=chunk_size, frames=numbers):
-        if generated.dense_motion is None:
+
+    def __init__(self, model: Backend, picture: np.ndarray, face: FaceRegion) -> None:
+        if model.config.generator.dense_motion is None:
             raise UnsupportedModel(f"{model.name} has no dense motion network: its pictures do not move.")
-        flows = generator_flow(generated.dense_motion.deformation, model.config, face)
-        yield paster([to_pictures(generated.prediction)]), flows
+        self.model, self.picture, self.face = model, picture, face
+        self.source = encode_face(model, crop_face(picture, face, model.config.image_size))
+
+    def frames(
+        self, driving: Drivings, numbers: Sequence[int], *, transfer: MotionTransfer | None = None, chunk_size: int = 8
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Chunk by chunk (t, H, W, 3) uint8 and their own flows (t, H, W, 2) in pixels, as in :mod:`.view`.
+
+        numbers: of driving frames, one course of time: what is held over from frame to frame starts anew with a call.
+        """
+        compose = self._composing()
+        for (generated,) in animate_details(
+            self.model, [self.source], driving, transfer, chunk_size=chunk_size, frames=numbers
+        ):
+            yield compose(generated)
+
+    def _composing(self) -> Callable[[Generated], tuple[np.ndarray, np.ndarray]]:
+        """Makes frames and flows of what the model gives, the way that ``fom animate`` does."""
+        paster = Paster(self.picture, FaceSet((self.face,), self.face.frame_size))
+
+        def compose(generated: Generated) -> tuple[np.ndarray, np.ndarray]:
+            assert generated.dense_motion is not None
+            flows = generator_flow(generated.dense_motion.deformation, self.model.config, self.face)
+            return paster([to_pictures(generated.prediction)]), flows
+
+        return compose
 
 
 def generator_flow(deformation: torch.Tensor, config: ModelConfig, face: FaceRegion) -> np.ndarray:

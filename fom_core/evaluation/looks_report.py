@@ -15,14 +15,13 @@ import numpy as np
 from .. import markdown
 from ..backends import Backend
 from ..errors import MediaError
-from ..faces.regions import crop_face, pixel_box
+from ..faces.regions import pixel_box
 from ..files import replacing
 from ..media import write_picture
 from ..pictures import resize_picture
-from ..pipeline import encode_face
 from ..types import FaceRegion, Motion, MotionTransfer
 from . import looks
-from .animated import animated
+from .animated import AnimatedFace
 from .view import View
 
 CONSECUTIVE = 4  # frames that flicker is measured on, where the driver moves fastest
@@ -67,15 +66,13 @@ def evaluate_looks(
     runs, sheet = [], []
     for source in sources:
         view = View.around(source.picture.shape[:2], source.face.crop_px, source.face.box_px)
-        rest = _at_rest(model, source, view)
+        moving = AnimatedFace(model, source.picture, source.face)
+        rest = _at_rest(moving, view)
         for driver in drivers:
-            numbers = moments(driver.motion, frames)
-            figures, shown = _measure(
-                model, source, driver.motion, view, numbers=numbers, transfer=transfer, chunk_size=chunk_size
-            )
+            figures, shown = _measure(moving, driver.motion, view, frames, transfer=transfer, chunk_size=chunk_size)
             named = {"picture": source.name, "driver": driver.name, "crop": list(source.face.crop_px)}
             runs.append({**named, "at_rest": rest, **figures})
-            sheet.append(_row(len(runs), [_part(source.picture, source.face), *shown[:frames]]))
+            sheet.append(_row(len(runs), [_part(source.picture, source.face), *shown]))
             if progress is not None:
                 progress(len(runs), len(sources) * len(drivers))
     means = {name: looks.mean_of(run[name] for run in runs) for name in COLUMNS}
@@ -86,8 +83,8 @@ def evaluate_looks(
     return _table(results)
 
 
-def moments(motion: Motion, frames: int) -> list[int]:
-    """Numbers of ``frames`` driving frames spread over the video, and of those that follow one another after them.
+def moments(motion: Motion, frames: int) -> tuple[list[int], list[int]]:
+    """Numbers of ``frames`` driving frames spread over the video, and of :data:`CONSECUTIVE` where it moves fastest.
 
     Raises MediaError for a driver of fewer than three frames, which cannot flicker.
     """
@@ -98,43 +95,31 @@ def moments(motion: Motion, frames: int) -> list[int]:
     length = min(CONSECUTIVE, count)
     speed = motion.keypoints.value.diff(dim=0).norm(dim=-1).mean(dim=-1)
     fastest = int(speed.unfold(0, length - 1, 1).mean(dim=-1).argmax())
-    return spread + list(range(fastest, fastest + length))
+    return spread, list(range(fastest, fastest + length))
 
 
 def _measure(
-    model: Backend,
-    source: Source,
-    motion: Motion,
-    view: View,
-    *,
-    numbers: Sequence[int],
-    transfer: MotionTransfer | None,
-    chunk_size: int,
+    moving: AnimatedFace, motion: Motion, view: View, frames: int, *, transfer: MotionTransfer | None, chunk_size: int
 ) -> tuple[dict[str, float], list[np.ndarray]]:
     """The figures of one pair, and its frames for the sheet. Whole frames are held for a chunk only."""
+    spread, consecutive = moments(motion, frames)
     results, flows, shown = [], [], []
-    for frames, own in animated(
-        model, source.picture, source.face, motion, numbers, transfer=transfer, chunk_size=chunk_size
-    ):
-        results += [view.luma(frame) for frame in frames]
-        flows += [view.flow(flow) for flow in own]
-        shown += [_part(frame, source.face) for frame in frames]
+    for numbers in (*([number] for number in spread), consecutive):
+        for pictures, own in moving.frames(motion, numbers, transfer=transfer, chunk_size=chunk_size):
+            results += [view.luma(picture) for picture in pictures]
+            flows += [view.flow(flow) for flow in own]
+            shown += [_part(picture, moving.face) for picture in pictures]
     figures = looks.measure(
-        view.luma(source.picture), np.stack(results), np.stack(flows), view.crop, view.face,
-        consecutive=min(CONSECUTIVE, len(motion)),
+        view.luma(moving.picture), np.stack(results), np.stack(flows), view.crop, view.face,
+        consecutive=len(consecutive),
     )  # fmt: skip
-    return figures, shown
+    return figures, shown[:frames]
 
 
-def _at_rest(model: Backend, source: Source, view: View) -> float:
+def _at_rest(moving: AnimatedFace, view: View) -> float:
     """How far a frame in the source's own pose is from the source."""
-    still = encode_face(model, crop_face(source.picture, source.face, model.config.image_size)).keypoints
-    frames, _ = next(
-        animated(
-            model, source.picture, source.face, still, [0], transfer=MotionTransfer(relative_motion=False), chunk_size=1
-        )
-    )
-    return looks.at_rest(view.luma(frames[0]), view.luma(source.picture), view.crop)
+    ((frames, _),) = moving.frames(moving.source.keypoints, [0])
+    return looks.at_rest(view.luma(frames[0]), view.luma(moving.picture), view.crop)
 
 
 def _part(picture: np.ndarray, face: FaceRegion) -> np.ndarray:

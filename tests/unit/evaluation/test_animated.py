@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from fom_core.evaluation.animated import animated, features_size, generator_flow
+from fom_core.errors import UnsupportedModel
+from fom_core.evaluation.animated import AnimatedFace, features_size, generator_flow
 from fom_core.evaluation.view import LUMA, moved
 from fom_core.faces.regions import whole_picture
 from fom_core.geometry import identity_grid
@@ -91,9 +92,10 @@ def test_frames_come_in_the_order_of_their_numbers_and_chunks_do_not_matter(tiny
     driving = driving_keypoints(tiny_model, clip)
     face = whole_picture(clip.shape[1:3])[0]
 
-    parts = list(animated(tiny_model, clip[0], face, driving, [7, 2, 7], chunk_size=2))
+    moving = AnimatedFace(tiny_model, clip[0], face)
+    parts = list(moving.frames(driving, [7, 2, 7], chunk_size=2))
     frames, flows = (np.concatenate(part) for part in zip(*parts, strict=True))
-    ((alone, flow),) = animated(tiny_model, clip[0], face, driving, [2])
+    ((alone, flow),) = moving.frames(driving, [2])
 
     assert [len(part[0]) for part in parts] == [2, 1]
     assert frames.shape == (3, 80, 80, 3)
@@ -108,9 +110,18 @@ def test_pixels_outside_the_crop_stay_and_the_transfer_is_heeded(tiny_model, cli
     face = FaceRegion((10, 10, 60, 60), (10, 10, 60, 60), 1.0, 0, (80, 80))
     driving = driving_keypoints(tiny_model, clip)
 
-    ((frames, _),) = animated(tiny_model, clip[0], face, driving, [5])
-    ((_, frozen),) = animated(tiny_model, clip[0], face, driving, [0, 5], transfer=MotionTransfer(gain=0))
+    moving = AnimatedFace(tiny_model, clip[0], face)
+
+    ((frames, _),) = moving.frames(driving, [5])
+    ((_, frozen),) = moving.frames(driving, [0, 5], transfer=MotionTransfer(gain=0))
 
     np.testing.assert_array_equal(frames[0, 60:], clip[0, 60:])
     assert (frames[0, 10:60, 10:60] @ LUMA).std() > 0
     np.testing.assert_allclose(frozen[0], frozen[1], atol=1e-4)
+
+
+def test_a_model_without_flow_is_refused(tiny_config, clip):
+    model = create_model(replace(tiny_config, generator=replace(tiny_config.generator, dense_motion=None))).eval()
+
+    with pytest.raises(UnsupportedModel, match="dense motion"):
+        AnimatedFace(model, clip[0], whole_picture(clip.shape[1:3])[0])
