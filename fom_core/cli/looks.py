@@ -16,7 +16,7 @@ from ..faces.regions import whole_picture
 from ..faces.yunet import YuNetDetector
 from ..files import spare
 from ..media import VideoReader, read_picture
-from ..types import FaceRegion
+from ..types import FaceSet
 from . import animate, common, drivers
 from .backend import open_backend
 from .progress import ProgressBar
@@ -47,13 +47,8 @@ def run(args: argparse.Namespace) -> int:
     for path, result in product((*args.source_image, *args.driving_video), RESULTS):
         spare(path, args.output / result)
     model = open_backend(options)
-    on_faces = common.wants_faces(options.source_crop, model)
-    detector = common.open_detector(options, model.device) if args.yunet is None else YuNetDetector(args.yunet)
-    sources = []
-    for path, picture in pictures:
-        named = argparse.Namespace(**{**vars(options), "source_image": path})
-        faces = animate.choose_faces(named, picture, detector, False) if on_faces else whole_picture(picture.shape[:2])
-        sources.append(Source(Path(path).name, picture, faces[0]))
+    detector = _detector(options, model)
+    sources = [Source(Path(path).name, picture, _faces(options, path, picture, detector)) for path, picture in pictures]
     moving = [
         Driver(reader.path.name, drivers.read_drivers(options, model, [reader], detector)[0]) for reader in readers
     ]
@@ -94,13 +89,11 @@ def _detector(options: argparse.Namespace, model: Backend) -> Detector | None:
     return common.open_detector(options, model.device) if options.yunet is None else YuNetDetector(options.yunet)
 
 
-def _face(options: argparse.Namespace, path: str, picture: np.ndarray, detector: Detector | None) -> FaceRegion:
-    """The face that moves: the most prominent one, or the whole picture."""
+def _faces(options: argparse.Namespace, path: str, picture: np.ndarray, detector: Detector | None) -> FaceSet:
+    """What moves: the most prominent face, or the whole picture."""
     if detector is None:
-        return whole_picture(picture.shape[:2])[0]
-    return animate.choose_faces(
-        argparse.Namespace(**{**vars(options), "source_image": path}), picture, detector, False
-    )[0]
+        return whole_picture(picture.shape[:2])
+    return animate.choose_faces(argparse.Namespace(**{**vars(options), "source_image": path}), picture, detector, False)
 
 
 def _as_animating(args: argparse.Namespace) -> argparse.Namespace:

@@ -21,17 +21,17 @@ from ..pipeline import Drivings, animate_details, encode_face
 from ..types import FaceRegion, FaceSet, Generated, MotionTransfer
 
 
-class AnimatedFace:
-    """A face of a picture (H, W, 3) uint8, to be moved as animation moves it unless told; the face alone moves.
+class AnimatedPicture:
+    """A picture (H, W, 3) uint8 and its faces, to be moved as animation moves them unless told.
 
     Raises UnsupportedModel for a model that knows no flow.
     """
 
-    def __init__(self, model: Backend, picture: np.ndarray, face: FaceRegion) -> None:
+    def __init__(self, model: Backend, picture: np.ndarray, faces: FaceSet) -> None:
         if model.config.generator.dense_motion is None:
             raise UnsupportedModel(f"{model.name} has no dense motion network: its pictures do not move.")
-        self.model, self.picture, self.face = model, picture, face
-        self.source = encode_face(model, crop_face(picture, face, model.config.image_size))
+        self.model, self.picture, self.faces = model, picture, faces
+        self.sources = [encode_face(model, crop_face(picture, face, model.config.image_size)) for face in faces]
 
     def frames(
         self, driving: Drivings, numbers: Sequence[int], *, transfer: MotionTransfer | None = None, chunk_size: int = 8
@@ -41,19 +41,22 @@ class AnimatedFace:
         numbers: of driving frames, one course of time: what is held over from frame to frame starts anew with a call.
         """
         compose = self._composing()
-        for (generated,) in animate_details(
-            self.model, [self.source], driving, transfer, chunk_size=chunk_size, frames=numbers
+        for chunk in animate_details(
+            self.model, self.sources, driving, transfer, chunk_size=chunk_size, frames=numbers
         ):
-            yield compose(generated)
+            yield compose(chunk)
 
-    def _composing(self) -> Callable[[Generated], tuple[np.ndarray, np.ndarray]]:
-        """Makes frames and flows of what the model gives, the way that ``fom animate`` does."""
-        paster = Paster(self.picture, FaceSet((self.face,), self.face.frame_size))
+    def _composing(self) -> Callable[[Sequence[Generated]], tuple[np.ndarray, np.ndarray]]:
+        """Makes frames and flows of what the model gives for each face, the way that ``fom animate`` does."""
+        paster = Paster(self.picture, self.faces)
 
-        def compose(generated: Generated) -> tuple[np.ndarray, np.ndarray]:
-            assert generated.dense_motion is not None
-            flows = generator_flow(generated.dense_motion.deformation, self.model.config, self.face)
-            return paster([to_pictures(generated.prediction)]), flows
+        def compose(chunk: Sequence[Generated]) -> tuple[np.ndarray, np.ndarray]:
+            flows = [
+                generator_flow(generated.dense_motion.deformation, self.model.config, face)
+                for generated, face in zip(chunk, self.faces, strict=True)
+                if generated.dense_motion is not None
+            ]
+            return paster([to_pictures(generated.prediction) for generated in chunk]), np.sum(flows, axis=0)
 
         return compose
 

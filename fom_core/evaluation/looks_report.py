@@ -19,9 +19,9 @@ from ..faces.regions import pixel_box
 from ..files import replacing
 from ..media import write_picture
 from ..pictures import resize_picture
-from ..types import FaceRegion, Motion, MotionTransfer
+from ..types import FaceRegion, FaceSet, Motion, MotionTransfer
 from . import looks
-from .animated import AnimatedFace
+from .animated import AnimatedPicture
 from .view import View
 
 CONSECUTIVE = 4  # frames that flicker is measured on, where the driver moves fastest
@@ -34,11 +34,11 @@ Progress = Callable[[int, "int | None"], None]
 
 @dataclass(frozen=True)
 class Source:
-    """A picture (H, W, 3) uint8 and the face in it that moves."""
+    """A picture (H, W, 3) uint8 and the faces in it that move; the first one is measured."""
 
     name: str
     picture: np.ndarray
-    face: FaceRegion
+    faces: FaceSet
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,15 @@ def evaluate_looks(
     """
     runs, sheet = [], []
     for source in sources:
-        view = View.around(source.picture.shape[:2], source.face.crop_px, source.face.box_px)
-        moving = AnimatedFace(model, source.picture, source.face)
+        face = source.faces[0]
+        view = View.around(source.picture.shape[:2], face.crop_px, face.box_px)
+        moving = AnimatedPicture(model, source.picture, source.faces)
         rest = _at_rest(moving, view)
         for driver in drivers:
             figures, shown = _measure(moving, driver.motion, view, frames, transfer=transfer, chunk_size=chunk_size)
-            named = {"picture": source.name, "driver": driver.name, "crop": list(source.face.crop_px)}
+            named = {"picture": source.name, "driver": driver.name, "crop": list(face.crop_px)}
             runs.append({**named, "at_rest": rest, **figures})
-            sheet.append(_row(len(runs), [_part(source.picture, source.face), *shown]))
+            sheet.append(_row(len(runs), [_part(source.picture, face), *shown]))
             if progress is not None:
                 progress(len(runs), len(sources) * len(drivers))
     means = {name: looks.mean_of(run[name] for run in runs) for name in COLUMNS}
@@ -99,7 +100,13 @@ def moments(motion: Motion, frames: int) -> tuple[list[int], list[int]]:
 
 
 def _measure(
-    moving: AnimatedFace, motion: Motion, view: View, frames: int, *, transfer: MotionTransfer | None, chunk_size: int
+    moving: AnimatedPicture,
+    motion: Motion,
+    view: View,
+    frames: int,
+    *,
+    transfer: MotionTransfer | None,
+    chunk_size: int,
 ) -> tuple[dict[str, float], list[np.ndarray]]:
     """The figures of one pair, and its frames for the sheet. Whole frames are held for a chunk only."""
     spread, consecutive = moments(motion, frames)
@@ -108,7 +115,7 @@ def _measure(
         for pictures, own in moving.frames(motion, numbers, transfer=transfer, chunk_size=chunk_size):
             results += [view.luma(picture) for picture in pictures]
             flows += [view.flow(flow) for flow in own]
-            shown += [_part(picture, moving.face) for picture in pictures]
+            shown += [_part(picture, moving.faces[0]) for picture in pictures]
     figures = looks.measure(
         view.luma(moving.picture), np.stack(results), np.stack(flows), view.crop, view.face,
         consecutive=len(consecutive),
@@ -116,9 +123,9 @@ def _measure(
     return figures, shown[:frames]
 
 
-def _at_rest(moving: AnimatedFace, view: View) -> float:
+def _at_rest(moving: AnimatedPicture, view: View) -> float:
     """How far a frame in the source's own pose is from the source."""
-    ((frames, _),) = moving.frames(moving.source.keypoints, [0])
+    ((frames, _),) = moving.frames(moving.sources[0].keypoints, [0])
     return looks.at_rest(view.luma(frames[0]), view.luma(moving.picture), view.crop)
 
 

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from fom_core.errors import UnsupportedModel
-from fom_core.evaluation.animated import AnimatedFace, features_size, generator_flow
+from fom_core.evaluation.animated import AnimatedPicture, features_size, generator_flow
 from fom_core.evaluation.view import LUMA, moved
 from fom_core.faces.regions import whole_picture
 from fom_core.geometry import identity_grid
 from fom_core.networks import create_model
 from fom_core.pipeline import driving_keypoints
-from fom_core.types import FaceRegion, MotionTransfer
+from fom_core.types import FaceRegion, FaceSet, MotionTransfer
 
 FRAME = (120, 160)
 CROP = (40.0, 30.0, 104.0, 94.0)
@@ -90,9 +90,8 @@ def test_the_border_blend_holds_the_border(tiny_config):
 
 def test_frames_come_in_the_order_of_their_numbers_and_chunks_do_not_matter(tiny_model, clip):
     driving = driving_keypoints(tiny_model, clip)
-    face = whole_picture(clip.shape[1:3])[0]
+    moving = AnimatedPicture(tiny_model, clip[0], whole_picture(clip.shape[1:3]))
 
-    moving = AnimatedFace(tiny_model, clip[0], face)
     parts = list(moving.frames(driving, [7, 2, 7], chunk_size=2))
     frames, flows = (np.concatenate(part) for part in zip(*parts, strict=True))
     ((alone, flow),) = moving.frames(driving, [2])
@@ -107,10 +106,10 @@ def test_frames_come_in_the_order_of_their_numbers_and_chunks_do_not_matter(tiny
 
 
 def test_pixels_outside_the_crop_stay_and_the_transfer_is_heeded(tiny_model, clip):
-    face = FaceRegion((10, 10, 60, 60), (10, 10, 60, 60), 1.0, 0, (80, 80))
+    faces = FaceSet.from_crops([(10, 10, 60, 60)], (80, 80))
     driving = driving_keypoints(tiny_model, clip)
 
-    moving = AnimatedFace(tiny_model, clip[0], face)
+    moving = AnimatedPicture(tiny_model, clip[0], faces)
 
     ((frames, _),) = moving.frames(driving, [5])
     ((_, frozen),) = moving.frames(driving, [0, 5], transfer=MotionTransfer(gain=0))
@@ -124,4 +123,16 @@ def test_a_model_without_flow_is_refused(tiny_config, clip):
     model = create_model(replace(tiny_config, generator=replace(tiny_config.generator, dense_motion=None))).eval()
 
     with pytest.raises(UnsupportedModel, match="dense motion"):
-        AnimatedFace(model, clip[0], whole_picture(clip.shape[1:3])[0])
+        AnimatedPicture(model, clip[0], whole_picture(clip.shape[1:3]))
+
+
+def test_the_flows_of_several_faces_are_one(tiny_model, clip):
+    left, right = (0, 0, 40, 40), (40, 20, 80, 60)
+    driving = driving_keypoints(tiny_model, clip)
+
+    def flow_of(*crops):
+        ((_, flow),) = AnimatedPicture(tiny_model, clip[0], FaceSet.from_crops(crops, (80, 80))).frames(driving, [6])
+        return flow
+
+    np.testing.assert_allclose(flow_of(left, right), flow_of(left) + flow_of(right), atol=1e-3)
+    assert np.abs(flow_of(left)).max() > 0.1

@@ -13,7 +13,7 @@ from fom_core.evaluation.looks_report import COLUMNS, TILE, Driver, Source, eval
 from fom_core.faces.regions import whole_picture
 from fom_core.media import read_picture
 from fom_core.pipeline import read_motion
-from fom_core.types import FaceRegion, Keypoints, Motion, MotionTransfer
+from fom_core.types import FaceSet, Keypoints, Motion, MotionTransfer
 
 
 def a_motion(places: list[float]) -> Motion:
@@ -49,8 +49,8 @@ def drivers(tiny_model, clip):
 
 
 def test_every_picture_moves_by_every_driver(tiny_model, clip, drivers, tmp_path):
-    face = FaceRegion((16, 16, 56, 56), (6, 6, 66, 66), 1.0, 0, (80, 80))
-    sources = [Source("one.png", clip[0], face), Source("two.png", clip[6], whole_picture((80, 80))[0])]
+    faces = FaceSet.from_crops([(6, 6, 66, 66)], (80, 80))
+    sources = [Source("one.png", clip[0], faces), Source("two.png", clip[6], whole_picture((80, 80)))]
     heard = []
 
     table = evaluate_looks(
@@ -81,7 +81,7 @@ def test_every_picture_moves_by_every_driver(tiny_model, clip, drivers, tmp_path
 
 def test_a_random_model_is_found_out(tiny_model, clip, drivers, tmp_path):
     """What it paints is grey: nothing of the source is left at rest, nor its sharpness."""
-    evaluate_looks(tiny_model, [Source("one.png", clip[0], whole_picture((80, 80))[0])], drivers[:1], tmp_path)
+    evaluate_looks(tiny_model, [Source("one.png", clip[0], whole_picture((80, 80)))], drivers[:1], tmp_path)
 
     (run,) = json.loads((tmp_path / "looks.json").read_text())["runs"]
     assert set(COLUMNS) < set(run)
@@ -93,7 +93,7 @@ def test_what_cannot_be_measured_is_null_and_an_empty_cell(tiny_model, clip, dri
     frozen = MotionTransfer(gain=0)
 
     table = evaluate_looks(
-        tiny_model, [Source("one.png", np.full_like(clip[0], 90), whole_picture((80, 80))[0])], drivers[:1], tmp_path,
+        tiny_model, [Source("one.png", np.full_like(clip[0], 90), whole_picture((80, 80)))], drivers[:1], tmp_path,
         transfer=frozen,
     )  # fmt: skip
 
