@@ -10,7 +10,7 @@ import torch
 
 from fom_core.errors import UnsupportedModel
 from fom_core.evaluation.animated import AnimatedPicture, features_size, generator_flow
-from fom_core.evaluation.view import LUMA, moved
+from fom_core.evaluation.view import moved
 from fom_core.faces.regions import whole_picture
 from fom_core.geometry import identity_grid
 from fom_core.networks import create_model
@@ -106,7 +106,7 @@ def test_frames_come_in_the_order_of_their_numbers_and_chunks_do_not_matter(tiny
 
 
 def test_pixels_outside_the_crop_stay_and_the_transfer_is_heeded(tiny_model, clip):
-    faces = FaceSet.from_crops([(10, 10, 60, 60)], (80, 80))
+    faces = FaceSet.from_crops([(20, 20, 44, 44)], (80, 80))
     driving = driving_keypoints(tiny_model, clip)
 
     moving = AnimatedPicture(tiny_model, clip[0], faces)
@@ -115,7 +115,7 @@ def test_pixels_outside_the_crop_stay_and_the_transfer_is_heeded(tiny_model, cli
     ((_, frozen),) = moving.frames(driving, [0, 5], transfer=MotionTransfer(gain=0))
 
     np.testing.assert_array_equal(frames[0, 60:], clip[0, 60:])
-    assert (frames[0, 10:60, 10:60] @ LUMA).std() > 0
+    assert (frames[0] != clip[0]).any()
     np.testing.assert_allclose(frozen[0], frozen[1], atol=1e-4)
 
 
@@ -127,7 +127,7 @@ def test_a_model_without_flow_is_refused(tiny_config, clip):
 
 
 def test_the_flows_of_several_faces_are_one(tiny_model, clip):
-    left, right = (0, 0, 40, 40), (40, 20, 80, 60)
+    left, right = (0, 0, 30, 30), (50, 50, 80, 80)
     driving = driving_keypoints(tiny_model, clip)
 
     def flow_of(*crops):
