@@ -1,4 +1,4 @@
-"""``fom evaluate``: measure a model on clips."""
+"""``fom evaluate``: measure a model on clips, or how its animations look."""
 
 from __future__ import annotations
 
@@ -8,27 +8,34 @@ from typing import Any
 
 from ..faces.detect import best_detector, load_detector
 from ..faces.yunet import YuNetDetector
+from . import looks
 from .common import add_model_options, open_model, positive
 from .progress import ProgressBar
+
+FRAMES = 16  # of each clip
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="measure a model on clips",
+        help="measure a model on clips, or how its animations look",
         description="Reconstruct clips from their first frame and let people drive one another; print tables that "
         "compare the model with showing the source unmoved and with its absolute mode, and write them with videos.",
         allow_abbrev=False,
     )
-    parser.add_argument("data", type=Path, metavar="FOLDER", help="clips: videos, frame folders, or an index.csv")
+    parser.add_argument(
+        "data", type=Path, nargs="?", metavar="FOLDER", help="clips: videos, frame folders, or an index.csv"
+    )
     parser.add_argument("--split", default="val", help="of the data set (default: val)")
     parser.add_argument("--licence_class", action="append", metavar="NAME", help="of an index.csv; may be repeated")
     parser.add_argument("--pairs", type=Path, metavar="CSV", help="columns source and driving (default: neighbours)")
     parser.add_argument("--output", type=Path, default=Path("runs/evaluate"), metavar="FOLDER", help="for the results")
     how_many = parser.add_mutually_exclusive_group()
-    how_many.add_argument("--frames", type=positive, default=16, metavar="N", help="of each clip (default: 16)")
-    how_many.add_argument("--all_frames", dest="frames", action="store_const", const=None, help="look at every frame")
+    how_many.add_argument(
+        "--frames", type=positive, metavar="N", help=f"of each clip (default: {FRAMES}) or driver ({looks.FRAMES})"
+    )
+    how_many.add_argument("--all_frames", dest="frames", action="store_const", const=0, help="look at every frame")
     parser.add_argument("--yunet", type=Path, metavar="FILE", help="YuNet weights to find faces with")
     parser.add_argument(
         "--landmarks", type=Path, metavar="FILE", help="PFLD of 68 points as ONNX, for the figure akd_px"
@@ -38,12 +45,16 @@ def add_parser(subparsers: Any) -> None:
         metavar="FILE",
         help="state dict of the lpips package's AlexNet; or lpips-alex, once that and alexnet are downloaded",
     )
+    looks.add_options(parser)
     add_model_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, write the results and print the tables."""
+    if args.looks:
+        return looks.run(args)
+    looks.check_absent(args)
     from ..training.evaluate import Judges  # noqa: PLC0415 - heavy, and needed by this command only
     from ..training.evaluation import evaluate_folder  # noqa: PLC0415
     from ..training.face_points import Pfld, detector_points  # noqa: PLC0415
@@ -62,7 +73,7 @@ def run(args: argparse.Namespace) -> int:
             split=args.split,
             licence_classes=args.licence_class,
             pairs=args.pairs,
-            frames=args.frames,
+            frames=FRAMES if args.frames is None else args.frames or None,
             progress=progress,
         )
     print(tables, end="")

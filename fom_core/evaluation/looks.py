@@ -8,11 +8,13 @@ rectangles as in :mod:`.view`; only differences of luma have a unit, levels of 2
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import cv2
 import numpy as np
 
 from ..types import Box
-from .view import View, distance, ellipse, gradients, inside, moved, outward
+from .view import distance, ellipse, gradients, inside, moved, outward
 
 CONTOURS = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.1, 1.2, 1.3)  # distances from the crop's middle, in half sides
 CONTOUR, CONTOUR_PX = 0.012, 1.5  # half the width of a contour, in half sides or in pixels, whichever is more
@@ -115,32 +117,30 @@ def folded_in(flow: np.ndarray, crop: Box) -> float:
 
 
 def measure(
-    view: View, picture: np.ndarray, frames: np.ndarray, flows: np.ndarray, *, consecutive: int = 0
+    source: np.ndarray, results: np.ndarray, flows: np.ndarray, crop: Box, face: Box, *, consecutive: int = 0
 ) -> dict[str, float]:
     """All of :data:`MEASURES` of a result, means over the frames that have them.
 
-    picture: the source (H, W, 3) uint8; ``frames`` (T, H, W, 3) uint8 and ``flows`` (T, H, W, 2) in its pixels.
+    source: (h, w); ``results`` (T, h, w) and ``flows`` (T, h, w, 2) belong together.
     consecutive: how many of the last frames follow one another; flicker is measured on these, the rest on the others,
                  or on all where there are no others.
     """
-    source = view.luma(picture)
-    results = np.stack([view.luma(frame) for frame in frames])
-    own = [view.flow(flow) for flow in flows]
-    went = np.stack([moved(source, flow) for flow in own])
+    went = np.stack([moved(source, flow) for flow in flows])
     rows = []
-    for time in range(len(frames) - consecutive or len(frames)):
-        seam, step = seam_and_step(results[time], went[time], view.crop)
-        double = ghost(results[time], source, own[time], view.crop)
-        rows.append((seam, step, double, sharpness(results[time], source, view.face), folded_in(own[time], view.crop)))
-    last = slice(len(frames) - consecutive, None)
-    ring, face = flicker(results[last], went[last], view.crop, view.face)
+    for result, flow, there in list(zip(results, flows, went, strict=True))[: len(results) - consecutive or None]:
+        seam, step = seam_and_step(result, there, crop)
+        rows.append(
+            (seam, step, ghost(result, source, flow, crop), sharpness(result, source, face), folded_in(flow, crop))
+        )
+    last = slice(len(results) - consecutive, None)
+    ring, inner = flicker(results[last], went[last], crop, face)
     seam, step, double, sharp, folded = (mean_of(column) for column in zip(*rows, strict=True))
-    return dict(zip(MEASURES, (seam, step, double, sharp, ring, face, folded), strict=True))
+    return dict(zip(MEASURES, (seam, step, double, sharp, ring, inner, folded), strict=True))
 
 
-def mean_of(values: object) -> float:
+def mean_of(values: Iterable[float]) -> float:
     """Mean of the numbers that are there; NaN where none is."""
-    numbers = np.asarray(values, np.float64)
+    numbers = np.array(list(values), np.float64)
     numbers = numbers[~np.isnan(numbers)]
     return float(numbers.mean()) if numbers.size else np.nan
 
