@@ -86,7 +86,9 @@ class FreeProcessors:
         return busy / tick - ours
 
     def _children(self) -> list[Path]:
-        lists = (self._root / "proc/self/task").glob("*/children")
+        lists = list((self._root / "proc/self/task").glob("*/children"))
+        if not lists:
+            raise FileNotFoundError("This kernel does not list children: the encoder would count as another's work.")
         return [self._root / "proc" / number / "stat" for found in lists for number in found.read_text().split()]
 
 
