@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 import torch
 
+from .. import threads
 from ..errors import FomError
 from ..scaleout import rank, speaks_of_failure
 from . import animate, bench, compress, demo, evaluate, export, faces, motion, preprocess, train, weights
@@ -34,8 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     with redirect_stderr(io.StringIO() if rank() else sys.stderr):  # of several processes one explains wrong usage
         args = build_parser().parse_args([word for word in words if word != "--debug"])
     log_to_stderr(debug)
-    if argv is None:  # only as a program: a library's signals belong to its user
+    if argv is None:  # only as a program: a library's signals and threads belong to its user
         signal.signal(signal.SIGTERM, _terminate)
+        threads.follow()
     return _run(args, debug)
 
 

@@ -12,6 +12,7 @@ from typing import Any, get_args
 import numpy as np
 import torch
 
+from .. import threads
 from ..backends import Backend
 from ..compose.masks import Mask
 from ..compose.paste import FEATHER
@@ -167,6 +168,7 @@ def _animate(args: argparse.Namespace, opened: _Opened) -> None:
     enhancer = open_enhancer(args)
     driving = drivers.open_drivers(args)
     with _open_writer(args, driving) as writer:
+        threads.fit()
         model = opened.model(args)
         on_faces = common.wants_faces(args.source_crop, model)
         if enhancer and not on_faces:

@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 
+from .. import threads
 from ..scaleout import rank
 
 BAR_WIDTH = 24
@@ -26,8 +27,10 @@ class ProgressBar:
         self._terminal = sys.stderr.isatty()
         self._started = time.monotonic()
         self._shown = self._started
+        threads.fit()
 
     def __call__(self, done: int, total: int | None = None) -> None:
+        threads.fit()  # here comes by whatever takes long, in the thread that computes
         if rank():
             return
         now = time.monotonic()
