@@ -4,7 +4,7 @@ The names below are the library. A network batch is a ``torch.Tensor`` (B, C, H,
 ``numpy.ndarray`` (H, W, C), uint8 RGB. Errors that a user can act on derive from :class:`FomError`.
 """
 
-from .compose.paste import paste
+from .compose import Composer, paste
 from .errors import FomError
 from .faces.detect import detect_faces, load_detector
 from .faces.regions import crop_face, regions_from_boxes
@@ -25,6 +25,7 @@ from .types import (
 from .weights.load import convert, load_model, save_model
 
 __all__ = [
+    "Composer",
     "DenseMotion",
     "FaceRegion",
     "FaceSet",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
-from typing import Literal, TypeGuard, cast
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 import torch
@@ -18,14 +18,16 @@ from torch import Tensor
 
 from .backends import Backend
 from .batching import MovingFace, in_batches
-from .compose.paste import FEATHER, Paster
+from .compose.finish import Enhance, Finisher, open_finisher
+from .compose.masks import Look
+from .compose.paste import FEATHER
 from .errors import MediaError, UsageError
 from .faces.regions import crop_face
 from .memory import in_chunks
 from .motion import initial_frame, transfer_motion
 from .overlap import ahead, applied
-from .pictures import PicturesToCome, resize_picture, to_batch
-from .types import Box, FaceRegion, FaceSet, Generated, Keypoints, Motion, MotionTransfer, SourceFeatures
+from .pictures import resize_picture, to_batch
+from .types import Box, FaceSet, Generated, Keypoints, Motion, MotionTransfer, SourceFeatures
 
 Progress = Callable[[int, int | None], None]
 """Called with frames done and frames in all (None while unknown). Raise from it to stop the work."""
@@ -98,46 +100,53 @@ def animate_picture(
     transfer: MotionTransfer | None = None,
     *,
     chunk_size: int = 8,
-    mask: Literal["soft", "ellipse", "box", "paddlegan"] = "soft",
+    mask: Look = "flow",
     ratio: float = 0.4,
     feather: float = FEATHER,
     colour_match: float = 0.0,
-    enhance: Callable[[Tensor, FaceRegion], Tensor] | None = None,
+    enhance: Enhance | None = None,
     progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
-    """Animate faces of a picture and paste them back: yields (t, H, W, C) uint8, as wide and deep as ``picture``.
+    """Animate faces of a picture where they are: yields (t, H, W, C), as wide and deep as ``picture``.
 
-    Pixels outside the faces' masks stay bit-identical. ``mask``, ``ratio``, ``feather`` and ``colour_match`` as in
-    :class:`~fom_core.compose.paste.Paster`. ``enhance`` takes the frames (t, C, h, w) of a face before they are pasted,
-    and the face, and gives better ones of any size; such as :class:`~fom_core.enhance.FaceEnhancer`.
+    mask:    "flow" composes the frames, see :class:`~fom_core.compose.Composer`: the picture's own pixels move, and the
+             model's are laid in where the picture has none to show. The others paste what the model paints, see
+             :class:`~fom_core.compose.Paster`, with ``ratio`` and ``feather``; pixels outside stay bit-identical.
+    enhance: takes frames (t, C, h, w) of a face's crop, and the face, and gives better ones of any size, such as
+             :class:`~fom_core.enhance.FaceEnhancer`; it sees composed frames.
     """
-    paster = Paster(picture, faces, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match)
-    chunks = face_pictures(
-        model, picture, faces, driving, transfer,
-        chunk_size=chunk_size, truncate=paster.truncate, enhance=enhance, progress=progress,
-    )  # fmt: skip
+    sources, finisher = prepared(
+        model, picture, faces, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match, enhance=enhance
+    )
+    chunks = finished(model, sources, finisher, driving, transfer, chunk_size=chunk_size, progress=progress)
     with closing(chunks):
-        yield from applied(lambda chunk: paster([pictures.wait() for pictures in chunk]), chunks)
+        yield from applied(lambda finish: finish(), chunks)
 
 
-def face_pictures(
+def prepared(
+    model: Backend, picture: np.ndarray, faces: FaceSet, **finishing: Any
+) -> tuple[list[SourceFeatures], Finisher]:
+    """All of :func:`animate_picture` that comes before the first frame: encoded faces, and what makes whole frames."""
+    sources = [encode_face(model, crop_face(picture, face, model.config.image_size)) for face in faces]
+    return sources, open_finisher(model, picture, faces, sources, **finishing)
+
+
+def finished(
     model: Backend,
-    picture: np.ndarray,
-    faces: FaceSet,
+    sources: Sequence[SourceFeatures],
+    finisher: Finisher,
     driving: Drivings,
     transfer: MotionTransfer | None = None,
     *,
     chunk_size: int = 8,
-    truncate: bool = False,
-    enhance: Callable[[Tensor, FaceRegion], Tensor] | None = None,
     frames: Sequence[int] | None = None,
     progress: Progress | None = None,
-) -> Generator[list[PicturesToCome], None, None]:
-    """What :func:`animate_picture` pastes: chunk by chunk the pictures of each face, on their way from the device."""
-    crops = [crop_face(picture, face, model.config.image_size) for face in faces]
-    for chunk in animate(model, crops, driving, transfer, chunk_size=chunk_size, frames=frames, progress=progress):
-        better = chunk if enhance is None else [enhance(*pair) for pair in zip(chunk, faces, strict=True)]
-        yield [PicturesToCome(face_frames, truncate=truncate) for face_frames in better]
+) -> Generator[Callable[[], np.ndarray], None, None]:
+    """Chunk by chunk, calls that wait for the frames of :func:`animate_picture` or make them, in any thread."""
+    for chunk in animate_details(
+        model, sources, driving, transfer, chunk_size=chunk_size, frames=frames, progress=progress
+    ):
+        yield finisher.begin(chunk)
 
 
 @torch.inference_mode()

@@ -1,14 +1,14 @@
 """One animation by several processes, GPUs or machines that torchrun started.
 
 Each paints its share of the chunks, with the same frames in a chunk as one process would have, so that the result is
-the same to the last bit. Faces travel to the first process, which pastes and writes. Without torchrun there is one
-process, and everything here does what the pipeline does.
+the same to the last bit. What they change of the picture travels to the first process, which writes. Without torchrun
+there is one process, and everything here does what the pipeline does.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,20 +17,17 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
 from . import pipeline
 from .backends import Backend
-from .compose.paste import Paster
 from .errors import FomError, MediaError
+from .faces.regions import to_rgb
 from .overlap import applied, behind
-from .types import Box, FaceRegion, FaceSet, Keypoints, Motion, MotionTransfer
+from .types import Box, FaceSet, Keypoints, Motion, MotionTransfer
 
 PATIENCE = timedelta(hours=1)  # that a process may take for what the others wait for
 FAILED = "fom: failed"
-FacePictures = list[np.ndarray]
-"""One chunk: (t, h, w, 3) uint8 for each face."""
 
 
 class OtherProcessFailed(FomError):
@@ -146,32 +143,37 @@ def animate_picture(
     transfer: MotionTransfer | None = None,
     *,
     chunk_size: int = 8,
-    enhance: Callable[[Tensor, FaceRegion], Tensor] | None = None,
     progress: pipeline.Progress | None = None,
-    **pasting: Any,
+    **finishing: Any,
 ) -> Iterator[np.ndarray]:
     """:func:`fom_core.animate_picture`, whose frames the first process gets; the others get none."""
     us = team()
     if us.size == 1:
         yield from pipeline.animate_picture(
-            model, picture, faces, motions, transfer,
-            chunk_size=chunk_size, enhance=enhance, progress=progress, **pasting,
-        )  # fmt: skip
+            model, picture, faces, motions, transfer, chunk_size=chunk_size, progress=progress, **finishing
+        )
         return
-    paster = Paster(picture, faces, **pasting)
-    length = len(motions[0])
-    own = pipeline.face_pictures(
-        model, picture, faces, motions, transfer,
-        chunk_size=chunk_size, truncate=paster.truncate, enhance=enhance, frames=us.share(length, chunk_size),
-    )  # fmt: skip
+    sources, finisher = pipeline.prepared(model, picture, faces, **finishing)
+    length, hull = len(motions[0]), finisher.hull
+    own = pipeline.finished(
+        model, sources, finisher, motions, transfer, chunk_size=chunk_size, frames=us.share(length, chunk_size)
+    )
     with closing(own):
-        painted = ([pictures.wait() for pictures in chunk] for chunk in own)
+        parts = applied(lambda finish: finish()[:, hull[1] : hull[3], hull[0] : hull[2]], own)
         if us.first:
-            yield from applied(paster, _gathered(us, painted, length, chunk_size, progress))
+            for part in _gathered(us, parts, length, chunk_size, progress):
+                frames = np.repeat(_opaque(picture)[None], len(part), axis=0)
+                frames[:, hull[1] : hull[3], hull[0] : hull[2]] = part
+                yield frames
         else:
             with behind(_send) as send:
-                for chunk in painted:
-                    send(chunk)
+                for part in parts:
+                    send(part)
+
+
+def _opaque(picture: np.ndarray) -> np.ndarray:
+    """The picture as its frames are: with alpha if it has any, grey as RGB."""
+    return picture if picture.ndim == 3 and picture.shape[2] == 4 else to_rgb(picture)
 
 
 def _in_order(us: Team, parts: list[Keypoints], count: int, chunk_size: int) -> Keypoints:
@@ -182,47 +184,40 @@ def _in_order(us: Team, parts: list[Keypoints], count: int, chunk_size: int) -> 
 
 
 def _gathered(
-    us: Team, own: Iterator[FacePictures], length: int, chunk_size: int, progress: pipeline.Progress | None
-) -> Iterator[FacePictures]:
-    """All processes' faces in the order of the frames.
+    us: Team, own: Iterator[np.ndarray], length: int, chunk_size: int, progress: pipeline.Progress | None
+) -> Iterator[np.ndarray]:
+    """All processes' frames in their order.
 
     Where memory ran short a chunk comes in pieces, and a piece may reach into its process's next chunk.
     """
     done = 0
-    early: dict[int, FacePictures] = {}  # by process: faces of its next chunk
+    early: dict[int, np.ndarray] = {}  # by process: frames of its next chunk
     while done < length:
         owner, room = us.owner(done // chunk_size), min(chunk_size - done % chunk_size, length - done)
-        piece = early.pop(owner, None) or (next(own) if owner == us.rank else _receive(owner))
-        if piece and len(piece[0]) > room:
-            early[owner] = [pictures[room:] for pictures in piece]
-            piece = [pictures[:room] for pictures in piece]
-        done += len(piece[0]) if piece else room
+        piece = early.pop(owner, None)
+        if piece is None:
+            piece = next(own) if owner == us.rank else _receive(owner)
+        if len(piece) > room:
+            early[owner], piece = piece[room:], piece[:room]
+        done += len(piece)
         yield piece
         if progress:
             progress(done, length)
 
 
-def _send(chunk: FacePictures) -> None:
+def _send(frames: np.ndarray) -> None:
     with _from_others():
-        dist.send(torch.tensor([len(chunk)]), 0)
-        for pictures in chunk:
-            dist.send(torch.tensor(pictures.shape), 0)
-            dist.send(torch.from_numpy(np.ascontiguousarray(pictures)), 0)
+        dist.send(torch.tensor(frames.shape), 0)
+        dist.send(torch.from_numpy(np.ascontiguousarray(frames)), 0)
 
 
-def _receive(owner: int) -> FacePictures:
+def _receive(owner: int) -> np.ndarray:
     with _from_others():
-        count = torch.empty(1, dtype=torch.long)
-        dist.recv(count, owner)
-        return [_receive_pictures(owner) for _ in range(int(count))]
-
-
-def _receive_pictures(owner: int) -> np.ndarray:
-    shape = torch.empty(4, dtype=torch.long)
-    dist.recv(shape, owner)
-    pictures = torch.empty(*shape.tolist(), dtype=torch.uint8)
-    dist.recv(pictures, owner)
-    return pictures.numpy()
+        shape = torch.empty(4, dtype=torch.long)
+        dist.recv(shape, owner)
+        frames = torch.empty(*shape.tolist(), dtype=torch.uint8)
+        dist.recv(frames, owner)
+        return frames.numpy()
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import torch
 
 from .. import threads
 from ..backends import Backend
-from ..compose.masks import Mask
+from ..compose.masks import Look
 from ..compose.paste import FEATHER
 from ..enhance import FaceEnhancer
 from ..errors import NoFaceFound, UsageError
@@ -103,7 +103,11 @@ def _add_face_options(group: argparse._ActionsContainer) -> None:
     )
     group.add_argument("--crop", default="square", choices=get_args(CropRule), help="rule for the part around a face")
     group.add_argument(
-        "--mask", default="soft", choices=get_args(Mask), help="how faces are pasted back (default: soft)"
+        "--mask",
+        default="flow",
+        choices=get_args(Look),
+        help="how faces get into the picture: flow moves the picture's own pixels and adds the model's where there are "
+        "none to show; the others paste what the model paints (default: flow)",
     )
     group.add_argument(
         "--ratio",
@@ -226,7 +230,7 @@ def write_animation(
     *,
     transfer: MotionTransfer,
     chunk_size: int = common.CHUNK_SIZE,
-    mask: Mask = "soft",
+    mask: Look = "flow",
     ratio: float = 0.4,
     feather: float = FEATHER,
     colour_match: float = 0.0,

@@ -1,1 +1,20 @@
-"""After the generator: masks, colours and pasting, from painted faces to the whole picture."""
+"""The stage after the generator: from what it paints of each face to the whole picture, composed or pasted."""
+
+from .canvas import canvas_box
+from .composer import Composer, can_compose
+from .finish import Finisher, open_composer, open_finisher
+from .masks import Look, Mask
+from .paste import Paster, paste
+
+__all__ = [
+    "Composer",
+    "Finisher",
+    "Look",
+    "Mask",
+    "Paster",
+    "can_compose",
+    "canvas_box",
+    "open_composer",
+    "open_finisher",
+    "paste",
+]

@@ -120,19 +120,21 @@ def _in_crop(face: FaceRegion, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray
 def _counted(face: FaceRegion, u: np.ndarray, v: np.ndarray, reach: float = REACH) -> tuple[np.ndarray, np.ndarray]:
     """The same places, with those towards a side that passes the picture's border as if in the middle.
 
-    There is nothing beyond to stay in step with. Of a rolled head every side counts.
+    There is nothing beyond to stay in step with. Of a rolled head the middle of the side decides.
     """
-    if face.roll_deg:
-        return u, v
-    (left, top), (right, bottom) = (units(face) @ [side, side, 1] for side in (-reach, reach))
     height, width = face.frame_size
-    if left <= -0.5:
+
+    def passes(side_u: float, side_v: float) -> bool:
+        x, y = units(face) @ [side_u, side_v, 1]
+        return not (-0.5 < x < width - 0.5 and -0.5 < y < height - 0.5)
+
+    if passes(-reach, 0):
         u = np.maximum(u, 0)
-    if right >= width - 0.5:
+    if passes(reach, 0):
         u = np.minimum(u, 0)
-    if top <= -0.5:
+    if passes(0, -reach):
         v = np.maximum(v, 0)
-    if bottom >= height - 0.5:
+    if passes(0, reach):
         v = np.minimum(v, 0)
     return u, v
 

@@ -15,6 +15,7 @@ from .canvas import canvases
 from .device import DevicePainter
 from .flow import Course, Follower
 from .host import HostPainter
+from .tint import Tint
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +26,22 @@ class Composer:
     picture: (H, W, 3) uint8 or uint16 RGB; RGBA keeps its alpha, which moves like the colours; grey comes back as RGB.
     faces:   those that are animated. They and ``faces.others`` leave one another's place alone.
     stills:  what the network gives for each face in its own pose.
+    flow_unit:    half sides of a crop by which a flow of 1 moves; see :attr:`~fom_core.ModelConfig.flow_unit`.
+    colour_match: how much of the difference in colour between the painted and the real still is taken out of what the
+                  network paints, 0 to 1. Faces of grey pictures are painted grey in any case.
 
-    Frames come in their order: motion that a face cannot follow is held back, and given back little by little. In
-    which chunks they come makes no difference. Pixels outside the canvases are the picture's, bit for bit; so is all
-    of a frame in which nothing moves.
+    Every frame stands for itself: in which chunks they come makes no difference. Pixels outside the canvases are the
+    picture's, bit for bit; so is all of a frame in which nothing moves.
     """
 
     def __init__(
-        self, picture: np.ndarray, faces: FaceSet, stills: Sequence[DenseMotion], flow_unit: float = 1.0
+        self,
+        picture: np.ndarray,
+        faces: FaceSet,
+        stills: Sequence[Generated],
+        *,
+        flow_unit: float = 1.0,
+        colour_match: float = 0.0,
     ) -> None:
         if picture.dtype not in (np.uint8, np.uint16) or picture.ndim not in (2, 3):
             raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {picture.shape} of {picture.dtype}.")
@@ -43,10 +52,12 @@ class Composer:
             )
         own = picture if picture.ndim == 3 and picture.shape[2] == 4 else to_rgb(picture)
         places = canvases(faces)
-        self._followers = [Follower(*each, flow_unit) for each in zip(places, stills, strict=True)]
-        on_processor = all(still.deformation.device.type == "cpu" for still in stills)
-        painter = HostPainter if on_processor else DevicePainter
-        self._painter = painter(own, faces, places, stills)
+        motions = [_moved(still) for still in stills]
+        self._followers = [Follower(*each, flow_unit) for each in zip(places, motions, strict=True)]
+        self._tints = [Tint(own, *each, colour_match) for each in zip(faces, stills, strict=True)]
+        device = motions[0].deformation.device if motions else torch.device("cpu")
+        on_host = device.type == "cpu"
+        self._painter = HostPainter(own, faces, places) if on_host else DevicePainter(own, faces, places, device)
 
     def __call__(self, chunk: Sequence[Generated]) -> np.ndarray:
         """The next T frames: (T, H, W, C), as wide and deep as the picture. ``chunk`` has what each face became."""
@@ -57,7 +68,8 @@ class Composer:
         """Start on the next T frames; the call that comes back, from any thread, waits for them or makes them."""
         motions = [_moved(generated) for generated in chunk]
         courses = [follower(motion) for follower, motion in zip(self._followers, motions, strict=True)]
-        return self._painter.begin(courses, [generated.prediction for generated in chunk])
+        painted = [tint(generated.prediction) for tint, generated in zip(self._tints, chunk, strict=True)]
+        return self._painter.begin(courses, painted)
 
     @torch.inference_mode()
     def flows(self, chunk: Sequence[Generated]) -> np.ndarray:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..faces.regions import pixel_box
 from ..pictures import PicturesToCome
-from ..types import DenseMotion, FaceRegion, FaceSet
+from ..types import FaceRegion, FaceSet
 from .canvas import Canvas, units
 from .flow import Course
 from .masks import Rect, common
@@ -31,12 +31,10 @@ class _Face:
 
 
 class DevicePainter:
-    """What :class:`~.host.HostPainter` does, on the device of ``stills``; within a level of 255 the same."""
+    """What :class:`~.host.HostPainter` does, on another device; within a level of 255 the same."""
 
-    def __init__(
-        self, picture: np.ndarray, faces: FaceSet, canvases: Sequence[Canvas], stills: Sequence[DenseMotion]
-    ) -> None:
-        self._device = stills[0].deformation.device
+    def __init__(self, picture: np.ndarray, faces: FaceSet, canvases: Sequence[Canvas], device: torch.device) -> None:
+        self._device = device
         self._depth = int(np.iinfo(picture.dtype).max)
         values = torch.from_numpy(np.ascontiguousarray(picture).astype(np.float32)).to(self._device)
         self._picture = values.movedim(-1, 0)[None]  # (1, C, H, W) of whole levels

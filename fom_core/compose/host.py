@@ -11,12 +11,13 @@ from torch import Tensor
 
 from ..faces.regions import crop_matrix, pixel_box
 from ..pictures import PicturesToCome, resize_picture
-from ..types import DenseMotion, FaceRegion, FaceSet
+from ..types import FaceRegion, FaceSet
 from . import masks
 from .canvas import Canvas
 from .flow import Course
 from .masks import Rect, common, place
 
+NO_SECOND_MAP = np.empty(0, np.float32)
 TAPS = 4  # pixels around a canvas that bicubic sampling may touch
 PAINTS = 1 / 512  # share of the network's pixels from which they can be seen
 
@@ -41,9 +42,7 @@ class _Face:
 class HostPainter:
     """Lays moving faces into a picture (H, W, C), uint8 or uint16."""
 
-    def __init__(
-        self, picture: np.ndarray, faces: FaceSet, canvases: Sequence[Canvas], stills: Sequence[DenseMotion]
-    ) -> None:
+    def __init__(self, picture: np.ndarray, faces: FaceSet, canvases: Sequence[Canvas]) -> None:
         self.picture = picture
         self._depth = np.iinfo(picture.dtype).max
         self._faces = [self._face(number, region, canvases) for number, region in enumerate(faces)]
@@ -79,7 +78,7 @@ class HostPainter:
                 other = self._faces[number].canvas
                 more = on_canvas(courses[number].displacement.numpy(), other)
                 places[place(shared, face.canvas.rect)] += more[place(shared, other.rect)]
-            moved = cv2.remap(face.view, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+            moved = cv2.remap(face.view, places, NO_SECOND_MAP, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
             frame[_slices(face.canvas.rect)] = moved.reshape(*moved.shape[:2], -1)
         for face, course, crop in zip(self._faces, courses, crops, strict=True):
             self._paint(frame, face, course.share.numpy(), crop)
@@ -131,17 +130,16 @@ def _part(share: np.ndarray, canvas: Canvas) -> tuple[slice, slice, Rect] | None
     there = share > PAINTS
     if not there.any():
         return None
-    rows, columns = (_span(there.any(axis=axis)) for axis in (1, 0))
+    rows, columns = (_span(np.flatnonzero(there.any(axis=axis)), there.shape[1 - axis]) for axis in (1, 0))
     x0, x1 = (canvas.corner[0] + at * canvas.cell for at in (columns.start, columns.stop))
     y0, y1 = (canvas.corner[1] + at * canvas.cell for at in (rows.start, rows.stop))
     rect = common((x0, y0, x1, y1), canvas.rect)
     return (rows, columns, rect) if rect[0] < rect[2] and rect[1] < rect[3] else None
 
 
-def _span(used: np.ndarray) -> slice:
-    """From the first to the last that is used, and one more at either end."""
-    indices = np.flatnonzero(used)
-    return slice(max(int(indices[0]) - 1, 0), min(int(indices[-1]) + 2, len(used)))
+def _span(used: np.ndarray, length: int) -> slice:
+    """From the first to the last of these indices, and one more at either end."""
+    return slice(max(int(used[0]) - 1, 0), min(int(used[-1]) + 2, length))
 
 
 def _laid(crop: np.ndarray, region: FaceRegion, rect: Rect) -> np.ndarray:

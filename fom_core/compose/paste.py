@@ -60,6 +60,7 @@ class Paster:
     feather:      part of the way from the middle to the outline over which ``soft`` and ``ellipse`` fade, 0 to 1.
     colour_match: how much of the difference in colour at the mask's edge is taken out of the faces, 0 to 1. It is read
                   once, from the first frame pasted, which is the one in the source's pose, and so cannot flicker.
+    colours_of:   a frame (1, h, w, 3) of each face to read that from instead.
     face_masks:   one per face or one for all, (h, w) or (T, h, w) in [0, 1] over the crop, of any size: where the mask
                   may be. A shorter one than the video holds its last frame.
 
@@ -77,6 +78,7 @@ class Paster:
         feather: float = FEATHER,
         colour_match: float = 0.0,
         face_masks: Sequence[np.ndarray | torch.Tensor] | None = None,
+        colours_of: Sequence[FaceFrames] | None = None,
     ):
         _check_options(mask, ratio, feather, colour_match)
         if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
@@ -92,6 +94,7 @@ class Paster:
         self.truncate = mask == "paddlegan"
         self.colour_match = colour_match
         self._corrections: dict[int, colour.Correction] = {}
+        self._colours_of = colours_of
         self._layers = masks.layers(self.crops, picture.shape[:2], mask, ratio, feather)
         for number, face in enumerate(faces):
             if face.roll_deg:
@@ -120,7 +123,8 @@ class Paster:
             faces = [frames[time] for frames in pixels]
             clusters = self._clusters(start + time)
             if self.colour_match and not self._corrections:
-                self._corrections = self._match(clusters, faces, frame)
+                seen = faces if self._colours_of is None else [to_pixels(face)[0] for face in self._colours_of]
+                self._corrections = self._match(clusters, seen, frame)
             for cluster in clusters:
                 self._paste_cluster(frame, cluster, faces, moving=pictures is not None)
         return result

@@ -132,6 +132,16 @@ class ModelConfig:
         return self.displacement_flow or self.motion_size is not None
 
     @property
+    def flow_unit(self) -> float:
+        """Half sides of the picture by which a flow of 1 moved the features in training.
+
+        Flows run from -1 in the first pixel's middle to 1 in the last one's; a picture's half sides end half a pixel
+        further out.
+        """
+        features = max(self.learnt_size) / 2 ** len(self.generator.down)
+        return 1 - 1 / features if self.align_corners else 1.0
+
+    @property
     def size_multiple(self) -> int:
         """Height and width must be divisible by this: every network halves its input a fixed number of times."""
         painted = 2 ** len(self.generator.down)

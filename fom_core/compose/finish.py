@@ -1,0 +1,143 @@
+"""From what the network gives for each face to whole frames: composed, or pasted through a mask."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..backends import Backend
+from ..faces.regions import crop_face, pixel_box
+from ..pictures import PicturesToCome, to_batch
+from ..types import FaceRegion, FaceSet, Generated, SourceFeatures
+from .canvas import canvas_box
+from .composer import Composer, can_compose
+from .masks import Look, Rect
+from .paste import FEATHER, Paster
+
+log = logging.getLogger(__name__)
+Enhance = Callable[[Tensor, FaceRegion], Tensor]
+"""Takes frames (t, C, h, w) in [0, 1] of a face's crop, and the face, and gives better ones of any size."""
+
+
+class Finisher(Protocol):
+    """Makes whole frames of chunks in their order."""
+
+    def begin(self, chunk: Sequence[Generated]) -> Callable[[], np.ndarray]:
+        """Start on the frames of a chunk, which has what each face became.
+
+        The call that comes back waits for them, or makes them, in any thread: (t, H, W, C), as the picture.
+        """
+        ...
+
+    @property
+    def hull(self) -> Rect:
+        """The pixels of the picture that may change."""
+        ...
+
+
+def open_finisher(
+    model: Backend,
+    picture: np.ndarray,
+    faces: FaceSet,
+    sources: Sequence[SourceFeatures],
+    *,
+    mask: Look = "flow",
+    ratio: float = 0.4,
+    feather: float = FEATHER,
+    colour_match: float = 0.0,
+    enhance: Enhance | None = None,
+) -> Finisher:
+    """The way to finish that ``mask`` names: "flow" composes, the others paste as :class:`~.paste.Paster` describes.
+
+    Models that tell nothing of what can be seen of the source cannot be composed; their faces are pasted softly.
+    """
+    if mask == "flow":
+        composer = open_composer(model, picture, faces, sources, colour_match=colour_match)
+        if composer is not None:
+            return _Composing(composer, picture, faces, enhance)
+        log.info("The model %s tells nothing of what it hides: faces are pasted with the mask soft.", model.name)
+        mask = "soft"
+    at_rest = None
+    if colour_match:
+        at_rest = [generated.prediction for generated in _stills(model, sources)]
+        if enhance is not None:
+            at_rest = [enhance(*pair) for pair in zip(at_rest, faces, strict=True)]
+    paster = Paster(picture, faces, mask, ratio, feather=feather, colour_match=colour_match, colours_of=at_rest)
+    return _Pasting(paster, faces, enhance)
+
+
+def open_composer(
+    model: Backend,
+    picture: np.ndarray,
+    faces: FaceSet,
+    sources: Sequence[SourceFeatures],
+    *,
+    colour_match: float = 0.0,
+) -> Composer | None:
+    """A composer for encoded faces of a picture; None for a model that does not tell what composing takes."""
+    stills = _stills(model, sources)
+    if not all(map(can_compose, stills)):
+        return None
+    return Composer(picture, faces, stills, flow_unit=model.config.flow_unit, colour_match=colour_match)
+
+
+@torch.inference_mode()
+def _stills(model: Backend, sources: Sequence[SourceFeatures]) -> list[Generated]:
+    """What the model makes of each face in its own pose."""
+    return [model.generate(source, source.keypoints) for source in sources]
+
+
+class _Composing:
+    def __init__(self, composer: Composer, picture: np.ndarray, faces: FaceSet, enhance: Enhance | None) -> None:
+        self._composer, self._faces, self._enhance = composer, faces, enhance
+        self._paster = None if enhance is None else Paster(picture, faces)
+
+    @property
+    def hull(self) -> Rect:
+        return hull_of_boxes([canvas_box(face) for face in self._faces])
+
+    def begin(self, chunk: Sequence[Generated]) -> Callable[[], np.ndarray]:
+        frames = self._composer.begin(chunk)
+        if self._enhance is None:
+            return frames
+        device = chunk[0].prediction.device if chunk else torch.device("cpu")
+        return lambda: self._enhanced(frames(), device)
+
+    def _enhanced(self, frames: np.ndarray, device: torch.device) -> np.ndarray:
+        """The frames with each face enhanced where it lies: what is not its face stays as it was composed."""
+        assert self._enhance is not None and self._paster is not None
+        better = []
+        for face in self._faces:
+            x0, y0, x1, y1 = pixel_box(face.crop_px)
+            crops = np.stack([crop_face(frame, face, (y1 - y0, x1 - x0)) for frame in frames])
+            better.append(self._enhance(to_batch(crops, channels=3, device=device), face))
+        return self._paster(better, pictures=frames)
+
+
+class _Pasting:
+    def __init__(self, paster: Paster, faces: FaceSet, enhance: Enhance | None) -> None:
+        self._paster, self._faces, self._enhance = paster, faces, enhance
+
+    @property
+    def hull(self) -> Rect:
+        return hull_of_boxes([rect for rect, _ in self._paster.parts()])
+
+    def begin(self, chunk: Sequence[Generated]) -> Callable[[], np.ndarray]:
+        pictures = [generated.prediction for generated in chunk]
+        if self._enhance is not None:
+            pictures = [self._enhance(*pair) for pair in zip(pictures, self._faces, strict=True)]
+        coming = [PicturesToCome(frames, truncate=self._paster.truncate) for frames in pictures]
+        return lambda: self._paster([frames.wait() for frames in coming])
+
+
+def hull_of_boxes(rects: Sequence[Rect]) -> Rect:
+    """The smallest rectangle around all; an empty one around none."""
+    if not rects:
+        return 0, 0, 0, 0
+    lows, highs = np.min([rect[:2] for rect in rects], axis=0), np.max([rect[2:] for rect in rects], axis=0)
+    return int(lows[0]), int(lows[1]), int(highs[0]), int(highs[1])
