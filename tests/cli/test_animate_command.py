@@ -33,11 +33,11 @@ def test_pictures_out_move_inside_and_stay_bit_identical_outside_the_face(fom, w
     outcome = fom(*words, "--output", tmp_path / "frames.png")
 
     source = read_picture(tmp_path / "in" / "picture.png")
-    frames = [read_picture(tmp_path / f"frames_{index:06}.png") for index in (0, 30)]
+    first, later = (read_picture(tmp_path / f"frames_{index:06}.png") for index in (0, 30))
     assert outcome.results == [str(tmp_path / "frames_%06d.png")]
-    for frame in frames:  # the large face alone: its crop begins at about x = 36
-        np.testing.assert_array_equal(frame[:, :30], source[:, :30])
-        assert (frame[20:45, 45:70] != source[20:45, 45:70]).mean() > 0.5
+    np.testing.assert_array_equal(first, source)  # the driver's first frame stands for the face as it is
+    np.testing.assert_array_equal(later[:, :18], source[:, :18])  # the large face alone: its canvas begins there
+    assert (later[20:45, 45:70] != source[20:45, 45:70]).mean() > 0.5
 
 
 def test_multi_person_animates_every_face(fom, whole_picture, tmp_path, two_faces):
@@ -107,7 +107,7 @@ def test_the_driver_is_chosen_by_number_or_is_the_largest(fom, whole_picture, tm
 
 @pytest.mark.parametrize("option", [["--colour_match", 1], ["--feather", 0.9]])
 def test_colour_match_and_feather_change_the_face_and_nothing_outside(fom, whole_picture, tmp_path, two_faces, option):
-    words = [word if word != "none" else "face" for word in whole_picture]
+    words = [*(word if word != "none" else "face" for word in whole_picture), "--mask", "soft"]
 
     fom(*words, "--output", tmp_path / "plain.png")
     fom(*words, *option, "--output", tmp_path / "fitted.png")

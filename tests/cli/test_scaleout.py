@@ -62,12 +62,12 @@ def test_pieces_of_chunks_come_in_order(monkeypatch, chunk, pieces):
 
     def painted(rank):
         share = np.array(Team(rank, 2).share(length, chunk), np.uint8)
-        return iter([[share[start : start + pieces]] for start in range(0, len(share), pieces)])
+        return iter([share[start : start + pieces] for start in range(0, len(share), pieces)])
 
     other = painted(1)
     monkeypatch.setattr(scaleout, "_receive", lambda owner: next(other))
     got = scaleout._gathered(Team(0, 2), painted(0), length, chunk, None)
-    assert np.concatenate([faces[0] for faces in got]).tolist() == list(range(length))
+    assert np.concatenate(list(got)).tolist() == list(range(length))
 
 
 def test_a_damaged_video_is_told_by_every_process(tiny_model, monkeypatch):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from fom_core.compose import canvas_box
 from fom_core.errors import MediaError, UsageError
 from fom_core.files import ASSETS
 from fom_core.media import VideoReader
@@ -146,14 +147,16 @@ def test_the_initial_frame_reconstructs_the_source(tiny_model, clip, index):
         torch.testing.assert_close(frames[index : index + 1], still, rtol=1e-3, atol=1e-4)
 
 
-def test_pixels_outside_the_faces_are_bit_identical(tiny_model, clip):
+@pytest.mark.parametrize(("mask", "reach"), [("flow", 1.5), ("soft", 1.0)])
+def test_pixels_outside_the_faces_are_bit_identical(tiny_model, clip, mask, reach):
     picture = np.random.default_rng(1).integers(0, 256, (150, 260, 3), dtype=np.uint8)
     faces = FaceSet.from_crops([(20, 30, 90, 100), (150, 40, 230, 120)], (150, 260))
-    frames = np.concatenate(list(animate_picture(tiny_model, picture, faces, clip)))
+    frames = np.concatenate(list(animate_picture(tiny_model, picture, faces, clip, mask=mask)))
     outside = np.ones(picture.shape[:2], bool)
-    for x0, y0, x1, y1 in (face.crop_px for face in faces):
-        outside[int(y0) : int(y1), int(x0) : int(x1)] = False
-        assert (frames[:, int(y0) : int(y1), int(x0) : int(x1)] != picture[int(y0) : int(y1), int(x0) : int(x1)]).any()
+    for x0, y0, x1, y1 in (canvas_box(face, reach) for face in faces):
+        outside[y0:y1, x0:x1] = False
+        assert (frames[:, y0:y1, x0:x1] != picture[y0:y1, x0:x1]).any()
+    assert outside.mean() > 0.1
     assert (frames[:, outside] == picture[outside]).all()
 
 
