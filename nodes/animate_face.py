@@ -17,7 +17,7 @@ from ..fom_core.motion import MovedArea
 from ..fom_core.networks import MotionModel
 from ..fom_core.pictures import resize_picture, to_pictures
 from ..fom_core.pipeline import animate_details, match_drivers
-from ..fom_core.types import Generated, MotionTransfer
+from ..fom_core.types import Generated
 from . import host, motions
 from .sockets import ALIASES, CATEGORY, Faces, Model, Motion, PictureFaces
 
@@ -64,6 +64,7 @@ class AnimateFace(io.ComfyNode):
                 motions.driving_crop_input(),
                 motions.fps_input(),
                 motions.chunk_size_input(),
+                *motions.gain_inputs(),
             ],
             outputs=[
                 io.Image.Output(
@@ -117,6 +118,8 @@ class AnimateFace(io.ComfyNode):
         driving_crop: DrivingCrop = "auto",
         fps: float = 25.0,
         chunk_size: int = motions.CHUNK_SIZE,
+        head_gain: float = 1.0,
+        expression_gain: float = 1.0,
     ) -> io.NodeOutput:
         if not len(faces):
             raise NoFaceFound(
@@ -124,8 +127,8 @@ class AnimateFace(io.ComfyNode):
             )
         values = motions.in_order(drivers)
         match_drivers(len(values), len(faces))
-        transfer = MotionTransfer(
-            relative_motion, relative_jacobian, adapt_movement_scale, motions.initial_frame_of(initial_frame), gain
+        transfer = motions.transfer_of(
+            relative_motion, relative_jacobian, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain
         )
         progress = host.Progress()
         with motions.opened(values) as opened:

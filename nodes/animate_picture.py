@@ -18,7 +18,7 @@ from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.media import VideoWriter
 from ..fom_core.overlap import behind
 from ..fom_core.pipeline import animate_picture
-from ..fom_core.types import FaceSet, MotionTransfer
+from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, motions
 from .detect_faces import detector_explanation, open_detector
@@ -92,6 +92,7 @@ class AnimatePicture(io.ComfyNode):
                     optional=True,
                     tooltip="Use these faces of the picture, from Detect Faces, in place of the detector here.",
                 ),
+                *motions.gain_inputs(),
             ],
             outputs=[
                 io.Video.Output(
@@ -124,10 +125,12 @@ class AnimatePicture(io.ComfyNode):
         quality_crf: int = 12,
         chunk_size: int = 8,
         faces: PictureFaces | None = None,
+        head_gain: float = 1.0,
+        expression_gain: float = 1.0,
     ) -> io.NodeOutput:
         picture = one_picture(image)
-        transfer = MotionTransfer(
-            relative_motion, True, adapt_movement_scale, motions.initial_frame_of(initial_frame), gain
+        transfer = motions.transfer_of(
+            relative_motion, True, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain
         )
         progress = host.Progress()
         with motions.opened([driver]) as (opened,):

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 from comfy_api.latest import io
 
+from ..fom_core.driver import Stage, align_drivers, find_view, needs_face, read_driver
 from ..fom_core.errors import UsageError
-from ..fom_core.faces.tracking import DrivingCrop, driving_view
-from ..fom_core.motion import Length, align, smooth
+from ..fom_core.faces.tracking import DrivingCrop
+from ..fom_core.motion import FADE_IN_S, Length
 from ..fom_core.networks import MotionModel
-from ..fom_core.pipeline import read_motion
-from ..fom_core.types import Box, Motion
-from ..fom_core.weights.catalogue import is_for_faces
+from ..fom_core.types import Box, InitialFrame, Motion, MotionTransfer
 from . import host, sockets
 from .detect_faces import open_detector
 from .drivers import Driver, open_driver
@@ -65,10 +64,12 @@ def transfer_inputs() -> list[io.Input]:
                         )
                     ],
                 ),
+                io.DynamicCombo.Option("medoid", []),
             ],
             tooltip="The moment in which the driver has the pose of the face; relative motion counts from there. "
             "best looks for the nearest pose: use it when the driver does not begin in the face's pose, or the "
-            "result is bent.",
+            "result is bent. medoid takes the driver's most usual pose, so that faces are bent least, and lets the "
+            "motion come in over 0.3 s. Only frames that show the driver's face count.",
         ),
     ]
 
@@ -131,11 +132,57 @@ def chunk_size_input() -> io.Int.Input:
     )
 
 
-def initial_frame_of(choice: Mapping[str, Any]) -> int | Literal["best"]:
+def gain_inputs() -> list[io.Input]:
+    """Head and expression apart; optional, so that graphs made before them stay as they are."""
+    return [
+        io.Float.Input(
+            "head_gain",
+            default=1.0,
+            min=0.0,
+            max=2.0,
+            step=0.05,
+            optional=True,
+            advanced=True,
+            tooltip="gain for the head as a whole alone: its shift, turn and size. 0.6 calms a driver who moves much, "
+            "and keeps the face from bending.",
+        ),
+        io.Float.Input(
+            "expression_gain",
+            default=1.0,
+            min=0.05,
+            max=2.0,
+            step=0.05,
+            optional=True,
+            advanced=True,
+            tooltip="gain for what the parts of the face do besides the head as a whole. A head that turns is partly "
+            "expression, too, so very little folds the face.",
+        ),
+    ]
+
+
+def transfer_of(
+    relative_motion: bool,
+    relative_jacobian: bool,
+    adapt_movement_scale: bool,
+    initial_frame: Mapping[str, Any],
+    gain: float = 1.0,
+    head_gain: float = 1.0,
+    expression_gain: float = 1.0,
+) -> MotionTransfer:
+    """What the inputs of a node ask for; ``initial_frame`` is the value of its DynamicCombo."""
+    first = initial_frame_of(initial_frame)
+    return MotionTransfer(
+        relative_motion, relative_jacobian, adapt_movement_scale, first, gain,
+        fade_in_s=FADE_IN_S if first == "medoid" else 0.0, head_gain=head_gain, expression_gain=expression_gain,
+    )  # fmt: skip
+
+
+def initial_frame_of(choice: Mapping[str, Any]) -> InitialFrame:
     """The frame that the DynamicCombo ``initial_frame`` asks for."""
-    if choice["initial_frame"] == "best":
-        return "best"
-    return int(choice["frame_number"]) if choice["initial_frame"] == "number" else 0
+    name = choice["initial_frame"]
+    if name in ("best", "medoid"):
+        return name
+    return int(choice["frame_number"]) if name == "number" else 0
 
 
 @contextmanager
@@ -192,7 +239,7 @@ def read(
         start, end = (READING * place / len(drivers) for place in (index, index + 1))
         motions.append(read_one(model, driver, progress, (start, end), driving_crop, fps, chunk_size)[0])
     rate = next((driver.rate for driver in drivers if driver.rate is not None), fps)
-    aligned = align([smooth(motion, smoothing) for motion in motions], float(rate), length)
+    aligned = align_drivers(motions, float(rate), smoothing=smoothing, length=length)
     return Reading(motions, aligned, rate)
 
 
@@ -210,17 +257,18 @@ def read_one(
         return driver.motion, None
     start, end = share
     found = start + (end - start) * LOOKING / READING
-    box = None
-    if driving_crop == "face" or (driving_crop == "auto" and is_for_faces(model.name)):
-        box = driving_view(
-            driver.frames(), driver.size, open_detector("auto"), driving_crop,
-            frame_count=driver.frame_count, progress=part_of(progress, start, found, driver.frame_count),
-        )  # fmt: skip
-    motion = read_motion(
-        model, driver.frames(), float(driver.rate or fps), box=box,
-        chunk_size=chunk_size, progress=part_of(progress, found, end, driver.frame_count),
-    )  # fmt: skip
-    return motion, box
+    parts: dict[Stage, tuple[float, float]] = {
+        "looking for the driver": (start, found),
+        "reading the motion": (found, end),
+    }
+
+    def stages(stage: Stage) -> AbstractContextManager[Callable[[int, int | None], None]]:
+        return nullcontext(part_of(progress, *parts[stage], driver.frame_count))
+
+    detector = open_detector("auto") if needs_face(model, driving_crop) else None
+    view = find_view(model, driver, detector, crop=driving_crop, stages=stages)
+    fps = float(driver.rate or fps)
+    return read_driver(model, driver, fps, view=view, chunk_size=chunk_size, stages=stages), view.box
 
 
 def animated(done: int, length: int) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -21,10 +22,54 @@ ROOM = 1.12  # the view is at least this much larger than everything the face pa
 WIDEST = 2.3  # … but no larger than this many faces, or the face would be too small for the model
 SNUGGEST = 1.4  # a view that passes the frame's border shrinks to this many faces before the border is reflected
 VIEWS = 60  # of the driving video are looked at to find its face
+ENTRANCE, CLOSELY = 150, 3  # so many frames from the start every third is looked at until there is a face
 PREPARED = 0.75  # a view this large, in short sides of the frame, means that the video is cropped to the face already
 
 DrivingCrop = Literal["auto", "face", "none"]
 """Look at a fixed square around the driver's face, or at the whole frame; auto: whole if it shows little else."""
+
+
+@dataclass(frozen=True)
+class DrivingView:
+    """Which part of a driving video to look at, and where its driver is in sight.
+
+    box:  None for the whole frame.
+    seen: for every frame, whether the driver's face is there; between two frames in which it was found it counts as
+          seen. None where nobody looked, or no frame shows a face.
+    """
+
+    box: Box | None = None
+    seen: tuple[bool, ...] | None = None
+
+
+def look_for_driver(
+    frames: Iterable[np.ndarray],
+    frame_size: tuple[int, int],
+    detector: Detector,
+    choice: DrivingCrop = "auto",
+    *,
+    frame_count: int,
+    name: str = "the driving video",
+    progress: Callable[[int, int | None], None] | None = None,
+) -> DrivingView:
+    """The part of the driving video to look at, and the frames that show its face.
+
+    frames:      (H, W, 3) uint8 of ``frame_size``, about ``frame_count`` of them; read once, none is held.
+    name:        how messages call the video.
+    Raises NoFaceFound where a face was asked for and none is seen.
+    """
+    if choice == "none":
+        return DrivingView()
+    view = face_view(frames, detector, every=max(5, frame_count // VIEWS), progress=progress)
+    if view.box is None:
+        message = f"No face was found in {name} by the detector {detector.name}"
+        if choice == "face":
+            raise NoFaceFound(f"{message}. Choose another face detector, or the driving crop none.")
+        log.warning("%s; the whole frame drives.", message)
+        return view
+    short, long = sorted(frame_size)
+    prepared = view.box[2] - view.box[0] >= PREPARED * short and long <= 1.25 * short
+    return DrivingView(None, view.seen) if prepared and choice == "auto" else view
 
 
 def driving_view(
@@ -37,24 +82,10 @@ def driving_view(
     name: str = "the driving video",
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Box | None:
-    """The part of the driving video to look at; None for the whole frame.
-
-    frames:      (H, W, 3) uint8 of ``frame_size``, about ``frame_count`` of them; read once, none is held.
-    name:        how messages call the video.
-    Raises NoFaceFound where a face was asked for and none is seen.
-    """
-    if choice == "none":
-        return None
-    box = driving_crop(frames, detector, every=max(5, frame_count // VIEWS), progress=progress)
-    if box is None:
-        message = f"No face was found in {name} by the detector {detector.name}"
-        if choice == "face":
-            raise NoFaceFound(f"{message}. Choose another face detector, or the driving crop none.")
-        log.warning("%s; the whole frame drives.", message)
-        return None
-    short, long = sorted(frame_size)
-    prepared = box[2] - box[0] >= PREPARED * short and long <= 1.25 * short
-    return None if prepared and choice == "auto" else box
+    """The box of :func:`look_for_driver` alone; None for the whole frame."""
+    return look_for_driver(
+        frames, frame_size, detector, choice, frame_count=frame_count, name=name, progress=progress
+    ).box
 
 
 def driving_crop(
@@ -65,30 +96,61 @@ def driving_crop(
     margin: float = MARGIN,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Box | None:
-    """A square in whole pixels around the driver's face for the whole video, or None if no frame shows one.
+    """The box of :func:`face_view` alone, or None if no frame shows a face."""
+    return face_view(frames, detector, every=every, margin=margin, progress=progress).box
+
+
+def face_view(
+    frames: Iterable[np.ndarray],
+    detector: Detector,
+    *,
+    every: int = 5,
+    margin: float = MARGIN,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> DrivingView:
+    """A square in whole pixels around the driver's face for the whole video.
 
     One fixed view keeps the driver's movement and adds no jitter of its own. Looks at every n-th of the frames
-    (H, W, 3) uint8 and holds none. It follows the largest face of the first frame that has one, framed as in training:
-    1 + ``margin`` times the median face side, wider if the face travels. ``progress`` hears of every frame.
+    (H, W, 3) uint8, at the start more closely until there is a face, and holds none. It follows the largest face of the
+    first frame that has one, framed as in training: 1 + ``margin`` times the median face side, wider if the face
+    travels. ``progress`` hears of every frame.
     """
     boxes: list[np.ndarray] = []
-    frame_size, looked_at = (0, 0), 0
+    found: dict[int, bool] = {}  # by the number of a frame that was looked at
+    frame_size, count = (0, 0), 0
     for index, frame in enumerate(frames):
-        if index % every == 0:
-            looked_at += 1
+        if index % every == 0 or (not boxes and index < ENTRANCE and index % CLOSELY == 0):
             frame_size = frame.shape[0], frame.shape[1]
             same = _same_face(boxes[-1] if boxes else None, detector.detect(frame))
+            found[index] = same is not None
             if same is not None:
                 boxes.append(np.array(same.box_px))
+        count = index + 1
         if progress:
-            progress(index + 1, None)
-    if boxes and len(boxes) < PRESENT * looked_at:
+            progress(count, None)
+    if not boxes:
+        return DrivingView()
+    looks = [there for index, there in found.items() if index % every == 0]
+    if sum(looks) < PRESENT * len(looks):
         log.warning(
             "The driver's face is out of sight in %d of %d looked-at frames; the result will be torn there.",
-            looked_at - len(boxes),
-            looked_at,
+            len(looks) - sum(looks),
+            len(looks),
         )
-    return fixed_view(np.array(boxes), frame_size, margin) if boxes else None
+    return DrivingView(fixed_view(np.array(boxes), frame_size, margin), _between(found, count))
+
+
+def _between(found: dict[int, bool], count: int) -> tuple[bool, ...]:
+    """For each of ``count`` frames whether the face is there: where it was found, and between two such frames.
+
+    After the last frame that was looked at, all is as in that one.
+    """
+    looked = sorted(found)
+    seen = []
+    for frame, following in zip(looked, [*looked[1:], count], strict=True):
+        rest = found[frame] and found.get(following, True)
+        seen += [found[frame]] + [rest] * (following - frame - 1)
+    return tuple(seen)
 
 
 def _same_face(last: np.ndarray | None, found: list[Detection]) -> Detection | None:
