@@ -19,7 +19,7 @@ from .faces.detection import Detector
 from .faces.regions import crop_face
 from .faces.tracking import DrivingCrop, DrivingView, look_for_driver
 from .memory import in_chunks
-from .motion import Length, align, smooth
+from .motion import Length, align, held, smooth
 from .overlap import ahead
 from .pictures import resize_picture, to_batch
 from .types import Box, Keypoints, Motion
@@ -105,8 +105,11 @@ def needs_face(model: Backend, crop: DrivingCrop) -> bool:
 def align_drivers(
     motions: Sequence[Motion], fps: float, *, smoothing: float = 0.0, length: Length = "hold"
 ) -> list[Motion]:
-    """The drivers on one clock: smoothed at their own frame rates, brought to this one, equally long."""
-    return align([smooth(motion, smoothing) for motion in motions], fps, length)
+    """The drivers on one clock: smoothed at their own frame rates, brought to this one, equally long.
+
+    Before its driver is first seen, and after the last time, a motion stands still.
+    """
+    return align([smooth(held(motion), smoothing) for motion in motions], fps, length)
 
 
 def read_motion(

@@ -23,6 +23,7 @@ WIDEST = 2.3  # … but no larger than this many faces, or the face would be too
 SNUGGEST = 1.4  # a view that passes the frame's border shrinks to this many faces before the border is reflected
 VIEWS = 60  # of the driving video are looked at to find its face
 ENTRANCE, CLOSELY = 150, 3  # so many frames from the start every third is looked at until there is a face
+CLEAR = 0.6  # a face with a smaller share of its usual contrast fades in or out: keypoints are 0.02 off there, and more
 PREPARED = 0.75  # a view this large, in short sides of the frame, means that the video is cropped to the face already
 
 DrivingCrop = Literal["auto", "face", "none"]
@@ -34,8 +35,8 @@ class DrivingView:
     """Which part of a driving video to look at, and where its driver is in sight.
 
     box:  None for the whole frame.
-    seen: for every frame, whether the driver's face is there; between two frames in which it was found it counts as
-          seen. None where nobody looked, or no frame shows a face.
+    seen: for every frame, whether the driver's face is there, and not faded in or out; between two frames in which it
+          was found it counts as seen. None where nobody looked, or no frame shows a face.
     """
 
     box: Box | None = None
@@ -115,16 +116,20 @@ def face_view(
     first frame that has one, framed as in training: 1 + ``margin`` times the median face side, wider if the face
     travels. ``progress`` hears of every frame.
     """
-    boxes: list[np.ndarray] = []
-    found: dict[int, bool] = {}  # by the number of a frame that was looked at
-    frame_size, count = (0, 0), 0
+    boxes: dict[int, np.ndarray] = {}  # by the number of the frame
+    found: dict[int, bool] = {}
+    contrasts: dict[int, float] = {}  # of the face, where it is or was last
+    frame_size, count, last = (0, 0), 0, None
     for index, frame in enumerate(frames):
-        if index % every == 0 or (not boxes and index < ENTRANCE and index % CLOSELY == 0):
+        closely = index < ENTRANCE and index % CLOSELY == 0
+        if index % every == 0 or (closely and last is None):
             frame_size = frame.shape[0], frame.shape[1]
-            same = _same_face(boxes[-1] if boxes else None, detector.detect(frame))
+            same = _same_face(last, detector.detect(frame))
             found[index] = same is not None
             if same is not None:
-                boxes.append(np.array(same.box_px))
+                boxes[index] = last = np.array(same.box_px)
+        if last is not None and (closely or index in boxes):
+            contrasts[index] = _contrast(frame, last)
         count = index + 1
         if progress:
             progress(count, None)
@@ -133,11 +138,16 @@ def face_view(
     looks = [there for index, there in found.items() if index % every == 0]
     if sum(looks) < PRESENT * len(looks):
         log.warning(
-            "The driver's face is out of sight in %d of %d looked-at frames; the result will be torn there.",
+            "The driver's face is out of sight in %d of %d looked-at frames: before and after, the result stands "
+            "still; in between it will be torn.",
             len(looks) - sum(looks),
             len(looks),
         )
-    return DrivingView(fixed_view(np.array(boxes), frame_size, margin), _between(found, count))
+    clear = CLEAR * float(np.median([contrasts[index] for index in boxes]))
+    faded = {index: contrast < clear for index, contrast in contrasts.items()}
+    kept = [box for index, box in boxes.items() if not faded[index]]
+    seen = zip(_between(found, count), _lasting(faded, count), strict=True)
+    return DrivingView(fixed_view(np.array(kept), frame_size, margin), tuple(here and not pale for here, pale in seen))
 
 
 def _between(found: dict[int, bool], count: int) -> tuple[bool, ...]:
@@ -151,6 +161,22 @@ def _between(found: dict[int, bool], count: int) -> tuple[bool, ...]:
         rest = found[frame] and found.get(following, True)
         seen += [found[frame]] + [rest] * (following - frame - 1)
     return tuple(seen)
+
+
+def _lasting(marks: dict[int, bool], count: int) -> list[bool]:
+    """For each of ``count`` frames the last mark up to it."""
+    lasting, mark = [], False
+    for frame in range(count):
+        mark = marks.get(frame, mark)
+        lasting.append(mark)
+    return lasting
+
+
+def _contrast(frame: np.ndarray, box: np.ndarray) -> float:
+    """Standard deviation of the grey levels in a box, which may reach past the frame."""
+    x0, y0, x1, y1 = (max(0, round(float(place))) for place in box)
+    part = frame[y0:y1, x0:x1]
+    return float(part.mean(axis=2).std()) if part.size else 0.0
 
 
 def _same_face(last: np.ndarray | None, found: list[Detection]) -> Detection | None:

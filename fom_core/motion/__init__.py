@@ -4,7 +4,7 @@ from .area import MovedArea
 from .files import is_motion, load_motion, save_motion
 from .initial import find_best_frame, find_medoid, initial_frame, settled
 from .size import hull_area, movement_scale
-from .timing import Length, align, fit_length, resample, smooth
+from .timing import Length, align, fit_length, held, resample, smooth
 from .transfer import FADE_IN_S, fade_in, transfer_motion, transferred
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "find_best_frame",
     "find_medoid",
     "fit_length",
+    "held",
     "hull_area",
     "initial_frame",
     "is_motion",

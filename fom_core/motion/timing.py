@@ -40,6 +40,19 @@ def smooth(motion: M, strength: float, fps: float | None = None) -> M:
     return Keypoints(_fitted(motion.value, width), jacobian)
 
 
+def held(motion: Motion) -> Motion:
+    """Let the first and the last frame in which the driver is seen stand for all before and after.
+
+    A keypoint detector finds keypoints in a black picture, too, anywhere.
+    """
+    if motion.seen is None or not any(motion.seen):
+        return motion
+    first, last = motion.seen.index(True), len(motion) - 1 - motion.seen[::-1].index(True)
+    if last - first == len(motion) - 1:
+        return motion
+    return replace(motion, keypoints=motion.keypoints.pick(torch.arange(len(motion)).clamp(first, last)))
+
+
 def resample(keypoints: M, fps: float, to_fps: float) -> M:
     """The same course at another frame rate: each frame shows the nearest moment, the duration stays."""
     if _positive(fps) == _positive(to_fps):

@@ -9,17 +9,20 @@ from ..types import Keypoints, Motion, MotionTransfer
 from .initial import initial_frame
 from .similarity import fit_similarity
 from .size import movement_scale
+from .timing import held
 
 FADE_IN_S = 0.3  # suits a motion that does not begin in the source's pose, as with a medoid
 
 
 def transferred(source: Keypoints, driving: Motion, transfer: MotionTransfer) -> Keypoints:
-    """Where the (1, K) keypoints of a still face go during a whole video: its initial frame found, its start faded in.
+    """Where the (1, K) keypoints of a still face go during a whole video.
 
-    Raises UsageError for an initial frame beyond the video's end.
+    Its initial frame is found, its start faded in; before the driver is first seen and after the last time, the face
+    stands still. Raises UsageError for an initial frame beyond the video's end.
     """
     first = initial_frame(source, driving.keypoints, transfer, driving.seen)
-    moved = transfer_motion(source, driving.keypoints, driving.keypoints[first : first + 1], transfer)
+    course = held(driving).keypoints
+    moved = transfer_motion(source, course, course[first : first + 1], transfer)
     return fade_in(source, moved, transfer.fade_in_s * driving.fps)
 
 

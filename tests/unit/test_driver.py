@@ -109,3 +109,13 @@ def test_drivers_come_to_one_clock_smoothed_at_their_own_rates(tiny_model, clip)
     assert [len(first), len(second)] == [12, 12]
     with pytest.raises(UsageError):
         align_drivers([one], 25.0, smoothing=2.0)
+
+
+def test_what_is_read_where_no_driver_is_seen_reaches_no_other_frame(tiny_model, clip):
+    whole = read_motion(tiny_model, clip, 25.0)
+    torn = replace(whole, keypoints=whole.keypoints.pick([0, 11, 2, *range(3, 12)]), seen=(False, False) + (True,) * 10)
+    (aligned,) = align_drivers([torn], 25.0, smoothing=0.3)
+    (expected,) = align_drivers(
+        [replace(whole, keypoints=whole.keypoints.pick([2, 2, *range(2, 12)]))], 25.0, smoothing=0.3
+    )
+    assert torch.equal(aligned.keypoints.value, expected.keypoints.value)

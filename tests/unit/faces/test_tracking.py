@@ -133,6 +133,21 @@ def test_between_a_look_that_finds_the_face_and_one_that_does_not_it_is_not_seen
     assert [number for number, here in enumerate(seen) if here] == [*range(11), *range(30, 40)]
 
 
+def test_a_face_counts_as_seen_once_it_has_most_of_its_contrast():
+    noise = np.random.default_rng(0).integers(0, 255, (400, 600, 3))
+    fading = [(noise * min(1.0, number / 50)).astype(np.uint8) for number in range(200)]
+    seen = face_view(fading, Script([[face(300, 200)]] * 5), every=40).seen or ()
+    assert 30 <= seen.index(True) <= 33
+    assert all(seen[33:])
+
+
+def test_a_face_that_is_not_yet_clear_does_not_move_the_view():
+    noise = np.random.default_rng(0).integers(0, 255, (400, 600, 3))
+    fading = [(noise * share).astype(np.uint8) for share in (0.2, 1.0, 1.0)]
+    box = driving_crop(fading, Script([[face(330, 200, 150)], [face(300, 200)], [face(300, 200)]]), every=1)
+    assert box == driving_crop(fading[1:], Script([[face(300, 200)]] * 2), every=1)
+
+
 def test_a_view_of_the_whole_frame_knows_where_the_driver_is_seen_too():
     close = [face(200, 200, 300)]
 

@@ -71,7 +71,7 @@ def test_another_frame_than_the_one_asked_for_is_told_once_for_all_faces(caplog,
         frames = [chunk[0] for chunk in animate(tiny_model, [clip[0], clip[3]], driver)]
         expected = [chunk[0] for chunk in animate(tiny_model, [clip[0]], keypoints, MotionTransfer(initial_frame=4))]
 
-    torch.testing.assert_close(torch.cat(frames), torch.cat(expected))
+    torch.testing.assert_close(torch.cat(frames)[4:], torch.cat(expected)[4:])
     assert [record.message for record in caplog.records] == [
         "The driver's face is not seen in frame 0: its motion counts from frame 4 on."
     ]

@@ -1,10 +1,12 @@
 """Sizes without sense, fading in, and gains of head and expression."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from fom_core.errors import UsageError
-from fom_core.motion import fade_in, movement_scale, transferred
+from fom_core.motion import fade_in, held, movement_scale, transferred
 from fom_core.types import Keypoints, Motion, MotionTransfer
 
 FACE = torch.rand(1, 10, 2, generator=torch.Generator().manual_seed(1)) - 0.5
@@ -63,6 +65,27 @@ def test_a_motion_fades_in_by_seconds_at_its_frame_rate():
         assert torch.equal(faded[0], FACE[0])
         assert not torch.allclose(faded[frames - 1], plain.value[frames - 1], atol=1e-5)
         torch.testing.assert_close(faded[frames:], plain.value[frames:])
+
+
+def seen_in(*frames, count=6):
+    """A face that jumps from frame to frame, seen in these."""
+    jumps = FACE + torch.arange(count)[:, None, None] * 0.1
+    return Motion(Keypoints(jumps), 25.0, "tiny", (64, 64), seen=tuple(frame in frames for frame in range(count)))
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_the_face_stands_still_before_the_driver_is_seen_and_after(relative):
+    moved = transferred(Keypoints(FACE), seen_in(2, 4), MotionTransfer(relative_motion=relative)).value
+    places = (moved - moved[2])[:, 0, 0]
+    torch.testing.assert_close(places, torch.tensor([0.0, 0, 0, 0.1, 0.2, 0.2]))
+    if relative:
+        torch.testing.assert_close(moved[0], FACE[0])
+
+
+def test_a_driver_who_is_seen_all_the_time_or_of_whom_nothing_is_known_moves_in_every_frame():
+    every = seen_in(*range(6))
+    for motion in (every, replace(every, seen=None), replace(every, seen=(False,) * 6)):
+        assert held(motion) is motion
 
 
 def test_absolute_motion_fades_in_too():
