@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 ROUNDS = 5  # of finding which points follow the whole
+SMALLEST = 0.1  # growth of a head; less is no face any more, and its inverse is kept in bounds
 TIGHT = 1e-4  # least residual that counts as one, where the picture's side is 2
 
 
@@ -30,10 +31,7 @@ class Similarity:
 
     def power(self, exponent: float) -> Similarity:
         """Half as much of it, or twice: the turn and the growth to this power, the shift times it."""
-        size = self.turn.norm(dim=-1).clamp(min=1e-6) ** exponent
-        angle = torch.atan2(self.turn[..., 1], self.turn[..., 0]) * exponent
-        turn = torch.stack([size * angle.cos(), size * angle.sin()], dim=-1)
-        return Similarity(turn, self.centre, self.shift * exponent)
+        return Similarity(power(self.turn, exponent), self.centre, self.shift * exponent)
 
     def moved_to(self, centre: Tensor, scale: float) -> Similarity:
         """The same for a face around another centre, larger by ``scale``."""
@@ -41,19 +39,32 @@ class Similarity:
 
     def __call__(self, points: Tensor) -> Tensor:
         """Move (B or 1, K, 2) points."""
-        turned = (self.matrix()[:, None] @ (points - self.centre[:, None])[..., None])[..., 0]
-        return self.centre[:, None] + turned + self.shift[:, None]
+        turned = matrix(self.turn)[:, None] @ (points - self.centre[:, None])[..., None]
+        return self.centre[:, None] + turned[..., 0] + self.shift[:, None]
 
     def undo(self, points: Tensor) -> Tensor:
         """Where (B, K, 2) points were before."""
         back = points - (self.centre + self.shift)[:, None]
-        inverse = self.matrix().mT / self.turn.square().sum(dim=-1).clamp(min=1e-12)[:, None, None]
-        return self.centre[:, None] + (inverse[:, None] @ back[..., None])[..., 0]
+        return self.centre[:, None] + (matrix(power(self.turn, -1))[:, None] @ back[..., None])[..., 0]
 
-    def matrix(self) -> Tensor:
-        """Its linear part, (B, 2, 2)."""
-        real, imaginary = self.turn.unbind(dim=-1)
-        return torch.stack([real, -imaginary, imaginary, real], dim=-1).unflatten(-1, (2, 2))
+
+def power(turn: Tensor, exponent: float) -> Tensor:
+    """Complex numbers (B, 2) to a real power."""
+    size = turn.norm(dim=-1).clamp(min=SMALLEST) ** exponent
+    angle = torch.atan2(turn[..., 1], turn[..., 0]) * exponent
+    return torch.stack([size * angle.cos(), size * angle.sin()], dim=-1)
+
+
+def matrix(turn: Tensor) -> Tensor:
+    """(B, 2) → (B, 2, 2), which multiplies points by these complex numbers."""
+    real, imaginary = turn.unbind(dim=-1)
+    return torch.stack([real, -imaginary, imaginary, real], dim=-1).unflatten(-1, (2, 2))
+
+
+def common_turn(matrices: Tensor) -> Tensor:
+    """What (B, K, 2, 2) matrices turn and grow by on average, (B, 2)."""
+    mean = matrices.mean(dim=1)
+    return torch.stack([mean[:, 0, 0] + mean[:, 1, 1], mean[:, 1, 0] - mean[:, 0, 1]], dim=-1) / 2
 
 
 def fit_similarity(before: Tensor, after: Tensor) -> Similarity:

@@ -7,7 +7,7 @@ import torch
 from ..geometry import inverse_2x2
 from ..types import Keypoints, Motion, MotionTransfer
 from .initial import initial_frame
-from .similarity import fit_similarity
+from .similarity import common_turn, fit_similarity, matrix, power
 from .size import movement_scale
 from .timing import held
 
@@ -68,19 +68,21 @@ def _apart(
     """:func:`transfer_motion` with gains of their own for the head as a whole and for what its parts do besides.
 
     The head's movement S is a similarity; to the power of its gain it moves the source's own points. The rest is seen
-    from the head: turned back by S, scaled, and turned again with the source.
+    from the head: turned back by S, scaled, and turned again with the source. Jacobians have an S of their own, their
+    mean change: they tell a turn less than points do, and faces fold where the two are mixed.
     """
     head_gain, expression_gain = transfer.gain * transfer.head_gain, transfer.gain * transfer.expression_gain
     head = fit_similarity(initial.value, driving.value)
-    moves = head.power(head_gain)
+    moves = head.power(head_gain).moved_to(source.value.mean(dim=1), scale)
     # x = S^h(source + e·s·(S⁻¹(driving) - initial))
-    expression = (head.undo(driving.value) - initial.value) * (scale * expression_gain)
-    value = moves.moved_to(source.value.mean(dim=1), scale)(source.value + expression)
+    value = moves(source.value + (head.undo(driving.value) - initial.value) * (scale * expression_gain))
     if driving.jacobian is None or initial.jacobian is None or source.jacobian is None:
         return Keypoints(value)
     if not transfer.relative_jacobian:
         return Keypoints(value, driving.jacobian)
     # J = S^h · (1 + e·(S⁻¹ · J_driving · J_initial⁻¹ - 1)) · J_source
-    rest = inverse_2x2(head.matrix())[:, None] @ driving.jacobian @ inverse_2x2(initial.jacobian)
+    change = driving.jacobian @ inverse_2x2(initial.jacobian)
+    turn = common_turn(change)
+    rest = matrix(power(turn, -1))[:, None] @ change
     rest = torch.lerp(torch.eye(2).to(rest), rest, expression_gain)
-    return Keypoints(value, moves.matrix()[:, None] @ rest @ source.jacobian)
+    return Keypoints(value, matrix(power(turn, head_gain))[:, None] @ rest @ source.jacobian)
