@@ -83,8 +83,9 @@ def strength_inputs() -> list[io.Input]:
             min=0.0,
             max=1.0,
             step=0.05,
-            tooltip="Takes the jitter out of the motion; 0 is off. More looks calmer, but flattens quick movements: "
-            "blinks and lips go first, at 1 they are nearly gone.",
+            tooltip="Takes the jitter out of the motion; 0 is off, and 0.2 takes half of it and leaves the movements "
+            "alone. More looks calmer, but flattens quick movements: blinks and lips go first, at 1 they are nearly "
+            "gone.",
         ),
         io.Float.Input(
             "gain",

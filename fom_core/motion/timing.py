@@ -32,7 +32,8 @@ def smooth(motion: M, strength: float, fps: float | None = None) -> M:
     if not 0 <= strength <= 1:
         raise UsageError(f"The strength of smoothing lies between 0 (off) and 1; got {strength:g}.")
     if isinstance(motion, Motion):
-        return replace(motion, keypoints=smooth(motion.keypoints, strength, fps or motion.fps))
+        whole = held(motion)  # or what was found without a driver would reach into what follows
+        return replace(motion, keypoints=smooth(whole.keypoints, strength, fps or motion.fps)) if strength else motion
     width = strength * WINDOW_S * _positive(fps)  # in frames
     if width <= 3:  # a parabola goes through three points
         return motion

@@ -94,6 +94,13 @@ def test_a_motion_is_smoothed_at_its_own_frame_rate(jitter):
     assert (smoothed.fps, smoothed.model, smoothed.metadata) == (50.0, "tiny", {"licence": "MIT"})
 
 
+def test_smoothing_mixes_nothing_in_from_before_the_driver_is_seen():
+    motion = Motion(course(9, -9, 0, *range(30)), 25.0, "tiny", (64, 64), seen=(False,) * 3 + (True,) * 30)
+    expected = smooth(course(0, 0, 0, *range(30)), 0.4, 25)
+    torch.testing.assert_close(smooth(motion, 0.4).keypoints.value, expected.value)
+    assert smooth(motion, 0.0) is motion
+
+
 def test_one_frame_can_be_smoothed():
     assert places(smooth(course(0.25), 1.0, 25)) == [0.25]
 
