@@ -17,6 +17,7 @@ from .detection import Detection, Detector
 from .regions import LIFT, MARGIN
 
 log = logging.getLogger(__name__)
+SAME = 0.05  # least overlap with where the face was; something small in its place is not the driver
 PRESENT = 0.9  # a driver seen in a smaller share of the frames is worth a warning
 ROOM = 1.12  # the view is at least this much larger than everything the face passes through …
 WIDEST = 2.3  # … but no larger than this many faces, or the face would be too small for the model
@@ -186,7 +187,7 @@ def _same_face(last: np.ndarray | None, found: list[Detection]) -> Detection | N
     if last is None:
         return max(found, key=face_side)
     overlap = iou(last, np.array([detection.box_px for detection in found]))
-    return found[int(overlap.argmax())] if overlap.max() > 0 else None
+    return found[int(overlap.argmax())] if overlap.max() >= SAME else None
 
 
 def fixed_view(boxes: np.ndarray, frame_size: tuple[int, int], margin: float) -> Box:

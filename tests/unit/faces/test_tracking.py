@@ -133,6 +133,11 @@ def test_between_a_look_that_finds_the_face_and_one_that_does_not_it_is_not_seen
     assert [number for number, here in enumerate(seen) if here] == [*range(11), *range(30, 40)]
 
 
+def test_something_small_where_the_face_was_is_not_the_driver():
+    script = [[face(300, 200)]] * 8 + [[face(320, 210, 15)]] * 2
+    assert face_view(video(10), Script(script), every=1).seen == (True,) * 8 + (False,) * 2
+
+
 def test_a_face_counts_as_seen_once_it_has_most_of_its_contrast():
     noise = np.random.default_rng(0).integers(0, 255, (400, 600, 3))
     fading = [(noise * min(1.0, number / 50)).astype(np.uint8) for number in range(200)]
