@@ -18,7 +18,7 @@ from ..fom_core.networks import MotionModel
 from ..fom_core.pictures import resize_picture, to_pictures
 from ..fom_core.pipeline import animate_details, match_drivers
 from ..fom_core.types import Generated
-from . import host, motions
+from . import host, motions, transfers
 from .sockets import ALIASES, CATEGORY, Faces, Model, Motion, PictureFaces
 
 PREVIEW_FACES, PREVIEW_PX = 8, 256
@@ -46,14 +46,14 @@ class AnimateFace(io.ComfyNode):
                     "moves all faces. Of several, the first moves face 1, the second face 2, and the last one all "
                     "the rest.",
                 ),
-                *motions.transfer_inputs(),
+                *transfers.transfer_inputs(),
                 io.Combo.Input(
                     "length",
                     options=list(motions.LENGTHS),
                     tooltip="With several drivers: as long as the longest, while the others hold their last frame or "
                     "start anew (with a jump); or as short as the shortest.",
                 ),
-                *motions.strength_inputs(),
+                *transfers.strength_inputs(),
                 io.Boolean.Input(
                     "relative_jacobian",
                     default=True,
@@ -64,7 +64,7 @@ class AnimateFace(io.ComfyNode):
                 motions.driving_crop_input(),
                 motions.fps_input(),
                 motions.chunk_size_input(),
-                *motions.gain_inputs(),
+                *transfers.gain_inputs(),
             ],
             outputs=[
                 io.Image.Output(
@@ -127,7 +127,7 @@ class AnimateFace(io.ComfyNode):
             )
         values = motions.in_order(drivers)
         match_drivers(len(values), len(faces))
-        transfer = motions.transfer_of(
+        transfer = transfers.transfer_of(
             relative_motion, relative_jacobian, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain
         )
         progress = host.Progress()

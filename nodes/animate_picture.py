@@ -20,7 +20,7 @@ from ..fom_core.overlap import behind
 from ..fom_core.pipeline import animate_picture
 from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import is_for_faces
-from . import host, motions
+from . import host, motions, transfers
 from .detect_faces import detector_explanation, open_detector
 from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces
 
@@ -49,8 +49,8 @@ class AnimatePicture(io.ComfyNode):
                     tooltip='Which faces, from left to right: "all", "1,3" or "2-4". Detect Faces shows the numbers.',
                 ),
                 io.Combo.Input("detector", options=["auto", *DETECTORS], tooltip=detector_explanation()),
-                *motions.transfer_inputs(),
-                *motions.strength_inputs(),
+                *transfers.transfer_inputs(),
+                *transfers.strength_inputs(),
                 io.Combo.Input(
                     "mask",
                     options=list(get_args(Mask)),
@@ -92,7 +92,7 @@ class AnimatePicture(io.ComfyNode):
                     optional=True,
                     tooltip="Use these faces of the picture, from Detect Faces, in place of the detector here.",
                 ),
-                *motions.gain_inputs(),
+                *transfers.gain_inputs(),
             ],
             outputs=[
                 io.Video.Output(
@@ -129,7 +129,7 @@ class AnimatePicture(io.ComfyNode):
         expression_gain: float = 1.0,
     ) -> io.NodeOutput:
         picture = one_picture(image)
-        transfer = motions.transfer_of(
+        transfer = transfers.transfer_of(
             relative_motion, True, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain
         )
         progress = host.Progress()

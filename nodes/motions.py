@@ -1,4 +1,4 @@
-"""What the nodes that animate have in common: drivers of any kind, and how their motion is given to the faces."""
+"""What the nodes that animate have in common: drivers of any kind, read to motions on one clock."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from comfy_api.latest import io
 from ..fom_core.driver import Stage, align_drivers, find_view, needs_face, read_driver
 from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
-from ..fom_core.motion import FADE_IN_S, Length
+from ..fom_core.motion import Length
 from ..fom_core.networks import MotionModel
-from ..fom_core.types import Box, InitialFrame, Motion, MotionTransfer
+from ..fom_core.types import Box, Motion
 from . import host, sockets
 from .detect_faces import open_detector
 from .drivers import Driver, open_driver
@@ -34,69 +34,6 @@ CHUNK_SIZE = 8
 def driver_input(name: str, tooltip: str | None = None) -> io.MultiType.Input:
     """A socket for a VIDEO, an IMAGE batch or a FOM_MOTION."""
     return io.MultiType.Input(name, types=[io.Video, io.Image, sockets.Motion], tooltip=tooltip)
-
-
-def transfer_inputs() -> list[io.Input]:
-    """The choices between relative and absolute motion."""
-    return [
-        io.Boolean.Input(
-            "relative_motion",
-            default=True,
-            tooltip="On: copy how the driver moves, starting from the face's own pose. Off: copy where the driver is, "
-            "which also takes over the shape of the driver's face.",
-        ),
-        io.Boolean.Input(
-            "adapt_movement_scale",
-            default=True,
-            tooltip="Scale the movement to the size of the face. Off copies it pixel by pixel: too much for a face "
-            "that fills less of its crop than the driver does.",
-        ),
-        io.DynamicCombo.Input(
-            "initial_frame",
-            options=[
-                io.DynamicCombo.Option("first", []),
-                io.DynamicCombo.Option("best", []),
-                io.DynamicCombo.Option(
-                    "number",
-                    [
-                        io.Int.Input(
-                            "frame_number", default=0, min=0, max=1_000_000, tooltip="The frame, counted from 0."
-                        )
-                    ],
-                ),
-                io.DynamicCombo.Option("medoid", []),
-            ],
-            tooltip="The moment in which the driver has the pose of the face; relative motion counts from there. "
-            "best looks for the nearest pose: use it when the driver does not begin in the face's pose, or the "
-            "result is bent. medoid takes the driver's most usual pose, so that faces are bent least, and lets the "
-            "motion come in over 0.3 s. Only frames that show the driver's face count.",
-        ),
-    ]
-
-
-def strength_inputs() -> list[io.Input]:
-    """Calming and exaggerating."""
-    return [
-        io.Float.Input(
-            "smoothing",
-            default=0.0,
-            min=0.0,
-            max=1.0,
-            step=0.05,
-            tooltip="Takes the jitter out of the motion; 0 is off, and 0.2 takes half of it and leaves the movements "
-            "alone. More looks calmer, but flattens quick movements: blinks and lips go first, at 1 they are nearly "
-            "gone.",
-        ),
-        io.Float.Input(
-            "gain",
-            default=1.0,
-            min=0.0,
-            max=3.0,
-            step=0.05,
-            tooltip="Size of the movement, with relative motion: 1 copies it, 0 freezes it, more exaggerates, and "
-            "bends the face sooner.",
-        ),
-    ]
 
 
 def driving_crop_input() -> io.Combo.Input:
@@ -131,59 +68,6 @@ def chunk_size_input() -> io.Int.Input:
         tooltip="Frames at a time. More keeps a large graphics card busier and takes more memory; when that runs out, "
         "it goes on with fewer. The result does not depend on it.",
     )
-
-
-def gain_inputs() -> list[io.Input]:
-    """Head and expression apart; optional, so that graphs made before them stay as they are."""
-    return [
-        io.Float.Input(
-            "head_gain",
-            default=1.0,
-            min=0.0,
-            max=2.0,
-            step=0.05,
-            optional=True,
-            advanced=True,
-            tooltip="gain for the head as a whole alone: its shift, turn and size. 0.6 calms a driver who moves much, "
-            "and keeps the face from bending.",
-        ),
-        io.Float.Input(
-            "expression_gain",
-            default=1.0,
-            min=0.05,
-            max=2.0,
-            step=0.05,
-            optional=True,
-            advanced=True,
-            tooltip="gain for what the parts of the face do besides the head as a whole. A head that turns is partly "
-            "expression, too, so very little folds the face.",
-        ),
-    ]
-
-
-def transfer_of(
-    relative_motion: bool,
-    relative_jacobian: bool,
-    adapt_movement_scale: bool,
-    initial_frame: Mapping[str, Any],
-    gain: float = 1.0,
-    head_gain: float = 1.0,
-    expression_gain: float = 1.0,
-) -> MotionTransfer:
-    """What the inputs of a node ask for; ``initial_frame`` is the value of its DynamicCombo."""
-    first = initial_frame_of(initial_frame)
-    return MotionTransfer(
-        relative_motion, relative_jacobian, adapt_movement_scale, first, gain,
-        fade_in_s=FADE_IN_S if first == "medoid" else 0.0, head_gain=head_gain, expression_gain=expression_gain,
-    )  # fmt: skip
-
-
-def initial_frame_of(choice: Mapping[str, Any]) -> InitialFrame:
-    """The frame that the DynamicCombo ``initial_frame`` asks for."""
-    name = choice["initial_frame"]
-    if name in ("best", "medoid"):
-        return name
-    return int(choice["frame_number"]) if name == "number" else 0
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from ..fom_core.draw import explain
 from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.pipeline import driving_keypoints, look_at
-from . import host, motions
+from . import host, motions, transfers
 from .animate_face import crops_of
 from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces
 
@@ -42,7 +42,7 @@ class PreviewKeypoints(io.ComfyNode):
                     max=1_000_000,
                     tooltip="Which frame of the driver, counted from 0. The whole driver is read again for each.",
                 ),
-                *motions.transfer_inputs(),
+                *transfers.transfer_inputs(),
                 motions.driving_crop_input(),
             ],
             outputs=[
@@ -78,7 +78,7 @@ class PreviewKeypoints(io.ComfyNode):
     ) -> io.NodeOutput:
         if face_number > len(faces):
             raise UsageError(f"There are {len(faces)} faces, so there is no face {face_number}. Choose a lower number.")
-        transfer = motions.transfer_of(relative_motion, True, adapt_movement_scale, initial_frame)
+        transfer = transfers.transfer_of(relative_motion, True, adapt_movement_scale, initial_frame)
         with motions.opened([driver]) as (opened,):
             network = host.motion_model(model, motions.CHUNK_SIZE)
             motion, box = motions.read_one(
