@@ -168,6 +168,7 @@ class _Opened:
 def _animate(args: argparse.Namespace, opened: _Opened) -> None:
     """Open everything, so that mistakes show before work starts; animate; say where the result is."""
     _check_complete(args)
+    transfer = drivers.transfer_of(args)
     picture = read_picture(args.source_image)
     enhancer = open_enhancer(args)
     driving = drivers.open_drivers(args)
@@ -191,7 +192,7 @@ def _animate(args: argparse.Namespace, opened: _Opened) -> None:
         if writer is not None and writer.keeps_alpha:
             picture = _transparent(args.source_image, picture)
         write_animation(
-            writer, model, picture, faces, motions, transfer=drivers.transfer_of(args),
+            writer, model, picture, faces, motions, transfer=transfer,
             chunk_size=common.chunk_size(args), mask=args.mask if on_faces else "box", ratio=args.ratio,
             feather=args.feather, colour_match=args.colour_match, enhancer=enhancer,
         )  # fmt: skip
