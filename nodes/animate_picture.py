@@ -13,7 +13,7 @@ from ..fom_core.compose.paste import FEATHER
 from ..fom_core.errors import NoFaceFound, UsageError
 from ..fom_core.faces.detect import DETECTORS, detect_faces
 from ..fom_core.faces.regions import to_rgb, whole_picture
-from ..fom_core.faces.selection import chosen
+from ..fom_core.faces.selection import chosen, picked
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.media import VideoWriter
 from ..fom_core.overlap import behind
@@ -189,4 +189,4 @@ def choose(picture: np.ndarray, given: PictureFaces | None, detector: str, choic
             "No face was found in the picture. Use one with a visible face, choose another detector, or connect faces "
             "from a Detect Faces whose if_none is 'pass through'."
         )
-    return FaceSet(tuple(faces[index] for index in chosen(choice, len(faces))), faces.frame_size)
+    return picked(faces, chosen(choice, len(faces)))

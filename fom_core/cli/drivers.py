@@ -11,13 +11,14 @@ from ..driver import align_drivers, read_driver
 from ..faces.detection import Detector
 from ..faces.tracking import DrivingCrop
 from ..media import VideoReader
-from ..motion import FADE_IN_S, Length, load_motion
+from ..motion import FADE_IN_S, SMOOTHING, Length, load_motion
 from ..scaleout import read_motion
-from ..types import INITIAL_FRAME, InitialFrame, Motion, MotionTransfer
+from ..types import InitialFrame, Motion, MotionTransfer
 from . import common
 from .progress import ProgressBar
 
 Driver = VideoReader | Motion
+INITIAL_FRAME: InitialFrame = "medoid"  # faces are bent least from there
 
 
 def add_drivers(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +48,7 @@ def add_motion_options(group: argparse._ActionsContainer) -> None:
         metavar="first|best|medoid|N",
         help="driving frame from which motion counts: the first one, the nearest to the source's pose, the one from "
         "which no other is far (the motion then comes in smoothly), or number N, counted from 0; of those that show "
-        "the driver's face (default: first)",
+        "the driver's face (default: medoid)",
     )
     group.add_argument("--find_best_frame", action="store_true", help="the same as --initial_frame best")
     group.add_argument("--best_frame", type=int, metavar="N", help="the same as --initial_frame N")
@@ -72,8 +73,8 @@ def add_motion_options(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--smoothing",
         type=common.zero_to_one,
-        default=0.0,
-        help="take the jitter out of the motion, and at 1 quick movements as well (default: 0, off)",
+        default=SMOOTHING,
+        help=f"take the jitter out of the motion, and at 1 quick movements as well; 0 is off (default: {SMOOTHING})",
     )
     group.add_argument(
         "--length",

@@ -4,11 +4,12 @@ from .area import MovedArea
 from .files import is_motion, load_motion, save_motion
 from .initial import find_best_frame, find_medoid, initial_frame, settled
 from .size import hull_area, movement_scale
-from .timing import Length, align, fit_length, held, resample, smooth
+from .timing import SMOOTHING, Length, align, fit_length, held, resample, smooth
 from .transfer import FADE_IN_S, fade_in, transfer_motion, transferred
 
 __all__ = [
     "FADE_IN_S",
+    "SMOOTHING",
     "Length",
     "MovedArea",
     "align",

@@ -21,6 +21,9 @@ WINDOW_S = 1.4  # at full strength; 0.2 looks at 7 frames at 25 a second
 M = TypeVar("M", Keypoints, Motion)
 
 
+SMOOTHING = 0.2  # takes half of the jitter, and leaves the movements alone
+
+
 def smooth(motion: M, strength: float, fps: float | None = None) -> M:
     """Take the jitter out of a motion without delaying or flattening it.
 
