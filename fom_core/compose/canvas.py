@@ -71,6 +71,14 @@ def units(face: FaceRegion) -> np.ndarray:
     return crop_matrix(face, (height, width)) @ crop_pixels
 
 
+def around_all(rects: Sequence[Rect]) -> Rect:
+    """The smallest rectangle around all; an empty one around none."""
+    if not rects:
+        return 0, 0, 0, 0
+    lows, highs = np.min([rect[:2] for rect in rects], axis=0), np.max([rect[2:] for rect in rects], axis=0)
+    return int(lows[0]), int(lows[1]), int(highs[0]), int(highs[1])
+
+
 def distance(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """From the middle of a face, in half sides."""
     return (u**ROUNDNESS + v**ROUNDNESS) ** (1 / ROUNDNESS)

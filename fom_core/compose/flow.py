@@ -106,7 +106,7 @@ class Follower:
             return torch.zeros_like(kept)
         now = _seen(motion.occlusion_map.float(), self._places)[:, 0]
         at_rest = _seen(self._still.float(), self._places + d.movedim(1, -1))[:, 0]
-        visible = (now / at_rest.clamp(min=LEAST_SEEN)).clamp(max=1)
+        visible = 1 - (at_rest - now).clamp(min=0) / at_rest.clamp(min=LEAST_SEEN)
         shown = ((1 - (1 - visible) * kept - SHOWN[0]) / (SHOWN[1] - SHOWN[0])).clamp(0, 1)
         return 1 - shown.square() * (3 - 2 * shown)
 
