@@ -75,8 +75,8 @@ def around_all(rects: Sequence[Rect]) -> Rect:
     """The smallest rectangle around all; an empty one around none."""
     if not rects:
         return 0, 0, 0, 0
-    lows, highs = np.min([rect[:2] for rect in rects], axis=0), np.max([rect[2:] for rect in rects], axis=0)
-    return int(lows[0]), int(lows[1]), int(highs[0]), int(highs[1])
+    x0, y0, x1, y1 = zip(*rects, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
 
 
 def distance(u: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ WINDOW_S = 1.4  # at full strength; 0.2 looks at 7 frames at 25 a second
 M = TypeVar("M", Keypoints, Motion)
 
 
-SMOOTHING = 0.2  # takes half of the jitter, and leaves the movements alone
+SMOOTHING = 0.15  # takes the jitter out, and leaves the movements alone
 
 
 def smooth(motion: M, strength: float, fps: float | None = None) -> M:
