@@ -177,8 +177,9 @@ export class App {
     const played = this.player.playing
     this.pause()
     const crops = this.faces.chosen
-    this.stage.place(crops)
-    await this.engine.call('encode', picture, crops)
+    const still = this.faces.still
+    this.stage.place(crops, still)
+    await this.engine.call('encode', picture, crops, still)
     if (picture === this.stage.picture) await this.use(this.driver, played)
   }
 
@@ -233,8 +234,9 @@ export class App {
 
   private draw(painted: Painted): void {
     if (!this.ready || painted.faces.length !== this.faces.chosen.length) return
-    this.stage.draw(painted.faces, this.ready.size)
-    if (this.player.playing) this.rate.add(painted.milliseconds)
+    const started = performance.now()
+    this.stage.draw(painted.faces)
+    if (this.player.playing) this.rate.add(painted.milliseconds + performance.now() - started)
   }
 
   private keep(video: Blob): void {
