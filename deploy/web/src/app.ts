@@ -44,8 +44,7 @@ export class App {
   async openModel(model: ModelFiles = this.model): Promise<void> {
     this.pause()
     say('Getting the model ready …')
-    const backend = element<HTMLSelectElement>('backend').value as Backend | 'auto'
-    this.ready = await this.engine.call('open', backend, model, `${DATA}/face_detector.onnx`)
+    this.ready = await this.engine.call('open', this.backend, model, `${DATA}/face_detector.onnx`)
     const { model: name, size, backend: used, threads, leftToProcessor: left } = this.ready
     const changed = model !== this.model
     this.model = model
@@ -152,6 +151,10 @@ export class App {
     }
   }
 
+  private get backend(): Backend | 'auto' {
+    return element<HTMLSelectElement>('backend').value as Backend | 'auto'
+  }
+
   private async openImage(image: ImageBitmap): Promise<void> {
     this.marker.finish(null)
     this.pause()
@@ -178,7 +181,7 @@ export class App {
     this.pause()
     const crops = this.faces.chosen
     const still = this.faces.still
-    this.stage.place(crops, still)
+    this.stage.place(crops, still, this.backend)
     await this.engine.call('encode', picture, crops, still)
     if (picture === this.stage.picture) await this.use(this.driver, played)
   }

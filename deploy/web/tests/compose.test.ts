@@ -3,7 +3,7 @@ import { canvasesOf } from '../src/compose/canvas'
 import { isStill, type MovedFace } from '../src/compose/composer'
 import { Follower } from '../src/compose/flow'
 import { areas, unfolded, unlikeAPlane } from '../src/compose/folds'
-import { PlainComposer } from '../src/compose/plain'
+import { ProcessorComposer } from '../src/compose/processor'
 import { fixtures, maps, near, sampled, waves, type Composed } from './fixtures'
 
 const CASES = fixtures.composed.map((found) => ({ name: JSON.stringify(found.crops), found }))
@@ -48,14 +48,14 @@ describe.each(CASES)('faces $name', ({ found }) => {
   })
 
   it('become the pixels of Python, within a level', () => {
-    const composed = new PlainComposer(scene(found)).compose(faces(found, 'moved'))
+    const composed = new ProcessorComposer(scene(found)).compose(faces(found, 'moved'))
     const rows = sampled(composed.data, 4 * composed.width, found.every)
     near(rows.filter((_, index) => index % 4 < 3), found.composed, 1)
   })
 
   it('at rest are those of the picture, bit for bit, also after a movement', () => {
     const still = faces(found, 'still')
-    const composer = new PlainComposer(scene(found))
+    const composer = new ProcessorComposer(scene(found))
     composer.compose(faces(found, 'moved'))
     expect(still.every(isStill)).toBe(true)
     expect(composer.compose(still).data).toEqual(scene(found).picture.data)
@@ -63,7 +63,7 @@ describe.each(CASES)('faces $name', ({ found }) => {
 
   it('leave everything else alone', () => {
     const { picture, canvases } = scene(found)
-    const { data } = new PlainComposer(scene(found)).compose(faces(found, 'moved'))
+    const { data } = new ProcessorComposer(scene(found)).compose(faces(found, 'moved'))
     const changed = (at: number): boolean => data[at] !== picture.data[at]
     const outside = (at: number): boolean => {
       const [x, y] = [(at >> 2) % picture.width, Math.floor((at >> 2) / picture.width)]
@@ -81,7 +81,7 @@ describe('a picture', () => {
   it('that can be seen through moves with its transparency', () => {
     const { picture, ...rest } = scene(found)
     picture.data.forEach((_, at) => (picture.data[at] = at % 4 === 3 ? 255 - picture.data[at - 3] : picture.data[at]))
-    const { data } = new PlainComposer({ picture, ...rest }).compose(faces(found, 'moved').map(unpainted))
+    const { data } = new ProcessorComposer({ picture, ...rest }).compose(faces(found, 'moved').map(unpainted))
     const apart = Array.from(data).filter((value, at) => at % 4 === 3 && Math.abs(value - (255 - data[at - 3])) > 1)
     expect(apart).toEqual([])
   })

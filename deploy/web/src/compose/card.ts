@@ -1,3 +1,4 @@
+import { isSoftware } from '../graphics'
 import { resize } from '../pixels'
 import type { Canvas } from './canvas'
 import { CUBIC, type Composer, type MovedFace, type Scene } from './composer'
@@ -9,7 +10,7 @@ void main() {
   gl_Position = vec4(vec2(gl_VertexID & 1, gl_VertexID >> 1) * 4.0 - 1.0, 0.0, 1.0);
 }`
 
-/** One pixel of the result, in the steps of PlainComposer: from where its colour comes, then what lies over it. */
+/** One pixel of the result, in the steps of ProcessorComposer: from where its colour comes, then what lies over it. */
 function shader(faces: number): string {
   return `#version 300 es
 precision highp float;
@@ -122,15 +123,17 @@ export class CardComposer implements Composer {
     this.prepare()
   }
 
-  /** Open it; null where there is no such card, or too much to do for it. */
-  static open(scene: Scene): CardComposer | null {
+  /** Open it; null where there is no such card, or too much for it. One that a processor plays is slow, and must be asked for. */
+  static open(scene: Scene, evenInSoftware: boolean): CardComposer | null {
     const { picture, canvases } = scene
     const canvas = Object.assign(document.createElement('canvas'), { width: picture.width, height: picture.height })
     const gl = canvas.getContext('webgl2', { premultipliedAlpha: false, antialias: false, depth: false })
-    if (!gl || !canvases.length || canvases.length > MOST_FACES) return null
-    if (Math.max(picture.width, picture.height) > gl.getParameter(gl.MAX_TEXTURE_SIZE)) return null
-    const program = linked(gl, shader(canvases.length))
-    return program && new CardComposer(gl, program, scene)
+    if (!gl) return null
+    const fits = canvases.length <= MOST_FACES && Math.max(picture.width, picture.height) <= gl.getParameter(gl.MAX_TEXTURE_SIZE)
+    const program = fits && (evenInSoftware || !isSoftware(nameOf(gl))) ? linked(gl, shader(canvases.length)) : null
+    if (program) return new CardComposer(gl, program, scene)
+    lose(gl)
+    return null
   }
 
   draw(context: CanvasRenderingContext2D, faces: MovedFace[]): void {
@@ -148,7 +151,7 @@ export class CardComposer implements Composer {
   }
 
   close(): void {
-    this.gl.getExtension('WEBGL_lose_context')?.loseContext()
+    lose(this.gl)
   }
 
   /** Whether the card was taken away. */
@@ -195,6 +198,16 @@ export class CardComposer implements Composer {
     texture(gl, 2, gl.TEXTURE_2D_ARRAY)
     gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, gl.RGBA8, width, height, this.scene.canvases.length)
   }
+}
+
+/** Give a context back: browsers allow only a few. */
+function lose(gl: WebGL2RenderingContext): void {
+  gl.getExtension('WEBGL_lose_context')?.loseContext()
+}
+
+function nameOf(gl: WebGL2RenderingContext): string {
+  const hidden = gl.getParameter(gl.VENDOR) === 'WebKit' ? gl.getExtension('WEBGL_debug_renderer_info') : null
+  return String(gl.getParameter(hidden ? hidden.UNMASKED_RENDERER_WEBGL : gl.RENDERER))
 }
 
 function placeOf([x0, y0, x1, y1]: number[]): [number, number, number, number] {

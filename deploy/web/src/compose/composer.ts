@@ -32,14 +32,17 @@ export interface Scene {
 
 export const PAINTS = 1 / 512 // share of the network's pixels from which they can be seen
 export const PHASES = 1024 // places between two pixels that are told apart
+export const ONE = 2048 // so that 255 levels times two weights fit in 32 bits
 export const CUBIC = -0.75 // the sharpness of OpenCV's bicubic interpolation
 
-/** Weights of four neighbours for each of PHASES places between the middle two: (PHASES + 1, 4). */
-export function cubicTable(): Float32Array {
-  const table = new Float32Array(4 * (PHASES + 1))
+/** Weights of four neighbours, in parts of ONE, for each of PHASES places between the middle two: (PHASES + 1, 4). */
+export function cubicTable(): Int16Array {
+  const table = new Int16Array(4 * (PHASES + 1))
   for (let phase = 0; phase <= PHASES; phase++) {
     const t = phase / PHASES
-    for (let tap = 0; tap < 4; tap++) table[4 * phase + tap] = cubic(Math.abs(tap - 1 - t))
+    const weights = [0, 1, 2, 3].map((tap) => Math.round(ONE * cubic(Math.abs(tap - 1 - t))))
+    weights[t < 0.5 ? 1 : 2] += ONE - weights.reduce((sum, weight) => sum + weight)
+    table.set(weights, 4 * phase)
   }
   return table
 }

@@ -44,7 +44,9 @@ export class Follower {
     const unsure = UNSURE * smoothStep(unlikeAPlane(moved), ...UNLIKE)
     const course = new Float32Array(3 * canvas.columns * canvas.rows)
     for (let at = 0; at < canvas.room.length; at++) {
-      const [u, v] = [canvas.places[2 * at], canvas.places[2 * at + 1]]
+      if (canvas.room[at] === 0) continue
+      const u = canvas.places[2 * at]
+      const v = canvas.places[2 * at + 1]
       let x = seen(values, 2, 0, now, u, v)
       let y = seen(values, 2, 1, now, u, v)
       const kept = heldBack(Math.hypot(x, y), STEEPEST * canvas.room[at])

@@ -72,8 +72,8 @@ export function unlikeAPlane({ values, width, height }: Displacement): number {
 
 type Border = (at: number, length: number) => number
 
-/** Past the border …cb|abc…cb| of a|bc… */
-function mirrored(at: number, length: number): number {
+/** …cb|abc…yz|yx…: past the border the way back, the border's own value once. */
+export function mirrored(at: number, length: number): number {
   if (length === 1) return 0
   const around = Math.abs(at) % (2 * length - 2)
   return around < length ? around : 2 * length - 2 - around

@@ -1,7 +1,8 @@
 import { canvasesOf } from '../compose/canvas'
 import { CardComposer } from '../compose/card'
 import { isStill, type Composer, type MovedFace, type Scene } from '../compose/composer'
-import { PlainComposer } from '../compose/plain'
+import { ProcessorComposer } from '../compose/processor'
+import type { Backend } from '../engine/runtime'
 import type { Box } from '../faces/boxes'
 import type { Picture } from '../pixels'
 import { element } from './page'
@@ -41,21 +42,22 @@ export class Stage {
     this.context.drawImage(this.still, 0, 0)
   }
 
-  /** From now on these crops move, and those of `still` keep their place. */
-  place(crops: Box[], still: Box[]): void {
+  /** From now on these crops move, and those of `still` keep their place; on the processor or a card, whichever was chosen. */
+  place(crops: Box[], still: Box[], choice: Backend | 'auto'): void {
     this.rest()
     this.leave()
     const { picture } = this
     if (!picture || !crops.length) return
     this.scene = { picture, crops, canvases: canvasesOf(crops, still, picture.width, picture.height) }
-    this.composer = CardComposer.open(this.scene) ?? new PlainComposer(this.scene)
+    const card = choice === 'wasm' ? null : CardComposer.open(this.scene, choice === 'webgpu')
+    this.composer = card ?? new ProcessorComposer(this.scene)
   }
 
   /** Show what the faces became, one for each crop. */
   draw(faces: MovedFace[]): void {
     if (!this.scene || !this.composer) return
     if (faces.every(isStill)) return this.rest()
-    if (this.composer instanceof CardComposer && this.composer.lost) this.composer = new PlainComposer(this.scene)
+    if (this.composer instanceof CardComposer && this.composer.lost) this.composer = new ProcessorComposer(this.scene)
     this.composer.draw(this.context, faces)
   }
 
