@@ -35,7 +35,7 @@ CELL, PANEL = (128, 128), (300, 300)  # of a strip, and of a comparison
 QUALITY, WORST_QUALITY, MOST_BYTES = 82, 60, 60_000  # of a JPEG
 GAP_PX = 8
 MINI = load_model("mini")
-MODEL = MINI.at_usual_size()  # as the nodes do
+MODEL = MINI
 DRIVING = (8, 24, 33, 47, 65)  # telling moments of fom_driving.mp4 …
 TALK = (20, 28, 44, 60, 76, 116)  # … and of the embedded motion
 

@@ -5,11 +5,13 @@ The names below are the library. A network batch is a ``torch.Tensor`` (B, C, H,
 """
 
 from .compose import Composer, paste
+from .driver import align_drivers, find_view, read_driver
 from .errors import FomError
 from .faces.detect import detect_faces, load_detector
 from .faces.regions import crop_face, regions_from_boxes
+from .faces.tracking import DrivingView, driving_view
 from .media import VideoReader, VideoWriter, read_picture, write_picture
-from .motion import find_best_frame, load_motion, movement_scale, save_motion, transfer_motion
+from .motion import align, find_best_frame, load_motion, movement_scale, save_motion, smooth, transfer_motion
 from .networks import ModelConfig, MotionModel, create_model
 from .pipeline import animate, animate_picture, read_motion
 from .types import (
@@ -27,6 +29,7 @@ from .weights.load import convert, load_model, save_model
 __all__ = [
     "Composer",
     "DenseMotion",
+    "DrivingView",
     "FaceRegion",
     "FaceSet",
     "FomError",
@@ -39,23 +42,29 @@ __all__ = [
     "SourceFeatures",
     "VideoReader",
     "VideoWriter",
+    "align",
+    "align_drivers",
     "animate",
     "animate_picture",
     "convert",
     "create_model",
     "crop_face",
     "detect_faces",
+    "driving_view",
     "find_best_frame",
+    "find_view",
     "load_detector",
     "load_model",
     "load_motion",
     "movement_scale",
     "paste",
+    "read_driver",
     "read_motion",
     "read_picture",
     "regions_from_boxes",
     "save_model",
     "save_motion",
+    "smooth",
     "transfer_motion",
     "write_picture",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -29,18 +30,20 @@ def explain(
     transfer: MotionTransfer | None = None,
     *,
     view: np.ndarray | None = None,
+    seen: Sequence[bool] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, Tensor]:
     """What happens to a face at one moment, for the eye.
 
     face:    its crop, (H, W, 3) uint8.
     driving: the driver's keypoints, on the model's device; ``frame`` is the moment.
     view:    what the model saw of the driver then; None for a motion without pictures.
+    seen:    in which frames the driver's face is; None: in all.
     Returns source, driver and result side by side with their keypoints, the flow as a colour wheel (both (h, w, 3)
     uint8), and the occlusion map (1, height, width) at the model's size, 1 where the source shows.
     """
     transfer = transfer or MotionTransfer()
     source = encode_face(model, face)
-    first = initial_frame(source.keypoints, driving, transfer)
+    first = initial_frame(source.keypoints, driving, transfer, seen)
     moment = driving[frame : frame + 1]
     moved = transfer_motion(source.keypoints, moment, driving[first : first + 1], transfer)
     generated = model.generate(source, moved)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from itertools import islice
+from dataclasses import replace
 from typing import Any, TypeGuard, cast
 
 import numpy as np
@@ -21,16 +21,33 @@ from .batching import MovingFace, in_batches
 from .compose.finish import Enhance, Finisher, open_finisher
 from .compose.masks import Look
 from .compose.paste import FEATHER
-from .errors import MediaError, UsageError
+from .driver import Progress, detect_keypoints, look_at, read_motion, track_keypoints
+from .errors import UsageError
 from .faces.regions import crop_face
 from .memory import in_chunks
-from .motion import initial_frame, transfer_motion
-from .overlap import ahead, applied
+from .motion import settled, transferred
+from .overlap import applied
 from .pictures import resize_picture, to_batch
-from .types import Box, FaceSet, Generated, Keypoints, Motion, MotionTransfer, SourceFeatures
+from .types import FaceSet, Generated, Keypoints, Motion, MotionTransfer, SourceFeatures
 
-Progress = Callable[[int, int | None], None]
-"""Called with frames done and frames in all (None while unknown). Raise from it to stop the work."""
+__all__ = [
+    "Driving",
+    "Drivings",
+    "Progress",
+    "animate",
+    "animate_details",
+    "animate_picture",
+    "driving_keypoints",
+    "encode_face",
+    "finished",
+    "look_at",
+    "match_drivers",
+    "prepared",
+    "read_motion",
+    "track_keypoints",
+]
+
+FPS = 25.0  # of drivers that come without a frame rate
 
 Driving = Motion | Keypoints | Tensor | Iterable[np.ndarray]
 """A motion, keypoints, a network batch (T, C, H, W), or frames (H, W, 3) uint8 as they come."""
@@ -162,56 +179,19 @@ def encode_face(model: Backend, face: np.ndarray | Tensor | SourceFeatures) -> S
 
 def driving_keypoints(model: Backend, driving: Driving, *, chunk_size: int = 8) -> Keypoints:
     """Keypoints of the whole driver on the model's device. Raises UsageError for a motion of another model."""
+    return _driving_motion(model, driving, chunk_size).keypoints
+
+
+def _driving_motion(model: Backend, driving: Driving, chunk_size: int) -> Motion:
+    """The driver's motion on the model's device, at 25 frames a second where it has no rate of its own."""
     if isinstance(driving, Motion):
         _check_motion(model, driving)
-        driving = driving.keypoints
+        return replace(driving, keypoints=driving.keypoints.to(model.device))
     if isinstance(driving, Tensor):
-        driving = _detect(model, driving, chunk_size)
-    if isinstance(driving, Keypoints):
-        return driving.to(model.device)
-    return track_keypoints(model, driving, chunk_size=chunk_size)
-
-
-def track_keypoints(
-    model: Backend,
-    frames: Iterable[np.ndarray],
-    *,
-    box: Box | None = None,
-    chunk_size: int = 8,
-    progress: Progress | None = None,
-) -> Keypoints:
-    """Keypoints of each frame (H, W, 3) uint8, read as they come; ``box`` is the part of the frame to look at."""
-    parts: list[Keypoints] = []
-    done = 0
-    views = (np.stack([look_at(model, frame, box) for frame in chunk]) for chunk in _chunks(frames, chunk_size))
-    with closing(ahead(views)) as batches:
-        for views_of_chunk in batches:
-            batch = to_batch(views_of_chunk, channels=model.config.num_channels, device=model.device)
-            parts.append(_detect(model, batch, chunk_size))
-            done += len(views_of_chunk)
-            if progress:
-                progress(done, None)
-    return _joined(parts)
-
-
-def look_at(model: Backend, frame: np.ndarray, box: Box | None) -> np.ndarray:
-    """What the model sees of a driving frame: the part in ``box`` or all of it, at the model's size."""
-    size = model.config.image_size
-    return resize_picture(frame, size) if box is None else crop_face(frame, box, size)
-
-
-def read_motion(
-    model: Backend,
-    frames: Iterable[np.ndarray],
-    fps: float,
-    *,
-    box: Box | None = None,
-    chunk_size: int = 8,
-    progress: Progress | None = None,
-) -> Motion:
-    """The driver's motion as a value that can be saved, and used on many pictures."""
-    keypoints = track_keypoints(model, frames, box=box, chunk_size=chunk_size, progress=progress)
-    return Motion(keypoints, fps, model.name, model.config.learnt_size)
+        driving = detect_keypoints(model, driving, chunk_size)
+    if not isinstance(driving, Keypoints):
+        driving = track_keypoints(model, driving, chunk_size=chunk_size)
+    return Motion(driving.to(model.device), FPS, model.name, model.config.learnt_size)
 
 
 def match_drivers(drivers: int, faces: int) -> None:
@@ -232,20 +212,20 @@ def _moving_faces(
 ) -> tuple[list[MovingFace], int]:
     """Encode the faces and give each its driver's motion; and the number of frames."""
     courses = _courses(model, drivings, len(source_faces), chunk_size)
+    transfers = [settled(course, transfer) for course in courses]
     faces = []
     for index, face in enumerate(source_faces):
-        source, course = encode_face(model, face), courses[min(index, len(courses) - 1)]
-        first = initial_frame(source.keypoints, course, transfer)
-        faces.append(MovingFace(source, transfer_motion(source.keypoints, course, course[first : first + 1], transfer)))
+        source, which = encode_face(model, face), min(index, len(courses) - 1)
+        faces.append(MovingFace(source, transferred(source.keypoints, courses[which], transfers[which])))
     return faces, len(courses[0])
 
 
-def _courses(model: Backend, drivings: Drivings, faces: int, chunk_size: int) -> list[Keypoints]:
-    """The drivers' keypoints. Raises UsageError for more of them than faces, and for unequal lengths."""
+def _courses(model: Backend, drivings: Drivings, faces: int, chunk_size: int) -> list[Motion]:
+    """The drivers' motions. Raises UsageError for more of them than faces, and for unequal lengths."""
     if not _are_several(drivings):
-        return [driving_keypoints(model, cast("Driving", drivings), chunk_size=chunk_size)]
+        return [_driving_motion(model, cast("Driving", drivings), chunk_size)]
     match_drivers(len(drivings), faces)
-    courses = [driving_keypoints(model, driving) for driving in drivings]
+    courses = [_driving_motion(model, driving, chunk_size) for driving in drivings]
     lengths = [len(course) for course in courses]
     if len(set(lengths)) > 1:
         raise UsageError(
@@ -257,24 +237,6 @@ def _courses(model: Backend, drivings: Drivings, faces: int, chunk_size: int) ->
 
 def _are_several(drivings: Drivings) -> TypeGuard[Sequence[Motion | Keypoints]]:
     return isinstance(drivings, (list, tuple)) and len(drivings) > 0 and isinstance(drivings[0], (Motion, Keypoints))
-
-
-@torch.inference_mode()
-def _detect(model: Backend, images: Tensor, chunk_size: int) -> Keypoints:
-    parts = in_chunks(lambda part: model.detect_keypoints(images[part].to(model.device)), len(images), chunk_size)
-    return _joined(list(parts))
-
-
-def _joined(parts: list[Keypoints]) -> Keypoints:
-    if not parts:
-        raise MediaError("The driving video has no frames. Choose one that plays.")
-    return Keypoints.cat(parts)
-
-
-def _chunks(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
-    iterator = iter(frames)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
 
 
 def _check_motion(model: Backend, motion: Motion) -> None:

@@ -13,8 +13,15 @@ from typing import Literal, overload
 import torch
 from torch import Tensor
 
+from .errors import UsageError
+
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels of one frame, origin at the top-left corner."""
+
+InitialFrame = int | Literal["best", "medoid"]
+"""The driving frame that corresponds to the source: its number, or how it is chosen."""
+
+INITIAL_FRAME: InitialFrame = 0  # unless told
 
 
 @dataclass(frozen=True)
@@ -184,27 +191,53 @@ class MotionTransfer:
     relative_motion:      move by the driver's change since the initial frame; off copies positions outright.
     relative_jacobian:    the same choice for the local stretching.
     adapt_movement_scale: scale the movement by the size of the source face over the driver's.
-    initial_frame:        the driving frame that corresponds to the source: an index, or "best" to search for the
-                          frame whose pose is nearest to the source's.
+    initial_frame:        the driving frame that corresponds to the source: an index; "best", whose pose is nearest to
+                          the source's; or "medoid", from which no frame is far. Only frames in which the driver's face
+                          is seen count.
     gain:                 1 copies the movement, 0 freezes it, more exaggerates; only with relative motion.
+    fade_in_s:            seconds over which the motion comes in, so that the first frame is the source as it is.
+    head_gain:            the same as ``gain`` for the movement of the head as a whole: shift, turn and size.
+    expression_gain:      and for what the parts of the face do besides.
+
+    Raises UsageError for no expression while the head moves: a turned head is an expression to keypoints, and without
+    it faces fold.
     """
 
     relative_motion: bool = True
     relative_jacobian: bool = True
     adapt_movement_scale: bool = True
-    initial_frame: int | Literal["best"] = 0
+    initial_frame: InitialFrame = INITIAL_FRAME
     gain: float = 1.0
+    fade_in_s: float = 0.0
+    head_gain: float = 1.0
+    expression_gain: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.expression_gain == 0 != self.head_gain:
+            raise UsageError(
+                "A head that moves without any expression folds: the expression gain must be above 0. Choose more, or "
+                "a head gain of 0 as well."
+            )
 
 
 @dataclass(frozen=True)
 class Motion:
-    """Keypoints of a driving video with its frame rate: what a motion file holds."""
+    """Keypoints of a driving video with its frame rate: what a motion file holds.
+
+    seen: for each frame, whether the driver's face is in it; None where nobody looked, and then every frame counts.
+    """
 
     keypoints: Keypoints
     fps: float
     model: str  # name of the model whose detector saw the video; keypoints mean nothing to another one
     image_size: tuple[int, int]  # height, width the detector saw
     metadata: dict[str, str] = field(default_factory=dict)
+    seen: tuple[bool, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.keypoints)
+
+    def pick(self, frames: Sequence[int] | Tensor) -> Motion:
+        """These frames, in this order; the frame rate stays what it is."""
+        seen = None if self.seen is None else tuple(self.seen[int(frame)] for frame in frames)
+        return replace(self, keypoints=self.keypoints.pick(frames), seen=seen)

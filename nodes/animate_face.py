@@ -17,8 +17,8 @@ from ..fom_core.motion import MovedArea
 from ..fom_core.networks import MotionModel
 from ..fom_core.pictures import resize_picture, to_pictures
 from ..fom_core.pipeline import animate_details, match_drivers
-from ..fom_core.types import Generated, MotionTransfer
-from . import host, motions
+from ..fom_core.types import Generated
+from . import host, motions, transfers
 from .sockets import ALIASES, CATEGORY, Faces, Model, Motion, PictureFaces
 
 PREVIEW_FACES, PREVIEW_PX = 8, 256
@@ -46,14 +46,14 @@ class AnimateFace(io.ComfyNode):
                     "moves all faces. Of several, the first moves face 1, the second face 2, and the last one all "
                     "the rest.",
                 ),
-                *motions.transfer_inputs(),
+                *transfers.transfer_inputs(),
                 io.Combo.Input(
                     "length",
                     options=list(motions.LENGTHS),
                     tooltip="With several drivers: as long as the longest, while the others hold their last frame or "
                     "start anew (with a jump); or as short as the shortest.",
                 ),
-                *motions.strength_inputs(),
+                *transfers.strength_inputs(),
                 io.Boolean.Input(
                     "relative_jacobian",
                     default=True,
@@ -65,6 +65,7 @@ class AnimateFace(io.ComfyNode):
                 motions.fps_input(),
                 motions.chunk_size_input(),
                 motions.driving_face_input(),
+                *transfers.gain_inputs(),
             ],
             outputs=[
                 io.Image.Output(
@@ -119,6 +120,8 @@ class AnimateFace(io.ComfyNode):
         fps: float = 25.0,
         chunk_size: int = motions.CHUNK_SIZE,
         driving_face: int = 0,
+        head_gain: float = 1.0,
+        expression_gain: float = 1.0,
     ) -> io.NodeOutput:
         if not len(faces):
             raise NoFaceFound(
@@ -126,8 +129,8 @@ class AnimateFace(io.ComfyNode):
             )
         values = motions.in_order(drivers)
         match_drivers(len(values), len(faces))
-        transfer = MotionTransfer(
-            relative_motion, relative_jacobian, adapt_movement_scale, motions.initial_frame_of(initial_frame), gain
+        transfer = transfers.transfer_of(
+            relative_motion, relative_jacobian, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain
         )
         progress = host.Progress()
         with motions.opened(values) as opened:

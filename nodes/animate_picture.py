@@ -13,14 +13,14 @@ from ..fom_core.compose.paste import FEATHER
 from ..fom_core.errors import NoFaceFound, UsageError
 from ..fom_core.faces.detect import DETECTORS, detect_faces
 from ..fom_core.faces.regions import to_rgb, whole_picture
-from ..fom_core.faces.selection import chosen
+from ..fom_core.faces.selection import chosen, picked
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.media import VideoWriter
 from ..fom_core.overlap import behind
 from ..fom_core.pipeline import animate_picture
-from ..fom_core.types import FaceSet, MotionTransfer
+from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import is_for_faces
-from . import host, motions
+from . import host, motions, transfers
 from .detect_faces import detector_explanation, open_detector
 from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces
 
@@ -49,8 +49,8 @@ class AnimatePicture(io.ComfyNode):
                     tooltip='Which faces, from left to right: "all", "1,3" or "2-4". Detect Faces shows the numbers.',
                 ),
                 io.Combo.Input("detector", options=["auto", *DETECTORS], tooltip=detector_explanation()),
-                *motions.transfer_inputs(),
-                *motions.strength_inputs(),
+                *transfers.transfer_inputs(),
+                *transfers.strength_inputs(),
                 io.Combo.Input(
                     "mask",
                     options=list(get_args(Mask)),
@@ -93,6 +93,7 @@ class AnimatePicture(io.ComfyNode):
                     tooltip="Use these faces of the picture, from Detect Faces, in place of the detector here.",
                 ),
                 motions.driving_face_input(),
+                *transfers.gain_inputs(),
             ],
             outputs=[
                 io.Video.Output(
@@ -126,10 +127,12 @@ class AnimatePicture(io.ComfyNode):
         chunk_size: int = 8,
         faces: PictureFaces | None = None,
         driving_face: int = 0,
+        head_gain: float = 1.0,
+        expression_gain: float = 1.0,
     ) -> io.NodeOutput:
         picture = one_picture(image)
-        transfer = MotionTransfer(
-            relative_motion, True, adapt_movement_scale, motions.initial_frame_of(initial_frame), gain
+        transfer = transfers.transfer_of(
+            relative_motion, True, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain
         )
         progress = host.Progress()
         with motions.opened([driver]) as (opened,):
@@ -186,4 +189,4 @@ def choose(picture: np.ndarray, given: PictureFaces | None, detector: str, choic
             "No face was found in the picture. Use one with a visible face, choose another detector, or connect faces "
             "from a Detect Faces whose if_none is 'pass through'."
         )
-    return FaceSet(tuple(faces[index] for index in chosen(choice, len(faces))), faces.frame_size)
+    return picked(faces, chosen(choice, len(faces)))

@@ -15,7 +15,7 @@ from ..fom_core.faces.detect import DETECTORS, MIN_SIZE_PX, detect_faces, load_d
 from ..fom_core.faces.detection import Detector
 from ..fom_core.faces.drawing import draw_faces
 from ..fom_core.faces.regions import MARGIN, CropRule, crop_face, pixel_box, to_rgb
-from ..fom_core.faces.selection import ORDERS, chosen, in_order
+from ..fom_core.faces.selection import ORDERS, chosen, in_order, picked
 from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import catalogue, size_text
 from . import host
@@ -204,8 +204,7 @@ def choose(found: list[FaceSet], choice: str) -> tuple[FaceSet, ...]:
     kept = set(chosen(choice, sum(map(len, found))))
     sets, first = [], 0
     for faces in found:
-        members = tuple(face for offset, face in enumerate(faces) if first + offset in kept)
-        sets.append(FaceSet(members, faces.frame_size))
+        sets.append(picked(faces, [offset for offset in range(len(faces)) if first + offset in kept]))
         first += len(faces)
     return tuple(sets)
 

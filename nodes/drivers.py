@@ -61,6 +61,9 @@ class Driver:
             return iter(self.reader or ())
         return (to_rgb(host.to_uint8(image)) for image in self.images)
 
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return self.frames()
+
     def audio(self, length_s: float) -> dict[str, Any] | None:
         """AUDIO of the driver, cut to the result's length; None for one without sound."""
         sound = None if self.reader is None else read_sound(self.reader, length_s)

@@ -76,7 +76,7 @@ class LoadFOMModel(io.ComfyNode):
         path = host.weights(entry) if entry else host.file("fom", model_name)
         config = None if config_name == NO_CONFIG else host.file("fom", config_name)
         model = load_model(path if config else slim(path), config, device="cpu", dtype=PRECISIONS[precision])
-        sized = model.at_usual_size() if image_size == OWN_SIZE else model.at_size(int(image_size))
+        sized = model if image_size == OWN_SIZE else model.at_size(int(image_size))
         return io.NodeOutput(host.manage(sized))
 
 

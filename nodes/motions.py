@@ -1,22 +1,21 @@
-"""What the nodes that animate have in common: drivers of any kind, and how their motion is given to the faces."""
+"""What the nodes that animate have in common: drivers of any kind, read to motions on one clock."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 from comfy_api.latest import io
 
+from ..fom_core.driver import Stage, align_drivers, find_view, needs_face, read_driver
 from ..fom_core.errors import UsageError
-from ..fom_core.faces.tracking import DrivingCrop, driving_view
-from ..fom_core.motion import Length, align, smooth
+from ..fom_core.faces.tracking import DrivingCrop
+from ..fom_core.motion import Length
 from ..fom_core.networks import MotionModel
-from ..fom_core.pipeline import read_motion
 from ..fom_core.types import Box, Motion
-from ..fom_core.weights.catalogue import is_for_faces
 from . import host, sockets
 from .detect_faces import open_detector
 from .drivers import Driver, open_driver
@@ -35,66 +34,6 @@ CHUNK_SIZE = 8
 def driver_input(name: str, tooltip: str | None = None) -> io.MultiType.Input:
     """A socket for a VIDEO, an IMAGE batch or a FOM_MOTION."""
     return io.MultiType.Input(name, types=[io.Video, io.Image, sockets.Motion], tooltip=tooltip)
-
-
-def transfer_inputs() -> list[io.Input]:
-    """The choices between relative and absolute motion."""
-    return [
-        io.Boolean.Input(
-            "relative_motion",
-            default=True,
-            tooltip="On: copy how the driver moves, starting from the face's own pose. Off: copy where the driver is, "
-            "which also takes over the shape of the driver's face.",
-        ),
-        io.Boolean.Input(
-            "adapt_movement_scale",
-            default=True,
-            tooltip="Scale the movement to the size of the face. Off copies it pixel by pixel: too much for a face "
-            "that fills less of its crop than the driver does.",
-        ),
-        io.DynamicCombo.Input(
-            "initial_frame",
-            options=[
-                io.DynamicCombo.Option("first", []),
-                io.DynamicCombo.Option("best", []),
-                io.DynamicCombo.Option(
-                    "number",
-                    [
-                        io.Int.Input(
-                            "frame_number", default=0, min=0, max=1_000_000, tooltip="The frame, counted from 0."
-                        )
-                    ],
-                ),
-            ],
-            tooltip="The moment in which the driver has the pose of the face; relative motion counts from there. "
-            "best looks for the nearest pose: use it when the driver does not begin in the face's pose, or the "
-            "result is bent.",
-        ),
-    ]
-
-
-def strength_inputs() -> list[io.Input]:
-    """Calming and exaggerating."""
-    return [
-        io.Float.Input(
-            "smoothing",
-            default=0.0,
-            min=0.0,
-            max=1.0,
-            step=0.05,
-            tooltip="Takes the jitter out of the motion; 0 is off. More looks calmer, but flattens quick movements: "
-            "blinks and lips go first, at 1 they are nearly gone.",
-        ),
-        io.Float.Input(
-            "gain",
-            default=1.0,
-            min=0.0,
-            max=3.0,
-            step=0.05,
-            tooltip="Size of the movement, with relative motion: 1 copies it, 0 freezes it, more exaggerates, and "
-            "bends the face sooner.",
-        ),
-    ]
 
 
 def driving_crop_input() -> io.Combo.Input:
@@ -142,13 +81,6 @@ def chunk_size_input() -> io.Int.Input:
         tooltip="Frames at a time. More keeps a large graphics card busier and takes more memory; when that runs out, "
         "it goes on with fewer. The result does not depend on it.",
     )
-
-
-def initial_frame_of(choice: Mapping[str, Any]) -> int | Literal["best"]:
-    """The frame that the DynamicCombo ``initial_frame`` asks for."""
-    if choice["initial_frame"] == "best":
-        return "best"
-    return int(choice["frame_number"]) if choice["initial_frame"] == "number" else 0
 
 
 @contextmanager
@@ -206,7 +138,7 @@ def read(
         start, end = (READING * place / len(drivers) for place in (index, index + 1))
         motions.append(read_one(model, driver, progress, (start, end), driving_crop, fps, chunk_size, driving_face)[0])
     rate = next((driver.rate for driver in drivers if driver.rate is not None), fps)
-    aligned = align([smooth(motion, smoothing) for motion in motions], float(rate), length)
+    aligned = align_drivers(motions, float(rate), smoothing=smoothing, length=length)
     return Reading(motions, aligned, rate)
 
 
@@ -225,18 +157,18 @@ def read_one(
         return driver.motion, None
     start, end = share
     found = start + (end - start) * LOOKING / READING
-    box = None
-    if driving_crop == "face" or (driving_crop == "auto" and is_for_faces(model.name)):
-        box = driving_view(
-            driver.frames(), driver.size, open_detector("auto"), driving_crop,
-            frame_count=driver.frame_count, choose=driving_face or None,
-            progress=part_of(progress, start, found, driver.frame_count),
-        )  # fmt: skip
-    motion = read_motion(
-        model, driver.frames(), float(driver.rate or fps), box=box,
-        chunk_size=chunk_size, progress=part_of(progress, found, end, driver.frame_count),
-    )  # fmt: skip
-    return motion, box
+    parts: dict[Stage, tuple[float, float]] = {
+        "looking for the driver": (start, found),
+        "reading the motion": (found, end),
+    }
+
+    def stages(stage: Stage) -> AbstractContextManager[Callable[[int, int | None], None]]:
+        return nullcontext(part_of(progress, *parts[stage], driver.frame_count))
+
+    detector = open_detector("auto") if needs_face(model, driving_crop) else None
+    view = find_view(model, driver, detector, crop=driving_crop, choose=driving_face or None, stages=stages)
+    fps = float(driver.rate or fps)
+    return read_driver(model, driver, fps, view=view, chunk_size=chunk_size, stages=stages), view.box
 
 
 def animated(done: int, length: int) -> tuple[int, int]:

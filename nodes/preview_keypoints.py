@@ -13,8 +13,7 @@ from ..fom_core.draw import explain
 from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.pipeline import driving_keypoints, look_at
-from ..fom_core.types import MotionTransfer
-from . import host, motions
+from . import host, motions, transfers
 from .animate_face import crops_of
 from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces
 
@@ -43,7 +42,7 @@ class PreviewKeypoints(io.ComfyNode):
                     max=1_000_000,
                     tooltip="Which frame of the driver, counted from 0. The whole driver is read again for each.",
                 ),
-                *motions.transfer_inputs(),
+                *transfers.transfer_inputs(),
                 motions.driving_crop_input(),
             ],
             outputs=[
@@ -79,8 +78,7 @@ class PreviewKeypoints(io.ComfyNode):
     ) -> io.NodeOutput:
         if face_number > len(faces):
             raise UsageError(f"There are {len(faces)} faces, so there is no face {face_number}. Choose a lower number.")
-        first = motions.initial_frame_of(initial_frame)
-        transfer = MotionTransfer(relative_motion, True, adapt_movement_scale, first)
+        transfer = transfers.transfer_of(relative_motion, True, adapt_movement_scale, initial_frame)
         with motions.opened([driver]) as (opened,):
             network = host.motion_model(model, motions.CHUNK_SIZE)
             motion, box = motions.read_one(
@@ -95,7 +93,7 @@ class PreviewKeypoints(io.ComfyNode):
             view = None if frame is None else look_at(network, frame, box)
         face = crops_of(faces, network)[face_number - 1]
         keypoints, flow, occlusion = explain(
-            network, face, driving_keypoints(network, motion), frame_number, transfer, view=view
+            network, face, driving_keypoints(network, motion), frame_number, transfer, view=view, seen=motion.seen
         )
         images = host.to_images(keypoints[None])
         return io.NodeOutput(

@@ -21,7 +21,7 @@ from ..errors import NoFaceFound, UsageError
 from ..faces.detect import detect_faces
 from ..faces.detection import Detector
 from ..faces.regions import CropRule, whole_picture
-from ..faces.selection import LEFT_TO_RIGHT, ORDERS, chosen, in_order, most_prominent
+from ..faces.selection import LEFT_TO_RIGHT, ORDERS, chosen, in_order, most_prominent, picked
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoWriter, read_picture
 from ..media.encoders import ENCODERS, SOFTWARE
 from ..overlap import behind
@@ -168,6 +168,7 @@ class _Opened:
 def _animate(args: argparse.Namespace, opened: _Opened) -> None:
     """Open everything, so that mistakes show before work starts; animate; say where the result is."""
     _check_complete(args)
+    transfer = drivers.transfer_of(args)
     picture = read_picture(args.source_image)
     enhancer = open_enhancer(args)
     driving = drivers.open_drivers(args)
@@ -191,7 +192,7 @@ def _animate(args: argparse.Namespace, opened: _Opened) -> None:
         if writer is not None and writer.keeps_alpha:
             picture = _transparent(args.source_image, picture)
         write_animation(
-            writer, model, picture, faces, motions, transfer=drivers.transfer_of(args),
+            writer, model, picture, faces, motions, transfer=transfer,
             chunk_size=common.chunk_size(args), mask=args.mask if on_faces else "box", ratio=args.ratio,
             feather=args.feather, colour_match=args.colour_match, enhancer=enhancer,
         )  # fmt: skip
@@ -273,9 +274,9 @@ def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detect
             "visible face or another --face_detector, or animate the whole picture with --source_crop none."
         )
     if not every:
-        return FaceSet((most_prominent(faces, picture, detector),), faces.frame_size)
+        return picked(faces, [faces.faces.index(most_prominent(faces, picture, detector))])
     faces = in_order(faces, args.order, picture, detector)
-    return FaceSet(tuple(faces[index] for index in chosen(args.faces or "all", len(faces))), faces.frame_size)
+    return picked(faces, chosen(args.faces or "all", len(faces)))
 
 
 def _transparent(path: str, opaque: np.ndarray) -> np.ndarray:

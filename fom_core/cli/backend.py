@@ -50,7 +50,7 @@ def open_backend(args: argparse.Namespace) -> Backend:
     backend = args.backend or ("onnx" if given else "torch")
     if backend == "torch":
         _refuse(args, given)
-        return _open_sized(args)
+        return common.open_model(args)
     if args.dtype != "auto":
         raise UsageError(f"--dtype is of the backend torch. With --backend {backend}, choose --precision.")
     precision = args.precision or "float32"
@@ -74,12 +74,6 @@ def _check_size(folder: Path, wanted: int) -> None:
         )
 
 
-def _open_sized(args: argparse.Namespace) -> MotionModel:
-    """The model at the size that the options ask for, or else at the one that it usually animates at."""
-    model = common.open_model(args)
-    return model if args.image_size else model.at_usual_size()
-
-
 def _refuse(args: argparse.Namespace, exported: bool) -> None:
     if exported:
         raise UsageError(f"{args.model} is an exported model, which torch does not compute. Choose another --backend.")
@@ -98,7 +92,7 @@ def _provider(args: argparse.Namespace, backend: str) -> str:
 
 def _exported(args: argparse.Namespace, precision: str) -> Path:
     """The folder of the model's export, made now if it is not there. What was left out once is not tried again."""
-    model = _open_sized(argparse.Namespace(**{**vars(args), "device": "cpu"}))
+    model = common.open_model(argparse.Namespace(**{**vars(args), "device": "cpu"}))
     folder = models_dir() / "exports" / f"{model.name}-{_fingerprint(args, model)}"
     package = read_package(folder) if (folder / MANIFEST).is_file() else None
     here = [] if package is None else [*package.precisions, *package.left_out]

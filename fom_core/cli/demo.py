@@ -11,10 +11,11 @@ from ..errors import FomError, NoFaceFound
 from ..faces.detect import detect_faces
 from ..files import ASSETS
 from ..media import VideoWriter, write_picture
-from ..motion import load_motion
+from ..motion import FADE_IN_S, load_motion
 from ..types import Motion, MotionTransfer
 from ..weights.load import load_model
 from .animate import FILENAME, write_animation
+from .drivers import INITIAL_FRAME
 
 
 def add_parser(subparsers: Any) -> None:
@@ -39,8 +40,15 @@ def run(args: argparse.Namespace) -> int:
         faces = detect_faces(picture, "embedded")
         if not len(faces):
             raise NoFaceFound("The embedded detector found no face in the demo's picture. Install the project again.")
-        model = load_model("mini").at_usual_size()
-        write_animation(writer, model, picture, faces, [motion], transfer=MotionTransfer())
+        model = load_model("mini")
+        write_animation(
+            writer,
+            model,
+            picture,
+            faces,
+            [motion],
+            transfer=MotionTransfer(initial_frame=INITIAL_FRAME, fade_in_s=FADE_IN_S),
+        )
     write_picture(folder / "source.png", picture)
     print(writer.path)
     return 0

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 from fractions import Fraction
-from typing import Literal, get_args
+from typing import get_args
 
 from ..backends import Backend
+from ..driver import align_drivers, read_driver
 from ..faces.detection import Detector
-from ..faces.tracking import DrivingCrop, driving_view
+from ..faces.tracking import DrivingCrop
 from ..media import VideoReader
-from ..motion import Length, align, load_motion, smooth
+from ..motion import FADE_IN_S, SMOOTHING, Length, load_motion
 from ..scaleout import read_motion
-from ..types import Motion, MotionTransfer
+from ..types import InitialFrame, Motion, MotionTransfer
 from . import common
 from .progress import ProgressBar
 
 Driver = VideoReader | Motion
+INITIAL_FRAME: InitialFrame = "medoid"  # faces are bent least from there
 
 
 def add_drivers(parser: argparse.ArgumentParser) -> None:
@@ -41,9 +43,15 @@ def add_motion_options(group: argparse._ActionsContainer) -> None:
     )
     common.add_on_off(group, "adapt_scale", "scale the movement to the size of the source face (default)")
     group.add_argument(
-        "--find_best_frame", action="store_true", help="start from the frame nearest to the source's pose"
+        "--initial_frame",
+        type=initial_frame_choice,
+        metavar="first|best|medoid|N",
+        help="driving frame from which motion counts: the first one, the nearest to the source's pose, the one from "
+        "which no other is far (the motion then comes in smoothly), or number N, counted from 0; of those that show "
+        "the driver's face (default: medoid)",
     )
-    group.add_argument("--best_frame", type=int, metavar="N", help="start from driving frame N, counted from 0")
+    group.add_argument("--find_best_frame", action="store_true", help="the same as --initial_frame best")
+    group.add_argument("--best_frame", type=int, metavar="N", help="the same as --initial_frame N")
     group.add_argument(
         "--gain",
         type=common.not_negative,
@@ -51,10 +59,22 @@ def add_motion_options(group: argparse._ActionsContainer) -> None:
         help="1 copies the movement, less calms it, more exaggerates; only with --relative (default: 1)",
     )
     group.add_argument(
+        "--head_gain",
+        type=common.not_negative,
+        default=1.0,
+        help="the same for the head as a whole, its shift, turn and size (default: 1)",
+    )
+    group.add_argument(
+        "--expression_gain",
+        type=common.not_negative,
+        default=1.0,
+        help="and for what the parts of the face do besides; never 0 alone (default: 1)",
+    )
+    group.add_argument(
         "--smoothing",
         type=common.zero_to_one,
-        default=0.0,
-        help="take the jitter out of the motion, and at 1 quick movements as well (default: 0, off)",
+        default=SMOOTHING,
+        help=f"take the jitter out of the motion, and at 1 quick movements as well; 0 is off (default: {SMOOTHING})",
     )
     group.add_argument(
         "--length",
@@ -114,29 +134,41 @@ def read_drivers(
     motions = [
         driver if isinstance(driver, Motion) else track_driver(args, model, driver, detector) for driver in drivers
     ]
-    return align([smooth(motion, args.smoothing) for motion in motions], motions[0].fps, args.length)
+    return align_drivers(motions, motions[0].fps, smoothing=args.smoothing, length=args.length)
 
 
 def track_driver(args: argparse.Namespace, model: Backend, reader: VideoReader, detector: Detector | None) -> Motion:
-    """Keypoints of the whole driving video; without a detector of its whole frames."""
-    box = None
-    if detector is not None and args.driving_crop != "none":
-        with ProgressBar("looking for the driver", reader.frame_count) as bar:
-            box = driving_view(
-                reader, reader.size, detector, args.driving_crop,
-                frame_count=reader.frame_count, choose=args.driving_face, name=str(reader.path), progress=bar,
-            )  # fmt: skip
-    with ProgressBar("reading the motion", reader.frame_count) as bar:
-        return read_motion(model, reader, reader.fps, box=box, chunk_size=common.chunk_size(args), progress=bar)
+    """The motion of the whole driving video; without a detector of its whole frames."""
+    return read_driver(
+        model, reader, reader.fps, detector,
+        crop=args.driving_crop, choose=args.driving_face, chunk_size=common.chunk_size(args), name=str(reader.path),
+        stages=lambda stage: ProgressBar(stage, reader.frame_count), read=read_motion,
+    )  # fmt: skip
 
 
 def transfer_of(args: argparse.Namespace) -> MotionTransfer:
     """How motion is given to the source; PaddleGAN's ``--relative`` means points and jacobians."""
-    return MotionTransfer(args.relative, args.relative, args.adapt_scale, initial_frame(args), args.gain)
+    first = initial_frame(args)
+    return MotionTransfer(
+        args.relative, args.relative, args.adapt_scale, first, args.gain,
+        fade_in_s=FADE_IN_S if first == "medoid" else 0.0,
+        head_gain=args.head_gain, expression_gain=args.expression_gain,
+    )  # fmt: skip
 
 
-def initial_frame(args: argparse.Namespace) -> int | Literal["best"]:
-    """Which driving frame corresponds to the source; a number given wins over the search, as in PaddleGAN."""
+def initial_frame(args: argparse.Namespace) -> InitialFrame:
+    """Which driving frame corresponds to the source; PaddleGAN's names come second, a number before the search."""
+    if args.initial_frame is not None:
+        return args.initial_frame
     if args.best_frame is not None:
         return args.best_frame
-    return "best" if args.find_best_frame else 0
+    return "best" if args.find_best_frame else INITIAL_FRAME
+
+
+def initial_frame_choice(text: str) -> InitialFrame:
+    """Argument type: first, best, medoid, or the number of a frame."""
+    if text in ("best", "medoid"):
+        return text
+    if text != "first" and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"must be first, best, medoid or a number, got {text}")
+    return 0 if text == "first" else int(text)

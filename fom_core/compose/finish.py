@@ -14,7 +14,7 @@ from ..backends import Backend
 from ..faces.regions import crop_face, pixel_box
 from ..pictures import PicturesToCome, to_batch
 from ..types import FaceRegion, FaceSet, Generated, SourceFeatures
-from .canvas import canvas_box
+from .canvas import around_all, canvas_box
 from .composer import Composer, can_compose
 from .masks import Look, Rect
 from .paste import FEATHER, Paster
@@ -99,7 +99,7 @@ class _Composing:
 
     @property
     def hull(self) -> Rect:
-        return hull_of_boxes([canvas_box(face) for face in self._faces])
+        return around_all([canvas_box(face) for face in self._faces])
 
     def begin(self, chunk: Sequence[Generated]) -> Callable[[], np.ndarray]:
         frames = self._composer.begin(chunk)
@@ -125,7 +125,7 @@ class _Pasting:
 
     @property
     def hull(self) -> Rect:
-        return hull_of_boxes([rect for rect, _ in self._paster.parts()])
+        return around_all([rect for rect, _ in self._paster.parts()])
 
     def begin(self, chunk: Sequence[Generated]) -> Callable[[], np.ndarray]:
         pictures = [generated.prediction for generated in chunk]
@@ -133,11 +133,3 @@ class _Pasting:
             pictures = [self._enhance(*pair) for pair in zip(pictures, self._faces, strict=True)]
         coming = [PicturesToCome(frames, truncate=self._paster.truncate) for frames in pictures]
         return lambda: self._paster([frames.wait() for frames in coming])
-
-
-def hull_of_boxes(rects: Sequence[Rect]) -> Rect:
-    """The smallest rectangle around all; an empty one around none."""
-    if not rects:
-        return 0, 0, 0, 0
-    lows, highs = np.min([rect[:2] for rect in rects], axis=0), np.max([rect[2:] for rect in rects], axis=0)
-    return int(lows[0]), int(lows[1]), int(highs[0]), int(highs[1])

@@ -23,7 +23,7 @@ STILL = 1e-5  # half sides that are no movement, but rounding
 LEAST_SEEN = 0.3  # visibility of the still source that counts at least: what was never seen is no measure
 WHOLE = (0.15, 0.45)  # what becomes of an area over which the flow is left as it is, and below which it is calmed
 CALM = (2.0, 4.0)  # widths of the averages that calm it, one after the other, in cells of the flow
-UNLIKE = (0.025, 0.07)  # movement unlike that of a plane, in half sides, over which sharp pixels lose trust
+UNLIKE = (0.017, 0.06)  # movement unlike that of a plane, in half sides, over which sharp pixels lose trust
 UNSURE = 0.8  # the network's share in a face that turns furthest
 FACE = (0.2, 0.8)  # part of the crop in which that is looked for
 TORN, LASTS = 0.05, 10  # a calmed share of the flow that is worth a word, if it lasts for so many frames
@@ -106,7 +106,7 @@ class Follower:
             return torch.zeros_like(kept)
         now = _seen(motion.occlusion_map.float(), self._places)[:, 0]
         at_rest = _seen(self._still.float(), self._places + d.movedim(1, -1))[:, 0]
-        visible = (now / at_rest.clamp(min=LEAST_SEEN)).clamp(max=1)
+        visible = 1 - (at_rest - now).clamp(min=0) / at_rest.clamp(min=LEAST_SEEN)
         shown = ((1 - (1 - visible) * kept - SHOWN[0]) / (SHOWN[1] - SHOWN[0])).clamp(0, 1)
         return 1 - shown.square() * (3 - 2 * shown)
 

@@ -13,7 +13,7 @@ from ..faces.regions import crop_matrix, pixel_box
 from ..pictures import PicturesToCome, resize_picture
 from ..types import FaceRegion, FaceSet
 from . import masks
-from .canvas import Canvas
+from .canvas import Canvas, around_all
 from .flow import Course
 from .masks import Rect, common, place
 
@@ -104,18 +104,17 @@ class HostPainter:
 
     def _face(self, number: int, region: FaceRegion, canvases: Sequence[Canvas]) -> _Face:
         canvas = canvases[number]
-        height, width = self.picture.shape[:2]
-        x0, y0, x1, y1 = canvas.rect
-        around = masks.clip((x0 - TAPS, y0 - TAPS, x1 + TAPS, y1 + TAPS), (height, width))
+        overlaps = [(other, common(canvas.rect, each.rect)) for other, each in enumerate(canvases) if other != number]
+        neighbours = [(other, rect) for other, rect in overlaps if rect[0] < rect[2]]
+        # A neighbour's movement may bring in what lies on its own canvas.
+        x0, y0, x1, y1 = around_all([canvas.rect, *(canvases[other].rect for other, _ in neighbours)])
+        around = masks.clip((x0 - TAPS, y0 - TAPS, x1 + TAPS, y1 + TAPS), self.picture.shape[:2])
         rows, columns = canvas.room.shape
         x = canvas.corner[0] + (np.arange(columns, dtype=np.float32) + 0.5) * canvas.cell - 0.5 - around[0]
         y = canvas.corner[1] + (np.arange(rows, dtype=np.float32) + 0.5) * canvas.cell - 0.5 - around[1]
         still = np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
         view = np.ascontiguousarray(self.picture[_slices(around)])
-        overlaps = [(other, common(canvas.rect, each.rect)) for other, each in enumerate(canvases) if other != number]
-        return _Face(
-            number, region, canvas, view, still, [(other, rect) for other, rect in overlaps if rect[0] < rect[2]]
-        )
+        return _Face(number, region, canvas, view, still, neighbours)
 
 
 def on_canvas(grid: np.ndarray, canvas: Canvas) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..backends import Backend
-from ..compose.paste import Paster
+from ..compose import Paster, open_composer
 from ..compose.rolled import inside
 from ..errors import UnsupportedModel
 from ..faces.regions import crop_face, crop_matrix
@@ -48,6 +48,9 @@ class AnimatedPicture:
 
     def _composing(self) -> Callable[[Sequence[Generated]], tuple[np.ndarray, np.ndarray]]:
         """Makes frames and flows of what the model gives for each face, the way that ``fom animate`` does."""
+        composer = open_composer(self.model, self.picture, self.faces, self.sources)
+        if composer is not None:
+            return lambda chunk: (composer(chunk), composer.flows(chunk))
         paster = Paster(self.picture, self.faces)
 
         def compose(chunk: Sequence[Generated]) -> tuple[np.ndarray, np.ndarray]:

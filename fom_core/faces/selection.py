@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -65,6 +65,28 @@ def chosen(choice: str, count: int) -> list[int]:
         there = f"there are {count} faces, numbered 1 to {count}" if count > 1 else f"there is {count or 'no'} face"
         raise UsageError(f"The choice {choice!r} asks for face {missing[0] if missing else '?'}, but {there}.")
     return sorted(number - 1 for number in numbers)
+
+
+def picked(faces: FaceSet, indices: Iterable[int]) -> FaceSet:
+    """These faces alone, in this order; the rest stay as ``others``, as far as they are faces of somebody else.
+
+    A box that scores far below the best is none, nor is one whose middle lies in a picked one or that holds its middle.
+    """
+    kept = tuple(faces[index] for index in dict.fromkeys(indices))
+    best = max((face.score for face in faces), default=0.0)
+    rest = (face for face in (*faces, *faces.others) if face not in kept and face.score >= best - NEAR_BEST)
+    others = tuple(face for face in rest if not any(_same_place(face, one) for one in kept))
+    return FaceSet(kept, faces.frame_size, others)
+
+
+def _same_place(face: FaceRegion, other: FaceRegion) -> bool:
+    """Whether one box holds the middle of the other."""
+
+    def holds(outer: FaceRegion, inner: FaceRegion) -> bool:
+        (x0, y0, x1, y1), (a, b, c, d) = outer.box_px, inner.box_px
+        return x0 <= (a + c) / 2 <= x1 and y0 <= (b + d) / 2 <= y1
+
+    return holds(face, other) or holds(other, face)
 
 
 def most_prominent(faces: FaceSet, picture: np.ndarray | None = None, detector: Detector | None = None) -> FaceRegion:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -16,15 +17,64 @@ from .detection import Detection, Detector
 from .regions import LIFT, MARGIN
 
 log = logging.getLogger(__name__)
+SAME = 0.05  # least overlap with where the face was; something small in its place is not the driver
 PRESENT = 0.9  # a driver seen in a smaller share of the frames is worth a warning
 ROOM = 1.12  # the view is at least this much larger than everything the face passes through …
 WIDEST = 2.3  # … but no larger than this many faces, or the face would be too small for the model
 SNUGGEST = 1.4  # a view that passes the frame's border shrinks to this many faces before the border is reflected
 VIEWS = 60  # of the driving video are looked at to find its face
+ENTRANCE, CLOSELY = 150, 3  # so many frames from the start every third is looked at until there is a face
+CLEAR = 0.6  # a face with a smaller share of its usual contrast fades in or out: keypoints are 0.02 off there, and more
 PREPARED = 0.75  # a view this large, in short sides of the frame, means that the video is cropped to the face already
 
 DrivingCrop = Literal["auto", "face", "none"]
 """Look at a fixed square around the driver's face, or at the whole frame; auto: whole if it shows little else."""
+
+
+@dataclass(frozen=True)
+class DrivingView:
+    """Which part of a driving video to look at, and where its driver is in sight.
+
+    box:  None for the whole frame.
+    seen: for every frame, whether the driver's face is there, and not faded in or out; between two frames in which it
+          was found it counts as seen. None where nobody looked, or no frame shows a face.
+    """
+
+    box: Box | None = None
+    seen: tuple[bool, ...] | None = None
+
+
+def look_for_driver(
+    frames: Iterable[np.ndarray],
+    frame_size: tuple[int, int],
+    detector: Detector,
+    choice: DrivingCrop = "auto",
+    *,
+    frame_count: int,
+    choose: int | None = None,
+    name: str = "the driving video",
+    progress: Callable[[int, int | None], None] | None = None,
+) -> DrivingView:
+    """The part of the driving video to look at, and the frames that show its face.
+
+    frames:      (H, W, 3) uint8 of ``frame_size``, about ``frame_count`` of them; read once, none is held.
+    choose:      whose face, see :func:`face_view`; the view is around it then, whatever else is seen.
+    name:        how messages call the video.
+    Raises NoFaceFound where a face was asked for and none is seen.
+    """
+    if choice == "none":
+        return DrivingView()
+    every = max(5, frame_count // VIEWS)
+    view = face_view(frames, detector, every=every, choose=choose, name=name, progress=progress)
+    if view.box is None:
+        message = f"No face was found in {name} by the detector {detector.name}"
+        if choice == "face" or choose is not None:
+            raise NoFaceFound(f"{message}. Choose another face detector, or the driving crop none.")
+        log.warning("%s; the whole frame drives.", message)
+        return view
+    short, long = sorted(frame_size)
+    prepared = view.box[2] - view.box[0] >= PREPARED * short and long <= 1.25 * short
+    return DrivingView(None, view.seen) if prepared and choice == "auto" and choose is None else view
 
 
 def driving_view(
@@ -38,27 +88,10 @@ def driving_view(
     name: str = "the driving video",
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Box | None:
-    """The part of the driving video to look at; None for the whole frame.
-
-    frames:      (H, W, 3) uint8 of ``frame_size``, about ``frame_count`` of them; read once, none is held.
-    choose:      whose face, see :func:`driving_crop`; the view is around it then, whatever else is seen.
-    name:        how messages call the video.
-    Raises NoFaceFound where a face was asked for and none is seen.
-    """
-    if choice == "none":
-        return None
-    box = driving_crop(
-        frames, detector, every=max(5, frame_count // VIEWS), choose=choose, name=name, progress=progress
-    )
-    if box is None:
-        message = f"No face was found in {name} by the detector {detector.name}"
-        if choice == "face" or choose is not None:
-            raise NoFaceFound(f"{message}. Choose another face detector, or the driving crop none.")
-        log.warning("%s; the whole frame drives.", message)
-        return None
-    short, long = sorted(frame_size)
-    prepared = box[2] - box[0] >= PREPARED * short and long <= 1.25 * short
-    return None if prepared and choice == "auto" and choose is None else box
+    """The box of :func:`look_for_driver` alone; None for the whole frame."""
+    return look_for_driver(
+        frames, frame_size, detector, choice, frame_count=frame_count, choose=choose, name=name, progress=progress
+    ).box
 
 
 def driving_crop(
@@ -71,34 +104,92 @@ def driving_crop(
     name: str = "the driving video",
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Box | None:
-    """A square in whole pixels around the driver's face for the whole video, or None if no frame shows one.
+    """The box of :func:`face_view` alone, or None if no frame shows a face."""
+    return face_view(frames, detector, every=every, margin=margin, choose=choose, name=name, progress=progress).box
+
+
+def face_view(
+    frames: Iterable[np.ndarray],
+    detector: Detector,
+    *,
+    every: int = 5,
+    margin: float = MARGIN,
+    choose: int | None = None,
+    name: str = "the driving video",
+    progress: Callable[[int, int | None], None] | None = None,
+) -> DrivingView:
+    """A square in whole pixels around the driver's face for the whole video.
 
     One fixed view keeps the driver's movement and adds no jitter of its own. Looks at every n-th of the frames
-    (H, W, 3) uint8 and holds none. It follows the largest face of the first frame that has one, or number ``choose``
-    from the left there, counted from 1; framed as in training: 1 + ``margin`` times the median face side, wider if the
-    face travels. ``progress`` hears of every frame. Raises NoFaceFound for a number beyond the faces of that frame.
+    (H, W, 3) uint8, at the start more closely until there is a face, and holds none. It follows the largest face of the
+    first frame that has one, or number ``choose`` from the left there, counted from 1; framed as in training: 1 +
+    ``margin`` times the median face side, wider if the face travels. ``progress`` hears of every frame.
+    Raises NoFaceFound for a number beyond the faces of that frame.
     """
-    boxes: list[np.ndarray] = []
-    frame_size, looked_at = (0, 0), 0
+    boxes: dict[int, np.ndarray] = {}  # by the number of the frame
+    found: dict[int, bool] = {}
+    contrasts: dict[int, float] = {}  # of the face, where it is or was last
+    frame_size, count, last = (0, 0), 0, None
     for index, frame in enumerate(frames):
-        if index % every == 0:
-            looked_at += 1
+        closely = index < ENTRANCE and index % CLOSELY == 0
+        if index % every == 0 or (closely and last is None):
             frame_size = frame.shape[0], frame.shape[1]
-            found = detector.detect(frame)
-            if choose is not None and not boxes and found:
-                found = [_from_the_left(found, choose, name)]
-            same = _same_face(boxes[-1] if boxes else None, found)
+            faces = detector.detect(frame)
+            if choose is not None and last is None and faces:
+                faces = [_from_the_left(faces, choose, name)]
+            same = _same_face(last, faces)
+            found[index] = same is not None
             if same is not None:
-                boxes.append(np.array(same.box_px))
+                boxes[index] = last = np.array(same.box_px)
+        if last is not None and (closely or index in boxes):
+            contrasts[index] = _contrast(frame, last)
+        count = index + 1
         if progress:
-            progress(index + 1, None)
-    if boxes and len(boxes) < PRESENT * looked_at:
+            progress(count, None)
+    if not boxes:
+        return DrivingView()
+    looks = [there for index, there in found.items() if index % every == 0]
+    if sum(looks) < PRESENT * len(looks):
         log.warning(
-            "The driver's face is out of sight in %d of %d looked-at frames; the result will be torn there.",
-            looked_at - len(boxes),
-            looked_at,
+            "The driver's face is out of sight in %d of %d looked-at frames: before and after, the result stands "
+            "still; in between it will be torn.",
+            len(looks) - sum(looks),
+            len(looks),
         )
-    return fixed_view(np.array(boxes), frame_size, margin) if boxes else None
+    clear = CLEAR * float(np.median([contrasts[index] for index in boxes]))
+    faded = {index: contrast < clear for index, contrast in contrasts.items()}
+    kept = [box for index, box in boxes.items() if not faded[index]]
+    seen = zip(_between(found, count), _lasting(faded, count), strict=True)
+    return DrivingView(fixed_view(np.array(kept), frame_size, margin), tuple(here and not pale for here, pale in seen))
+
+
+def _between(found: dict[int, bool], count: int) -> tuple[bool, ...]:
+    """For each of ``count`` frames whether the face is there: where it was found, and between two such frames.
+
+    After the last frame that was looked at, all is as in that one.
+    """
+    looked = sorted(found)
+    seen = []
+    for frame, following in zip(looked, [*looked[1:], count], strict=True):
+        rest = found[frame] and found.get(following, True)
+        seen += [found[frame]] + [rest] * (following - frame - 1)
+    return tuple(seen)
+
+
+def _lasting(marks: dict[int, bool], count: int) -> list[bool]:
+    """For each of ``count`` frames the last mark up to it."""
+    lasting, mark = [], False
+    for frame in range(count):
+        mark = marks.get(frame, mark)
+        lasting.append(mark)
+    return lasting
+
+
+def _contrast(frame: np.ndarray, box: np.ndarray) -> float:
+    """Standard deviation of the grey levels in a box, which may reach past the frame."""
+    x0, y0, x1, y1 = (max(0, round(float(place))) for place in box)
+    part = frame[y0:y1, x0:x1]
+    return float(part.mean(axis=2).std()) if part.size else 0.0
 
 
 def _from_the_left(found: list[Detection], number: int, name: str) -> Detection:
@@ -117,7 +208,7 @@ def _same_face(last: np.ndarray | None, found: list[Detection]) -> Detection | N
     if last is None:
         return max(found, key=face_side)
     overlap = iou(last, np.array([detection.box_px for detection in found]))
-    return found[int(overlap.argmax())] if overlap.max() > 0 else None
+    return found[int(overlap.argmax())] if overlap.max() >= SAME else None
 
 
 def fixed_view(boxes: np.ndarray, frame_size: tuple[int, int], margin: float) -> Box:

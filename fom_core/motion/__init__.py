@@ -2,15 +2,22 @@
 
 from .area import MovedArea
 from .files import is_motion, load_motion, save_motion
-from .timing import Length, align, fit_length, resample, smooth
-from .transfer import find_best_frame, hull_area, initial_frame, movement_scale, transfer_motion
+from .initial import find_best_frame, find_medoid, initial_frame, settled
+from .size import hull_area, movement_scale
+from .timing import SMOOTHING, Length, align, fit_length, held, resample, smooth
+from .transfer import FADE_IN_S, fade_in, transfer_motion, transferred
 
 __all__ = [
+    "FADE_IN_S",
+    "SMOOTHING",
     "Length",
     "MovedArea",
     "align",
+    "fade_in",
     "find_best_frame",
+    "find_medoid",
     "fit_length",
+    "held",
     "hull_area",
     "initial_frame",
     "is_motion",
@@ -18,6 +25,8 @@ __all__ = [
     "movement_scale",
     "resample",
     "save_motion",
+    "settled",
     "smooth",
     "transfer_motion",
+    "transferred",
 ]

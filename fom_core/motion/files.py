@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -21,6 +22,8 @@ def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
     tensors = {"value": motion.keypoints.value}
     if motion.keypoints.jacobian is not None:
         tensors["jacobian"] = motion.keypoints.jacobian
+    if motion.seen is not None:
+        tensors["seen"] = torch.tensor(motion.seen)
     header = {"fps": motion.fps, "model": motion.model, "image_size": motion.image_size, "metadata": motion.metadata}
     write_tensors(Path(path), tensors, {"format": _FORMAT, "motion": json.dumps(header)})
 
@@ -39,10 +42,11 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         header = json.loads(about["motion"])
         keypoints = _checked(tensors["value"], tensors.get("jacobian"))
+        seen = _seen(tensors.get("seen"), len(keypoints))
         fps, (height, width) = float(header["fps"]), header["image_size"]
         if not 1 <= fps <= 1000:
             raise ValueError(f"{fps:g} frames/s")
-        return Motion(keypoints, fps, str(header["model"]), (int(height), int(width)), dict(header["metadata"]))
+        return Motion(keypoints, fps, str(header["model"]), (int(height), int(width)), dict(header["metadata"]), seen)
     except (SafetensorError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise FomError(
             f"{path.name} is damaged or not a motion file ({error}). Make it anew with `fom motion`."
@@ -65,3 +69,12 @@ def _checked(value: Tensor, jacobian: Tensor | None) -> Keypoints:
     if jacobian is not None and (jacobian.shape != (*value.shape, 2) or not jacobian.isfinite().all()):
         raise ValueError(f"jacobians {tuple(jacobian.shape)}")
     return Keypoints(value.float(), None if jacobian is None else jacobian.float())
+
+
+def _seen(flags: Tensor | None, frames: int) -> tuple[bool, ...] | None:
+    """In which frames the driver is seen; None in files that do not tell. Raises ValueError for another count."""
+    if flags is None:
+        return None
+    if flags.shape != (frames,):
+        raise ValueError(f"{tuple(flags.shape)} marks for {frames} frames")
+    return tuple(bool(flag) for flag in flags.tolist())

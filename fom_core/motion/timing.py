@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, TypeVar
@@ -16,65 +17,93 @@ from ..types import Keypoints, Motion
 Length = Literal["hold", "loop", "shortest"]
 """Of several drivers: as long as the longest, where the others hold their last frame or start anew; or the shortest."""
 
-WIDTH_S = 0.2  # standard deviation of the gaussian at full strength; a syllable takes about as long
+WINDOW_S = 1.4  # at full strength; 0.2 looks at 7 frames at 25 a second
 M = TypeVar("M", Keypoints, Motion)
 
 
-def smooth(motion: M, strength: float, fps: float | None = None) -> M:
-    """Take the jitter out of a motion without delaying it.
+SMOOTHING = 0.15  # takes the jitter out, and leaves the movements alone
 
-    A gaussian over time, ``strength`` × 0.2 s wide, so that the frame rate does not matter; jacobians alike. 0 gives
-    the motion back as it is. Near the ends the average is over the frames there are. ``fps`` is for keypoints only.
+
+def smooth(motion: M, strength: float, fps: float | None = None) -> M:
+    """Take the jitter out of a motion without delaying or flattening it.
+
+    Savitzky and Golay's filter: each frame goes where the parabola puts it that fits its neighbours best, which are
+    those in a window of ``strength`` × 1.4 s, so that the frame rate does not matter; jacobians alike. 0 gives the
+    motion back as it is, and so does a window of up to three frames. Near the ends the parabola is that of the first
+    and the last whole window. ``fps`` is for keypoints only.
     """
     if not 0 <= strength <= 1:
         raise UsageError(f"The strength of smoothing lies between 0 (off) and 1; got {strength:g}.")
     if isinstance(motion, Motion):
-        return replace(motion, keypoints=smooth(motion.keypoints, strength, fps or motion.fps))
-    sigma = strength * WIDTH_S * _positive(fps)  # in frames
-    if sigma == 0:
+        whole = held(motion)  # or what was found without a driver would reach into what follows
+        return replace(motion, keypoints=smooth(whole.keypoints, strength, fps or motion.fps)) if strength else motion
+    width = strength * WINDOW_S * _positive(fps)  # in frames
+    if width <= 3:  # a parabola goes through three points
         return motion
-    reach = min(int(4 * sigma) + 1, len(motion) - 1)
-    weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma).square())
-    jacobian = None if motion.jacobian is None else _average(motion.jacobian, weights)
-    return Keypoints(_average(motion.value, weights), jacobian)
+    jacobian = None if motion.jacobian is None else _fitted(motion.jacobian, width)
+    return Keypoints(_fitted(motion.value, width), jacobian)
 
 
-def resample(keypoints: Keypoints, fps: float, to_fps: float) -> Keypoints:
+def held(motion: Motion) -> Motion:
+    """Let the first and the last frame in which the driver is seen stand for all before and after.
+
+    A keypoint detector finds keypoints in a black picture, too, anywhere.
+    """
+    if motion.seen is None or not any(motion.seen):
+        return motion
+    first, last = motion.seen.index(True), len(motion) - 1 - motion.seen[::-1].index(True)
+    if last - first == len(motion) - 1:
+        return motion
+    return replace(motion, keypoints=motion.keypoints.pick(torch.arange(len(motion)).clamp(first, last)))
+
+
+def resample(keypoints: M, fps: float, to_fps: float) -> M:
     """The same course at another frame rate: each frame shows the nearest moment, the duration stays."""
     if _positive(fps) == _positive(to_fps):
         return keypoints
     length = max(1, round(len(keypoints) * to_fps / fps))
     nearest = (torch.arange(length, dtype=torch.float64) * (fps / to_fps) + 0.5).floor().long()
-    return keypoints.pick(nearest.clamp(max=len(keypoints) - 1))
+    picked = keypoints.pick(nearest.clamp(max=len(keypoints) - 1))
+    return replace(picked, fps=to_fps) if isinstance(picked, Motion) else picked
 
 
-def fit_length(keypoints: Keypoints, length: int, mode: Literal["hold", "loop"]) -> Keypoints:
+def fit_length(keypoints: M, length: int, mode: Literal["hold", "loop"]) -> M:
     """Exactly ``length`` frames: cut, or continued by the last frame (hold) or from the first one again (loop)."""
-    if length <= len(keypoints):
-        return keypoints[:length]
     frames = torch.arange(length)
     return keypoints.pick(frames % len(keypoints) if mode == "loop" else frames.clamp(max=len(keypoints) - 1))
 
 
 def align(motions: Sequence[Motion], fps: float, length: Length = "hold") -> list[Motion]:
     """Bring drivers of any frame rate and length to one rate and one length."""
-    courses = [resample(motion.keypoints, motion.fps, fps) for motion in motions]
+    courses = [resample(motion, motion.fps, fps) for motion in motions]
     lengths = [len(course) for course in courses]
     count, mode = (min(lengths), "hold") if length == "shortest" else (max(lengths), length)
-    return [
-        replace(motion, keypoints=fit_length(course, count, mode), fps=fps)
-        for motion, course in zip(motions, courses, strict=True)
-    ]
+    return [fit_length(course, count, mode) for course in courses]
 
 
-def _average(values: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean of (T, ...) over neighbouring frames, of those that exist."""
-    frames = values.detach().cpu().double().flatten(1).T[:, None]  # (N, 1, T); not every device knows doubles
-    kernel = weights.to(frames)[None, None]
-    padding = len(weights) // 2
-    share = F.conv1d(torch.ones_like(frames[:1]), kernel, padding=padding)
-    mean = F.conv1d(frames, kernel, padding=padding) / share
-    return mean[:, 0].T.reshape(values.shape).to(values)
+def _fitted(values: Tensor, width: float) -> Tensor:
+    """(T, ...) values as the parabolas have them that fit windows ``width`` frames wide."""
+    frames = values.detach().cpu().double().flatten(1)  # (T, N); not every device knows doubles
+    half = math.ceil((width - 1) / 2)
+    window = min(len(frames), 2 * half + 1)
+    hat = _parabola(window, width).to(frames)
+    if window == len(frames):
+        fitted = hat @ frames
+    else:
+        inner = F.conv1d(frames.T[:, None], hat[half][None, None])[:, 0].T
+        fitted = torch.cat([hat[:half] @ frames[:window], inner, hat[half + 1 :] @ frames[-window:]])
+    return fitted.reshape(values.shape).to(values)
+
+
+def _parabola(count: int, width: float) -> Tensor:
+    """The matrix that takes ``count`` values to those of the parabola fitted to them.
+
+    The window is ``width`` frames wide; of the outermost frames it may hold a part alone, and they weigh as much.
+    """
+    offsets = torch.arange(count, dtype=torch.float64) - (count - 1) / 2
+    shares = ((width + 1) / 2 - offsets.abs()).clamp(0, 1).sqrt()[:, None]
+    powers = (offsets / max(count / 2, 1))[:, None] ** torch.arange(min(3, count))
+    return powers @ torch.linalg.pinv(shares * powers) @ torch.diag(shares[:, 0])
 
 
 def _positive(fps: float | None) -> float:

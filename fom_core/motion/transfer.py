@@ -1,15 +1,29 @@
-"""Giving the driver's motion to a source: relative motion, its scale, the initial frame."""
+"""Giving the driver's motion to a source: relative motion, its size, head and expression apart."""
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
 import torch
-from torch import Tensor
 
-from ..errors import UsageError
 from ..geometry import inverse_2x2
-from ..types import Keypoints, MotionTransfer
+from ..types import Keypoints, Motion, MotionTransfer
+from .initial import initial_frame
+from .similarity import common_turn, fit_similarity, matrix, power
+from .size import movement_scale
+from .timing import held
+
+FADE_IN_S = 0.3  # suits a motion that does not begin in the source's pose, as with a medoid
+
+
+def transferred(source: Keypoints, driving: Motion, transfer: MotionTransfer) -> Keypoints:
+    """Where the (1, K) keypoints of a still face go during a whole video.
+
+    Its initial frame is found, its start faded in; before the driver is first seen and after the last time, the face
+    stands still. Raises UsageError for an initial frame beyond the video's end.
+    """
+    first = initial_frame(source, driving.keypoints, transfer, driving.seen)
+    course = held(driving).keypoints
+    moved = transfer_motion(source, course, course[first : first + 1], transfer)
+    return fade_in(source, moved, transfer.fade_in_s * driving.fps)
 
 
 def transfer_motion(source: Keypoints, driving: Keypoints, initial: Keypoints, transfer: MotionTransfer) -> Keypoints:
@@ -22,6 +36,8 @@ def transfer_motion(source: Keypoints, driving: Keypoints, initial: Keypoints, t
     if not transfer.relative_motion:
         return driving
     scale = movement_scale(source, initial) if transfer.adapt_movement_scale else 1.0
+    if transfer.head_gain != 1 or transfer.expression_gain != 1:
+        return _apart(source, driving, initial, transfer, scale)
     # x = source + s·(driving - initial),  J = J_driving · J_initial⁻¹ · J_source
     value = (driving.value - initial.value) * (scale * transfer.gain) + source.value
     if driving.jacobian is None or initial.jacobian is None or source.jacobian is None:
@@ -34,43 +50,39 @@ def transfer_motion(source: Keypoints, driving: Keypoints, initial: Keypoints, t
     return Keypoints(value, change @ source.jacobian)
 
 
-def movement_scale(source: Keypoints, initial: Keypoints) -> float:
-    """Size of the source face over the driver's: the square root of the ratio of their keypoints' convex hulls.
+def fade_in(source: Keypoints, moved: Keypoints, frames: float) -> Keypoints:
+    """Let a motion begin in the source's own keypoints, and come in smoothly over so many frames."""
+    if frames <= 0:
+        return moved
+    share = (torch.arange(len(moved)) / frames).clamp(max=1).to(moved.value)
+    share = (share.square() * (3 - 2 * share))[:, None, None]
+    value = torch.lerp(source.value.expand_as(moved.value), moved.value, share)
+    if moved.jacobian is None or source.jacobian is None:
+        return Keypoints(value, moved.jacobian)
+    return Keypoints(value, torch.lerp(source.jacobian.expand_as(moved.jacobian), moved.jacobian, share[..., None]))
 
-    1 where a hull has no area (fewer than three keypoints, or all in line).
+
+def _apart(
+    source: Keypoints, driving: Keypoints, initial: Keypoints, transfer: MotionTransfer, scale: float
+) -> Keypoints:
+    """:func:`transfer_motion` with gains of their own for the head as a whole and for what its parts do besides.
+
+    The head's movement S is a similarity; to the power of its gain it moves the source's own points. The rest is seen
+    from the head: turned back by S, scaled, and turned again with the source. Jacobians have an S of their own, their
+    mean change: they tell a turn less than points do, and faces fold where the two are mixed.
     """
-    source_area, initial_area = hull_area(source.value[0]), hull_area(initial.value[0])
-    return float(np.sqrt(source_area / initial_area)) if source_area > 0 and initial_area > 0 else 1.0
-
-
-def hull_area(points: Tensor) -> float:
-    """Area of the convex hull of (K, 2) points."""
-    hull = cv2.convexHull(points.detach().float().cpu().numpy())
-    return float(cv2.contourArea(hull))
-
-
-def find_best_frame(source: Keypoints, driving: Keypoints) -> int:
-    """The driving frame whose pose is nearest to the source's, judged by the model's own keypoints.
-
-    Both are centred and scaled to unit hull area first, so that place and size of the faces do not count.
-    """
-
-    def pose(points: Tensor) -> Tensor:
-        centred = points - points.mean(dim=0)
-        return centred / max(hull_area(points), 1e-8) ** 0.5
-
-    target = pose(source.value[0].cpu())
-    distances = [float((pose(points) - target).square().sum()) for points in driving.value.cpu()]
-    return int(np.argmin(distances))
-
-
-def initial_frame(source: Keypoints, driving: Keypoints, transfer: MotionTransfer) -> int:
-    """Index of the driving frame that corresponds to the source. Raises UsageError beyond the video's end."""
-    if transfer.initial_frame == "best":
-        return find_best_frame(source, driving)
-    if not 0 <= transfer.initial_frame < len(driving):
-        raise UsageError(
-            f"The initial frame must be one of the {len(driving)} driving frames, 0 to {len(driving) - 1}; "
-            f'got {transfer.initial_frame}. Choose another, or "best".'
-        )
-    return transfer.initial_frame
+    head_gain, expression_gain = transfer.gain * transfer.head_gain, transfer.gain * transfer.expression_gain
+    head = fit_similarity(initial.value, driving.value)
+    moves = head.power(head_gain).moved_to(source.value.mean(dim=1), scale)
+    # x = S^h(source + e·s·(S⁻¹(driving) - initial))
+    value = moves(source.value + (head.undo(driving.value) - initial.value) * (scale * expression_gain))
+    if driving.jacobian is None or initial.jacobian is None or source.jacobian is None:
+        return Keypoints(value)
+    if not transfer.relative_jacobian:
+        return Keypoints(value, driving.jacobian)
+    # J = S^h · (1 + e·(S⁻¹ · J_driving · J_initial⁻¹ - 1)) · J_source
+    change = driving.jacobian @ inverse_2x2(initial.jacobian)
+    turn = common_turn(change)
+    rest = matrix(power(turn, -1))[:, None] @ change
+    rest = torch.lerp(torch.eye(2).to(rest), rest, expression_gain)
+    return Keypoints(value, matrix(power(turn, head_gain))[:, None] @ rest @ source.jacobian)

@@ -12,7 +12,6 @@ from typing import Any
 from ..errors import UsageError
 
 SMALLEST_PX, LARGEST_PX = 16, 4096  # of a picture's sides
-DOUBLED_UP_TO_PX = 256  # the usual size of small models
 
 
 @dataclass(frozen=True)
@@ -152,15 +151,6 @@ class ModelConfig:
         """The same of the pictures in which motion is sought."""
         networks = (self.keypoint_detector, self.generator.dense_motion)
         return max(round(1 / net.scale_factor) * 2 ** len(net.hourglass.encoder) for net in networks if net is not None)
-
-    @property
-    def usual_size(self) -> tuple[int, int]:
-        """Height and width to animate at unless told: those of models for up to 128 pixels are doubled.
-
-        Beyond that, what a model paints anew (an opened mouth) falls apart.
-        """
-        doubled = self.image_size[0] * 2, self.image_size[1] * 2
-        return doubled if self.motion_size is None and max(doubled) <= DOUBLED_UP_TO_PX else self.image_size
 
     def at_size(self, height: int, width: int | None = None) -> ModelConfig:
         """The same networks for pictures of another size, in pixels; without ``width``, of the shape seen in training.

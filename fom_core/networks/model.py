@@ -81,10 +81,6 @@ class MotionModel(nn.Module):
         model._resize_as(config)
         return model
 
-    def at_usual_size(self) -> MotionModel:
-        """This model at :attr:`.ModelConfig.usual_size`, as :meth:`at_size` gives it."""
-        return self.at_size(*self.config.usual_size)
-
     def at_learnt_size(self) -> MotionModel:
         """This model at the size seen in training, as :meth:`at_size` gives it."""
         return self.at_size(*self.config.learnt_size)

@@ -51,7 +51,7 @@ def test_the_demo_writes_a_moving_result(fom, picture, tmp_path, monkeypatch):
     result = VideoReader(tmp_path / "result.mp4")
     frames = list(result)
     assert outcome.results == [str(tmp_path / "result.mp4")]
-    assert sizes == [(256, 256)]
+    assert sizes == [(128, 128)]
     assert (len(frames), result.size) == (10, SIZE)
     assert result.fps == pytest.approx(motion.fps)
     assert np.abs(frames[9].astype(int) - frames[0]).max() > 40

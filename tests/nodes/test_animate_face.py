@@ -125,6 +125,23 @@ def test_three_faces_by_drivers_of_three_lengths_and_rates(animate, driving, vid
         torch.testing.assert_close(frames[0][36:], frames[0][:24], rtol=0, atol=1e-5)
 
 
+def test_a_medoid_lets_the_motion_come_in_from_the_face_as_it_is(animate, driving):
+    still = animate(driving, gain=0.0)[0][0]
+    medoid = animate(driving, initial_frame={"initial_frame": "medoid"})[0][0]
+    first = animate(driving, initial_frame={"initial_frame": "first"})[0][0]
+    torch.testing.assert_close(medoid[0], still[0], rtol=0, atol=1e-4)
+    assert (medoid[8] - still[8]).abs().max() > 1e-3
+    assert (medoid[8] - first[8]).abs().max() > 1e-3
+
+
+def test_head_and_expression_have_gains_of_their_own(animate, driving):
+    plain, calm, loud = (
+        animate(driving, **gains)[0][0] for gains in ({}, {"head_gain": 0.3}, {"expression_gain": 2.0})
+    )
+    assert (plain - calm).abs().max() > 1e-3
+    assert (plain - loud).abs().max() > 1e-3
+
+
 def test_the_initial_frame_can_be_chosen_or_sought(animate, driving):
     results = [
         animate(driving, initial_frame=choice)[0][0]

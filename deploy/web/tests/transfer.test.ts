@@ -20,6 +20,10 @@ describe('transferring motion', () => {
 
   it('moves nothing by a scale where points lie in line', () => {
     expect(movementScale(source, keypoints(cases.in_line))).toBe(1)
+    const wobble = keypoints(cases.in_line)
+    wobble.value.forEach((place, i) => (wobble.value[i] = place + (i % 4 ? 1e-4 : 0)))
+    expect(movementScale(source, wobble)).toBe(1)
+    expect(movementScale(source, { value: wobble.value.map((place) => 0.3 + place * 1e-6), jacobian: null })).toBe(1)
   })
 
   it.each(cases.moved)('gives the keypoints that Python gives: $transfer', ({ transfer, expected }) => {

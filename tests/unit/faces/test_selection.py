@@ -6,8 +6,9 @@ from fom_core.faces.boxes import iou
 from fom_core.faces.detect import detect_faces, load_detector
 from fom_core.faces.detection import Detection
 from fom_core.faces.regions import regions_from_boxes, regions_from_detections
-from fom_core.faces.selection import chosen, in_order, most_prominent
+from fom_core.faces.selection import chosen, in_order, most_prominent, picked
 from fom_core.media.pictures import read_picture
+from fom_core.types import FaceRegion, FaceSet
 
 BOXES = [(0, 60, 10, 70), (30, 0, 60, 30), (70, 70, 90, 90)]
 
@@ -162,3 +163,15 @@ def test_a_number_without_a_face_is_named(choice):
 def test_a_choice_that_is_no_number_is_refused(choice):
     with pytest.raises(UsageError, match="by number"):
         chosen(choice, 4)
+
+
+def test_who_is_not_picked_stays_as_somebody_else_where_it_is_one():
+    boxes = [(10, 10, 50, 60), (80, 10, 120, 60), (0, 0, 60, 110), (140, 10, 180, 60)]
+    scores = (0.97, 0.95, 0.93, 0.72)  # the third is the first one's body, the last is drapery
+    regions = [
+        FaceRegion(box, box, score, number, (120, 200))
+        for number, (box, score) in enumerate(zip(boxes, scores, strict=True))
+    ]
+    faces = picked(FaceSet(tuple(regions), (120, 200)), [0])
+    assert (faces.faces, faces.others) == ((regions[0],), (regions[1],))
+    assert picked(faces, [0]).others == (regions[1],)

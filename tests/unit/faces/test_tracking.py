@@ -3,7 +3,7 @@ import pytest
 
 from fom_core.errors import NoFaceFound
 from fom_core.faces.detection import Detection
-from fom_core.faces.tracking import driving_crop, driving_view
+from fom_core.faces.tracking import driving_crop, driving_view, face_view, look_for_driver
 
 
 class Script:
@@ -66,8 +66,8 @@ def test_the_view_shrinks_to_the_picture_before_it_passes_the_border():
     assert box is not None and box[1] == 0 and box[3] == 200
 
 
-def test_only_every_nth_frame_is_looked_at():
-    assert driving_crop(video(10), Script([[], [face(300, 200)]]), every=5) is not None
+def test_only_every_nth_frame_is_looked_at_once_there_is_a_face():
+    assert driving_crop(video(10), Script([[face(300, 200)], [face(300, 200)]]), every=5) is not None
 
 
 def test_a_video_without_a_face_has_no_view():
@@ -111,3 +111,93 @@ def test_a_chosen_driver_that_nobody_sees_is_an_error():
     assert driving_view(video(1), (400, 600), Script([[]]), frame_count=1) is None
     with pytest.raises(NoFaceFound, match="driving crop none"):
         driving_view(video(1), (400, 600), Script([[]]), frame_count=1, choose=1)
+
+
+class Scene:
+    """A detector for a video whose frames hold their number in the first pixel; it sees a face in some of them."""
+
+    name = "scene"
+
+    def __init__(self, shows):
+        self.shows = shows
+        self.asked = []
+
+    def detect(self, image):
+        number = int(image[0, 0, 0])
+        self.asked.append(number)
+        return [Detection(face(300, 200), 0.9)] if self.shows(number) else []
+
+
+def numbered(length):
+    for number in range(length):
+        frame = np.zeros((400, 600, 3), np.uint8)
+        frame[0, 0] = number
+        yield frame
+
+
+def test_a_driver_who_is_there_all_the_time_is_seen_in_every_frame():
+    scene = Scene(lambda number: True)
+    assert face_view(numbered(43), scene, every=10).seen == (True,) * 43
+    assert scene.asked == [0, 10, 20, 30, 40]
+
+
+def test_the_first_sight_of_a_driver_who_fades_in_is_exact_to_three_frames():
+    for entrance in (1, 17, 40, 100):
+        seen = face_view(numbered(120), Scene(lambda number, start=entrance: number >= start), every=30).seen or ()
+        assert entrance <= seen.index(True) < entrance + 3
+        assert all(seen[seen.index(True) :])
+
+
+def test_a_video_that_never_shows_a_face_is_looked_at_closely_at_its_start_alone():
+    scene = Scene(lambda number: False)
+    view = face_view(numbered(250), scene, every=50)
+    assert (view.box, view.seen) == (None, None)
+    assert len(scene.asked) < 60
+
+
+def test_between_a_look_that_finds_the_face_and_one_that_does_not_it_is_not_seen():
+    seen = face_view(numbered(40), Scene(lambda number: number < 14 or number >= 27), every=10).seen or ()
+    assert [number for number, here in enumerate(seen) if here] == [*range(11), *range(30, 40)]
+
+
+def test_something_small_where_the_face_was_is_not_the_driver():
+    script = [[face(300, 200)]] * 8 + [[face(320, 210, 15)]] * 2
+    assert face_view(video(10), Script(script), every=1).seen == (True,) * 8 + (False,) * 2
+
+
+def test_a_face_counts_as_seen_once_it_has_most_of_its_contrast():
+    noise = np.random.default_rng(0).integers(0, 255, (400, 600, 3))
+    fading = [(noise * min(1.0, number / 50)).astype(np.uint8) for number in range(200)]
+    seen = face_view(fading, Script([[face(300, 200)]] * 5), every=40).seen or ()
+    assert 30 <= seen.index(True) <= 33
+    assert all(seen[33:])
+
+
+def test_a_face_that_is_not_yet_clear_does_not_move_the_view():
+    noise = np.random.default_rng(0).integers(0, 255, (400, 600, 3))
+    fading = [(noise * share).astype(np.uint8) for share in (0.2, 1.0, 1.0)]
+    box = driving_crop(fading, Script([[face(330, 200, 150)], [face(300, 200)], [face(300, 200)]]), every=1)
+    assert box == driving_crop(fading[1:], Script([[face(300, 200)]] * 2), every=1)
+
+
+def test_a_view_of_the_whole_frame_knows_where_the_driver_is_seen_too():
+    close = [face(200, 200, 300)]
+
+    class Close(Scene):
+        def detect(self, image):
+            return [Detection(close[0], 0.9)] if super().detect(image) else []
+
+    frames = [frame[:, :400] for frame in numbered(12)]
+    view = look_for_driver(frames, (400, 400), Close(lambda number: number >= 6), frame_count=12)
+    assert view.box is None
+    assert view.seen == (False,) * 6 + (True,) * 6
+
+
+def test_nobody_looks_where_the_whole_frame_was_asked_for():
+    view = look_for_driver(numbered(3), (400, 600), Script([]), "none", frame_count=3)
+    assert (view.box, view.seen) == (None, None)
+
+
+def test_a_face_that_was_asked_for_and_is_nowhere_is_an_error():
+    with pytest.raises(NoFaceFound, match="script"):
+        look_for_driver(video(3), (400, 600), Script([[]] * 3), "face", frame_count=3)

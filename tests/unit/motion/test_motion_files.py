@@ -32,6 +32,12 @@ def test_a_motion_survives_its_file(motion, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["wave.safetensors"]
 
 
+@pytest.mark.parametrize("seen", [None, (False, True, True, True, False)])
+def test_where_the_driver_is_seen_survives_the_file(motion, tmp_path, seen):
+    save_motion(replace(motion, seen=seen), tmp_path / "wave.safetensors")
+    assert load_motion(tmp_path / "wave.safetensors").seen == seen
+
+
 @pytest.mark.parametrize("content", [b"", b"not a motion", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
 def test_another_file_is_refused_in_one_line(tmp_path, content):
     path = tmp_path / "wave.safetensors"
@@ -60,6 +66,7 @@ def test_a_motion_file_is_told_from_others(motion, tmp_path):
         {"keypoints": Keypoints(torch.zeros(0, 4, 2))},
         {"keypoints": Keypoints(torch.full((5, 4, 2), float("nan")))},
         {"keypoints": Keypoints(torch.zeros(5, 4, 2), torch.zeros(4, 4, 2, 2))},
+        {"seen": (True,) * 6},
     ],
 )
 def test_a_motion_without_sense_is_refused(motion, tmp_path, change):

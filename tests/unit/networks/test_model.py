@@ -176,15 +176,6 @@ def test_a_size_without_width_keeps_the_shape_seen_in_training(tiny_config):
     assert config.at_size(100).image_size == (100, 150)
 
 
-@pytest.mark.parametrize(
-    ("own", "usual"), [((64, 64), (128, 128)), ((128, 128), (256, 256)), ((192, 192), (192, 192)), ((64, 256),) * 2]
-)
-def test_small_models_are_usually_run_at_twice_their_size(tiny_config, own, usual):
-    config = replace(tiny_config, image_size=own)
-    assert config.usual_size == usual
-    assert config.at_size(*usual).usual_size == usual
-
-
 @torch.inference_mode()
 @pytest.mark.parametrize(("dtype", "limit"), [(torch.bfloat16, 0.05), (torch.float16, 0.01)])
 def test_half_precision_keeps_keypoints_and_flow_in_float32(tiny_config, dtype, limit):

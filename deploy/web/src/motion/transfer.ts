@@ -12,7 +12,8 @@ export interface Transfer {
   gain: number
 }
 
-const FLAT = 1e-6 // a hull with less area is a line, but for rounding
+const FLAT = 1e-3 // a hull with a smaller share of the square over its extent is a line, but for rounding
+const LEAST = 1e-2 // extent below which keypoints are one point, but for rounding; the picture's side is 2
 
 export const COPY: Transfer = { relativeMotion: true, relativeJacobian: true, adaptMovementScale: true, gain: 1 }
 
@@ -32,10 +33,19 @@ export function transferMotion(source: Keypoints, driving: Keypoints, initial: K
   return { value, jacobian }
 }
 
-/** Size of the source face over the driver's: the square root of the ratio of their hulls; 1 where one has no area. */
+/** Size of the source face over the driver's: the square root of the ratio of their hulls; 1 where one has none worth the name. */
 export function movementScale(source: Keypoints, initial: Keypoints): number {
-  const [ours, theirs] = [hullArea(source.value), hullArea(initial.value)]
-  return ours > FLAT && theirs > FLAT ? Math.sqrt(ours / theirs) : 1
+  if (isFlat(source.value) || isFlat(initial.value)) return 1
+  return Math.sqrt(hullArea(source.value) / hullArea(initial.value))
+}
+
+/** Whether the hull of (K, 2) points is a line or a point. */
+function isFlat(points: Float32Array): boolean {
+  const sides = [0, 1].map((axis) => {
+    const places = points.filter((_, i) => i % 2 === axis)
+    return Math.max(...places) - Math.min(...places)
+  })
+  return hullArea(points) <= FLAT * Math.max(Math.hypot(...sides), LEAST) ** 2
 }
 
 /** Area of the convex hull of (K, 2) points. */

@@ -1,0 +1,79 @@
+"""The initial frame: the moment in which the driver corresponds to the source, from which relative motion counts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ..errors import UsageError
+from ..types import Keypoints, Motion, MotionTransfer
+from .size import hull_area
+
+log = logging.getLogger(__name__)
+MOST = 500  # frames that are compared with one another, spread over the video
+FAR = 0.9  # share of the frames that a medoid is near to
+
+
+def initial_frame(
+    source: Keypoints, driving: Keypoints, transfer: MotionTransfer, seen: Sequence[bool] | None = None
+) -> int:
+    """Index of the driving frame that corresponds to the source. Raises UsageError beyond the video's end.
+
+    ``seen`` says in which frames the driver's face is; None, or nowhere, and every frame counts.
+    """
+    among = [frame for frame, here in enumerate(seen or ()) if here] or list(range(len(driving)))
+    asked = transfer.initial_frame
+    if asked == "best":
+        return among[find_best_frame(source, driving.pick(among))]
+    if asked == "medoid":
+        return among[find_medoid(driving.pick(among))]
+    if not 0 <= asked < len(driving):
+        raise UsageError(
+            f"The initial frame must be one of the {len(driving)} driving frames, 0 to {len(driving) - 1}; "
+            f'got {asked}. Choose another, "best" or "medoid".'
+        )
+    return min(among, key=lambda frame: abs(frame - asked))
+
+
+def settled(driving: Motion, transfer: MotionTransfer) -> MotionTransfer:
+    """``transfer`` with the number of the initial frame, where that is the same for every source.
+
+    A line in the log says so where it is another frame than the one asked for. Raises UsageError beyond the end.
+    """
+    asked = transfer.initial_frame
+    if asked == "best":
+        return transfer
+    frame = initial_frame(driving.keypoints, driving.keypoints, transfer, driving.seen)
+    if isinstance(asked, int) and frame != asked and transfer.relative_motion:
+        log.warning("The driver's face is not seen in frame %d: its motion counts from frame %d on.", asked, frame)
+    return replace(transfer, initial_frame=frame)
+
+
+def find_best_frame(source: Keypoints, driving: Keypoints) -> int:
+    """The driving frame whose pose is nearest to the source's, judged by the model's own keypoints.
+
+    Both are centred and scaled to unit hull area first, so that place and size of the faces do not count.
+    """
+
+    def pose(points: Tensor) -> Tensor:
+        centred = points - points.mean(dim=0)
+        return centred / max(hull_area(points), 1e-8) ** 0.5
+
+    target = pose(source.value[0].cpu())
+    distances = [float((pose(points) - target).square().sum()) for points in driving.value.cpu()]
+    return distances.index(min(distances))
+
+
+def find_medoid(driving: Keypoints) -> int:
+    """The frame from which nine tenths of the others are nearest, by the mean distance of their keypoints.
+
+    Of a long video frames spread over it are compared, the first one among them.
+    """
+    spread = torch.arange(0, len(driving), max(1, -(-len(driving) // MOST)))
+    points = driving.value.detach().float().cpu()[spread].transpose(0, 1)  # (K, T, 2)
+    distances = torch.cdist(points, points).mean(dim=0)
+    return int(spread[distances.quantile(FAR, dim=1).argmin()])
