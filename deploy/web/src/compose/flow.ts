@@ -5,7 +5,7 @@ const STEEPEST = 0.6 // of the room: a displacement that grows no faster cannot 
 const SHOWN: [number, number] = [0.4, 0.8] // visibility over which the source's pixels take over from the network's
 const STILL = 1e-5 // half sides that are no movement, but rounding
 const LEAST_SEEN = 0.3 // visibility of the still source that counts at least: what was never seen is no measure
-const UNLIKE: [number, number] = [0.025, 0.07] // movement unlike that of a plane, in half sides, over which sharp pixels lose trust
+const UNLIKE: [number, number] = [0.017, 0.06] // movement unlike that of a plane, in half sides, over which sharp pixels lose trust
 const UNSURE = 0.8 // the network's share in a face that turns furthest
 
 /** What a network tells of a moment beside the pixels. */
@@ -63,7 +63,8 @@ export class Follower {
   private hidden(now: FlowMaps, u: number, v: number, x: number, y: number, kept: number): number {
     if (!now.occlusion || !this.still.occlusion) return x || y ? kept : 0
     const atRest = seen(this.still.occlusion, 1, 0, this.still, u + x, v + y)
-    const visible = Math.min(1, seen(now.occlusion, 1, 0, now, u, v) / Math.max(atRest, LEAST_SEEN))
+    const lost = Math.max(0, atRest - seen(now.occlusion, 1, 0, now, u, v))
+    const visible = 1 - lost / Math.max(atRest, LEAST_SEEN)
     return 1 - smoothStep(1 - (1 - visible) * kept, ...SHOWN)
   }
 
