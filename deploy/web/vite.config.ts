@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import openWabt from 'wabt'
 
 // Threads of WebAssembly need a page that is isolated from other origins; whatever serves the built page may send these.
 const isolated = {
@@ -17,6 +18,14 @@ export default defineConfig({
   server: here,
   preview: here,
   plugins: [
+    {
+      name: 'assemble-wat',
+      async transform(text, id) {
+        if (!id.endsWith('.wat')) return null
+        const { buffer } = (await openWabt()).parseWat(id, text, { simd: true }).toBinary({})
+        return { code: `export default Uint8Array.of(${buffer})`, map: null }
+      }
+    },
     {
       name: 'no-policy-while-developing',
       apply: 'serve',

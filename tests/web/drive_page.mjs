@@ -209,7 +209,9 @@ const context = await chromium.launchPersistentContext(profile, {
 })
 try {
   const page = context.pages()[0]
-  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && told.console.push(message.text()))
+  // A processor that plays the graphics card warns of reading its own pixels.
+  const matters = (message) => ['error', 'warning'].includes(message.type()) && !/GPU stall due to ReadPixels/.test(message.text())
+  page.on('console', (message) => matters(message) && told.console.push(message.text()))
   page.on('pageerror', (error) => told.raised.push(String(error)))
   context.on('request', (request) => {
     const to = request.url()

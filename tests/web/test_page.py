@@ -22,7 +22,8 @@ from tests.web.conftest import DATA, Drive
 
 pytestmark = pytest.mark.browser
 FRAMES = (0, 20, 45, 90)
-LEAST_DB = 35.0
+LEAST_DB = 38.0
+LEAST_DB_BY_CARD = 55.0  # which computes in float32, as Python does
 
 
 @pytest.fixture(scope="session")
@@ -58,6 +59,7 @@ def test_the_page_paints_what_python_paints(drive: Drive, portrait: Path, tmp_pa
     for found, wanted in zip(shown, expected, strict=True):
         assert psnr_db(face_of(found, faces), face_of(wanted, faces)) >= LEAST_DB
         np.testing.assert_array_equal(found[-40:], picture[-40:])  # below the face nothing changes
+    np.testing.assert_array_equal(shown[0], picture)  # at rest
     assert min(difference(shown[0], other) for other in shown[1:]) > 1
 
 
@@ -73,7 +75,7 @@ def test_webgpu_paints_the_same(drive: Drive, portrait: Path, tmp_path: Path):
     assert told["graphs"][-2:] == ["generator.onnx", "face_detector.onnx"]  # the processor's eight bits came first
     (wanted,) = paint(picture, faces, embedded_motion(), (45,))
     shown = read_picture(tmp_path / "frame-45.png")[..., :3]
-    assert psnr_db(face_of(shown, faces), face_of(wanted, faces)) >= LEAST_DB
+    assert psnr_db(face_of(shown, faces), face_of(wanted, faces)) >= LEAST_DB_BY_CARD
 
 
 def test_every_face_of_a_group_moves(drive: Drive, tmp_path: Path, portrait: Path):

@@ -44,8 +44,7 @@ export class App {
   async openModel(model: ModelFiles = this.model): Promise<void> {
     this.pause()
     say('Getting the model ready …')
-    const backend = element<HTMLSelectElement>('backend').value as Backend | 'auto'
-    this.ready = await this.engine.call('open', backend, model, `${DATA}/face_detector.onnx`)
+    this.ready = await this.engine.call('open', this.backend, model, `${DATA}/face_detector.onnx`)
     const { model: name, size, backend: used, threads, leftToProcessor: left } = this.ready
     const changed = model !== this.model
     this.model = model
@@ -152,6 +151,10 @@ export class App {
     }
   }
 
+  private get backend(): Backend | 'auto' {
+    return element<HTMLSelectElement>('backend').value as Backend | 'auto'
+  }
+
   private async openImage(image: ImageBitmap): Promise<void> {
     this.marker.finish(null)
     this.pause()
@@ -177,8 +180,9 @@ export class App {
     const played = this.player.playing
     this.pause()
     const crops = this.faces.chosen
-    this.stage.place(crops)
-    await this.engine.call('encode', picture, crops)
+    const still = this.faces.still
+    this.stage.place(crops, still, this.backend)
+    await this.engine.call('encode', picture, crops, still)
     if (picture === this.stage.picture) await this.use(this.driver, played)
   }
 
@@ -233,8 +237,9 @@ export class App {
 
   private draw(painted: Painted): void {
     if (!this.ready || painted.faces.length !== this.faces.chosen.length) return
-    this.stage.draw(painted.faces, this.ready.size)
-    if (this.player.playing) this.rate.add(painted.milliseconds)
+    const started = performance.now()
+    this.stage.draw(painted.faces)
+    if (this.player.playing) this.rate.add(painted.milliseconds + performance.now() - started)
   }
 
   private keep(video: Blob): void {

@@ -7,6 +7,8 @@ export interface Picture {
   height: number
 }
 
+const GREY = 2 // levels between channels, on average, below which a picture has no colours
+const LUMA = [0.299, 0.587, 0.114]
 const CUBIC = -0.75 // the sharpness of OpenCV's bicubic interpolation, which the models' crops are made with
 
 /** Cut a rectangle in whole pixels out of a picture, reflected past the border. */
@@ -49,6 +51,21 @@ export function toBatch({ data, width, height }: Picture): Float32Array {
     for (let channel = 0; channel < 3; channel++) batch[channel * plane + at] = data[4 * at + channel] / 255
   }
   return batch
+}
+
+/** Whether colours differ so little from grey, on average, that there are none. */
+export function isGrey({ data }: Picture): boolean {
+  let apart = 0
+  for (let at = 0; at < data.length; at += 4) {
+    apart += Math.max(data[at], data[at + 1], data[at + 2]) - Math.min(data[at], data[at + 1], data[at + 2])
+  }
+  return apart / (data.length / 4) < GREY
+}
+
+/** (3, h, w) with each pixel's brightness in all channels. */
+export function withoutColours(batch: Float32Array): Float32Array {
+  const plane = batch.length / 3
+  return batch.map((_, at) => LUMA.reduce((sum, weight, channel) => sum + weight * batch[channel * plane + (at % plane)], 0))
 }
 
 /** The other way round: (3, h, w) in [0, 1] to opaque pixels. */

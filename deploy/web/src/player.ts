@@ -155,7 +155,8 @@ export class Player {
   }
 
   private room({ faces }: Painted, { motion }: MotionDriver): boolean {
-    return faces.reduce((sum, face) => sum + face.byteLength, 0) * motion.frames.length <= MOST_KEPT_BYTES
+    const bytes = faces.reduce((sum, { course, pixels }) => sum + course.byteLength + pixels.data.byteLength, 0)
+    return bytes * motion.frames.length <= MOST_KEPT_BYTES
   }
 
   private async startsOf({ motion }: MotionDriver): Promise<Keypoints[]> {

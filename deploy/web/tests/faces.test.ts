@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { distinct, iou } from '../src/faces/boxes'
 import { detectFaces } from '../src/faces/detector'
-import { softMasks, stackingOrder } from '../src/faces/masks'
 import { cropsOf, fixedView, followFace } from '../src/faces/regions'
-import { crop, resize, toBatch, toPixels } from '../src/pixels'
+import { crop, isGrey, resize, toBatch, toPixels, withoutColours } from '../src/pixels'
 import { fixtures, near, picture } from './fixtures'
 
 describe('faces', () => {
@@ -41,29 +40,6 @@ describe('faces', () => {
   })
 })
 
-describe('masks', () => {
-  it.each(fixtures.masks)('are those of Python for $crops', ({ crops, size, layers }) => {
-    const found = softMasks(crops, ...size)
-    found.forEach((layer, at) => {
-      expect(layer.rect).toEqual(layers[at].rect)
-      near(layer.weight, layers[at].weight, 1e-5)
-    })
-  })
-
-  it('laid one after another give each face its share', () => {
-    const { crops, size } = fixtures.masks[2]
-    const shares = softMasks(crops, ...size)
-    const [first, second] = stackingOrder(shares)
-    const [width] = size
-    const at = ({ rect }: { rect: number[] }, x: number, y: number) => (y - rect[1]) * (rect[2] - rect[0]) + x - rect[0]
-    for (const x of [23, 26, 29, 31]) {
-      const covered = 1 - second.weight[at(second, x, 20)]
-      expect(first.weight[at(first, x, 20)] * covered).toBeCloseTo(shares[0].weight[at(shares[0], x, 20)], 5)
-    }
-    expect(width).toBe(60)
-  })
-})
-
 describe('pixels', () => {
   const [whole, ...cases] = fixtures.crops
   const image = picture(whole.pixels, whole.width, whole.height)
@@ -75,5 +51,12 @@ describe('pixels', () => {
 
   it('survive the way to the network and back', () => {
     expect(toPixels(toBatch(image), image.width, image.height)).toEqual(image.data)
+  })
+
+  it('of a picture without colours stay without, as bright as they were', () => {
+    const grey = picture([200, 201, 200, 90, 90, 91], 2, 1)
+    expect([isGrey(grey), isGrey(image)]).toEqual([true, false])
+    const plain = withoutColours(Float32Array.of(1, 0, 0, 0, 0, 0.5))
+    near(plain, [0.299, 0.057, 0.299, 0.057, 0.299, 0.057], 1e-6)
   })
 })

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import type { Box } from '../src/faces/boxes'
+import type { FlowMaps } from '../src/compose/flow'
 import type { Keypoints } from '../src/motion/keypoints'
 import type { Transfer } from '../src/motion/transfer'
 import type { Picture } from '../src/pixels'
@@ -8,6 +9,29 @@ import json from './fixtures.json'
 interface Plain {
   value: number[]
   jacobian: number[] | null
+}
+
+interface Maps {
+  deformation: number[]
+  occlusion: number[]
+  width: number
+  height: number
+}
+
+/** A small picture with faces in motion; of what is large, every so many rows. */
+export interface Composed {
+  size: [number, number]
+  crops: Box[]
+  others: Box[]
+  unit: number
+  picture: Rule
+  painted: Rule
+  every: number
+  still: Maps[]
+  moved: Maps[]
+  canvases: { rect: Box; corner: [number, number]; cell: number; places: number[]; room: number[]; painted: number[] }[]
+  courses: { displacement: number[]; share: number[] }[]
+  composed: number[]
 }
 
 /** What Python computed; written by `npm run fixtures`. */
@@ -28,7 +52,7 @@ export const fixtures = json as unknown as {
     crops: Box[]
     tracks: { boxes: Box[]; width: number; height: number; expected: Box }[]
   }
-  masks: { crops: Box[]; size: [number, number]; layers: { rect: Box; weight: number[] }[] }[]
+  composed: Composed[]
   crops: [{ width: number; height: number; pixels: number[] }, ...{ box: Box; size: number; expected: number[] }[]]
 }
 
@@ -41,6 +65,27 @@ export function picture(pixels: number[], width: number, height: number): Pictur
   const data = new Uint8ClampedArray(4 * width * height).fill(255)
   for (let at = 0; at < width * height; at++) data.set(pixels.slice(3 * at, 3 * at + 3), 4 * at)
   return { data, width, height }
+}
+
+type Rule = [number, number, number][]
+
+/** A picture of waves of straight flanks, as in tools/fixtures.py. */
+export function waves(rule: Rule, width: number, height: number): Picture {
+  const pixels = Array.from({ length: width * height }, (_, at) => {
+    const [x, y] = [at % width, Math.floor(at / width)]
+    return rule.map(([a, b, c]) => Math.abs(((((a * x + b * y + c) % 510) + 510) % 510) - 255))
+  })
+  return picture(pixels.flat(), width, height)
+}
+
+/** How a network's maps are stored. */
+export function maps({ deformation, occlusion, width, height }: Maps): FlowMaps {
+  return { deformation: Float32Array.from(deformation), occlusion: Float32Array.from(occlusion), width, height }
+}
+
+/** Every so many rows of values (rows, columns × channels). */
+export function sampled(values: ArrayLike<number>, row: number, every: number): number[] {
+  return Array.from(values).filter((_, at) => Math.floor(at / row) % every === 0)
 }
 
 export function near(found: ArrayLike<number>, wanted: ArrayLike<number>, tolerance = 2e-6): void {

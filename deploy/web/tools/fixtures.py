@@ -7,21 +7,34 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from fom_core.compose.masks import Layer, layers, partition
-from fom_core.compose.paste import FEATHER
+from fom_core.compose.canvas import Canvas, canvases
+from fom_core.compose.composer import Composer
+from fom_core.compose.flow import Course, Follower
 from fom_core.faces.detection import Detection
 from fom_core.faces.regions import crop_face, regions_from_boxes
 from fom_core.faces.tracking import fixed_view
+from fom_core.geometry import identity_grid
 from fom_core.motion import find_best_frame, hull_area, movement_scale, transfer_motion
-from fom_core.types import Keypoints, MotionTransfer
+from fom_core.types import Box, DenseMotion, FaceSet, Generated, Keypoints, MotionTransfer
 
 POINTS = 6
+DIGITS, COARSE = 7, 4  # after the point
+EVERY = 13  # rows of what is large
+GRID = 16  # side of a network's flow, occlusion map and picture
+FLOW_UNIT = 15 / 16
+PICTURE = ((7, 3, 40), (-4, 9, 300), (11, -6, 120))  # steps along x and y, and a start, of each colour's waves
+PAINTED = ((31, 9, 200), (-14, 22, 10), (5, -37, 90))
+COMPOSED: tuple[tuple[tuple[int, int], list[Box], list[Box], float], ...] = (
+    ((150, 190), [(-20, -12, 120, 128)], [], 0.06),  # at the picture's border
+    ((100, 140), [(14, 16, 74, 76), (52, 8, 116, 72)], [(110, 50, 150, 90)], 0.25),  # overlapping, and one keeps still
+)
 TRANSFERS = (
     MotionTransfer(),
     MotionTransfer(gain=1.6),
@@ -38,8 +51,8 @@ def fixtures() -> dict[str, Any]:
     return {
         "transfer": transfer_cases(random),
         "views": view_cases(random),
-        "masks": mask_cases(),
         "crops": crop_cases(random),
+        "composed": [composed_case(random, *case) for case in COMPOSED],
     }
 
 
@@ -84,15 +97,39 @@ def view_cases(random: np.random.Generator) -> dict[str, Any]:
     return {"boxes": boxes, "scores": scores, "crops": [region.crop_px for region in regions], "tracks": tracks}
 
 
-def mask_cases() -> list[dict[str, Any]]:
-    """Soft masks: one face, one at the border, and two that overlap."""
-    size = (40, 60)  # height, width
-    cases = []
-    for crops in ([(10, 4, 40, 34)], [(-6, -3, 20, 23)], [(2, 6, 32, 36), (22, 2, 56, 36)]):
-        alone = layers(crops, size, "soft", 0.4, FEATHER)
-        shared = partition(alone) if len(alone) > 1 else alone
-        cases.append({"crops": crops, "size": size[::-1], "layers": [_layer(layer) for layer in shared]})
-    return cases
+def composed_case(
+    random: np.random.Generator, size: tuple[int, int], crops: list[Box], others: list[Box], strength: float
+) -> dict[str, Any]:
+    """A small picture whose faces move by waves; where ``strength`` is large, they fold."""
+    height, width = size
+    faces = FaceSet.from_crops([*crops, *others], size)
+    faces = FaceSet(faces.faces[: len(crops)], size, faces.faces[len(crops) :])
+    picture = waves(PICTURE, height, width)
+    stills, moments = [], []
+    for _ in crops:
+        still, moved = (_generated(random, amount) for amount in (0.0, strength))
+        stills.append(still)
+        moments.append(moved)
+    composer = Composer(picture, faces, stills, flow_unit=FLOW_UNIT)
+    (frame,) = composer(moments)
+    courses = [
+        Follower(canvas, _motion(still), FLOW_UNIT)(_motion(moved))
+        for canvas, still, moved in zip(canvases(faces), stills, moments, strict=True)
+    ]
+    return {
+        "size": [width, height],
+        "crops": crops,
+        "others": others,
+        "unit": FLOW_UNIT,
+        "picture": PICTURE,
+        "painted": PAINTED,
+        "every": EVERY,
+        "still": [_maps(still) for still in stills],
+        "moved": [_maps(moved) for moved in moments],
+        "canvases": [_canvas(canvas) for canvas in canvases(faces)],
+        "courses": [_course(course) for course in courses],
+        "composed": frame[::EVERY].reshape(-1).tolist(),
+    }
 
 
 def crop_cases(random: np.random.Generator) -> list[dict[str, Any]]:
@@ -116,12 +153,58 @@ def _plain(keypoints: Keypoints) -> dict[str, Any]:
     return {"value": _numbers(keypoints.value), "jacobian": None if jacobian is None else _numbers(jacobian)}
 
 
-def _layer(layer: Layer) -> dict[str, Any]:
-    return {"rect": layer.rect, "weight": _numbers(layer.weight)}
+def waves(rule: Sequence[Sequence[int]], height: int, width: int) -> np.ndarray:
+    """A picture (H, W, 3) of waves of straight flanks, which whole numbers describe: steps along x and y, a start."""
+    y, x = np.mgrid[:height, :width]
+    return np.stack([np.abs((a * x + b * y + c) % 510 - 255) for a, b, c in rule], axis=-1).astype(np.uint8)
 
 
-def _numbers(values: Any) -> Any:
-    rounded = np.asarray(values, dtype=np.float64).round(7)
+def _generated(random: np.random.Generator, strength: float) -> Generated:
+    """What a network might give: a flow of a few waves, ``strength`` half sides far, and an occlusion map."""
+    y, x = (np.mgrid[:GRID, :GRID] + 0.5) / GRID
+    moved = [
+        sum(np.sin(2 * np.pi * (a * x + b * y + phase)) for a, b, phase in random.uniform(-1, 1, (3, 3))) for _ in "xy"
+    ]
+    flow = identity_grid(GRID, GRID, like=torch.zeros(1))[None]
+    flow = flow + strength * torch.from_numpy(np.stack(moved, axis=-1)[None]).float()
+    seen = 0.75 - (strength > 0) * 0.4 * (1 + np.sin(7 * x + 5 * y)) + 0.2 * np.cos(4 * x)
+    picture = torch.from_numpy(waves(PAINTED, GRID, GRID)).movedim(-1, 0)[None] / 255
+    occlusion = torch.from_numpy(seen.clip(0.02, 1)[None, None]).float()
+    return Generated(picture, DenseMotion(_rounded(flow), _rounded(occlusion), torch.ones(1, 1, GRID, GRID)))
+
+
+def _motion(generated: Generated) -> DenseMotion:
+    assert generated.dense_motion is not None
+    return generated.dense_motion
+
+
+def _maps(generated: Generated) -> dict[str, Any]:
+    motion = _motion(generated)
+    occlusion = motion.occlusion_map
+    maps = {"deformation": _numbers(motion.deformation), "occlusion": _numbers(occlusion)}
+    return {**maps, "width": GRID, "height": GRID}
+
+
+def _canvas(canvas: Canvas) -> dict[str, Any]:
+    names = ("places", "room", "painted")
+    sampled = {name: _numbers(getattr(canvas, name)[::EVERY], COARSE) for name in names}
+    return {"rect": canvas.rect, "corner": canvas.corner, "cell": canvas.cell, **sampled}
+
+
+def _course(course: Course) -> dict[str, Any]:
+    return {
+        "displacement": _numbers(course.displacement[0, ::EVERY], COARSE),
+        "share": _numbers(course.share[0, ::EVERY], COARSE),
+    }
+
+
+def _rounded(values: torch.Tensor) -> torch.Tensor:
+    """As precise as they are stored."""
+    return torch.from_numpy(values.numpy().astype(np.float64).round(DIGITS)).float()
+
+
+def _numbers(values: Any, digits: int = DIGITS) -> Any:
+    rounded = np.asarray(values, dtype=np.float64).round(digits)
     return rounded.reshape(-1).tolist() if rounded.ndim else float(rounded)
 
 

@@ -1,3 +1,6 @@
+import { canvasesOf } from '../compose/canvas'
+import type { MovedFace } from '../compose/composer'
+import { Follower } from '../compose/flow'
 import { detectFaces } from '../faces/detector'
 import type { Box, Detection } from '../faces/boxes'
 import type { Keypoints } from '../motion/keypoints'
@@ -20,10 +23,16 @@ export interface Ready {
   leftToProcessor: string[]
 }
 
-/** Faces painted for one moment, RGBA at the model's size, and the milliseconds that took. */
+/** What each face became at one moment, and the milliseconds that took. */
 export interface Painted {
-  faces: Uint8ClampedArray<ArrayBuffer>[]
+  faces: MovedFace[]
   milliseconds: number
+}
+
+/** A face that moves: as the model knows it, and how its flow is followed on the picture. */
+interface Face {
+  source: Source
+  follower: Follower
 }
 
 /** Everything that computes. It lives in a worker, so that the page never stands still. */
@@ -31,7 +40,7 @@ export class Engine {
   private runtime: Runtime | null = null
   private model: Model | null = null
   private detector: Graph | null = null
-  private sources: Source[] = []
+  private faces: Face[] = []
 
   /** Open a model. A graphics card that cannot run it is left for the processor, unless it was asked for. */
   async open(choice: Backend | 'auto', model: ModelFiles, detector: string): Promise<Ready> {
@@ -54,11 +63,17 @@ export class Engine {
     }, mostPx)
   }
 
-  /** Take these crops of a picture as the faces to move. */
-  async encode(picture: Picture, crops: Box[]): Promise<void> {
-    const sources: Source[] = []
-    for (const box of crops) sources.push(await this.ready().encode(crop(picture, box)))
-    this.sources = sources
+  /** Take these crops of a picture as the faces to move; `still` are those of faces that do not. */
+  async encode(picture: Picture, crops: Box[], still: Box[]): Promise<void> {
+    const model = this.ready()
+    const canvases = canvasesOf(crops, still, picture.width, picture.height)
+    const faces: Face[] = []
+    for (const [index, box] of crops.entries()) {
+      const source = await model.encode(crop(picture, box))
+      const { maps } = await model.generate(source, source.keypoints)
+      faces.push({ source, follower: new Follower(canvases[index], maps, model.flowUnit) })
+    }
+    this.faces = faces
   }
 
   /** Keypoints of a performer's picture; `view` is the part to look at. */
@@ -68,16 +83,17 @@ export class Engine {
 
   /** For each face the frame of a performance that has its pose. */
   async bestFrames(performance: Keypoints[]): Promise<number[]> {
-    return this.sources.map((source) => findBestFrame(source.keypoints, performance))
+    return this.faces.map(({ source }) => findBestFrame(source.keypoints, performance))
   }
 
   /** Paint every face in the driver's pose. `initial` is the pose that corresponds to the picture: one, or one per face. */
   async paint(driving: Keypoints, initial: Keypoints[], transfer: Transfer): Promise<Painted> {
     const started = performance.now()
     const faces: Painted['faces'] = []
-    for (const [index, source] of this.sources.entries()) {
+    for (const [index, { source, follower }] of this.faces.entries()) {
       const start = initial[Math.min(index, initial.length - 1)]
-      faces.push(await this.ready().generate(source, transferMotion(source.keypoints, driving, start, transfer)))
+      const { pixels, maps } = await this.ready().generate(source, transferMotion(source.keypoints, driving, start, transfer))
+      faces.push({ course: follower.follow(maps), pixels })
     }
     return { faces, milliseconds: performance.now() - started }
   }
@@ -97,7 +113,7 @@ export class Engine {
   }
 
   private async close(): Promise<void> {
-    this.sources = []
+    this.faces = []
     await this.model?.close()
     await this.detector?.close()
   }

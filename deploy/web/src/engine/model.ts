@@ -1,6 +1,7 @@
 import type { Tensor } from 'onnxruntime-web'
+import type { FlowMaps } from '../compose/flow'
 import type { Keypoints } from '../motion/keypoints'
-import { resize, toBatch, toPixels, type Picture } from '../pixels'
+import { isGrey, resize, toBatch, toPixels, withoutColours, type Picture } from '../pixels'
 import { numbers, openTried, type Runtime, type Tried } from './runtime'
 
 const FORMAT = 'fom-export-1'
@@ -10,6 +11,14 @@ const EIGHT_BIT: PartName[] = ['generator'] // on a processor, which does them t
 type PartName = (typeof PARTS)[number]
 type Precision = 'float32' | 'int8'
 
+/** The part of a model's configuration that tells what its flow means. */
+interface Config {
+  image_size: [number, number]
+  motion_size?: [number, number] | null
+  align_corners?: boolean
+  generator: { down: number[]; estimate_occlusion_map?: boolean }
+}
+
 /** What `model.json` of an export tells; the rest of it is not needed here. */
 interface Manifest {
   format: string
@@ -18,6 +27,7 @@ interface Manifest {
   num_channels: number
   num_keypoints: number
   has_jacobian: boolean
+  config: Config
   parts: Record<PartName, { inputs: Record<string, unknown>; files: Partial<Record<Precision, { file: string }>> }>
 }
 
@@ -28,6 +38,14 @@ export type ReadFile = (name: string) => Promise<Uint8Array>
 export interface Source {
   keypoints: Keypoints
   inputs: Record<string, Tensor>
+  /** Whether the picture has no colours there; then none are painted. */
+  grey: boolean
+}
+
+/** What the generator makes of a source: pixels at the model's size, and how they came about. */
+export interface Generated {
+  pixels: Picture
+  maps: FlowMaps
 }
 
 /** An exported First Order Motion Model. */
@@ -45,8 +63,8 @@ export class Model {
     const image = model.batchOf(pattern(...model.size))
     await model.openPart('keypoint_detector', read, { image }, model.pointNames)
     await model.openPart('source_encoder', read, { source: image }, ENCODED)
-    const { keypoints, inputs } = await model.encodeBatch(image)
-    await model.openPart('generator', read, { ...inputs, ...model.named('driving', keypoints) }, ['prediction'])
+    const { keypoints, inputs } = await model.encodeBatch(image, false)
+    await model.openPart('generator', read, { ...inputs, ...model.named('driving', keypoints) }, model.generatedNames)
     return model
   }
 
@@ -73,15 +91,30 @@ export class Model {
     return this.keypointsOf(this.batchOf(face))
   }
 
-  async encode(face: Picture): Promise<Source> {
-    return this.encodeBatch(this.batchOf(face))
+  /** Half sides of a crop by which a flow of 1 moves: it runs from the middle of the first pixel to that of the last. */
+  get flowUnit(): number {
+    const { image_size: size, motion_size: learnt, align_corners: aligned, generator } = this.manifest.config
+    return (aligned ?? true) ? 1 - 2 ** generator.down.length / Math.max(...(learnt ?? size)) : 1
   }
 
-  /** Paint the source in a pose: opaque RGBA pixels at the model's size. */
-  async generate(source: Source, driving: Keypoints): Promise<Uint8ClampedArray<ArrayBuffer>> {
+  async encode(face: Picture): Promise<Source> {
+    const seen = resize(face, ...this.size)
+    return this.encodeBatch(this.batchOf(seen), isGrey(seen))
+  }
+
+  /** Paint the source in a pose: opaque pixels, and the flow that they were painted by. */
+  async generate(source: Source, driving: Keypoints): Promise<Generated> {
     const inputs = { ...source.inputs, ...this.named('driving', driving) }
-    const { prediction } = await this.parts.generator.graph.run(inputs, ['prediction'])
-    return toPixels(await numbers(prediction), ...this.size)
+    const found = await this.parts.generator.graph.run(inputs, this.generatedNames)
+    const [width, height] = this.size
+    const batch = await numbers(found.prediction)
+    const data = toPixels(source.grey ? withoutColours(batch) : batch, width, height)
+    const [, rows, columns] = found.deformation.dims
+    const occlusion = found.occlusion_map ? await numbers(found.occlusion_map) : null
+    return {
+      pixels: { data, width, height },
+      maps: { deformation: await numbers(found.deformation), occlusion, width: columns, height: rows }
+    }
   }
 
   async close(): Promise<void> {
@@ -108,10 +141,15 @@ export class Model {
     return this.manifest.has_jacobian ? ['value', 'jacobian'] : ['value']
   }
 
-  private async encodeBatch(source: Tensor): Promise<Source> {
+  private get generatedNames(): string[] {
+    const occlusion = this.manifest.config.generator.estimate_occlusion_map ? ['occlusion_map'] : []
+    return ['prediction', 'deformation', ...occlusion]
+  }
+
+  private async encodeBatch(source: Tensor, grey: boolean): Promise<Source> {
     const keypoints = await this.keypointsOf(source)
     const encoded = await this.parts.source_encoder.graph.run({ source }, ENCODED)
-    return { keypoints, inputs: { ...encoded, ...this.named('source', keypoints) } }
+    return { keypoints, inputs: { ...encoded, ...this.named('source', keypoints) }, grey }
   }
 
   private async keypointsOf(image: Tensor): Promise<Keypoints> {

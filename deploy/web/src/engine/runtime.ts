@@ -1,4 +1,5 @@
 import type * as Ort from 'onnxruntime-web'
+import { isSoftware } from '../graphics'
 import wasmLoader from 'onnxruntime-web/ort-wasm-simd-threaded.mjs?url'
 import wasmBinary from 'onnxruntime-web/ort-wasm-simd-threaded.wasm?url'
 import gpuLoader from 'onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url'
@@ -94,14 +95,14 @@ async function openGraph(ort: typeof Ort, bytes: Uint8Array, backend: Backend): 
 async function hasGpu(evenInSoftware: boolean): Promise<boolean> {
   try {
     const adapter = await navigator.gpu?.requestAdapter()
-    return Boolean(adapter) && (evenInSoftware || !isSoftware(adapter!.info))
+    return Boolean(adapter) && (evenInSoftware || !plays(adapter!.info))
   } catch {
     return false
   }
 }
 
-function isSoftware(info: GPUAdapterInfo): boolean {
-  return info.isFallbackAdapter || /swiftshader|llvmpipe|software/i.test(`${info.architecture} ${info.description}`)
+function plays(info: GPUAdapterInfo): boolean {
+  return info.isFallbackAdapter || isSoftware(`${info.architecture} ${info.description}`)
 }
 
 function absolute(url: string): string {

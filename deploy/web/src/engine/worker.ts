@@ -1,4 +1,4 @@
-import { Engine } from './engine'
+import { Engine, type Painted } from './engine'
 
 /** A call of one of the engine's methods, and its answer. */
 export interface Call {
@@ -25,8 +25,8 @@ scope.onmessage = async ({ data: { id, method, args } }: MessageEvent<Call>) => 
   }
 }
 
-/** Painted pixels change hands instead of being copied. */
+/** What was painted changes hands instead of being copied. */
 function buffersOf(result: unknown): Transferable[] {
-  const faces = (result as { faces?: Uint8ClampedArray<ArrayBuffer>[] } | undefined)?.faces
-  return faces ? faces.map((face) => face.buffer) : []
+  const faces = (result as Partial<Painted> | undefined)?.faces ?? []
+  return faces.flatMap(({ course, pixels }) => [course.buffer, pixels.data.buffer as ArrayBuffer])
 }

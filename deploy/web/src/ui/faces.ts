@@ -18,6 +18,11 @@ export class FaceList {
     return this.crops.filter(({ moves }) => moves).map(({ box }) => box)
   }
 
+  /** The crops that keep still. */
+  get still(): Box[] {
+    return this.crops.filter(({ moves }) => !moves).map(({ box }) => box)
+  }
+
   get size(): number {
     return this.crops.length
   }

@@ -1,25 +1,22 @@
+import { canvasesOf } from '../compose/canvas'
+import { CardComposer } from '../compose/card'
+import { isStill, type Composer, type MovedFace, type Scene } from '../compose/composer'
+import { ProcessorComposer } from '../compose/processor'
+import type { Backend } from '../engine/runtime'
 import type { Box } from '../faces/boxes'
-import { softMasks, stackingOrder, type Layer } from '../faces/masks'
 import type { Picture } from '../pixels'
 import { element } from './page'
 
 const LONGEST = 1920 // a larger picture is worked on at this many pixels
 
-interface Patch {
-  crop: Box
-  layer: Layer
-  mask: HTMLCanvasElement
-  sheet: CanvasRenderingContext2D
-}
-
-/** The picture, and the faces that are laid over it. */
+/** The picture, at rest and with its faces in motion. */
 export class Stage {
   readonly canvas = element<HTMLCanvasElement>('canvas')
   picture: Picture | null = null
   private readonly context = this.canvas.getContext('2d')!
   private still: HTMLCanvasElement | null = null
-  private patches: Patch[] = []
-  private face = sheetOf(1, 1)
+  private scene: Scene | null = null
+  private composer: Composer | null = null
 
   /** Show a picture, made smaller if it is huge. */
   show(image: ImageBitmap): Picture {
@@ -33,7 +30,7 @@ export class Stage {
     Object.assign(this.canvas, { width, height })
     this.canvas.parentElement!.style.setProperty('--width', String(width))
     this.canvas.parentElement!.style.setProperty('--height', String(height))
-    this.patches = []
+    this.leave()
     this.rest()
     return this.picture
   }
@@ -45,35 +42,23 @@ export class Stage {
     this.context.drawImage(this.still, 0, 0)
   }
 
-  /** From now on faces are laid over these crops. */
-  place(crops: Box[]): void {
+  /** From now on these crops move, and those of `still` keep their place; on the processor or a card, whichever was chosen. */
+  place(crops: Box[], still: Box[], choice: Backend | 'auto'): void {
     this.rest()
-    this.patches = stackingOrder(softMasks(crops, this.canvas.width, this.canvas.height)).map((layer, index) => ({
-      crop: crops[index],
-      layer,
-      mask: maskOf(layer),
-      sheet: sheetOf(layer.rect[2] - layer.rect[0], layer.rect[3] - layer.rect[1])
-    }))
+    this.leave()
+    const { picture } = this
+    if (!picture || !crops.length) return
+    this.scene = { picture, crops, canvases: canvasesOf(crops, still, picture.width, picture.height) }
+    const card = choice === 'wasm' ? null : CardComposer.open(this.scene, choice === 'webgpu')
+    this.composer = card ?? new ProcessorComposer(this.scene)
   }
 
-  /** Lay painted faces, one for each crop, over the picture. */
-  draw(faces: Uint8ClampedArray<ArrayBuffer>[], [width, height]: [number, number]): void {
-    if (!this.still) return
-    if (this.face.canvas.width !== width || this.face.canvas.height !== height) this.face = sheetOf(width, height)
-    for (const { layer: { rect } } of this.patches) {
-      const [x, y, w, h] = [rect[0], rect[1], rect[2] - rect[0], rect[3] - rect[1]]
-      this.context.clearRect(x, y, w, h)
-      this.context.drawImage(this.still, x, y, w, h, x, y, w, h)
-    }
-    this.patches.forEach(({ crop, layer, mask, sheet }, index) => {
-      this.face.putImageData(new ImageData(faces[index], width, height), 0, 0)
-      sheet.globalCompositeOperation = 'copy'
-      sheet.imageSmoothingQuality = 'high'
-      sheet.drawImage(this.face.canvas, crop[0] - layer.rect[0], crop[1] - layer.rect[1], crop[2] - crop[0], crop[3] - crop[1])
-      sheet.globalCompositeOperation = 'destination-in'
-      sheet.drawImage(mask, 0, 0)
-      this.context.drawImage(sheet.canvas, layer.rect[0], layer.rect[1])
-    })
+  /** Show what the faces became, one for each crop. */
+  draw(faces: MovedFace[]): void {
+    if (!this.scene || !this.composer) return
+    if (faces.every(isStill)) return this.rest()
+    if (this.composer instanceof CardComposer && this.composer.lost) this.composer = new ProcessorComposer(this.scene)
+    this.composer.draw(this.context, faces)
   }
 
   /** A small picture of a crop, for choosing faces. */
@@ -83,19 +68,14 @@ export class Stage {
     if (this.still) sheet.drawImage(this.still, x0, y0, x1 - x0, y1 - y0, 0, 0, size, size)
     return sheet.canvas
   }
+
+  private leave(): void {
+    this.composer?.close()
+    this.composer = this.scene = null
+  }
 }
 
 function sheetOf(width: number, height: number): CanvasRenderingContext2D {
   const canvas = Object.assign(document.createElement('canvas'), { width: Math.max(1, width), height: Math.max(1, height) })
   return canvas.getContext('2d')!
-}
-
-function maskOf({ rect, weight }: Layer): HTMLCanvasElement {
-  const [width, height] = [rect[2] - rect[0], rect[3] - rect[1]]
-  const sheet = sheetOf(width, height)
-  if (!weight.length) return sheet.canvas
-  const pixels = new ImageData(width, height)
-  weight.forEach((share, at) => (pixels.data[4 * at + 3] = share * 255))
-  sheet.putImageData(pixels, 0, 0)
-  return sheet.canvas
 }

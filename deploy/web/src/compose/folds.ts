@@ -1,0 +1,118 @@
+import { smoothStep } from './canvas'
+
+const WHOLE: [number, number] = [0.15, 0.45] // what becomes of an area over which the flow is left as it is, and below which it is calmed
+const CALM = [2, 4] // widths of the averages that calm it, one after the other, in cells of the flow
+const FACE: [number, number] = [0.2, 0.8] // part of the crop that is compared with a plane
+const TAIL = 4 // widths of a gaussian that are summed
+
+/** A displacement of the crop's pixels, (height, width, 2) in half sides. */
+export interface Displacement {
+  values: Float32Array
+  width: number
+  height: number
+}
+
+/**
+ * The same displacement without folds.
+ *
+ * It takes averages of its surroundings where it makes areas small, det(I + ∇d) → 0, or turns them inside out.
+ */
+export function unfolded(given: Displacement): Displacement {
+  const { width, height } = given
+  let values = given.values
+  for (const calm of CALM) {
+    const folds = areas({ values, width, height }).map((area) => 1 - smoothStep(area, ...WHOLE))
+    if (!folds.some((weight) => weight > 0)) break
+    const weight = blurred(dilated(folds, width, height), width, height, 1, 1, mirrored)
+    const calmed = blurred(values, width, height, 2, calm, held)
+    const before = values
+    values = before.map((value, at) => value + weight[at >> 1] * (calmed[at] - value))
+  }
+  return { values, width, height }
+}
+
+/** What becomes of areas under a displacement: det(I + ∇d), 1 at rest, negative in folds. */
+export function areas({ values, width, height }: Displacement): Float32Array {
+  const slope = (at: number, step: number, index: number, length: number): number => {
+    const [back, ahead] = [index > 0 ? step : 0, index < length - 1 ? step : 0]
+    return ((values[at + ahead] - values[at - back]) * length) / (2 * ((back + ahead) / step))
+  }
+  return Float32Array.from({ length: width * height }, (_, cell) => {
+    const [x, y, at] = [cell % width, Math.floor(cell / width), 2 * cell]
+    const [xx, yx] = [slope(at, 2, x, width), slope(at + 1, 2, x, width)]
+    const [xy, yy] = [slope(at, 2 * width, y, height), slope(at + 1, 2 * width, y, height)]
+    return (1 + xx) * (1 + yy) - xy * yx
+  })
+}
+
+/** How far the parts of a face move otherwise than one flat thing would: rms distance from the best affine map. */
+export function unlikeAPlane({ values, width, height }: Displacement): number {
+  const [left, right, top, bottom] = [width, width, height, height].map((side, index) => Math.round(FACE[index % 2] * side))
+  const [middleX, middleY] = [(left + right - 1) / 2, (top + bottom - 1) / 2]
+  const count = (right - left) * (bottom - top)
+  let rest = 0
+  for (const axis of [0, 1]) {
+    const sums = { all: 0, one: 0, x: 0, y: 0, xx: 0, yy: 0 }
+    for (let row = top; row < bottom; row++) {
+      for (let column = left; column < right; column++) {
+        const value = values[2 * (row * width + column) + axis]
+        const [x, y] = [column - middleX, row - middleY]
+        sums.all += value * value
+        sums.one += value
+        sums.x += value * x
+        sums.y += value * y
+        sums.xx += x * x
+        sums.yy += y * y
+      }
+    }
+    rest += sums.all - sums.one ** 2 / count - sums.x ** 2 / sums.xx - sums.y ** 2 / sums.yy
+  }
+  return Math.sqrt(Math.max(rest, 0) / count)
+}
+
+type Border = (at: number, length: number) => number
+
+/** …cb|abc…yz|yx…: past the border the way back, the border's own value once. */
+export function mirrored(at: number, length: number): number {
+  if (length === 1) return 0
+  const around = Math.abs(at) % (2 * length - 2)
+  return around < length ? around : 2 * length - 2 - around
+}
+
+function held(at: number, length: number): number {
+  return Math.min(Math.max(at, 0), length - 1)
+}
+
+/** The largest of each value and its eight neighbours. */
+function dilated(values: Float32Array, width: number, height: number): Float32Array {
+  return values.map((_, cell) => {
+    let largest = 0
+    for (let row = -1; row <= 1; row++) {
+      for (let column = -1; column <= 1; column++) {
+        const [x, y] = [held((cell % width) + column, width), held(Math.floor(cell / width) + row, height)]
+        largest = Math.max(largest, values[y * width + x])
+      }
+    }
+    return largest
+  })
+}
+
+/** Averages by a gaussian `sigma` wide, of maps (height, width, channels). */
+function blurred(
+  values: Float32Array, width: number, height: number, channels: number, sigma: number, border: Border
+): Float32Array {
+  const reach = Math.round(TAIL * sigma)
+  const raw = Array.from({ length: 2 * reach + 1 }, (_, tap) => Math.exp(-((tap - reach) ** 2) / (2 * sigma * sigma)))
+  const sum = raw.reduce((all, weight) => all + weight)
+  const weights = raw.map((weight) => weight / sum)
+  const along = (from: Float32Array, step: number, length: number): Float32Array => {
+    const places = Array.from({ length }, (_, index) => weights.map((_, tap) => border(index + tap - reach, length) - index))
+    return from.map((_, at) => {
+      const offsets = places[Math.floor(at / step) % length]
+      let mean = 0
+      for (let tap = 0; tap < weights.length; tap++) mean += weights[tap] * from[at + offsets[tap] * step]
+      return mean
+    })
+  }
+  return along(along(values, channels, width), channels * width, height)
+}
