@@ -27,7 +27,7 @@ from fom_core.faces.regions import crop_face, pixel_box
 from fom_core.faces.tracking import driving_view
 from fom_core.media import VideoReader, read_picture
 from fom_core.motion import FADE_IN_S, SMOOTHING
-from fom_core.pictures import resize_picture, to_pictures
+from fom_core.pictures import resize_picture
 from fom_core.pipeline import animate, finished, look_at, prepared, read_motion
 from fom_core.types import Motion, MotionTransfer
 from fom_core.weights.load import load_model
@@ -59,7 +59,6 @@ def main(videos: Path) -> None:
     save(HELP / "motion.jpg", np.vstack([curves(talk, (150, 904)), *two]))
     save(HELP / "paste_faces.jpg", np.hstack(pasted(talk, 44)))
     save(HELP / "preview_keypoints.jpg", explained(crops_of(portrait)[0], frames, motion, 33))
-    save(ROOT / "docs" / "sizes.jpg", np.hstack(at_sizes(portrait, talk, 20)))
 
 
 def cards(videos: Path) -> None:
@@ -140,16 +139,6 @@ def pasted(motion: Motion, number: int) -> list[np.ndarray]:
     for mask in get_args(Look):
         (frame,) = moments(wall, motion, [number]) if mask == "flow" else paste(wall, faces, painted, mask)
         panels.append(labelled(resize_picture(frame[y0 - 25 : y1 + 25, x0 - 25 : x1 + 25], (250, 250)), mask))
-    return panels
-
-
-def at_sizes(picture: np.ndarray, motion: Motion, number: int) -> list[np.ndarray]:
-    """A face, and one moment of it painted at several sizes."""
-    box = pixel_box(detect_faces(picture, "embedded")[0].crop_px)
-    panels = [labelled(crop_face(picture, box, PANEL), "source")]
-    for side in (128, 256, 512):
-        (painted,) = animate(MINI.at_size(side), [crop_face(picture, box, (side, side))], motion, frames=[number])
-        panels.append(labelled(resize_picture(to_pictures(painted[0])[0], PANEL), f"{side} px"))
     return panels
 
 
