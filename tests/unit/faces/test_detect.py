@@ -105,6 +105,11 @@ def test_every_face_of_real_pictures_is_found(shared, file, count, name):
     assert [face.box_px[0] for face in faces] == sorted(face.box_px[0] for face in faces)
 
 
+@pytest.mark.parametrize("file", ["s8.jpg", "s23.jpg", "d30.jpg", "lady.jpg"])
+def test_the_embedded_detector_takes_neither_bodies_nor_eyes_for_faces(shared, file):
+    assert len(load_detector("embedded").detect(read_picture(shared / "cases" / file))) == 1
+
+
 @pytest.mark.parametrize("fill", ["black", "white", "noise"])
 def test_the_embedded_detector_sees_no_face_where_none_is(fill):
     noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
