@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from fom_core.compose import CanvasPaster, canvas_box
+from fom_core.compose import CanvasPaster, Composer, canvas_box
 from fom_core.compose.finish import open_composer
 from fom_core.errors import UsageError
 from fom_core.faces.regions import crop_face
+from fom_core.geometry import identity_grid
 from fom_core.pipeline import animate_details, encode_face
-from fom_core.types import FaceSet
+from fom_core.types import DenseMotion, FaceSet, Generated
 
 SIZE = (120, 200)
 CROPS = [(24, 30, 84, 90), (96, 36, 152, 92)]
@@ -122,12 +123,45 @@ def test_canvases_of_twice_the_size_come_back_nearly_the_same(composed, picture)
     assert np.array_equal(again[:, ~inside(faces)], frames[:, ~inside(faces)])
 
 
+def test_what_moves_as_far_as_it_can_is_not_faded():
+    """Cells of the flow's grid are several pixels wide here, so that movement reaches a little beyond its room."""
+    size = (400, 400)
+    faces, whole = (
+        FaceSet.from_crops([(100, 100, 300, 300)], size),
+        np.random.default_rng(1).integers(0, 255, (*size, 3)),
+    )
+    whole = whole.astype(np.uint8)
+    grid = identity_grid(16, 16, like=torch.zeros(1))[None]
+    still, pushed = (
+        Generated(
+            torch.zeros(1, 3, 32, 32), DenseMotion(grid + shift, torch.ones(1, 1, 16, 16), torch.ones(1, 1, 16, 16))
+        )
+        for shift in (0.0, 3.0)
+    )
+    frames = Composer(whole, faces, [still])([pushed])
+
+    again = CanvasPaster(whole, faces)(cut(frames, faces))
+
+    assert np.array_equal(again, frames)
+
+
+def test_of_changed_canvases_that_overlap_the_nearer_face_counts_and_the_border_is_soft():
+    grey, faces = np.full((*SIZE, 3), 100, np.uint8), faces_of("two")
+    first, second = cut(grey[None], faces)
+
+    (frame,) = CanvasPaster(grey, faces)([first + 50, second - 50])
+
+    row = frame[62, :, 0].astype(int)
+    assert row[78] > 140 and row[102] < 60  # both lie on both canvases
+    assert np.abs(np.diff(row[70:110])).max() < 30
+
+
 def test_those_who_are_not_animated_keep_their_colours(picture):
     faces, whole = faces_of("one beside another"), np.ascontiguousarray(picture[..., :3])
 
     (frame,) = CanvasPaster(whole, faces)([255 - canvas for canvas in cut(whole[None], faces)])
 
-    assert (frame[36:92, 110:152] == whole[36:92, 110:152]).all()
+    assert (frame[50:70, 96:] == whole[50:70, 96:]).all()  # nearer to the other, and on the canvas up to 101
     assert (frame[50:70, 40:70] == 255 - whole[50:70, 40:70]).all()
 
 
