@@ -11,21 +11,25 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import numpy as np
 
 from fom_core.cli.demo import embedded_motion
+from fom_core.compose.masks import Look
 from fom_core.compose.paste import paste
 from fom_core.demo import demo_picture
 from fom_core.draw import explain, keypoint_colour
+from fom_core.driver import align_drivers
 from fom_core.faces.detect import detect_faces, load_detector
 from fom_core.faces.regions import crop_face, pixel_box
 from fom_core.faces.tracking import driving_view
 from fom_core.media import VideoReader, read_picture
+from fom_core.motion import FADE_IN_S, SMOOTHING
 from fom_core.pictures import resize_picture, to_pictures
-from fom_core.pipeline import animate, animate_picture, look_at, read_motion
-from fom_core.types import Motion
+from fom_core.pipeline import animate, finished, look_at, prepared, read_motion
+from fom_core.types import Motion, MotionTransfer
 from fom_core.weights.load import load_model
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +40,7 @@ QUALITY, WORST_QUALITY, MOST_BYTES = 82, 60, 60_000  # of a JPEG
 GAP_PX = 8
 MINI = load_model("mini")
 MODEL = MINI
+TRANSFER = MotionTransfer(initial_frame="medoid", fade_in_s=FADE_IN_S)  # as new nodes do
 DRIVING = (8, 24, 33, 47, 65)  # telling moments of fom_driving.mp4 …
 TALK = (20, 28, 44, 60, 76, 116)  # … and of the embedded motion
 
@@ -45,13 +50,13 @@ def main(videos: Path) -> None:
     cards(videos)
     portrait, group = (read_picture(INPUTS / f"fom_{name}.jpg") for name in ("portrait", "group"))
     frames, motion = driver("fom_driving.mp4")
-    save(HELP / "animate_face.jpg", strips(crops_of(group), motion, DRIVING))
+    save(HELP / "animate_face.jpg", np.vstack(strips(group, motion, DRIVING)))
     (moment,) = moments(group, motion, (33,))
     pair = [resize_picture(picture, (280, 498)) for picture in (group, moment)]
     save(HELP / "animate_picture.jpg", np.hstack([pair[0], gap(280), pair[1]]))
     talk = embedded_motion()
-    two = [crops_of(portrait)[0], crops_of(group)[0]]
-    save(HELP / "motion.jpg", np.vstack([curves(talk, (150, 904)), strips(two, talk, TALK)]))
+    two = [strips(portrait, talk, TALK)[0], strips(group, talk, TALK)[0]]
+    save(HELP / "motion.jpg", np.vstack([curves(talk, (150, 904)), *two]))
     save(HELP / "paste_faces.jpg", np.hstack(pasted(talk, 44)))
     save(HELP / "preview_keypoints.jpg", explained(crops_of(portrait)[0], frames, motion, 33))
     save(ROOT / "docs" / "sizes.jpg", np.hstack(at_sizes(portrait, talk, 20)))
@@ -93,23 +98,22 @@ def crops_of(picture: np.ndarray) -> list[np.ndarray]:
     return [crop_face(picture, pixel_box(face.crop_px), MODEL.config.image_size) for face in faces]
 
 
-def strips(faces: Sequence[np.ndarray], motion: Motion, numbers: Sequence[int]) -> np.ndarray:
-    """A row for each face: the face, and moments of its animation."""
-    rows: list[list[np.ndarray]] = [[resize_picture(face, CELL), gap(CELL[0])] for face in faces]
-    for chunk in animate(MODEL, faces, motion, frames=numbers):
-        for row, painted in zip(rows, chunk, strict=True):
-            row.extend(resize_picture(frame, CELL) for frame in to_pictures(painted))
-    return np.vstack([np.hstack(row) for row in rows])
+def strips(picture: np.ndarray, motion: Motion, numbers: Sequence[int]) -> list[np.ndarray]:
+    """A row for each face, left to right: the face with its surroundings, and moments of its animation."""
+    frames = moments(picture, motion, numbers)
+    return [
+        np.hstack([crop_face(picture, face, CELL), gap(CELL[0]), *(crop_face(frame, face, CELL) for frame in frames)])
+        for face in detect_faces(picture, "embedded")
+    ]
 
 
 def moments(picture: np.ndarray, motion: Motion, numbers: Sequence[int]) -> list[np.ndarray]:
-    """Frames of an animated picture; the first one of the motion has the picture's pose."""
-    keypoints = motion.keypoints
-    assert keypoints.jacobian is not None
-    chosen = [0, *numbers]
-    few = type(keypoints)(keypoints.value[chosen], keypoints.jacobian[chosen])
-    painted = animate_picture(MODEL, picture, detect_faces(picture, "embedded"), few)
-    return [frame for chunk in painted for frame in chunk][1:]
+    """Frames of an animated picture, composed as the nodes do by default."""
+    sources, finisher = prepared(MODEL, picture, detect_faces(picture, "embedded"))
+    (smoothed,) = align_drivers([motion], motion.fps, smoothing=SMOOTHING)
+    return [
+        frame for call in finished(MODEL, sources, finisher, smoothed, TRANSFER, frames=numbers) for frame in call()
+    ]
 
 
 def curves(motion: Motion, size: tuple[int, int]) -> np.ndarray:
@@ -131,11 +135,11 @@ def pasted(motion: Motion, number: int) -> list[np.ndarray]:
     wall = demo_picture()
     faces = detect_faces(wall, "embedded")
     x0, y0, x1, y1 = pixel_box(faces[1].crop_px)
-    (painted,) = animate(MODEL, crops_of(wall), motion, frames=[number])
+    (painted,) = animate(MODEL, crops_of(wall), motion, TRANSFER, frames=[number])
     panels = []
-    for mask in ("soft", "ellipse", "box", "paddlegan"):
-        (frame,) = paste(wall, faces, painted, mask)
-        panels.append(labelled(resize_picture(frame[y0 - 25 : y1 + 25, x0 - 25 : x1 + 25], (260, 260)), mask))
+    for mask in get_args(Look):
+        (frame,) = moments(wall, motion, [number]) if mask == "flow" else paste(wall, faces, painted, mask)
+        panels.append(labelled(resize_picture(frame[y0 - 25 : y1 + 25, x0 - 25 : x1 + 25], (250, 250)), mask))
     return panels
 
 

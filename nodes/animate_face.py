@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,18 +9,19 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..fom_core.errors import NoFaceFound
-from ..fom_core.faces.regions import crop_face
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.geometry import resize_map
 from ..fom_core.motion import MovedArea
 from ..fom_core.networks import MotionModel
-from ..fom_core.pictures import resize_picture, to_pictures
+from ..fom_core.overlap import applied
 from ..fom_core.pipeline import animate_details, match_drivers
 from ..fom_core.types import Generated
+from ..fom_core.weights.catalogue import is_for_faces
 from . import host, motions, transfers
+from .canvases import HandingOut
 from .sockets import ALIASES, CATEGORY, Faces, Model, Motion, PictureFaces
 
-PREVIEW_FACES, PREVIEW_PX = 8, 256
+COMPOSED, AS_PAINTED = "composed", "as painted"
 
 
 class AnimateFace(io.ComfyNode):
@@ -66,13 +66,22 @@ class AnimateFace(io.ComfyNode):
                 motions.chunk_size_input(),
                 motions.driving_face_input(),
                 *transfers.gain_inputs(),
+                io.Combo.Input(
+                    "frames",
+                    options=[COMPOSED, AS_PAINTED],
+                    optional=True,
+                    advanced=True,
+                    tooltip="composed: a part of the picture larger than the crop, as sharp as the picture, in which "
+                    "its own pixels move and the model paints only what they cannot show. as painted: what the model "
+                    "paints over the crop, at its image_size; so come models that cannot be composed in any case.",
+                ),
             ],
             outputs=[
                 io.Image.Output(
                     display_name="animated_faces",
                     is_output_list=True,
-                    tooltip="One batch of frames per face, at the image_size of the model. For Paste Faces, directly "
-                    "or through nodes that enhance, upscale or colour them.",
+                    tooltip="One batch of frames per face, in the picture's own resolution, or what the model paints "
+                    "(see frames). For Paste Faces, directly or through nodes that enhance, upscale or colour them.",
                 ),
                 io.Mask.Output(
                     display_name="occlusion_maps",
@@ -122,6 +131,7 @@ class AnimateFace(io.ComfyNode):
         driving_face: int = 0,
         head_gain: float = 1.0,
         expression_gain: float = 1.0,
+        frames: str = COMPOSED,
     ) -> io.NodeOutput:
         if not len(faces):
             raise NoFaceFound(
@@ -139,15 +149,21 @@ class AnimateFace(io.ComfyNode):
                 network, opened, progress, driving_crop=driving_crop, fps=fps, chunk_size=chunk_size,
                 smoothing=smoothing, length=motions.LENGTHS[length], driving_face=driving_face,
             )  # fmt: skip
-            results = [Result(network, reading.length) for _ in range(len(faces))]
+            compose = frames == COMPOSED and is_for_faces(host.name_of(model))
+            handing_out = HandingOut(network, faces, compose)
+            results = [Result(network, reading.length, *shape) for shape in handing_out.shapes]
+            chunks = (
+                (chunk, handing_out.begin(chunk))
+                for chunk in animate_details(
+                    network, handing_out.sources, reading.aligned, transfer, chunk_size=chunk_size
+                )
+            )
             done = 0
-            for chunk in animate_details(
-                network, crops_of(faces, network), reading.aligned, transfer, chunk_size=chunk_size
-            ):
-                for result, generated in zip(results, chunk, strict=True):
-                    result.add(done, generated)
+            for chunk, shown in applied(lambda begun: (begun[0], begun[1]()), chunks):
+                for result, generated, frames_of_face in zip(results, chunk, shown.frames, strict=True):
+                    result.add(done, generated, frames_of_face)
                 done += len(chunk[0].prediction)
-                picture = side_by_side(chunk) if progress.wants_preview else None
+                picture = shown.side_by_side() if progress.wants_preview else None
                 progress.show(*motions.animated(done, reading.length), picture)
             seconds = reading.length / float(reading.rate)
             audio = next((sound for driver in opened if (sound := driver.audio(seconds)) is not None), None)
@@ -162,37 +178,19 @@ class AnimateFace(io.ComfyNode):
 
 
 class Result:
-    """The frames of one face, filled chunk by chunk: IMAGE (T, H, W, 3), MASK (T, H, W), and the area that moves."""
+    """What becomes of one face, filled chunk by chunk: IMAGE (T, h, w, C), MASK (T, H, W), and the area that moves."""
 
-    def __init__(self, model: MotionModel, length: int) -> None:
-        height, width = model.config.image_size
-        self.frames = host.new_images(length, height, width)
-        self.occlusion = host.new_masks(length, height, width)
+    def __init__(self, model: MotionModel, length: int, height: int, width: int, channels: int) -> None:
+        self.frames = host.new_images(length, height, width, channels)
+        self.occlusion = host.new_masks(length, *model.config.image_size)
         self.area = MovedArea()
 
-    def add(self, start: int, generated: Generated) -> None:
-        """Take the frames from number ``start`` on."""
+    def add(self, start: int, generated: Generated, shown: np.ndarray | Tensor) -> None:
+        """Take the frames from number ``start`` on; ``shown`` is what is handed out of them."""
         part = slice(start, start + len(generated.prediction))
-        self.frames[part] = host.to_images(generated.prediction)
+        self.frames[part] = host.to_images(shown)
         self.area.add(generated)
         motion = generated.dense_motion
         if motion is not None and motion.occlusion_map is not None:
             size = self.occlusion.shape[1], self.occlusion.shape[2]
             self.occlusion[part] = host.to_masks(resize_map(motion.occlusion_map, size)[:, 0])
-
-
-def crops_of(faces: PictureFaces, model: MotionModel) -> list[np.ndarray]:
-    """The part around each face at the model's size, cut out of bytes as on the command line."""
-    used = sorted({index for index, _ in faces})
-    pictures = dict(zip(used, host.to_pictures(faces.pictures[used], "The picture of the faces"), strict=True))
-    return [crop_face(pictures[index], face, model.config.image_size) for index, face in faces]
-
-
-def side_by_side(chunk: Sequence[Generated]) -> np.ndarray:
-    """The newest frame of the first faces as one picture."""
-    newest = [last_frame(generated.prediction) for generated in chunk[:PREVIEW_FACES]]
-    return np.hstack([resize_picture(frame, (PREVIEW_PX, PREVIEW_PX)) for frame in newest])
-
-
-def last_frame(prediction: Tensor) -> np.ndarray:
-    return to_pictures(prediction[-1:])[0]

@@ -8,7 +8,7 @@ import numpy as np
 from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
-from ..fom_core.compose.masks import Mask
+from ..fom_core.compose.masks import Look
 from ..fom_core.compose.paste import FEATHER
 from ..fom_core.errors import NoFaceFound, UsageError
 from ..fom_core.faces.detect import DETECTORS, detect_faces
@@ -53,9 +53,11 @@ class AnimatePicture(io.ComfyNode):
                 *transfers.strength_inputs(),
                 io.Combo.Input(
                     "mask",
-                    options=list(get_args(Mask)),
-                    tooltip="What part around a face is pasted. soft: a rounded square, keeps most of the movement. "
-                    "ellipse: less of the background. box: all of it with a hard edge. paddlegan: PaddleGAN's circle.",
+                    options=list(get_args(Look)),
+                    tooltip="How faces get into the picture. flow: the picture's own pixels move, as sharp as they "
+                    "are, and the model paints only what they cannot show. The others paste what the model paints. "
+                    "soft: a rounded square, keeps most of the movement. ellipse: less of the background. box: all of "
+                    "it with a hard edge. paddlegan: PaddleGAN's circle.",
                 ),
                 io.Float.Input(
                     "colour_match",
@@ -118,7 +120,7 @@ class AnimatePicture(io.ComfyNode):
         initial_frame: dict[str, Any],
         smoothing: float,
         gain: float,
-        mask: Mask,
+        mask: Look,
         colour_match: float,
         feather: float = FEATHER,
         driving_crop: DrivingCrop = "auto",
@@ -152,7 +154,7 @@ class AnimatePicture(io.ComfyNode):
                 done = 0
                 for frames in animate_picture(
                     network, picture, chosen_faces, reading.aligned, transfer, chunk_size=chunk_size,
-                    mask=mask if on_faces else "box", feather=feather, colour_match=colour_match,
+                    mask=look_of(mask, model, on_faces), feather=feather, colour_match=colour_match,
                 ):  # fmt: skip
                     write(frames)
                     done += len(frames)
@@ -161,6 +163,13 @@ class AnimatePicture(io.ComfyNode):
             InputImpl.VideoFromFile(str(path)),
             ui=ui.PreviewVideo([ui.SavedResult(path.name, "", io.FolderType.temp)]),
         )
+
+
+def look_of(mask: Look, model: Any, on_faces: bool) -> Look:
+    """How to put the faces in: models that are not for faces are not composed, as in Animate Face."""
+    if not on_faces:
+        return "box"
+    return "soft" if mask == "flow" and not is_for_faces(host.name_of(model)) else mask
 
 
 def one_picture(image: Tensor) -> np.ndarray:

@@ -52,9 +52,9 @@ class LoadFOMModel(io.ComfyNode):
                     default=OWN_SIZE,
                     optional=True,
                     tooltip="Pixels of a painted face, for any model: motion is seen at the size it learnt in any "
-                    "case. Larger faces keep more detail of the picture, and take more time and memory. auto is the "
-                    "model's own size; models of up to 128 pixels paint at twice theirs. Beyond twice the own size, "
-                    "what the picture does not show, such as the inside of a mouth, looks patchy.",
+                    "case. auto is the model's own size. More is only worth its time and memory where faces are pasted "
+                    "as painted, not composed (the mask flow): it keeps more detail of the picture. Beyond twice the "
+                    "own size, what the picture does not show, such as the inside of a mouth, looks patchy.",
                 ),
             ],
             outputs=[

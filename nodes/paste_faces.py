@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import get_args
 
 import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..fom_core.compose.masks import Mask
-from ..fom_core.compose.paste import FEATHER, Paster
-from ..fom_core.errors import UsageError
-from ..fom_core.types import FaceSet
+from ..fom_core.compose import CanvasPaster, Paster
+from ..fom_core.compose.cover import Cover
+from ..fom_core.compose.masks import Look
+from ..fom_core.compose.paste import FEATHER
 from . import host
+from .paste_jobs import Job, held, jobs_of
 from .sockets import ALIASES, CATEGORY, Faces, PictureFaces
 
 
@@ -46,10 +45,11 @@ class PasteFaces(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "mask",
-                    options=list(get_args(Mask)),
-                    tooltip="What part of the crop is pasted. soft: a rounded square, keeps the most of the movement. "
-                    "ellipse: less of the background. box: the whole crop with a hard edge. paddlegan: PaddleGAN's "
-                    "hard circle, or the whole crop when there is one face.",
+                    options=list(get_args(Look)),
+                    tooltip="flow: composed faces go back as they come, edge and all; painted ones as with soft. The "
+                    "others paste a part of the crop. soft: a rounded square, keeps the most of the movement. ellipse: "
+                    "less of the background. box: the whole crop with a hard edge. paddlegan: PaddleGAN's hard circle, "
+                    "or the whole crop when there is one face.",
                 ),
                 io.Float.Input(
                     "feather",
@@ -86,6 +86,15 @@ class PasteFaces(io.ComfyNode):
                     tooltip="Narrows the mask: one for all faces or a list with one each, over the crop and of any "
                     "size, still or one per frame. Animate Face's head_masks paste only what moves.",
                 ),
+                io.Combo.Input(
+                    "frames_cover",
+                    options=list(get_args(Cover)),
+                    optional=True,
+                    advanced=True,
+                    tooltip="What animated_faces show: the canvas of a composed face, or the crop that Detect Faces "
+                    "cut out. auto sees it by comparing them with the picture; say it where they were changed so much "
+                    "that it errs, and a face comes out too large or too small.",
+                ),
             ],
             outputs=[
                 io.Image.Output(
@@ -107,133 +116,68 @@ class PasteFaces(io.ComfyNode):
         image: list[Tensor],
         faces: list[PictureFaces],
         animated_faces: list[Tensor],
-        mask: list[Mask],
+        mask: list[Look],
         feather: list[float],
         colour_match: list[float],
         ratio: list[float],
         face_masks: list[Tensor] | None = None,
+        frames_cover: list[Cover] | None = None,
     ) -> io.NodeOutput:
         jobs = jobs_of(image, faces, animated_faces, face_masks or [])
         progress, done = host.Progress(sum(job.length for job in jobs)), 0
         images, covers = [], []
         for job in jobs:
-            paster = Paster(
-                host.to_uint8(job.background[0]), job.faces, mask[0], ratio[0],
-                feather=feather[0], colour_match=colour_match[0], face_masks=job.masks,
-            )  # fmt: skip
-            frames, cover = paste_frames(paster, job, progress, done)
+            canvases = job.canvases(frames_cover[0] if frames_cover else "auto")
+            whole = mask[0] == "flow" and all(canvases)
+            paster = open_paster(job, whole, mask[0], ratio[0], feather=feather[0], colour_match=colour_match[0])
+            frames, cover = paste_frames(paster, job, canvases, progress, done)
             images.append(frames)
             covers.append(host.to_masks(cover))
             done += job.length
         return io.NodeOutput(images, covers)
 
 
-@dataclass(frozen=True)
-class Job:
-    """What goes into one picture: its faces, a batch of frames for each, and perhaps a mask (T, h, w) for each.
-
-    background: (B, H, W, C), one for all frames or one each.
-    """
-
-    background: Tensor
-    faces: FaceSet
-    batches: list[Tensor]
-    masks: list[Tensor]
-
-    @property
-    def length(self) -> int:
-        return max(len(self.background), *map(len, self.batches)) if self.batches else len(self.background)
+def open_paster(
+    job: Job, whole: bool, mask: Look, ratio: float, *, feather: float, colour_match: float
+) -> CanvasPaster | Paster:
+    """What lays a job's faces in: whole canvases, or crops through a mask."""
+    picture = host.to_uint8(job.background[0])
+    if whole:
+        return CanvasPaster(picture, job.faces, colour_match=colour_match, face_masks=job.masks, moving=job.moving)
+    return Paster(
+        picture, job.faces, "soft" if mask == "flow" else mask, ratio,
+        feather=feather, colour_match=colour_match, face_masks=job.masks,
+    )  # fmt: skip
 
 
-def jobs_of(images: list[Tensor], found: list[PictureFaces], batches: list[Tensor], masks: list[Tensor]) -> list[Job]:
-    """Deal the batches out to the faces, picture by picture. Raises UsageError for what does not fit."""
-    count = sum(map(len, found))
-    check_batches(batches, count)
-    check_masks(masks, count)
-    masks = masks * count if len(masks) == 1 else masks
-    jobs, first = [], 0
-    for background, members in pictures_with_faces(images, found):
-        part = slice(first, first + len(members))
-        check_lengths(batches[part], first)
-        jobs.append(Job(background, members, [batch[..., :3] for batch in batches[part]], masks[part]))
-        first += len(members)
-    return jobs
-
-
-def pictures_with_faces(images: list[Tensor], found: list[PictureFaces]) -> Iterator[tuple[Tensor, FaceSet]]:
-    """Pictures, or backgrounds of one picture's faces, as (B, H, W, 3 or 4); and the faces of each."""
-    if len(images) != len(found):
-        raise UsageError(
-            f"Expected one image batch for each set of faces, found {len(images)} and {len(found)}. Connect to image "
-            "what Detect Faces looked at."
-        )
-    for batch, faces in zip(images, found, strict=True):
-        host.check_images(batch, "The image")
-        if len(faces.sets) not in (1, len(batch)):
-            raise UsageError(
-                f"The faces were found in {len(faces.sets)} pictures, but image has {len(batch)}. Connect to image "
-                "the pictures that Detect Faces looked at."
-            )
-        coloured = batch.expand(-1, -1, -1, 3) if batch.shape[-1] == 1 else batch
-        yield from zip([coloured] if len(faces.sets) == 1 else coloured.split(1), faces.sets, strict=True)
-
-
-def check_batches(batches: list[Tensor], count: int) -> None:
-    """Raise UsageError unless there is one batch for each of ``count`` faces."""
-    if len(batches) != count:
-        raise UsageError(
-            f"Expected {count} batches of animated faces, one for each face, found {len(batches)}. Connect the "
-            "animated_faces of Animate Face for these very faces, through nodes that keep them as a list."
-        )
-    for index, batch in enumerate(batches, 1):
-        host.check_images(batch, f"Animated face {index}", smallest_px=1)
-
-
-def check_masks(masks: list[Tensor], count: int) -> None:
-    """Raise UsageError unless there is no mask, one, or one for each face."""
-    if len(masks) not in (0, 1, count):
-        raise UsageError(
-            f"Expected one face mask for all {count} faces or a list with one each, found {len(masks)}. Leave "
-            "face_masks unconnected to paste without."
-        )
-
-
-def check_lengths(batches: list[Tensor], first: int) -> None:
-    """Raise UsageError unless the faces of one picture have equally many frames."""
-    lengths = [len(batch) for batch in batches]
-    if len(set(lengths)) > 1:
-        told = ", ".join(f"face {index} has {length}" for index, length in enumerate(lengths, first + 1))
-        raise UsageError(
-            f"The animated faces of a picture must have equally many frames, but {told}. A node between Animate Face "
-            "and Paste Faces dropped or added frames: take it out, or treat all faces alike."
-        )
-
-
-def paste_frames(paster: Paster, job: Job, progress: host.Progress, before: int) -> tuple[Tensor, Tensor]:
+def paste_frames(
+    paster: CanvasPaster | Paster, job: Job, canvases: list[bool], progress: host.Progress, before: int
+) -> tuple[Tensor, Tensor]:
     """Paste frame by frame, so that no second copy of the video is made: IMAGE, and where it differs (1 or T, H, W).
 
     Bytes are pasted, as on the command line; pixels outside the masks keep the floats of the background.
+    canvases: of each face, whether its frames are canvases.
     """
     height, width, channels = job.background.shape[1:]
+    whole = isinstance(paster, CanvasPaster)
+    changed = channels if whole else 3  # alpha moves with its canvas
     moving = any(mask.ndim == 3 and len(mask) > 1 for mask in job.masks)
     frames = job.background.new_empty((job.length, height, width, channels))
     covers = torch.zeros(job.length if moving else 1, height, width)
     for time, frame in enumerate(frames):
         background = held(job.background, time)
         frame.copy_(background)
-        pictures = None if len(job.background) == 1 else host.to_uint8(background)[None]
-        pasted = paster([held(batch, time)[None] for batch in job.batches], pictures=pictures, start=time)[0]
+        faces = [
+            job.frame(face, time) if whole else job.crop(face, time, is_canvas)
+            for face, is_canvas in enumerate(canvases)
+        ]
+        pasted = paster(faces, pictures=host.to_uint8(background)[None] if job.moving else None, start=time)[0]
         for (x0, y0, x1, y1), part in paster.parts(time):
             cover = torch.from_numpy(part)
-            spot = frame[y0:y1, x0:x1, :3]
-            colours = (torch.from_numpy(pasted[y0:y1, x0:x1, :3]).float() / 255).to(spot)
+            spot = frame[y0:y1, x0:x1, :changed]
+            colours = (torch.from_numpy(pasted[y0:y1, x0:x1, :changed]).float() / 255).to(spot)
             spot.copy_(torch.where((cover > 0).to(spot.device)[..., None], colours, spot))
             known = covers[min(time, len(covers) - 1), y0:y1, x0:x1]
             torch.maximum(known, cover, out=known)
         progress.show(before + time + 1, picture=pasted)
     return frames, covers
-
-
-def held(batch: Tensor, time: int) -> Tensor:
-    """Frame ``time``, or the last one where there is none."""
-    return batch[min(time, len(batch) - 1)]

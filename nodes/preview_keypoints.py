@@ -14,7 +14,7 @@ from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.pipeline import driving_keypoints, look_at
 from . import host, motions, transfers
-from .animate_face import crops_of
+from .canvases import crops_of
 from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..fom_core.motion import FADE_IN_S
+from ..fom_core.motion import FADE_IN_S, SMOOTHING
 from ..fom_core.types import InitialFrame, MotionTransfer
 
 
@@ -29,6 +29,7 @@ def transfer_inputs() -> list[io.Input]:
         io.DynamicCombo.Input(
             "initial_frame",
             options=[
+                io.DynamicCombo.Option("medoid", []),
                 io.DynamicCombo.Option("first", []),
                 io.DynamicCombo.Option("best", []),
                 io.DynamicCombo.Option(
@@ -39,12 +40,11 @@ def transfer_inputs() -> list[io.Input]:
                         )
                     ],
                 ),
-                io.DynamicCombo.Option("medoid", []),
             ],
             tooltip="The moment in which the driver has the pose of the face; relative motion counts from there. "
-            "best looks for the nearest pose: use it when the driver does not begin in the face's pose, or the "
-            "result is bent. medoid takes the driver's most usual pose, so that faces are bent least, and lets the "
-            "motion come in over 0.3 s. Only frames that show the driver's face count.",
+            "medoid takes the driver's most usual pose, so that faces are bent least, and lets the motion come in over "
+            "0.3 s. first counts from the driver's first frame: use it when that has the face's pose. best looks for "
+            "the pose nearest to the face's. Only frames that show the driver's face count.",
         ),
     ]
 
@@ -54,7 +54,7 @@ def strength_inputs() -> list[io.Input]:
     return [
         io.Float.Input(
             "smoothing",
-            default=0.0,
+            default=SMOOTHING,
             min=0.0,
             max=1.0,
             step=0.05,

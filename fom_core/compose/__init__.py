@@ -2,11 +2,14 @@
 
 from .canvas import canvas_box
 from .composer import Composer, can_compose
+from .cover import covered, cut_crop
 from .finish import Finisher, open_composer, open_finisher
+from .lay import CanvasPaster
 from .masks import Look, Mask
 from .paste import Paster, paste
 
 __all__ = [
+    "CanvasPaster",
     "Composer",
     "Finisher",
     "Look",
@@ -14,6 +17,8 @@ __all__ = [
     "Paster",
     "can_compose",
     "canvas_box",
+    "covered",
+    "cut_crop",
     "open_composer",
     "open_finisher",
     "paste",

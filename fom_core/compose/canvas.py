@@ -99,13 +99,13 @@ def _canvas(face: FaceRegion, others: Sequence[FaceRegion]) -> Canvas:
     corner = rect[0] - cell, rect[1] - cell
     x = corner[0] + (np.arange(gx) + 0.5) * cell - 0.5
     y = corner[1] + (np.arange(gy) + 0.5) * cell - 0.5
-    u, v = _in_crop(face, x, y)
-    near = np.inf if not others else np.min([distance(*_in_crop(other, x, y)) for other in others], axis=0)
+    u, v = in_crop(face, x, y)
+    near = np.inf if not others else np.min([distance(*in_crop(other, x, y)) for other in others], axis=0)
     ahead = (near - distance(u, v)) / 2  # of the border to the nearest other face
-    room = np.minimum(REACH - distance(*_counted(face, u, v)), ahead)
+    room = np.minimum(REACH - distance(*counted(face, u, v)), ahead)
     ones = np.ones((gy, gx))
     borders = np.stack([x * ones, y[:, None] * ones, (width - 1 - x) * ones, (height - 1 - y[:, None]) * ones])
-    painted = (1 - smooth_step(distance(*_counted(face, u, v, 1.0)), *PAINTED)) * smooth_step(ahead, 0, SEAM)
+    painted = (1 - smooth_step(distance(*counted(face, u, v, 1.0)), *PAINTED)) * smooth_step(ahead, 0, SEAM)
     return Canvas(
         rect,
         corner,
@@ -118,14 +118,14 @@ def _canvas(face: FaceRegion, others: Sequence[FaceRegion]) -> Canvas:
     )
 
 
-def _in_crop(face: FaceRegion, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def in_crop(face: FaceRegion, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(gy, gx) u and v of the picture's columns x and rows y."""
     back = np.linalg.inv(np.vstack([units(face), [0, 0, 1]]))
     u, v = (back[i, 0] * x[None] + back[i, 1] * y[:, None] + back[i, 2] for i in (0, 1))
     return u, v
 
 
-def _counted(face: FaceRegion, u: np.ndarray, v: np.ndarray, reach: float = REACH) -> tuple[np.ndarray, np.ndarray]:
+def counted(face: FaceRegion, u: np.ndarray, v: np.ndarray, reach: float = REACH) -> tuple[np.ndarray, np.ndarray]:
     """The same places, with those towards a side that passes the picture's border as if in the middle.
 
     There is nothing beyond to stay in step with. Of a rolled head the middle of the side decides.

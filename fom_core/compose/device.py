@@ -15,7 +15,7 @@ from ..pictures import PicturesToCome
 from ..types import FaceRegion, FaceSet
 from .canvas import Canvas, units
 from .flow import Course
-from .masks import Rect, common
+from .masks import Rect, common, pixels, place
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class DevicePainter:
         """Of one frame (H, W, 2): the way from each pixel to its source."""
         result = torch.zeros(2, *self._picture.shape[2:], device=self._device)
         for face, course in zip(self._faces, courses, strict=True):
-            result[(slice(None), *_slices(face.canvas.rect))] += _on_canvas(course.displacement, face.canvas)
+            result[(slice(None), *pixels(face.canvas.rect))] += _on_canvas(course.displacement, face.canvas)
         return result.movedim(0, -1).cpu().numpy()
 
     def _composed(self, courses: Sequence[Course], predictions: Sequence[Tensor]) -> Tensor:
@@ -69,10 +69,10 @@ class DevicePainter:
             for other, away in enumerate(self._faces):
                 shared = common(rect, away.canvas.rect)
                 if other != number and shared[0] < shared[2]:
-                    flow[(slice(None), *_inside(shared, rect))] += flows[other][
-                        (slice(None), *_inside(shared, away.canvas.rect))
+                    flow[(slice(None), *place(shared, rect))] += flows[other][
+                        (slice(None), *place(shared, away.canvas.rect))
                     ]
-            frame[(..., *_slices(rect))] = self._moved(flow, rect)
+            frame[(..., *pixels(rect))] = self._moved(flow, rect)
         for face, course, prediction in zip(self._faces, courses, predictions, strict=True):
             self._paint(frame, face, course.share, prediction)
         return frame
@@ -85,19 +85,19 @@ class DevicePainter:
         grid = torch.stack([2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1], dim=-1)[None]
         moved = F.grid_sample(self._picture, grid, mode="bicubic", padding_mode="reflection", align_corners=True)
         still = (flow == 0).all(dim=0)
-        return torch.where(still, self._picture[(..., *_slices(rect))], moved.round().clamp(0, self._depth))
+        return torch.where(still, self._picture[(..., *pixels(rect))], moved.round().clamp(0, self._depth))
 
     def _paint(self, frame: Tensor, face: _Face, share: Tensor, prediction: Tensor) -> None:
         """Lay the network's pixels (1, C, h, w) over the frame, by whole levels as the host does."""
         weight = _on_canvas(share[..., None], face.canvas)
         x0, y0, x1, y1 = pixel_box(face.region.crop_px)
         size = min(prediction.shape[2], y1 - y0), min(prediction.shape[3], x1 - x0)
-        pixels = (prediction.float().clamp(0, 1) * 255).round().expand(-1, 3, -1, -1)
-        if size != tuple(pixels.shape[2:]):
-            pixels = F.interpolate(pixels, size=size, mode="area")
-        crop = F.grid_sample(pixels, face.crop, mode="bicubic", padding_mode="border", align_corners=False)
+        painted = (prediction.float().clamp(0, 1) * 255).round().expand(-1, 3, -1, -1)
+        if size != tuple(painted.shape[2:]):
+            painted = F.interpolate(painted, size=size, mode="area")
+        crop = F.grid_sample(painted, face.crop, mode="bicubic", padding_mode="border", align_corners=False)
         crop = crop.clamp(0, 255) * (self._depth / 255)
-        there = frame[(slice(None), slice(3), *_slices(face.canvas.rect))]
+        there = frame[(slice(None), slice(3), *pixels(face.canvas.rect))]
         there += (weight * (crop - there)).round()
 
     def _in_crop(self, region: FaceRegion, canvas: Canvas) -> Tensor:
@@ -116,12 +116,4 @@ def _on_canvas(grid: Tensor, canvas: Canvas) -> Tensor:
     """Values (gy, gx, C) of a canvas's grid at each of its pixels, (C, h, w)."""
     size = grid.shape[0] * canvas.cell, grid.shape[1] * canvas.cell
     fine = F.interpolate(grid.movedim(-1, 0)[None], size=size, mode="bilinear", align_corners=False)[0]
-    return fine[(slice(None), *_inside(canvas.rect, (*canvas.corner, 0, 0)))]
-
-
-def _inside(rect: Rect, within: Rect) -> tuple[slice, slice]:
-    return slice(rect[1] - within[1], rect[3] - within[1]), slice(rect[0] - within[0], rect[2] - within[0])
-
-
-def _slices(rect: Rect) -> tuple[slice, slice]:
-    return slice(rect[1], rect[3]), slice(rect[0], rect[2])
+    return fine[(slice(None), *place(canvas.rect, (*canvas.corner, 0, 0)))]

@@ -15,7 +15,7 @@ from ..types import FaceRegion, FaceSet
 from . import masks
 from .canvas import Canvas, around_all
 from .flow import Course
-from .masks import Rect, common, place
+from .masks import Rect, common, pixels, place
 
 NO_SECOND_MAP = np.empty(0, np.float32)
 TAPS = 4  # pixels around a canvas that bicubic sampling may touch
@@ -49,10 +49,10 @@ class HostPainter:
 
     def begin(self, courses: Sequence[Course], predictions: Sequence[Tensor]) -> Callable[[], np.ndarray]:
         """Frames (T, H, W, C) to be made by the call that comes back; predictions (T, C, h, w) in [0, 1]."""
-        pixels = [PicturesToCome(prediction) for prediction in predictions]
+        coming = [PicturesToCome(prediction) for prediction in predictions]
 
         def finish() -> np.ndarray:
-            painted = [each.wait() for each in pixels]
+            painted = [each.wait() for each in coming]
             frames = np.repeat(self.picture[None], len(painted[0]) if painted else 1, axis=0)
             for frame, now, crops in zip(
                 frames, zip(*map(Course.frames, courses), strict=True), zip(*painted, strict=True), strict=False
@@ -66,7 +66,7 @@ class HostPainter:
         """Of one frame (H, W, 2): the way from each pixel to its source."""
         result = np.zeros((*self.picture.shape[:2], 2), np.float32)
         for face, course in zip(self._faces, courses, strict=True):
-            result[_slices(face.canvas.rect)] += on_canvas(course.displacement.numpy(), face.canvas)
+            result[pixels(face.canvas.rect)] += on_canvas(course.displacement.numpy(), face.canvas)
         return result
 
     def _compose(self, frame: np.ndarray, courses: Sequence[Course], crops: Sequence[np.ndarray]) -> None:
@@ -79,7 +79,7 @@ class HostPainter:
                 more = on_canvas(courses[number].displacement.numpy(), other)
                 places[place(shared, face.canvas.rect)] += more[place(shared, other.rect)]
             moved = cv2.remap(face.view, places, NO_SECOND_MAP, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-            frame[_slices(face.canvas.rect)] = moved.reshape(*moved.shape[:2], -1)
+            frame[pixels(face.canvas.rect)] = moved.reshape(*moved.shape[:2], -1)
         for face, course, crop in zip(self._faces, courses, crops, strict=True):
             self._paint(frame, face, course.share.numpy(), crop)
 
@@ -93,7 +93,7 @@ class HostPainter:
         weight = cv2.resize(share[rows, columns], None, fx=canvas.cell, fy=canvas.cell, interpolation=cv2.INTER_LINEAR)
         left, top = canvas.corner[0] + columns.start * canvas.cell, canvas.corner[1] + rows.start * canvas.cell
         weight = weight[rect[1] - top : rect[3] - top, rect[0] - left : rect[2] - left]
-        there = frame[_slices(rect)]
+        there = frame[pixels(rect)]
         there[..., :3] = self._mixed(there[..., :3], _laid(crop, face.region, rect), np.ascontiguousarray(weight))
 
     def _mixed(self, below: np.ndarray, above: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -113,7 +113,7 @@ class HostPainter:
         x = canvas.corner[0] + (np.arange(columns, dtype=np.float32) + 0.5) * canvas.cell - 0.5 - around[0]
         y = canvas.corner[1] + (np.arange(rows, dtype=np.float32) + 0.5) * canvas.cell - 0.5 - around[1]
         still = np.stack(np.meshgrid(x, y), axis=-1).astype(np.float32)
-        view = np.ascontiguousarray(self.picture[_slices(around)])
+        view = np.ascontiguousarray(self.picture[pixels(around)])
         return _Face(number, region, canvas, view, still, neighbours)
 
 
@@ -151,7 +151,3 @@ def _laid(crop: np.ndarray, region: FaceRegion, rect: Rect) -> np.ndarray:
     size = rect[2] - rect[0], rect[3] - rect[1]
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(np.ascontiguousarray(crop), here, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _slices(rect: Rect) -> tuple[slice, slice]:
-    return slice(rect[1], rect[3]), slice(rect[0], rect[2])

@@ -164,6 +164,11 @@ def place(rect: Rect, canvas: Rect) -> tuple[slice, slice]:
     return slice(rect[1] - canvas[1], rect[3] - canvas[1]), slice(rect[0] - canvas[0], rect[2] - canvas[0])
 
 
+def pixels(rect: Rect) -> tuple[slice, slice]:
+    """Where a rectangle lies in the picture: rows and columns."""
+    return slice(rect[1], rect[3]), slice(rect[0], rect[2])
+
+
 def hull_of(given: Sequence[Layer]) -> Rect:
     """The smallest rectangle around all of them."""
     lows = (min(layer.rect[i] for layer in given) for i in (0, 1))

@@ -81,14 +81,7 @@ class Paster:
         colours_of: Sequence[FaceFrames] | None = None,
     ):
         _check_options(mask, ratio, feather, colour_match)
-        if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
-            raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {picture.shape} of {picture.dtype}.")
-        if picture.shape[:2] != tuple(faces.frame_size):
-            raise UsageError(
-                f"The faces were found in a picture of {faces.frame_size[1]}x{faces.frame_size[0]} pixels, this one "
-                f"has {picture.shape[1]}x{picture.shape[0]}. Give the picture that the faces belong to."
-            )
-        self.picture = picture if picture.ndim == 3 and picture.shape[2] == 4 else to_rgb(picture)
+        self.picture = coloured(picture, faces)
         self.faces = faces
         self.crops = [turned_box(face) for face in faces]
         self.truncate = mask == "paddlegan"
@@ -112,13 +105,8 @@ class Paster:
         pictures: (T, H, W, C) uint8, one to paste each frame into, where the background moves.
         start:    number of the first of these frames, where they are a piece of a video.
         """
-        if len(face_frames) != len(self.crops):
-            raise UsageError(f"Expected frames for {len(self.crops)} faces, found {len(face_frames)}.")
         pixels = [to_pixels(frames, self.truncate) for frames in face_frames]
-        lengths = {len(frames) for frames in pixels}
-        if len(lengths) > 1:
-            raise UsageError(f"All faces need the same number of frames, found {sorted(lengths)}.")
-        result = self._backgrounds(pictures, lengths.pop() if lengths else None)
+        result = backgrounds(self.picture, pictures, frame_count(pixels, len(self.crops)))
         for time, frame in enumerate(result):
             faces = [frames[time] for frames in pixels]
             clusters = self._clusters(start + time)
@@ -135,18 +123,6 @@ class Paster:
         A pixel with 0 in all rectangles that hold it is the picture's.
         """
         return [(cluster.rect, np.clip(1 - cluster.rest[..., 0], 0, 1)) for cluster in self._clusters(time)]
-
-    def _backgrounds(self, pictures: np.ndarray | None, count: int | None) -> np.ndarray:
-        """What the frames are before faces are pasted; without any face one frame."""
-        if pictures is None:
-            return np.repeat(self.picture[None], 1 if count is None else count, axis=0)
-        wanted = (len(pictures) if count is None else count, *self.picture.shape)
-        if pictures.shape != wanted or pictures.dtype != np.uint8:
-            raise UsageError(
-                f"Expected pictures {list(wanted)} of uint8 to paste into, found {list(pictures.shape)} of "
-                f"{pictures.dtype}."
-            )
-        return pictures.copy()
 
     def _paste_cluster(self, frame: np.ndarray, cluster: _Cluster, faces: Sequence[np.ndarray], moving: bool) -> None:
         left, top, right, bottom = cluster.rect
@@ -242,6 +218,41 @@ def paste(
     """Put N × [T, h, w, 3] face frames back into a picture (H, W, 3) uint8 → (T, H, W, 3). See :class:`Paster`."""
     paster = Paster(picture, faces, mask, ratio, feather=feather, colour_match=colour_match, face_masks=face_masks)
     return paster(face_frames)
+
+
+def coloured(picture: np.ndarray, faces: FaceSet) -> np.ndarray:
+    """The picture as (H, W, 3 or 4). Raises UsageError for what is none, or not the one that the faces belong to."""
+    if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
+        raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {picture.shape} of {picture.dtype}.")
+    if picture.shape[:2] != tuple(faces.frame_size):
+        raise UsageError(
+            f"The faces were found in a picture of {faces.frame_size[1]}x{faces.frame_size[0]} pixels, this one "
+            f"has {picture.shape[1]}x{picture.shape[0]}. Give the picture that the faces belong to."
+        )
+    return picture if picture.ndim == 3 and picture.shape[2] == 4 else to_rgb(picture)
+
+
+def frame_count(frames: Sequence[np.ndarray], faces: int) -> int | None:
+    """How many frames there are of each face; None without faces. Raises UsageError where they differ."""
+    if len(frames) != faces:
+        raise UsageError(f"Expected frames for {faces} faces, found {len(frames)}.")
+    lengths = {len(each) for each in frames}
+    if len(lengths) > 1:
+        raise UsageError(f"All faces need the same number of frames, found {sorted(lengths)}.")
+    return lengths.pop() if lengths else None
+
+
+def backgrounds(picture: np.ndarray, pictures: np.ndarray | None, count: int | None) -> np.ndarray:
+    """What the frames are before faces are pasted; without any face one frame."""
+    if pictures is None:
+        return np.repeat(picture[None], 1 if count is None else count, axis=0)
+    wanted = (len(pictures) if count is None else count, *picture.shape)
+    if pictures.shape != wanted or pictures.dtype != np.uint8:
+        raise UsageError(
+            f"Expected pictures {list(wanted)} of uint8 to paste into, found {list(pictures.shape)} of "
+            f"{pictures.dtype}."
+        )
+    return pictures.copy()
 
 
 def to_pixels(frames: FaceFrames, truncate: bool = False) -> np.ndarray:

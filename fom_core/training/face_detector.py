@@ -1,23 +1,20 @@
 """Training of the embedded face detector.
 
-    python -m fom_core.training.face_detector --clips FOLDER --yunet FILE.onnx --output runs/face
+    python -m fom_core.training.face_detector --clips FOLDER --photographs FOLDER --yunet FILE.onnx --output runs/face
 
-Faces come from a folder with an ``index.csv`` (columns file, kind, split, licence_class); only rows of the permissive
+Faces come from folders with an ``index.csv`` (columns file, kind, split, licence_class); only rows of the permissive
 class are opened. YuNet labels them. The run resumes from ``last.pt`` in its output folder.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
-import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
@@ -28,60 +25,18 @@ from ..faces.boxes import iou, keep_best
 from ..faces.embedded import STRIDES, FaceNetwork, cell_centres, decode
 from ..faces.yunet import YuNetDetector
 from ..files import replacing, write_tensors
+from .face_labels import DOUBTFUL, labelled_once, load_photographs, load_portraits
 from .face_pictures import FACE, IGNORE, Composer
-from .face_scenes import Portrait
 
 log = logging.getLogger(__name__)
 FACE_SIDES_PX = ((0, 44), (36, 110), (90, 1e9))  # which faces each stride learns; both learn those in between
-SURE, DOUBTFUL = 0.7, 0.3  # YuNet scores: above, a face; between, not taught either way
-
-
-def load_portraits(clips: Path, labeller: YuNetDetector, split: str, every: int = 25) -> list[Portrait]:
-    """All permissively licensed stills, and every n-th frame of such videos, with a face in them."""
-    with (clips / "index.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["licence_class"] == "permissive" and row["split"] == split]
-    portraits = []
-    for row in rows:
-        for image in _pictures(clips / row["file"], row["kind"], every):
-            boxes = [(*found.box_px, FACE if found.score >= SURE else IGNORE) for found in labeller.detect(image)]
-            if any(box[4] == FACE for box in boxes):
-                portraits.append(Portrait(image, np.array(boxes)))
-    log.info("%s: %d pictures with a face from %d files", split, len(portraits), len(rows))
-    return portraits
-
-
-def labelled_once(cache: Path, label: Callable[[], list[Portrait]]) -> list[Portrait]:
-    """Portraits from a former run of this output folder, else labelled now and kept there. All have one size."""
-    if not cache.exists():
-        portraits = label()
-        boxes = np.concatenate([portrait.boxes for portrait in portraits])
-        counts = np.array([len(portrait.boxes) for portrait in portraits])
-        with replacing(cache) as temporary:
-            np.savez(temporary, images=np.stack([portrait.image for portrait in portraits]), boxes=boxes, counts=counts)
-    with np.load(cache) as stored:
-        boxes = np.split(stored["boxes"], np.cumsum(stored["counts"])[:-1])
-        return [Portrait(image, own) for image, own in zip(stored["images"], boxes, strict=True)]
-
-
-def _pictures(path: Path, kind: str, every: int) -> Iterator[np.ndarray]:
-    capture = cv2.VideoCapture(str(path))  # opens stills as well
-    index = 0
-    while True:
-        more, image = capture.read()
-        if not more:
-            return
-        if index % every == 0:
-            yield np.ascontiguousarray(image[..., ::-1])
-        index += 1
-        if kind != "video":
-            return
 
 
 class Composed(Dataset):
     """Training pictures by index; the index alone decides the picture, so a resumed run continues the same sequence."""
 
-    def __init__(self, portraits: list[Portrait], size: int, seed: int, start: int, stop: int):
-        self.composer, self.start, self.stop = Composer(portraits, size, seed), start, stop
+    def __init__(self, composer: Composer, start: int, stop: int):
+        self.composer, self.start, self.stop = composer, start, stop
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -177,7 +132,8 @@ def train(args: argparse.Namespace) -> None:
     labeller = YuNetDetector(args.yunet, threshold=DOUBTFUL)
     portraits = labelled_once(args.output / "train.npz", lambda: load_portraits(args.clips, labeller, "train"))
     others = labelled_once(args.output / "val.npz", lambda: load_portraits(args.clips, labeller, "val"))
-    check = Composed(others, args.size, seed=1, start=0, stop=args.check)
+    photographs = load_photographs(args.photographs, labeller, args.start) if args.photographs else []
+    check = Composed(Composer(others, args.size, seed=1), start=0, stop=args.check)
     check_pictures = [check[index] for index in range(len(check))]
 
     network = FaceNetwork()
@@ -198,7 +154,8 @@ def train(args: argparse.Namespace) -> None:
         for name, values in state.items():
             parts[name].load_state_dict(values)
 
-    pictures = Composed(portraits, args.size, args.seed, done * args.batch, args.steps * args.batch)
+    composer = Composer(portraits, args.size, args.seed, photographs=photographs)
+    pictures = Composed(composer, done * args.batch, args.steps * args.batch)
     loader = DataLoader(pictures, args.batch, collate_fn=collate, num_workers=args.workers)
     started = time.time()
     for step, (images, boxes) in enumerate(loader, start=done + 1):
@@ -240,6 +197,7 @@ def main() -> None:
         prog="python -m fom_core.training.face_detector", description="Train the embedded face detector."
     )
     parser.add_argument("--clips", type=Path, required=True, help="folder with index.csv and the files it names")
+    parser.add_argument("--photographs", type=Path, help="folder with index.csv and whole pictures of any size")
     parser.add_argument("--yunet", type=Path, required=True, help="YuNet weights (.onnx), which label the faces")
     parser.add_argument("--output", type=Path, required=True, help="folder for checkpoints and the result")
     parser.add_argument("--start", type=Path, help="weights (.safetensors) to start from")

@@ -1,29 +1,48 @@
 """Pictures with many labelled faces, composed from portraits: what the embedded face detector is trained on.
 
-Group photographs with free licences are rare, single faces are not. So crops are pasted at all sizes on made-up scenes,
-and every picture is then degraded a little.
+Group photographs with free licences are rare, single faces are not. So crops are pasted at all sizes on made-up scenes;
+parts of whole photographs are mixed in, and every picture is then degraded a little.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
-from .face_scenes import Portrait, background, pick, recolour
+from .face_photographs import Photograph, mirrored, part_of
+from .face_scenes import Portrait, background, face_pixels, flipped, pick, recolour, rotated
+from .face_styles import degrade
 
+WHOLE = 0.6  # share of training pictures that are parts of photographs, where these are given
+EMPTY = 0.3  # how often a photograph is taken in which neither a face was seen nor a mistake made
 FACE, IGNORE = 1.0, 0.0  # labels; IGNORE is too doubtful to teach either way
 
 
 class Composer:
     """Makes training pictures (size, size, 3) uint8. Backgrounds take longest, so a number of them is made once."""
 
-    def __init__(self, portraits: list[Portrait], size: int, seed: int, backgrounds: int = 400):
+    def __init__(
+        self,
+        portraits: list[Portrait],
+        size: int,
+        seed: int,
+        backgrounds: int = 400,
+        photographs: Sequence[Photograph] = (),
+    ):
         self.portraits, self.size, self.seed, self.count = portraits, size, seed, backgrounds
+        self.photographs = photographs
+        wanted = np.array([1.0 if len(photo.boxes) + len(photo.mistakes) else EMPTY for photo in photographs])
+        self.shares = wanted / wanted.sum() if len(wanted) else wanted
         self.made: dict[int, np.ndarray] = {}
 
     def __call__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         """The picture of that index and its boxes (N, 5); the seed and the index alone decide it."""
         rng = np.random.default_rng([self.seed, index])
+        if self.photographs and rng.random() < WHOLE:
+            number = int(rng.choice(len(self.photographs), p=self.shares))
+            return from_photograph(self.photographs[number], self.size, rng)
         scene = int(rng.integers(self.count))
         if scene not in self.made:
             self.made[scene] = background(self.portraits, self.size, np.random.default_rng([self.seed, 1, scene]))
@@ -36,6 +55,15 @@ def compose(portraits: list[Portrait], scene: np.ndarray, rng: np.random.Generat
     canvas = Canvas(scene)
     layouts = (group, mosaic, closeup, empty)
     layouts[rng.choice(4, p=[0.5, 0.13, 0.23, 0.14])](canvas, portraits, rng)
+    image = degrade(canvas.image, rng)
+    return image, canvas.labels(image)
+
+
+def from_photograph(photograph: Photograph, size: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A part of a photograph: the picture and its boxes."""
+    part, boxes = part_of(mirrored(photograph) if rng.random() < 0.5 else photograph, size, rng)
+    canvas = Canvas(recolour(part, rng))
+    canvas.boxes = [(0, box) for box in boxes]
     image = degrade(canvas.image, rng)
     return image, canvas.labels(image)
 
@@ -196,53 +224,3 @@ def scrambled(patch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             row : row + step, column : column + step
         ]
     return out
-
-
-def degrade(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What cameras and codecs do: blur or sharpening, noise, JPEG, and now and then a grey or tinted picture."""
-    if rng.random() < 0.25:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6))
-    elif rng.random() < 0.35:
-        soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.8, 2.5))
-        image = cv2.addWeighted(image, 1 + (amount := rng.uniform(0.3, 1.5)), soft, -amount, 0)
-    if rng.random() < 0.3:
-        noise = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(2, 14))
-        image = np.clip(image + noise, 0, 255).astype(np.uint8)
-    if rng.random() < 0.4:
-        image = recolour(image, rng)
-    if rng.random() < 0.4:
-        quality = int(rng.integers(25, 95))
-        data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        image = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
-    return image
-
-
-def face_pixels(portrait: Portrait) -> np.ndarray:
-    """The main face alone."""
-    height, width = portrait.image.shape[:2]
-    x0, y0, x1, y1 = np.rint(portrait.main[:4]).astype(int).clip(0, (width, height, width, height))
-    return portrait.image[y0:y1, x0:x1]
-
-
-def flipped(portrait: Portrait, rng: np.random.Generator) -> Portrait:
-    """Mirrored every other time."""
-    if rng.random() < 0.5:
-        return portrait
-    boxes = portrait.boxes.copy()
-    boxes[:, [0, 2]] = portrait.image.shape[1] - portrait.boxes[:, [2, 0]]
-    return Portrait(np.ascontiguousarray(portrait.image[:, ::-1]), boxes)
-
-
-def rotated(portrait: Portrait, rng: np.random.Generator, most_deg: float = 20.0) -> Portrait:
-    """Tilted around the main face now and then; boxes keep their size and follow with their centres."""
-    if rng.random() < 0.5:
-        return portrait
-    x0, y0, x1, y1 = portrait.main[:4]
-    matrix = cv2.getRotationMatrix2D(((x0 + x1) / 2, (y0 + y1) / 2), rng.uniform(-most_deg, most_deg), 1.0)
-    height, width = portrait.image.shape[:2]
-    image = cv2.warpAffine(portrait.image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
-    boxes = portrait.boxes.copy()
-    centres = (boxes[:, :2] + boxes[:, 2:4]) / 2
-    moved = centres @ matrix[:, :2].T + matrix[:, 2]
-    boxes[:, :4] += np.tile(moved - centres, 2)
-    return Portrait(image, boxes)

@@ -143,3 +143,34 @@ def recolour(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def pick(portraits: list[Portrait], rng: np.random.Generator) -> Portrait:
     return portraits[int(rng.integers(len(portraits)))]
+
+
+def face_pixels(portrait: Portrait) -> np.ndarray:
+    """The main face alone."""
+    height, width = portrait.image.shape[:2]
+    x0, y0, x1, y1 = np.rint(portrait.main[:4]).astype(int).clip(0, (width, height, width, height))
+    return portrait.image[y0:y1, x0:x1]
+
+
+def flipped(portrait: Portrait, rng: np.random.Generator) -> Portrait:
+    """Mirrored every other time."""
+    if rng.random() < 0.5:
+        return portrait
+    boxes = portrait.boxes.copy()
+    boxes[:, [0, 2]] = portrait.image.shape[1] - portrait.boxes[:, [2, 0]]
+    return Portrait(np.ascontiguousarray(portrait.image[:, ::-1]), boxes)
+
+
+def rotated(portrait: Portrait, rng: np.random.Generator, most_deg: float = 20.0) -> Portrait:
+    """Tilted around the main face now and then; boxes keep their size and follow with their centres."""
+    if rng.random() < 0.5:
+        return portrait
+    x0, y0, x1, y1 = portrait.main[:4]
+    matrix = cv2.getRotationMatrix2D(((x0 + x1) / 2, (y0 + y1) / 2), rng.uniform(-most_deg, most_deg), 1.0)
+    height, width = portrait.image.shape[:2]
+    image = cv2.warpAffine(portrait.image, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+    boxes = portrait.boxes.copy()
+    centres = (boxes[:, :2] + boxes[:, 2:4]) / 2
+    moved = centres @ matrix[:, :2].T + matrix[:, 2]
+    boxes[:, :4] += np.tile(moved - centres, 2)
+    return Portrait(image, boxes)

@@ -8,13 +8,14 @@ from typing import Any
 
 Prompt = dict[str, dict[str, Any]]
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
+EARLIER = Path(__file__).with_name("earlier")  # example workflows as they were before faces were composed
 ASIDE = {"Note", "MarkdownNote"}
 BUTTONS = {"IMAGEUPLOAD", "VIDEOUPLOAD"}  # widgets that are no inputs
 
 
-def workflow(name: str) -> Prompt:
+def workflow(name: str, folder: Path = WORKFLOWS) -> Prompt:
     """One of the project's example workflows."""
-    return to_prompt(json.loads((WORKFLOWS / f"{name}.json").read_text(encoding="utf-8")))
+    return to_prompt(json.loads((folder / f"{name}.json").read_text(encoding="utf-8")))
 
 
 def to_prompt(saved: dict[str, Any]) -> Prompt:

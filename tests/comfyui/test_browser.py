@@ -11,35 +11,55 @@ from typing import Any
 import pytest
 
 from fom_core.media import read_picture
-from tests.comfyui.prompts import WORKFLOWS, Prompt, to_prompt
+from tests.comfyui.prompts import EARLIER, WORKFLOWS, Prompt, to_prompt
 
 pytestmark = pytest.mark.browser
 SCRIPT = Path(__file__).with_name("open_workflow.mjs")
 FILES = sorted(WORKFLOWS.glob("*.json"))
 
 
+@pytest.fixture
+def opened(server, browser, tmp_path):
+    """Opens a workflow; gives what the frontend made of it."""
+
+    def run(file: Path, new_look: bool) -> dict[str, Any]:
+        name = f"{file.parent.name}-{file.stem}-{'new' if new_look else 'classic'}.png"
+        picture = Path(os.environ.get("FOM_SCREENSHOTS") or tmp_path) / name
+        command = ["node", str(SCRIPT), server.url, str(file), str(picture)]
+        ended = subprocess.run(
+            [*command, f"Comfy.VueNodes.Enabled={json.dumps(new_look)}"],
+            env=browser,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert read_picture(picture).std() > 10
+        told = json.loads(ended.stdout.splitlines()[-1])
+        assert (told["unknown"], told["red"], told["unlinked"], told["raised"]) == ([], [], [], [])
+        return told
+
+    return run
+
+
 @pytest.mark.parametrize("new_look", [False, True], ids=["classic", "nodes-2.0"])
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_workflow_opens_as_it_was_saved(server, browser, tmp_path, file, new_look):
-    picture = (
-        Path(os.environ.get("FOM_SCREENSHOTS") or tmp_path) / f"{file.stem}-{'new' if new_look else 'classic'}.png"
-    )
-    command = ["node", str(SCRIPT), server.url, str(file), str(picture)]
+def test_a_workflow_opens_as_it_was_saved(opened, file, new_look):
+    told = opened(file, new_look)
 
-    ended = subprocess.run(
-        [*command, f"Comfy.VueNodes.Enabled={json.dumps(new_look)}"],
-        env=browser,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-    assert ended.returncode == 0, ended.stderr
-    told = json.loads(ended.stdout.splitlines()[-1])
-    assert (told["unknown"], told["red"], told["unlinked"], told["raised"]) == ([], [], [], [])
     assert inputs(told["prompt"]) == inputs(to_prompt(json.loads(file.read_text(encoding="utf-8"))))
-    assert read_picture(picture).std() > 10
+
+
+@pytest.mark.parametrize("file", sorted(EARLIER.glob("*.json")), ids=lambda file: file.stem)
+def test_an_earlier_workflow_keeps_its_values_and_gets_the_new_inputs(opened, file):
+    found = inputs(opened(file, False)["prompt"])
+
+    for node, (class_type, values) in inputs(to_prompt(json.loads(file.read_text(encoding="utf-8")))).items():
+        assert found[node][0] == class_type
+        assert values.items() <= found[node][1].items()
+        assert found[node][1].get("frames", "composed") == "composed"
+        assert found[node][1].get("frames_cover", "auto") == "auto"
 
 
 def inputs(prompt: Prompt) -> dict[str, tuple[str, dict[str, Any]]]:

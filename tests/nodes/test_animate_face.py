@@ -14,13 +14,16 @@ def video(pack, sound_clip):
     return InputImpl.VideoFromFile(str(sound_clip))
 
 
+PLAIN = {"initial_frame": {"initial_frame": "first"}, "smoothing": 0.0}
+
+
 @pytest.fixture
 def animate(execute, model, faces):
-    """Runs the node on both faces with these drivers, whole frames and all."""
+    """Runs the node on both faces with these drivers, whole frames and all; gives what is painted, moved plainly."""
 
     def run(*drivers, **inputs):
         given = {f"driver{index}": driver for index, driver in enumerate(drivers, 1)}
-        settings = {"model": model, "faces": faces, "driving_crop": "none"} | inputs
+        settings = {"model": model, "faces": faces, "driving_crop": "none", "frames": "as painted"} | PLAIN | inputs
         return execute("FOMAnimateFace", drivers=given, **settings).args
 
     return run

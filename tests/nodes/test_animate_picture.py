@@ -47,20 +47,20 @@ def test_the_frames_are_those_of_the_library_before_compression(animate, driving
     from fom_pack.fom_core.media import VideoReader
     from fom_pack.fom_core.pipeline import animate_picture
 
-    made = animate(driving, quality_crf=0).args[0]
+    made = animate(driving, quality_crf=0, smoothing=0.0, initial_frame={"initial_frame": "first"}).args[0]
     bytes_ = (faces.pictures[0] * 255).round().to(torch.uint8).numpy()
     expected = torch.from_numpy(
         next(iter(animate_picture(model.model.network, bytes_, faces.sets[0], clip, chunk_size=12)))
     ).float()
     frames = torch.stack([torch.from_numpy(frame) for frame in VideoReader(made.get_stream_source())]).float()
     assert frames.shape == expected.shape
-    assert (frames - expected).abs().mean() < 2  # chroma is stored at half the resolution
+    assert (frames - expected).abs().mean() < 2.5  # chroma is stored at half the resolution
 
 
 def test_faces_are_chosen_by_number(animate, driving, picture):
     from fom_pack.fom_core.media import VideoReader
 
-    made = animate(driving, face_choice="2", quality_crf=0).args[0]
+    made = animate(driving, face_choice="2", quality_crf=0, mask="box").args[0]
     last = [torch.from_numpy(frame) for frame in VideoReader(made.get_stream_source())][-1].float() / 255
     moved = (last - picture[0]).abs().amax(dim=-1) > 0.1
     assert moved[24:76, 70:122].any()

@@ -105,6 +105,7 @@ def test_the_embedded_detector_chooses_the_face_of_a_portrait_that_yunet_is_sure
         ("d30.jpg", "yunet", (155, 162, 335, 423)),
         ("f_90.png", "embedded", (76, 86, 320, 254)),
         ("f_90.png", "yunet", (76, 86, 320, 254)),
+        ("s23.jpg", "embedded", (184, 179, 495, 486)),
         ("s23.jpg", "yunet", (184, 179, 495, 486)),
     ],
 )

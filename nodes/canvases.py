@@ -1,0 +1,101 @@
+"""What Animate Face hands out of each face: a canvas of the composed picture, or what the model paints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from ..fom_core.compose import Composer, canvas_box, open_composer
+from ..fom_core.faces.regions import crop_face
+from ..fom_core.networks import MotionModel
+from ..fom_core.pictures import resize_picture, to_pictures
+from ..fom_core.pipeline import encode_face
+from ..fom_core.types import FaceSet, Generated, SourceFeatures
+from . import host
+from .sockets import PictureFaces
+
+PREVIEW_FACES, PREVIEW_PX = 8, 256
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Frames of each face, (T, h, w, C) uint8 cut out of composed ones, or (T, C, h, w) in [0, 1] as painted."""
+
+    frames: list[np.ndarray | Tensor]
+    crops: Callable[[], list[np.ndarray]]  # the newest frame of each face
+
+    def side_by_side(self) -> np.ndarray:
+        """The newest frame of the first faces as one picture."""
+        return np.hstack([resize_picture(crop, (PREVIEW_PX, PREVIEW_PX)) for crop in self.crops()[:PREVIEW_FACES]])
+
+
+class HandingOut:
+    """Makes the frames of all faces; those of one picture are composed together.
+
+    compose: whether to, if the model can be composed.
+    """
+
+    def __init__(self, model: MotionModel, faces: PictureFaces, compose: bool) -> None:
+        self.sources: list[SourceFeatures] = []
+        self._members: list[FaceSet] = []
+        self._composers: list[Composer] = []
+        for picture, members in pictures_with_faces(faces):
+            encoded = [encode_face(model, crop_face(picture, face, model.config.image_size)) for face in members]
+            self.sources += encoded
+            composer = open_composer(model, picture, members, encoded) if compose else None
+            if composer is not None:
+                self._composers.append(composer)
+                self._members.append(members)
+        self._painted_size = model.config.image_size
+        self._channels = 4 if faces.pictures.shape[-1] == 4 else 3
+
+    @property
+    def shapes(self) -> list[tuple[int, int, int]]:
+        """Height, width and channels of the frames of each face."""
+        if not self._composers:
+            return [(*self._painted_size, 3)] * len(self.sources)
+        boxes = [canvas_box(face) for members in self._members for face in members]
+        return [(bottom - top, right - left, self._channels) for left, top, right, bottom in boxes]
+
+    def begin(self, chunk: Sequence[Generated]) -> Callable[[], Shown]:
+        """Start on the frames of a chunk; the call that comes back, from any thread, gives them."""
+        if not self._composers:
+            return lambda: Shown([generated.prediction for generated in chunk], lambda: [*map(newest, chunk)])
+        calls, first = [], 0
+        for composer, members in zip(self._composers, self._members, strict=True):
+            calls.append(composer.begin(chunk[first : first + len(members)]))
+            first += len(members)
+        return lambda: self._cut([call() for call in calls])
+
+    def _cut(self, whole: list[np.ndarray]) -> Shown:
+        """Each face's canvas out of the frames (T, H, W, C) of each picture."""
+        pairs = [(frames, face) for frames, members in zip(whole, self._members, strict=True) for face in members]
+        boxes = [(frames, canvas_box(face)) for frames, face in pairs]
+        return Shown(
+            [frames[:, top:bottom, left:right] for frames, (left, top, right, bottom) in boxes],
+            lambda: [crop_face(frames[-1], face, (PREVIEW_PX, PREVIEW_PX)) for frames, face in pairs],
+        )
+
+
+def pictures_with_faces(faces: PictureFaces) -> list[tuple[np.ndarray, FaceSet]]:
+    """The pictures that have faces, (H, W, C) uint8 as on the command line, and the faces of each."""
+    used = [index for index, members in enumerate(faces.sets) if len(members)]
+    pictures = host.to_pictures(faces.pictures[used], "The picture of the faces")
+    return list(zip(pictures, [faces.sets[index] for index in used], strict=True))
+
+
+def crops_of(faces: PictureFaces, model: MotionModel) -> list[np.ndarray]:
+    """The part around each face at the model's size."""
+    return [
+        crop_face(picture, face, model.config.image_size)
+        for picture, members in pictures_with_faces(faces)
+        for face in members
+    ]
+
+
+def newest(generated: Generated) -> np.ndarray:
+    """The last frame that was painted, (H, W, 3) uint8."""
+    return to_pictures(generated.prediction[-1:])[0]
