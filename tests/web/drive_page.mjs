@@ -21,6 +21,7 @@ const SCENARIOS = {
   async frames({ page }) {
     await choosePicture(page, files[0])
     told.engine = await page.evaluate(() => document.body.dataset.engine)
+    told.composer = await page.getAttribute('#canvas', 'data-composer')
     told.isolated = await page.evaluate(() => crossOriginIsolated)
     told.count = 1 + Number(await page.getAttribute('#seek', 'max'))
     told.faces = await page.locator('#face-list input').count()
@@ -32,6 +33,11 @@ const SCENARIOS = {
     await page.selectOption('#backend', 'webgpu')
     await page.waitForFunction(() => document.getElementById('status').textContent.includes('is ready'), null, { timeout: 120000 })
     await SCENARIOS.frames({ page })
+  },
+
+  /** The networks on the processor, as there is no WebGPU; the pixels on a card. */
+  async card({ page }) {
+    await SCENARIOS.gpu({ page })
   },
 
   async record({ page }) {
@@ -161,6 +167,7 @@ const SCENARIOS = {
 const OPTIONS = {
   frames: { context: CALM },
   gpu: { context: CALM, flags: SOFTWARE_GPU },
+  card: { context: CALM },
   video: { context: CALM },
   keyboard: { context: CALM },
   mistakes: { context: CALM },

@@ -52,6 +52,7 @@ def test_the_page_paints_what_python_paints(drive: Drive, portrait: Path, tmp_pa
 
     assert (told["count"], told["faces"]) == (len(motion), len(faces))
     assert told["isolated"]
+    assert told["composer"] == "processor"  # the graphics card is played by it
     assert "generator.int8.onnx" in told["graphs"]
     assert "generator.onnx" not in told["graphs"]
     shown = [read_picture(tmp_path / f"frame-{frame}.png")[..., :3] for frame in FRAMES]
@@ -72,10 +73,21 @@ def test_webgpu_paints_the_same(drive: Drive, portrait: Path, tmp_path: Path):
 
     if not told["engine"].startswith("webgpu"):
         pytest.skip("this browser has no WebGPU, not even in software")
+    assert told["composer"] == "card"
     assert told["graphs"][-2:] == ["generator.onnx", "face_detector.onnx"]  # the processor's eight bits came first
     (wanted,) = paint(picture, faces, embedded_motion(), (45,))
     shown = read_picture(tmp_path / "frame-45.png")[..., :3]
     assert psnr_db(face_of(shown, faces), face_of(wanted, faces)) >= LEAST_DB_BY_CARD
+
+
+def test_a_graphics_card_composes_what_the_processor_composes(drive: Drive, site: Path, tmp_path: Path):
+    frames = []
+    for scenario, composer in (("card", "card"), ("frames", "processor")):
+        told = drive(scenario, site / "data" / "pictures" / "wall.png", 45)
+        assert (told["engine"].split()[0], told["composer"]) == ("wasm", composer)
+        frames.append(read_picture(tmp_path / "frame-45.png").astype(np.int16))
+
+    assert np.abs(frames[0] - frames[1]).max() <= 1
 
 
 def test_every_face_of_a_group_moves(drive: Drive, tmp_path: Path, portrait: Path):

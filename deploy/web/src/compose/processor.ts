@@ -35,7 +35,8 @@ export class ProcessorComposer implements Composer {
     this.frame.data.set(scene.picture.data)
     surround(scene.picture, new Uint32Array(memory.buffer, picture, sizes[3] / 4))
     this.spreads = scene.canvases.map((canvas) => new Spread(canvas))
-    const { move } = new WebAssembly.Instance(module, { page: { memory } }).exports as { move: Move }
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(code), { page: { memory } })
+    const { move } = instance.exports as { move: Move }
     const corner = picture + 4 * (AROUND - 1) * (stride + 1)
     this.moveRow = (row, from, to) =>
       move(out + 4 * (row * width + from), away + 8 * from, from, to, row, corner, stride, width, height, weights, PHASES)
@@ -138,8 +139,6 @@ function partShown(course: Float32Array, { rect, corner, cell, columns, rows }: 
   const shown = [Math.max(part[0], rect[0]), Math.max(part[1], rect[1]), Math.min(part[2], rect[2]), Math.min(part[3], rect[3])]
   return shown[0] < shown[2] && shown[1] < shown[3] ? shown : null
 }
-
-const module = new WebAssembly.Module(code)
 
 /** A picture with pixels around it, mirrored at the border. */
 function surround({ data, width, height }: Picture, out: Uint32Array): void {

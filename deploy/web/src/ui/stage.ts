@@ -51,6 +51,7 @@ export class Stage {
     this.scene = { picture, crops, canvases: canvasesOf(crops, still, picture.width, picture.height) }
     const card = choice === 'wasm' ? null : CardComposer.open(this.scene, choice === 'webgpu')
     this.composer = card ?? new ProcessorComposer(this.scene)
+    this.canvas.dataset.composer = card ? 'card' : 'processor'
   }
 
   /** Show what the faces became, one for each crop. */
