@@ -118,8 +118,9 @@ def test_pasted_they_are_what_the_command_line_composes(animate, paste, faces, p
 def test_animate_picture_makes_the_same_frames(written, animate, paste, picture, mask):
     made = written(mask)
 
-    graph = animate(frames="composed" if mask == "flow" else "as painted")[0]
-    frames, _ = paste(picture, graph, mask=[mask])
+    whole = mask == "flow"
+    graph = animate(frames="composed" if whole else "as painted")[0]
+    frames, _ = paste(picture, graph, mask=[mask], frames_cover=["canvas" if whole else "crop"])
     assert np.array_equal(made, as_bytes(frames))
 
 

@@ -73,6 +73,9 @@ def test_paddlegans_mobile_file_paints_paddlegans_frames_in_animate_face(mobile,
         drivers={"driver1": driving},
         driving_crop="none",
         adapt_movement_scale=False,
+        initial_frame={"initial_frame": "first"},
+        smoothing=0.0,
+        frames="as painted",
     ).args[0]
 
     assert [tuple(face.shape) for face in frames] == [(len(driving), 256, 256, 3)]
