@@ -172,7 +172,10 @@ class FaceSet:
     @overload
     def __getitem__(self, index: slice) -> FaceSet: ...
     def __getitem__(self, index: int | slice) -> FaceRegion | FaceSet:
-        return replace(self, faces=self.faces[index]) if isinstance(index, slice) else self.faces[index]
+        if not isinstance(index, slice):
+            return self.faces[index]
+        kept = self.faces[index]
+        return replace(self, faces=kept, others=(*(face for face in self.faces if face not in kept), *self.others))
 
     @classmethod
     def from_crops(cls, crops_px: Sequence[Box], frame_size: tuple[int, int]) -> FaceSet:

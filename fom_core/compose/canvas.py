@@ -128,13 +128,20 @@ def in_crop(face: FaceRegion, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray,
 def counted(face: FaceRegion, u: np.ndarray, v: np.ndarray, reach: float = REACH) -> tuple[np.ndarray, np.ndarray]:
     """The same places, with those towards a side that passes the picture's border as if in the middle.
 
-    There is nothing beyond to stay in step with. Of a rolled head the middle of the side decides.
+    There is nothing beyond to stay in step with. Of a head that is rolled by no quarter turn all sides count: none of
+    them passes the border from end to end.
     """
+    if face.roll_deg % 90:
+        return u, v
     height, width = face.frame_size
+    to_picture = units(face)
 
     def passes(side_u: float, side_v: float) -> bool:
-        x, y = units(face) @ [side_u, side_v, 1]
-        return not (-0.5 < x < width - 0.5 and -0.5 < y < height - 0.5)
+        x, y = to_picture @ [side_u, side_v, 1]
+        across, down = to_picture[:, :2] @ [side_u, side_v]
+        if abs(across) > abs(down):
+            return bool(x <= -0.5 if across < 0 else x >= width - 0.5)
+        return bool(y <= -0.5 if down < 0 else y >= height - 0.5)
 
     if passes(-reach, 0):
         u = np.maximum(u, 0)

@@ -43,21 +43,23 @@ class Composer:
         flow_unit: float = 1.0,
         colour_match: float = 0.0,
     ) -> None:
-        if picture.dtype not in (np.uint8, np.uint16) or picture.ndim not in (2, 3):
+        channels = picture.shape[2] if picture.ndim == 3 else 1
+        if picture.dtype not in (np.uint8, np.uint16) or picture.ndim not in (2, 3) or channels not in (1, 3, 4):
             raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {picture.shape} of {picture.dtype}.")
         if picture.shape[:2] != tuple(faces.frame_size):
             raise UsageError(
                 f"The faces were found in a picture of {faces.frame_size[1]}x{faces.frame_size[0]} pixels, this one "
                 f"has {picture.shape[1]}x{picture.shape[0]}. Give the picture that the faces belong to."
             )
-        own = picture if picture.ndim == 3 and picture.shape[2] == 4 else to_rgb(picture)
+        own = picture if channels == 4 else to_rgb(picture)
         places = canvases(faces)
-        motions = [_moved(still) for still in stills]
+        devices = [generated.prediction.device for generated in stills]
+        on_card = len(devices) > 0 and devices[0].type == "cuda"  # others lack what composing takes
+        self._device = devices[0] if on_card else torch.device("cpu")
+        motions = [self._motion(still) for still in stills]
         self._followers = [Follower(*each, flow_unit) for each in zip(places, motions, strict=True)]
         self._tints = [Tint(own, *each, colour_match) for each in zip(faces, stills, strict=True)]
-        device = motions[0].deformation.device if motions else torch.device("cpu")
-        on_host = device.type == "cpu"
-        self._painter = HostPainter(own, faces, places) if on_host else DevicePainter(own, faces, places, device)
+        self._painter = DevicePainter(own, faces, places, self._device) if on_card else HostPainter(own, faces, places)
 
     def __call__(self, chunk: Sequence[Generated]) -> np.ndarray:
         """The next T frames: (T, H, W, C), as wide and deep as the picture. ``chunk`` has what each face became."""
@@ -66,23 +68,24 @@ class Composer:
     @torch.inference_mode()
     def begin(self, chunk: Sequence[Generated]) -> Callable[[], np.ndarray]:
         """Start on the next T frames; the call that comes back, from any thread, waits for them or makes them."""
-        motions = [_moved(generated) for generated in chunk]
-        courses = [follower(motion) for follower, motion in zip(self._followers, motions, strict=True)]
+        courses = [follower(self._motion(each)) for follower, each in zip(self._followers, chunk, strict=True)]
         painted = [tint(generated.prediction) for tint, generated in zip(self._tints, chunk, strict=True)]
         return self._painter.begin(courses, painted)
 
     @torch.inference_mode()
     def flows(self, chunk: Sequence[Generated]) -> np.ndarray:
         """Where the next T frames take their pixels: (T, H, W, 2) float32, the way from each pixel to its source."""
-        courses = [follower(_moved(generated)) for follower, generated in zip(self._followers, chunk, strict=True)]
+        courses = [follower(self._motion(each)) for follower, each in zip(self._followers, chunk, strict=True)]
         return np.stack([self._painter.flow(frame) for frame in zip(*map(Course.frames, courses), strict=True)])
+
+    def _motion(self, generated: Generated) -> DenseMotion:
+        """Flow and visibility, where they are followed."""
+        motion = generated.dense_motion
+        assert motion is not None, "composing takes a model with a dense motion network"
+        hidden = None if motion.occlusion_map is None else motion.occlusion_map.to(self._device)
+        return DenseMotion(motion.deformation.to(self._device), hidden, motion.mask)
 
 
 def can_compose(still: Generated) -> bool:
     """Whether a model tells what composing takes: a flow, and what of the source can be seen."""
     return still.dense_motion is not None and still.dense_motion.occlusion_map is not None
-
-
-def _moved(generated: Generated) -> DenseMotion:
-    assert generated.dense_motion is not None, "composing takes a model with a dense motion network"
-    return generated.dense_motion

@@ -43,13 +43,14 @@ class DevicePainter:
     def begin(self, courses: Sequence[Course], predictions: Sequence[Tensor]) -> Callable[[], np.ndarray]:
         """Frames (T, H, W, C) on their way; predictions (T, C, h, w) in [0, 1]."""
         length = len(predictions[0]) if predictions else 1
-        frames = [
-            self._composed([course[t] for course in map(_frames, courses)], [each[t : t + 1] for each in predictions])
-            for t in range(length)
-        ]
+        kind = torch.uint8 if self._depth == 255 else torch.int32
+        frames = []
+        for t in range(length):
+            now = [Course(course.displacement[t], course.share[t]) for course in courses]
+            frames.append(self._composed(now, [each[t : t + 1] for each in predictions]).to(kind))
         together = torch.cat(frames).movedim(1, -1)
         if self._depth == 255:
-            return PicturesToCome.of_bytes(together.to(torch.uint8)).wait
+            return PicturesToCome.of_bytes(together).wait
         return lambda: together.cpu().numpy().astype(np.uint16)
 
     def flow(self, courses: Sequence[Course]) -> np.ndarray:
@@ -106,10 +107,6 @@ class DevicePainter:
         x, y = np.arange(x0, x1, dtype=np.float64)[None], np.arange(y0, y1, dtype=np.float64)[:, None]
         places = np.stack([back[i, 0] * x + back[i, 1] * y + back[i, 2] for i in (0, 1)], axis=-1)
         return torch.from_numpy(places.astype(np.float32))[None].to(self._device)
-
-
-def _frames(course: Course) -> list[Course]:
-    return list(course.frames())
 
 
 def _on_canvas(grid: Tensor, canvas: Canvas) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, get_args
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from ..types import FaceRegion, FaceSet, Generated, SourceFeatures
 from .canvas import around_all, canvas_box
 from .composer import Composer, can_compose
 from .masks import Look, Rect
-from .paste import FEATHER, Paster
+from .paste import FEATHER, Paster, check_options
 
 log = logging.getLogger(__name__)
 Enhance = Callable[[Tensor, FaceRegion], Tensor]
@@ -56,6 +56,7 @@ def open_finisher(
 
     Models that tell nothing of what can be seen of the source cannot be composed; their faces are pasted softly.
     """
+    check_options(mask, ratio, feather, colour_match, masks=get_args(Look))
     if mask == "flow":
         composer = open_composer(model, picture, faces, sources, colour_match=colour_match)
         if composer is not None:

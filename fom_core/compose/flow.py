@@ -96,7 +96,7 @@ class Follower:
         if self._torn == LASTS:
             self._torn = -1
             log.warning(
-                "The driver moves further than the model can follow, and the face may be bent there. A smaller --gain, "
+                "The driver moves further than the model can follow, and the face may be bent there. A smaller gain, "
                 "or a driver who begins in the face's pose, may suit better."
             )
 

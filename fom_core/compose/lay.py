@@ -110,7 +110,10 @@ class CanvasPaster:
 
 def to_bytes(frames: np.ndarray | torch.Tensor) -> np.ndarray:
     """Frames (T, h, w, 3 or 4) of uint8, or of floats in [0, 1], as uint8."""
-    pixels = frames.detach().cpu().numpy() if isinstance(frames, torch.Tensor) else frames
+    if isinstance(frames, torch.Tensor):
+        given = frames.detach().cpu()
+        frames = (given.float() if given.is_floating_point() else given).numpy()
+    pixels = frames
     if pixels.dtype != np.uint8:
         pixels = np.rint(np.clip(pixels.astype(np.float32), 0, 1) * np.float32(255)).astype(np.uint8)
     return np.repeat(pixels, 3, axis=3) if pixels.shape[3] == 1 else pixels

@@ -80,7 +80,7 @@ class Paster:
         face_masks: Sequence[np.ndarray | torch.Tensor] | None = None,
         colours_of: Sequence[FaceFrames] | None = None,
     ):
-        _check_options(mask, ratio, feather, colour_match)
+        check_options(mask, ratio, feather, colour_match, masks=get_args(Mask))
         self.picture = coloured(picture, faces)
         self.faces = faces
         self.crops = [turned_box(face) for face in faces]
@@ -293,9 +293,10 @@ def to_masks(face_masks: Sequence[np.ndarray | torch.Tensor], count: int) -> lis
     return result if len(result) == count else result * count
 
 
-def _check_options(mask: str, ratio: float, feather: float, colour_match: float) -> None:
-    if mask not in get_args(Mask):
-        raise UsageError(f"The paste mask is one of {', '.join(get_args(Mask))}, not {mask!r}.")
+def check_options(mask: str, ratio: float, feather: float, colour_match: float, *, masks: Sequence[str]) -> None:
+    """Raise UsageError for a mask that is not among ``masks``, and for numbers that cannot be."""
+    if mask not in masks:
+        raise UsageError(f"The mask is one of {', '.join(masks)}, not {mask!r}.")
     if not ratio > 0:
         raise UsageError(f"The ratio is a circle's radius in crop heights: above 0, usually 0.4. Got {ratio}.")
     for name, value in (("feather", feather), ("colour match", colour_match)):

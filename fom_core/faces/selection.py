@@ -43,7 +43,7 @@ def in_order(
     if order == PROMINENT_FIRST:
         convincing = list(_convincing(faces, picture, detector))
         ordered = convincing + [face for face in ordered if face not in convincing]
-    return FaceSet(tuple(replace(face, id=index) for index, face in enumerate(ordered)), faces.frame_size)
+    return replace(faces, faces=tuple(replace(face, id=index) for index, face in enumerate(ordered)))
 
 
 def chosen(choice: str, count: int) -> list[int]:

@@ -14,7 +14,6 @@ import numpy as np
 from ..faces.boxes import iou
 from ..faces.detection import Detection, distinct
 from ..faces.embedded import EmbeddedDetector
-from ..faces.yunet import YuNetDetector
 from ..files import replacing
 from ..media.pictures import read_picture
 from .face_photographs import Photograph
@@ -27,7 +26,7 @@ LIKELY = 0.5  # in whole pictures the doubt starts here: below are bodies and cl
 FORMER = 0.4  # least score of a former detector's mistakes
 
 
-def load_portraits(clips: Path, labeller: YuNetDetector, split: str, every: int = 25) -> list[Portrait]:
+def load_portraits(clips: Path, labeller: Detector, split: str, every: int = 25) -> list[Portrait]:
     """All permissively licensed stills, and every n-th frame of such videos, with a face in them."""
     rows, portraits = _rows(clips, split), []
     for row in rows:
@@ -39,7 +38,7 @@ def load_portraits(clips: Path, labeller: YuNetDetector, split: str, every: int 
     return portraits
 
 
-def load_photographs(folder: Path, labeller: YuNetDetector, weights: Path | None = None) -> list[Photograph]:
+def load_photographs(folder: Path, labeller: Detector, weights: Path | None = None) -> list[Photograph]:
     """All permissively licensed stills for training, with faces or without.
 
     With the weights of a former detector, also the places where it sees faces that are none.
@@ -58,7 +57,7 @@ def load_photographs(folder: Path, labeller: YuNetDetector, weights: Path | None
     return photographs
 
 
-def labels(image: np.ndarray, labeller: YuNetDetector) -> list[Detection]:
+def labels(image: np.ndarray, labeller: Detector) -> list[Detection]:
     """Faces of a picture or its mirror image, best first."""
     width = image.shape[1]
     reflected = [

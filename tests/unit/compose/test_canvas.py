@@ -61,3 +61,20 @@ def test_a_face_that_is_not_chosen_holds_its_place_too():
     )
     assert on_grid(alone.room, alone, 215, 150) > 0.1
     assert on_grid(beside.room, beside, 215, 150) == 0
+
+
+@pytest.mark.parametrize("roll", [20.0, 45.0, 60.0, 90.0, 135.0])
+@pytest.mark.parametrize("corner", [(-30, 60), (60, -40), (250, 150), (-30, -30)])
+def test_nothing_moves_on_a_rim_inside_the_picture_however_a_head_lies(roll, corner):
+    (canvas,) = canvases(FaceSet((region(corner[0], corner[1], 120, roll=roll),), SIZE))
+    (height, width), (x0, y0, x1, y1) = SIZE, canvas.rect
+    edges = [(canvas.room[:, 1], x0 > 0), (canvas.room[:, -2], x1 < width)]
+    edges += [(canvas.room[1], y0 > 0), (canvas.room[-2], y1 < height)]
+    for room, inside in edges:
+        assert not inside or room.max() < 0.08  # a cell's worth
+
+
+def test_a_face_whose_middle_is_above_the_picture_keeps_its_sides():
+    (canvas,) = canvases(FaceSet((region(100, -70, 120),), SIZE))
+    assert canvas.rect[1] == 0
+    assert max(canvas.room[:, 1].max(), canvas.room[:, -2].max()) < 0.08

@@ -132,3 +132,17 @@ def test_a_graphics_card_composes_what_the_processor_does(picture, dtype, monkey
 def test_a_picture_of_another_size_than_the_faces_is_refused(picture):
     with pytest.raises(UsageError, match="found in a picture of 300x200"):
         Composer(picture[:100], FACES, [REST, REST])
+
+
+@pytest.mark.parametrize("shape", [(60, 1), (1, 60), (2, 60)])
+def test_a_picture_of_one_pixel_across_is_composed_too(shape):
+    thin = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    middle = shape[1] // 2, shape[0] // 2
+    one = FaceSet.from_crops([(middle[0] - 20, middle[1] - 15, middle[0] + 20, middle[1] + 25)], shape)
+    frames = Composer(thin, one, [REST])([generated([(0.0, 0.0), (0.1, 0.1)])])
+    assert (frames[0] == thin).all() and frames.shape == (2, *thin.shape)
+
+
+def test_a_picture_of_two_channels_is_refused(picture):
+    with pytest.raises(UsageError, match="Expected a picture"):
+        Composer(picture[..., :2], FACES, [REST, REST])
