@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SHEETS = ROOT / "docs" / "looks"
 MOTION = "fom_core/assets/motion_talk.safetensors"
 MOMENTS = (44, 76, 116)  # of the motion, telling ones
-HEIGHT = 260  # of a picture on a sheet
-QUALITY = 84
+HEIGHT = 220  # of a picture on a sheet
+QUALITY = 80
 
 
 def main(earlier: Path) -> None:
@@ -37,20 +37,29 @@ def main(earlier: Path) -> None:
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder) / "source.png"
             write_picture(source, make())
-            rows = [
-                strip(source, animated(tree, source, Path(folder) / str(n))) for n, tree in enumerate((earlier, ROOT))
-            ]
-        sheet = np.vstack([labelled(row, text) for row, text in zip(rows, ("before", "now"), strict=True)])
+            rows = []
+            for number, (text, tree) in enumerate((("before", earlier), ("now", ROOT))):
+                frames = animated(tree, source, Path(folder) / str(number))
+                rows.append(labelled(strip(source, frames), text if frames else f"{text}: no face is found"))
+        width = max(row.shape[1] for row in rows)
+        sheet = np.vstack(
+            [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=250) for row in rows]
+        )
         jpeg = cv2.imencode(".jpg", sheet[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1]
         (SHEETS / f"{name}.jpg").write_bytes(jpeg.tobytes())
 
 
 def animated(tree: Path, source: Path, folder: Path) -> list[np.ndarray]:
-    """Moments of the animation that a checkout makes."""
+    """Moments of the animation that a checkout makes; none where it finds no face."""
     words = ["animate", "--source_image", source, "--motion", tree / MOTION, "--multi_person", "--model", "mini"]
     words += ["--face_detector", "embedded", "--output", folder, "--filename", "frame.png"]
     command = [sys.executable, "-m", "fom_core", *map(str, words)]
-    subprocess.run(command, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)}, check=True, capture_output=True)
+    done = subprocess.run(
+        command, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)}, check=False, capture_output=True, text=True
+    )
+    if "No face was found" in done.stderr:
+        return []
+    done.check_returncode()
     return [read_picture(folder / f"frame_{moment:06}.png", alpha=True) for moment in MOMENTS]
 
 

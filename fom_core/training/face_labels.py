@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from ..faces.boxes import iou
-from ..faces.detection import Detection, distinct
+from ..faces.detection import Detection, Detector, distinct
 from ..faces.embedded import EmbeddedDetector
 from ..files import replacing
 from ..media.pictures import read_picture
