@@ -82,17 +82,30 @@ def align(motions: Sequence[Motion], fps: float, length: Length = "hold") -> lis
 
 
 def _fitted(values: Tensor, width: float) -> Tensor:
-    """(T, ...) values as the parabolas have them that fit windows ``width`` frames wide."""
+    """(T, ...) values as the parabolas have them that fit windows ``width`` frames wide.
+
+    Near the ends the window holds whole frames alone: what has next to no weight there would be far off its parabola.
+    """
     frames = values.detach().cpu().double().flatten(1)  # (T, N); not every device knows doubles
-    half = math.ceil((width - 1) / 2)
-    window = min(len(frames), 2 * half + 1)
-    hat = _parabola(window, width).to(frames)
-    if window == len(frames):
-        fitted = hat @ frames
-    else:
-        inner = F.conv1d(frames.T[:, None], hat[half][None, None])[:, 0].T
-        fitted = torch.cat([hat[:half] @ frames[:window], inner, hat[half + 1 :] @ frames[-window:]])
+    whole, half = 2 * math.floor((width - 1) / 2) + 1, math.ceil((width - 1) / 2)
+    fitted = _by_windows(frames, min(whole, len(frames)))
+    if 2 * half + 1 > whole and len(frames) > 2 * half:
+        fitted[half:-half] = _weighted(frames, _parabola(2 * half + 1, width)[half])
     return fitted.reshape(values.shape).to(values)
+
+
+def _by_windows(frames: Tensor, count: int) -> Tensor:
+    """(T, N) frames, each as the parabola through the ``count`` frames around it has it, or the first or last ones."""
+    hat = _parabola(count, count).to(frames)
+    if count == len(frames):
+        return hat @ frames
+    half = count // 2
+    return torch.cat([hat[:half] @ frames[:count], _weighted(frames, hat[half]), hat[half + 1 :] @ frames[-count:]])
+
+
+def _weighted(frames: Tensor, weights: Tensor) -> Tensor:
+    """Sums over windows of (T, N) frames: (T - len(weights) + 1, N)."""
+    return F.conv1d(frames.T[:, None], weights.to(frames)[None, None])[:, 0].T
 
 
 def _parabola(count: int, width: float) -> Tensor:

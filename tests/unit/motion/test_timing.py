@@ -188,3 +188,11 @@ def test_a_driver_that_is_held_is_seen_as_in_its_last_frame():
     assert fit_length(motion, 4, "loop").seen == (True, False, True, False)
     assert resample(motion, 10.0, 20.0).seen == (True, False, False, False)
     assert resample(motion, 10.0, 20.0).fps == 20.0
+
+
+@pytest.mark.parametrize("width", [5.02, 5.25, 6.9])
+def test_near_the_ends_windows_hold_whole_frames_alone(jitter, width):
+    whole, partly = (smooth(jitter, frames / 1.4 / 25, 25).value for frames in (5, width))
+    torch.testing.assert_close(partly[:2], whole[:2])
+    torch.testing.assert_close(partly[-2:], whole[-2:])
+    assert (partly[5:-5] != whole[5:-5]).any()
