@@ -78,8 +78,9 @@ class HostPainter:
                 other = self._faces[number].canvas
                 more = on_canvas(courses[number].displacement.numpy(), other)
                 places[place(shared, face.canvas.rect)] += more[place(shared, other.rect)]
-            # Mirrored without the last pixel (101), OpenCV 5.0 never comes back from a picture one pixel wide.
-            moved = cv2.remap(face.view, places, NO_SECOND_MAP, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+            # In a mirror without its first pixel (101), a single pixel has nothing to show.
+            mirrored = cv2.BORDER_REFLECT_101 if min(face.view.shape[:2]) > 1 else cv2.BORDER_REFLECT
+            moved = cv2.remap(face.view, places, NO_SECOND_MAP, cv2.INTER_CUBIC, borderMode=mirrored)
             frame[pixels(face.canvas.rect)] = moved.reshape(*moved.shape[:2], -1)
         for face, course, crop in zip(self._faces, courses, crops, strict=True):
             self._paint(frame, face, course.share.numpy(), crop)

@@ -73,8 +73,8 @@ def test_what_an_export_left_out_is_remembered_and_told_in_one_line(fom, whole_p
     assert fom(*whole_picture, "--backend", "onnx", *WHERE, tmp_path / "out").status == 0
 
 
-@pytest.mark.parametrize(("words", "size"), [([], 128), (["--image_size", "64"], 64), (["--image_size", "96"], 96)])
-def test_small_models_animate_at_twice_their_size_unless_told(tiny_weights, words, size, caplog):
+@pytest.mark.parametrize(("words", "size"), [([], 64), (["--image_size", "64"], 64), (["--image_size", "96"], 96)])
+def test_models_animate_at_their_own_size_unless_told(tiny_weights, words, size, caplog):
     caplog.set_level("INFO")
     args = build_parser().parse_args(["animate", "--model", str(tiny_weights), "--cpu", *words])
     config = open_backend(args).config
@@ -86,10 +86,10 @@ def test_every_size_is_an_export_of_its_own(tiny_weights, cache, monkeypatch):
     sizes = []
     monkeypatch.setattr("fom_core.cli.backend.open_exported", lambda folder, *_: sizes.append(folder) or ONE)
     monkeypatch.setattr("fom_core.cli.backend.export_model", lambda model, *_, **__: sizes.append(model.config))
-    for words in ([], ["--image_size", "64"]):
+    for words in ([], ["--image_size", "96"]):
         open_backend(build_parser().parse_args(["animate", "--model", str(tiny_weights), "--backend", "onnx", *words]))
-    (usual, first, own, second) = sizes
-    assert (usual.image_size, own.image_size) == ((128, 128), (64, 64))
+    (own, first, larger, second) = sizes
+    assert (own.image_size, larger.image_size) == ((64, 64), (96, 96))
     assert first != second
 
 
