@@ -151,8 +151,8 @@ def face_view(
     looks = [there for index, there in found.items() if index % every == 0]
     if sum(looks) < PRESENT * len(looks):
         log.warning(
-            "The driver's face is out of sight in %d of %d looked-at frames: the result holds still before it comes and "
-            "after it goes; where it goes and comes back, the result may be torn.",
+            "The driver's face is out of sight in %d of %d looked-at frames: the result holds still before it comes "
+            "and after it goes; where it goes and comes back, the result may be torn.",
             len(looks) - sum(looks),
             len(looks),
         )
