@@ -79,6 +79,8 @@ def test_parts_of_photographs_are_mixed_in():
 class Labeller:
     """Sees a sure face, a likely one and a doubtful one in any picture."""
 
+    name = "labeller"
+
     def detect(self, image):
         boxes = {0.9: (10, 10, 40, 50), 0.6: (60, 10, 90, 50), 0.4: (10, 60, 40, 90)}
         width = image.shape[1]
