@@ -22,7 +22,7 @@ from torch.distributed.rendezvous import rendezvous
 from . import pipeline
 from .backends import Backend
 from .errors import FomError, MediaError
-from .faces.regions import to_rgb
+from .faces.regions import with_alpha_or_rgb
 from .overlap import applied, behind
 from .types import Box, FaceSet, Keypoints, Motion, MotionTransfer
 
@@ -162,18 +162,13 @@ def animate_picture(
         parts = applied(lambda finish: finish()[:, hull[1] : hull[3], hull[0] : hull[2]], own)
         if us.first:
             for part in _gathered(us, parts, length, chunk_size, progress):
-                frames = np.repeat(_opaque(picture)[None], len(part), axis=0)
+                frames = np.repeat(with_alpha_or_rgb(picture)[None], len(part), axis=0)
                 frames[:, hull[1] : hull[3], hull[0] : hull[2]] = part
                 yield frames
         else:
             with behind(_send) as send:
                 for part in parts:
                     send(part)
-
-
-def _opaque(picture: np.ndarray) -> np.ndarray:
-    """The picture as its frames are: with alpha if it has any, grey as RGB."""
-    return picture if picture.ndim == 3 and picture.shape[2] == 4 else to_rgb(picture)
 
 
 def _in_order(us: Team, parts: list[Keypoints], count: int, chunk_size: int) -> Keypoints:

@@ -71,14 +71,6 @@ def units(face: FaceRegion) -> np.ndarray:
     return crop_matrix(face, (height, width)) @ crop_pixels
 
 
-def around_all(rects: Sequence[Rect]) -> Rect:
-    """The smallest rectangle around all; an empty one around none."""
-    if not rects:
-        return 0, 0, 0, 0
-    x0, y0, x1, y1 = zip(*rects, strict=True)
-    return min(x0), min(y0), max(x1), max(y1)
-
-
 def distance(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """From the middle of a face, in half sides."""
     return (u**ROUNDNESS + v**ROUNDNESS) ** (1 / ROUNDNESS)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 
 from ..errors import UsageError
-from ..faces.regions import to_rgb
 from ..types import DenseMotion, FaceSet, Generated
 from .canvas import canvases
 from .device import DevicePainter
 from .flow import Course, Follower
 from .host import HostPainter
+from .paste import coloured
 from .tint import Tint
-
-log = logging.getLogger(__name__)
 
 
 class Composer:
@@ -43,15 +40,9 @@ class Composer:
         flow_unit: float = 1.0,
         colour_match: float = 0.0,
     ) -> None:
-        channels = picture.shape[2] if picture.ndim == 3 else 1
-        if picture.dtype not in (np.uint8, np.uint16) or picture.ndim not in (2, 3) or channels not in (1, 3, 4):
+        if picture.ndim == 3 and picture.shape[2] not in (1, 3, 4):
             raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {picture.shape} of {picture.dtype}.")
-        if picture.shape[:2] != tuple(faces.frame_size):
-            raise UsageError(
-                f"The faces were found in a picture of {faces.frame_size[1]}x{faces.frame_size[0]} pixels, this one "
-                f"has {picture.shape[1]}x{picture.shape[0]}. Give the picture that the faces belong to."
-            )
-        own = picture if channels == 4 else to_rgb(picture)
+        own = coloured(picture, faces, depths=(np.uint8, np.uint16))
         places = canvases(faces)
         devices = [generated.prediction.device for generated in stills]
         on_card = len(devices) > 0 and devices[0].type == "cuda"  # others lack what composing takes
@@ -68,15 +59,18 @@ class Composer:
     @torch.inference_mode()
     def begin(self, chunk: Sequence[Generated]) -> Callable[[], np.ndarray]:
         """Start on the next T frames; the call that comes back, from any thread, waits for them or makes them."""
-        courses = [follower(self._motion(each)) for follower, each in zip(self._followers, chunk, strict=True)]
+        courses = self._courses(chunk)
         painted = [tint(generated.prediction) for tint, generated in zip(self._tints, chunk, strict=True)]
         return self._painter.begin(courses, painted)
 
     @torch.inference_mode()
     def flows(self, chunk: Sequence[Generated]) -> np.ndarray:
         """Where the next T frames take their pixels: (T, H, W, 2) float32, the way from each pixel to its source."""
-        courses = [follower(self._motion(each)) for follower, each in zip(self._followers, chunk, strict=True)]
+        courses = self._courses(chunk)
         return np.stack([self._painter.flow(frame) for frame in zip(*map(Course.frames, courses), strict=True)])
+
+    def _courses(self, chunk: Sequence[Generated]) -> list[Course]:
+        return [follower(self._motion(each)) for follower, each in zip(self._followers, chunk, strict=True)]
 
     def _motion(self, generated: Generated) -> DenseMotion:
         """Flow and visibility, where they are followed."""

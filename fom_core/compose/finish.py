@@ -14,9 +14,9 @@ from ..backends import Backend
 from ..faces.regions import crop_face, pixel_box
 from ..pictures import PicturesToCome, to_batch
 from ..types import FaceRegion, FaceSet, Generated, SourceFeatures
-from .canvas import around_all, canvas_box
+from .canvas import canvas_box
 from .composer import Composer, can_compose
-from .masks import Look, Rect
+from .masks import Look, Rect, around_all
 from .paste import FEATHER, Paster, check_options
 
 log = logging.getLogger(__name__)

@@ -50,7 +50,7 @@ class Follower:
 
     still: what the network gives for the source in its own pose; its occlusion map (1, 1, h, w) is what "all seen"
            looks like.
-    scale: half sides of the crop in a network's unit of flow, see :func:`flow_scale`.
+    scale: half sides of the crop in a network's unit of flow, see :attr:`~fom_core.ModelConfig.flow_unit`.
     """
 
     def __init__(self, canvas: Canvas, still: DenseMotion, scale: float = 1.0) -> None:

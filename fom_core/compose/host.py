@@ -13,9 +13,9 @@ from ..faces.regions import crop_matrix, pixel_box
 from ..pictures import PicturesToCome, resize_picture
 from ..types import FaceRegion, FaceSet
 from . import masks
-from .canvas import Canvas, around_all
+from .canvas import Canvas
 from .flow import Course
-from .masks import Rect, common, pixels, place
+from .masks import Rect, around_all, common, pixels, place
 
 NO_SECOND_MAP = np.empty(0, np.float32)
 TAPS = 4  # pixels around a canvas that bicubic sampling may touch

@@ -170,10 +170,16 @@ def pixels(rect: Rect) -> tuple[slice, slice]:
 
 
 def hull_of(given: Sequence[Layer]) -> Rect:
-    """The smallest rectangle around all of them."""
-    lows = (min(layer.rect[i] for layer in given) for i in (0, 1))
-    highs = (max(layer.rect[i] for layer in given) for i in (2, 3))
-    return (*lows, *highs)  # type: ignore[return-value]
+    """The smallest rectangle around all layers."""
+    return around_all([layer.rect for layer in given])
+
+
+def around_all(rects: Sequence[Rect]) -> Rect:
+    """The smallest rectangle around all; an empty one around none."""
+    if not rects:
+        return 0, 0, 0, 0
+    x0, y0, x1, y1 = zip(*rects, strict=True)
+    return min(x0), min(y0), max(x1), max(y1)
 
 
 def common(rect: Rect, other: Rect) -> Rect:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..errors import UsageError
-from ..faces.regions import crop_face, pixel_box, to_rgb, turned_box
+from ..faces.regions import crop_face, pixel_box, turned_box, with_alpha_or_rgb
 from ..pictures import PicturesToCome, resize_picture
 from ..types import FaceSet
 from . import colour, masks, rolled
@@ -220,16 +220,16 @@ def paste(
     return paster(face_frames)
 
 
-def coloured(picture: np.ndarray, faces: FaceSet) -> np.ndarray:
+def coloured(picture: np.ndarray, faces: FaceSet, depths: Sequence[type] = (np.uint8,)) -> np.ndarray:
     """The picture as (H, W, 3 or 4). Raises UsageError for what is none, or not the one that the faces belong to."""
-    if picture.dtype != np.uint8 or picture.ndim not in (2, 3):
+    if picture.dtype not in depths or picture.ndim not in (2, 3):
         raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {picture.shape} of {picture.dtype}.")
     if picture.shape[:2] != tuple(faces.frame_size):
         raise UsageError(
             f"The faces were found in a picture of {faces.frame_size[1]}x{faces.frame_size[0]} pixels, this one "
             f"has {picture.shape[1]}x{picture.shape[0]}. Give the picture that the faces belong to."
         )
-    return picture if picture.ndim == 3 and picture.shape[2] == 4 else to_rgb(picture)
+    return with_alpha_or_rgb(picture)
 
 
 def frame_count(frames: Sequence[np.ndarray], faces: int) -> int | None:

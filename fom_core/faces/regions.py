@@ -219,6 +219,11 @@ def _check_meets(picture: np.ndarray, rect: tuple[int, int, int, int]) -> tuple[
     return height, width
 
 
+def with_alpha_or_rgb(picture: np.ndarray) -> np.ndarray:
+    """A picture as its frames are: RGBA as it is, all others as RGB."""
+    return picture if picture.ndim == 3 and picture.shape[2] == 4 else to_rgb(picture)
+
+
 def to_rgb(picture: np.ndarray) -> np.ndarray:
     """The colours of a grey, RGB or RGBA picture: (H, W, 3)."""
     if picture.ndim == 2:
