@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 
 from .backends import Backend
+from .crew import Crew
 from .types import Generated, Keypoints, SourceFeatures
 
 
@@ -56,3 +57,12 @@ def in_batches(faces: list[MovingFace], device: torch.device) -> list[Batch]:
         else:
             batches.append(Batch([face]))
     return batches
+
+
+def generated(model: Backend, batches: Sequence[Batch], part: slice, crew: Crew) -> list[Generated]:
+    """These frames of all faces."""
+    pieces = crew.pieces(part, among=len(batches))
+    tasks = [(batch, piece) for batch in batches for piece in pieces]
+    done = crew.map(lambda task: task[0].generate(model, task[1]), tasks)
+    by_batch = [done[first : first + len(pieces)] for first in range(0, len(done), len(pieces))]
+    return [Generated.cat(of_face) for of_batch in by_batch for of_face in zip(*of_batch, strict=True)]

@@ -9,10 +9,10 @@ from itertools import islice
 from typing import Literal, Protocol
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from .backends import Backend
+from .crew import ALONE, Crew, crew_for
 from .errors import MediaError
 from .faces.detect import load_detector
 from .faces.detection import Detector
@@ -143,10 +143,10 @@ def track_keypoints(
     parts: list[Keypoints] = []
     done = 0
     views = (np.stack([look_at(model, frame, box) for frame in chunk]) for chunk in _chunks(frames, chunk_size))
-    with closing(ahead(views)) as batches:
+    with closing(ahead(views)) as batches, crew_for(model, chunk_size) as crew:
         for views_of_chunk in batches:
             batch = to_batch(views_of_chunk, channels=model.config.num_channels, device=model.device)
-            parts.append(detect_keypoints(model, batch, chunk_size))
+            parts.append(detect_keypoints(model, batch, chunk_size, crew))
             done += len(views_of_chunk)
             if progress:
                 progress(done, None)
@@ -159,11 +159,13 @@ def look_at(model: Backend, frame: np.ndarray, box: Box | None) -> np.ndarray:
     return resize_picture(frame, size) if box is None else crop_face(frame, box, size)
 
 
-@torch.inference_mode()
-def detect_keypoints(model: Backend, images: Tensor, chunk_size: int) -> Keypoints:
+def detect_keypoints(model: Backend, images: Tensor, chunk_size: int, crew: Crew = ALONE) -> Keypoints:
     """Keypoints of a network batch of any length. Raises MediaError for none."""
-    parts = in_chunks(lambda part: model.detect_keypoints(images[part].to(model.device)), len(images), chunk_size)
-    return _joined(list(parts))
+
+    def detect(part: slice) -> list[Keypoints]:
+        return crew.map(lambda piece: model.detect_keypoints(images[piece].to(model.device)), crew.pieces(part))
+
+    return _joined([piece for pieces in in_chunks(detect, len(images), chunk_size) for piece in pieces])
 
 
 def _joined(parts: list[Keypoints]) -> Keypoints:

@@ -6,8 +6,9 @@ import ctypes
 import functools
 import logging
 import mmap
+import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -21,12 +22,13 @@ from .errors import UsageError
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 LARGE, LARGEST = 2**20, 2**25  # bytes: from which memory is apart, and glibc's own ceiling for that
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt
+ARENAS = 2
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of mallopt
 _PAGES = Path("/proc/self/pagemap")  # of Linux: eight bytes for every page
 _OF_A_FILE, _SWAPPED, _PRESENT = (np.uint64(1 << bit) for bit in (61, 62, 63))
 
 
-def in_chunks(work: Callable[[slice], T], length: int, size: int) -> Iterator[T]:
+def in_chunks(work: Callable[[slice], T], length: int, size: int) -> Generator[T, None, None]:
     """``work`` on consecutive slices of ``length`` things, at most ``size`` at a time.
 
     Where memory runs out, the same slice is tried again with half as many, and it stays at that. A single thing that
@@ -73,6 +75,16 @@ def trim_heap() -> None:
     trim = _libc_call("malloc_trim")
     if trim is not None:
         trim(0)
+
+
+def share_heaps() -> None:
+    """Threads allocate from two heaps together instead of keeping one each, and its holes. For programs; glibc only.
+
+    Whoever set ``MALLOC_ARENA_MAX`` has decided.
+    """
+    mallopt = _libc_call("mallopt")
+    if mallopt is not None and "MALLOC_ARENA_MAX" not in os.environ:
+        mallopt(_ARENA_MAX, ARENAS)
 
 
 @contextmanager

@@ -17,16 +17,17 @@ import torch
 from torch import Tensor
 
 from .backends import Backend
-from .batching import MovingFace, in_batches
+from .batching import MovingFace, generated, in_batches
 from .compose.finish import Enhance, Finisher, open_finisher
 from .compose.masks import Look
 from .compose.paste import FEATHER
+from .crew import crew_for
 from .driver import Progress, detect_keypoints, look_at, read_motion, track_keypoints
 from .errors import UsageError
 from .faces.regions import crop_face
 from .memory import in_chunks
 from .motion import settled, transferred
-from .overlap import applied
+from .overlap import ahead, applied
 from .pictures import resize_picture, to_batch
 from .types import FaceSet, Generated, Keypoints, Motion, MotionTransfer, SourceFeatures
 
@@ -97,16 +98,18 @@ def animate_details(
     if frames is not None:
         faces, length = [face.only(frames) for face in faces], len(frames)
     batches = in_batches(faces, model.device)
+    with crew_for(model, chunk_size * len(batches)) as crew:
 
-    # Inference mode ends before each yield: it belongs to the thread, and so would reach into the caller's code.
-    @torch.inference_mode()
-    def generate(part: slice) -> tuple[int, list[Generated]]:
-        return part.stop, [generated for batch in batches for generated in batch.generate(model, part)]
+        def generate(part: slice) -> tuple[int, list[Generated]]:
+            return part.stop, generated(model, batches, part, crew)
 
-    for done, chunk in in_chunks(generate, length, chunk_size):
-        yield chunk
-        if progress:
-            progress(done, length)
+        chunks = in_chunks(generate, length, chunk_size)
+        # A crew needs no word from this thread to go on; a graphics card is ahead of it by itself.
+        with closing(ahead(chunks) if crew.size > 1 else chunks) as coming:
+            for done, chunk in coming:
+                yield chunk
+                if progress:
+                    progress(done, length)
 
 
 def animate_picture(

@@ -44,6 +44,11 @@ def fit() -> None:
             torch.set_num_threads(threads)
 
 
+def most() -> int:
+    """Threads that there would be if no other process needed a processor."""
+    return torch.get_num_threads() if _following is None else _following.most
+
+
 class FreeProcessors:
     """How many threads, up to ``most``, find a processor of their own. Raises OSError or ValueError if none can tell.
 
@@ -56,8 +61,8 @@ class FreeProcessors:
         self._names = {f"cpu{number}" for number in processors}
         bound = quota(root)
         # Whole ones: what is left of a quota goes to pasting and encoding.
-        self._most = most if bound is None else min(most, max(1, int(bound)))
-        self._threads = self._most
+        self.most = most if bound is None else min(most, max(1, int(bound)))
+        self._threads = self.most
         self._seen = self._used_by_others(), time.monotonic()
 
     def threads(self) -> int:
@@ -71,7 +76,7 @@ class FreeProcessors:
         return self._threads
 
     def _fitting(self, gone: float) -> int:
-        return min(self._most, max(1, len(self._names) - round(gone)))
+        return min(self.most, max(1, len(self._names) - round(gone)))
 
     def _used_by_others(self) -> float:
         """Seconds since the machine's start, all processors together."""

@@ -115,6 +115,16 @@ class DenseMotion:
             None if self.sparse_deformed is None else self.sparse_deformed[frames],
         )
 
+    @staticmethod
+    def cat(parts: Sequence[DenseMotion]) -> DenseMotion:
+        """One batch after the other, without details."""
+        hidden = [part.occlusion_map for part in parts if part.occlusion_map is not None]
+        return DenseMotion(
+            torch.cat([part.deformation for part in parts]),
+            torch.cat(hidden) if hidden else None,
+            torch.cat([part.mask for part in parts]),
+        )
+
 
 @dataclass(frozen=True)
 class Generated:
@@ -134,6 +144,14 @@ class Generated:
             None if self.dense_motion is None else self.dense_motion[frames],
             None if self.deformed is None else self.deformed[frames],
         )
+
+    @staticmethod
+    def cat(parts: Sequence[Generated]) -> Generated:
+        """One batch after the other, without details."""
+        if len(parts) == 1:
+            return parts[0]
+        motions = [part.dense_motion for part in parts if part.dense_motion is not None]
+        return Generated(torch.cat([part.prediction for part in parts]), DenseMotion.cat(motions) if motions else None)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ import torch
 
 from .. import threads
 from ..errors import FomError
+from ..memory import share_heaps
 from ..scaleout import rank, speaks_of_failure
 from . import animate, bench, compress, demo, evaluate, export, faces, motion, preprocess, train, weights
 from .progress import log_to_stderr, one_line
@@ -38,6 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:  # only as a program: a library's signals and threads belong to its user
         signal.signal(signal.SIGTERM, _terminate)
         threads.follow()
+        share_heaps()
     return _run(args, debug)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from dataclasses import replace
 
@@ -64,6 +65,20 @@ def test_faces_in_one_batch_are_the_faces_one_by_one(tiny_model, picture, clip):
             torch.testing.assert_close(ours.prediction, alone.prediction, rtol=0, atol=1e-5)
             assert ours.dense_motion is not None and alone.dense_motion is not None
             torch.testing.assert_close(ours.dense_motion.deformation, alone.dense_motion.deformation, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("faces", [FACES, FACES[:1]], ids=["two faces", "one face"])
+def test_the_number_of_threads_never_changes_a_pixel(tiny_model, picture, clip, faces):
+    before = torch.get_num_threads()
+    try:
+        results = []
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            model = copy.deepcopy(tiny_model)  # whose inference form several threads want at once
+            results.append(np.concatenate(list(animate_picture(model, picture, faces, clip, chunk_size=5))))
+    finally:
+        torch.set_num_threads(before)
+    assert (results[0] == results[1]).all() and (results[0] == results[2]).all()
 
 
 def test_stopping_early_leaves_no_thread(tiny_model, picture, clip):

@@ -40,9 +40,9 @@ class Error:
 def measure(model: MotionModel, form: Form) -> Error:
     """One frame by both. The same model on the same device always gives the same answer."""
     images = probe(model.config.num_channels, model.config.image_size).to(model.device)
-    with settings(EAGER):
+    with settings(EAGER, model.device):
         wanted_points, wanted = _animate(model, images)
-    with settings(form.plan):
+    with settings(form.plan, model.device):
         points, picture = _animate(form, images)
     mean = float((picture - wanted).square().mean())
     return Error(-10 * math.log10(mean) if mean > 0 else math.inf, float((points - wanted_points).abs().max()))

@@ -87,10 +87,13 @@ def has_packed_convolutions() -> bool:
 
 
 @contextmanager
-def settings(plan: Plan) -> Iterator[None]:
-    """cuDNN as the plan wants it, and as it was afterwards; off or deterministic it stays where somebody wants that."""
+def settings(plan: Plan, device: torch.device) -> Iterator[None]:
+    """cuDNN as the plan wants it, and as it was afterwards; off or deterministic it stays where somebody wants that.
+
+    They hold for all threads: nothing is touched for a processor, where several compute at a time.
+    """
     cudnn = torch.backends.cudnn
-    if not cudnn.is_available():
+    if device.type == "cpu" or not cudnn.is_available():
         yield
         return
     with cudnn.flags(cudnn.enabled, plan.benchmark, deterministic=cudnn.deterministic, allow_tf32=plan.tf32):

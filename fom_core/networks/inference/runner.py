@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ class Runner:
     def __init__(self, precision: torch.dtype | None = torch.float32, plan: Plan | None = None) -> None:
         self.precision = precision  # None: choose
         self.fixed = plan  # instead of choosing
+        self._making = threading.RLock()  # one form at a time, whichever thread needs it first
         self.forget()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Runner:
@@ -52,14 +54,14 @@ class Runner:
             found = form.keypoint_detector(images)
             return [found.value] if found.jacobian is None else [found.value, found.jacobian]
 
-        with settings(form.plan):
+        with settings(form.plan, model.device):
             values = self.graphs.run("detect", work, [images]) if form.plan.graphs else work(images)
         return Keypoints(*values)
 
     def encode(self, model: MotionModel, image: Tensor, keypoints: Keypoints) -> SourceFeatures:
         """The source's part, once per face."""
         form = self.ready(model)
-        with settings(form.plan):
+        with settings(form.plan, model.device):
             return form.generator.encode(image, keypoints)
 
     def generate(self, model: MotionModel, source: SourceFeatures, driving: Keypoints, details: bool) -> Generated:
@@ -67,7 +69,7 @@ class Runner:
         form = self.ready(model)
         if self.unsound and source.features.dtype != form.plan.dtype:  # from before: it may hold what is no number
             source = self.encode(model, source.image, source.keypoints)
-        with settings(form.plan):
+        with settings(form.plan, model.device):
             generated = self._generate(form, source, driving, details)
         if not form.plan.half or bool(generated.prediction.isfinite().all()):
             return generated
@@ -101,6 +103,10 @@ class Runner:
 
     def ready(self, model: MotionModel) -> Form:
         """The form for the model as it is now."""
+        with self._making:
+            return self._ready(model)
+
+    def _ready(self, model: MotionModel) -> Form:
         made_of = [(tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version) for tensor in model.tensors()]
         if self.form is not None and self.form.plan == (self.fixed or self.plan) and made_of == self.made_of:
             return self.form

@@ -210,7 +210,7 @@ def test_cudnn_stays_switched_off_and_deterministic_for_who_wants_that(monkeypat
     monkeypatch.setattr(cudnn, "is_available", lambda: True)
     monkeypatch.setattr(cudnn, "enabled", False)
     monkeypatch.setattr(cudnn, "deterministic", True)
-    with plan.settings(Plan(tf32=True)):
+    with plan.settings(Plan(tf32=True), torch.device("cuda")):
         assert not cudnn.enabled and cudnn.deterministic and cudnn.allow_tf32
 
 
