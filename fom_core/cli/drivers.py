@@ -26,13 +26,18 @@ def add_drivers(parser: argparse.ArgumentParser) -> None:
     driving = parser.add_mutually_exclusive_group()
     driving.add_argument(
         "--driving_video",
+        type=common.file_name,
         nargs="+",
         metavar="FILE",
         help="video, GIF, folder of pictures or picture that moves it. Several animate every face: the first one moves "
         "the leftmost, and so on, the last one all the rest",
     )
     driving.add_argument(
-        "--motion", nargs="+", metavar="FILE", help="motions saved with `fom motion`, in place of driving videos"
+        "--motion",
+        type=common.file_name,
+        nargs="+",
+        metavar="FILE",
+        help="motions saved with `fom motion`, in place of driving videos",
     )
 
 

@@ -12,6 +12,7 @@ from ..scaleout import rank
 BAR_WIDTH = 24
 REDRAW_S = 0.1  # on a terminal
 LINE_S = 15.0  # elsewhere, such as in a log file
+LONGEST_LINE = 2000  # characters
 
 
 class ProgressBar:
@@ -81,8 +82,12 @@ class _AboveTheBar(logging.Handler):
 
 
 def one_line(text: str) -> str:
-    """A message on one line, without the control characters that a name in a stranger's file may hold."""
-    return "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+    """A message on one line, without the control characters that a name in a stranger's file may hold.
+
+    One that repeats a long text of such a file is cut in the middle.
+    """
+    line = "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 2 :]}"
 
 
 def log_to_stderr(debug: bool) -> None:
