@@ -123,7 +123,7 @@ def _add_face_options(group: argparse._ActionsContainer) -> None:
     )
     group.add_argument(
         "--ratio",
-        type=float,
+        type=common.not_negative,
         default=0.4,
         help="with --mask paddlegan: radius of the pasted circle in crop heights (default: 0.4); the other masks find "
         "the border between close faces by themselves",

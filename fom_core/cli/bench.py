@@ -79,7 +79,11 @@ def add_parser(subparsers: Any) -> None:
     )
     other.add_argument("--rounds", type=common.positive, default=3, metavar="N", help="turns of --against (default: 3)")
     other.add_argument(
-        "--seconds", type=float, default=1.0, metavar="S", help="for each figure of the networks (default: 1)"
+        "--seconds",
+        type=common.not_negative,
+        default=1.0,
+        metavar="S",
+        help="for each figure of the networks (default: 1)",
     )
     other.add_argument("--json", type=common.file_path, metavar="FILE", help="write the figures there, too")
     other.add_argument(

@@ -61,7 +61,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--batch_size", type=positive, metavar="N", help="PaddleGAN's name for --chunk_size")
     group.add_argument(
-        "--slice_size", type=int, default=0, metavar="N", help="never more than N frames at a time; 0: off"
+        "--slice_size", type=whole, default=0, metavar="N", help="never more than N frames at a time; 0: off"
     )
 
 
@@ -196,7 +196,10 @@ def whole(text: str) -> int:
     """Argument type: a whole number that a computer counts with."""
     if len(text) > LONGEST_NUMBER:
         raise argparse.ArgumentTypeError(f"must be a whole number, got {len(text)} characters")
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from error
     if abs(value) > MOST:
         raise argparse.ArgumentTypeError(f"must be at most {MOST}, got {value}")
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from contextlib import suppress
 
 from .. import threads
 from ..scaleout import rank
@@ -40,8 +41,9 @@ class ProgressBar:
             return
         self._shown = now
         line = progress_line(self._label, done, total, now - self._started, self._unit)
-        print(f"\r{line}\033[K" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr)
-        sys.stderr.flush()
+        with suppress(BrokenPipeError):  # whoever reads along has seen enough; the work goes on
+            print(f"\r{line}\033[K" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr)
+            sys.stderr.flush()
 
     def __enter__(self) -> ProgressBar:
         return self
@@ -72,7 +74,8 @@ class _AboveTheBar(logging.Handler):
     """One line a message on whatever stderr is at that time, over a bar that may be half drawn."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
+        with suppress(BrokenPipeError):
+            print(self.format(record), file=sys.stderr, flush=True)
 
     def format(self, record: logging.LogRecord) -> str:
         line = one_line(super().format(record))

@@ -239,6 +239,20 @@ def test_an_initial_frame_beyond_the_video_is_refused(refused, whole_picture):
     assert "0 to 59" in refused([*whole_picture, "--best_frame", "60"], status=2)
 
 
+@pytest.mark.parametrize("option", ["--gain", "--head_gain", "--expression_gain"])
+def test_gains_without_relative_motion_are_refused(refused, whole_picture, option):
+    line = refused([*whole_picture, option, "2", "--no_relative"], status=2)
+    assert line == f"fom: {option} weighs relative motion, and --no_relative is given. Leave one of them out."
+
+
+def test_numbers_that_nobody_counts_to_are_refused(fom, whole_picture):
+    for option in ("--chunk_size", "--image_size", "--best_frame", "--slice_size", "--initial_frame"):
+        for number in ("9" * 5000, "9" * 20):
+            outcome = fom(*whole_picture, option, number)
+            assert outcome.status == 2
+            assert f"argument {option}: must be" in outcome.messages[-1]
+
+
 @pytest.mark.parametrize("option", ["--feather", "--colour_match"])
 def test_shares_beyond_one_are_refused(fom, whole_picture, option):
     outcome = fom(*whole_picture, option, "1.5")

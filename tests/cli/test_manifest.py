@@ -31,7 +31,7 @@ def words(tiny_weights):
 
 def test_every_line_is_a_job_and_the_command_line_holds_for_all(fom, manifest, words, tmp_path):
     still, moving = tmp_path / "still.mp4", tmp_path / "moving.mkv"
-    path = manifest({"output": str(still), "gain": 0}, "", {"output": str(moving), "no-relative": True})
+    path = manifest({"output": str(still), "gain": 0}, "", {"output": str(moving), "no-adapt-scale": True})
 
     outcome = fom("animate", "--manifest", path, *words, "--gain", 2)
 
