@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import Any, NoReturn
 
 STOPPED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 WORD = "Stopped."
+AGAIN_S = 0.02  # by then Python has left the place that drops exceptions
 _pressed = 0
 
 
@@ -64,6 +66,6 @@ def _raise_again(problem: Any) -> None:
     global _pressed  # noqa: PLW0603
     if problem.exc_type is KeyboardInterrupt:
         _pressed = 0
-        signal.raise_signal(signal.SIGINT)
+        threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGINT)).start()
     else:
         sys.__unraisablehook__(problem)

@@ -64,9 +64,9 @@ def test_a_second_and_third_ctrl_c_are_heard_at_last(tmp_path):
 
 def test_ctrl_c_is_not_lost_where_python_drops_it():
     code = (
-        "import fom_core.signals as s, signal; s.starting(); s.working()\n"
+        "import fom_core.signals as s, signal, time; s.starting(); s.working()\n"
         "class Loud:\n def __del__(self): signal.raise_signal(2)\n"
-        "try:\n Loud()\n sum(range(1000))\nexcept KeyboardInterrupt: print('heard')"
+        "try:\n Loud()\n time.sleep(5)\nexcept KeyboardInterrupt: print('heard')"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("heard\n", "")
