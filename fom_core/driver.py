@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import replace
 from itertools import islice
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from torch import Tensor
 
 from .backends import Backend
 from .crew import ALONE, Crew, crew_for
-from .errors import MediaError
+from .errors import MediaError, UsageError
 from .faces.detect import load_detector
 from .faces.detection import Detector
 from .faces.regions import crop_face
@@ -89,8 +89,11 @@ def find_view(
     """Which part of the driving video the model looks at, and in which frames the driver is seen.
 
     The whole frame without a detector, and where it shows little else than the face. A detector that is only named is
-    not opened for a model that is not for faces, unless the crop is to be the face. Raises NoFaceFound.
+    not opened for a model that is not for faces, unless the crop is to be the face. Raises NoFaceFound, UsageError for
+    another crop.
     """
+    if crop not in get_args(DrivingCrop):
+        raise UsageError(f"The driving crop is one of {', '.join(get_args(DrivingCrop))}; got {crop!r}.")
     if isinstance(detector, str):
         detector = load_detector(detector) if needs_face(model, crop) else None
     if detector is None or crop == "none":

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from .errors import MediaError, UsageError, WriteError
+from .errors import MediaError, WriteError
 
 _PACKAGE = Path(__file__).resolve().parent
 ASSETS = _PACKAGE / "assets"
@@ -39,12 +39,6 @@ def sha256_of(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def spare(source: Path, target: Path) -> None:
-    """Raise UsageError if writing ``target`` would replace what it is made from."""
-    if target.exists() and target.samefile(source):
-        raise UsageError(f"The output {target} would replace the input {source}. Choose another name for the output.")
 
 
 def missing_folders(path: Path) -> list[Path]:

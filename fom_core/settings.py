@@ -1,136 +1,18 @@
-"""Settings files: YAML that remembers the line of every option, filled into dataclasses with errors that name it."""
+"""Settings: options of a YAML file, changed by overrides and filled into dataclasses, with errors that name them."""
 
 from __future__ import annotations
 
 import math
-import re
 import types
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import yaml
+from .documents import shortened
+from .tables import SettingsError, Table, described
+from .yaml_text import parse_yaml
 
 T = TypeVar("T")
-
-
-class SettingsError(ValueError):
-    """What is wrong with a settings file, in one line. Whoever reads the file raises it anew as a FomError."""
-
-
-class Table(dict[str, Any]):
-    """Options of one section: ``name`` is its full name, ``places`` tells where each option stands ("line 7")."""
-
-    def __init__(self, values: Mapping[str, Any] | None = None, name: str = "") -> None:
-        super().__init__(values or {})
-        self.name = name
-        self.places: dict[str, str] = dict(values.places) if isinstance(values, Table) else {}
-
-    def full_name(self, key: str) -> str:
-        return f"{self.name}.{key}" if self.name else key
-
-    def place(self, key: str) -> str:
-        """ "line 7: " for the start of a message; empty where no file stands behind it."""
-        return f"{self.places[key]}: " if key in self.places else ""
-
-    def wrong(self, key: str, message: str) -> SettingsError:
-        """The error for an option: place, full name, message."""
-        return SettingsError(f"{self.place(key)}{self.full_name(key)} {message}")
-
-    def table(self, key: str) -> Table:
-        """The section of this name; an absent or empty one has no options. Raises SettingsError for anything else."""
-        value = self.get(key)
-        if value is None:
-            value = Table()
-        elif not isinstance(value, Mapping):
-            raise self.wrong(key, f"has to be a table of options, found {described(value)}.")
-        table = Table(value)
-        table.name = self.full_name(key)
-        return table
-
-    def merged(self, changes: Table) -> Table:
-        """``changes`` over this table, sections option by option."""
-        merged = Table(self)
-        merged.name = changes.name or self.name
-        for key, value in changes.items():
-            both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-            merged.put(key, Table(merged[key]).merged(Table(value)) if both else value, changes.places.get(key))
-        return merged
-
-    def put(self, key: str, value: Any, place: str | None = None) -> None:
-        """Set an option and where it stands."""
-        self[key] = value
-        if place is not None:
-            self.places[key] = place
-
-    def move(self, key: str, target: Table, new_key: str | None = None) -> None:
-        """Take an option out, if it is there, and give it to another table with its place."""
-        if key in self:
-            target.put(new_key or key, self.pop(key), self.places.get(key))
-
-    def only(self, known: Collection[str]) -> Table:
-        """This table, once all of its options are known. Raises SettingsError with the nearest known name."""
-        for key in self:
-            if key not in known:
-                near = get_close_matches(str(key), known, 1, 0.5)
-                hint = f"Did you mean {near[0]}?" if near else f"Known are {', '.join(sorted(known))}."
-                raise SettingsError(f"{self.place(key)}unknown option {self.full_name(str(key))}. {hint}")
-        return self
-
-
-def in_file(path: Path, error: SettingsError) -> str:
-    """The message of an error with the file's name before it."""
-    text = str(error)
-    between = ", " if text.startswith("line ") else " " if text.startswith(("is not ", "cannot ", "has to ")) else ": "
-    return f"{path.name}{between}{text}"
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain values only; 2e-4 is a number and None is null, as people write them."""
-
-
-def _tables(loader: _Loader, node: yaml.MappingNode) -> Any:
-    seen: dict[str, int] = {}
-    for key_node, _ in node.value:
-        line = key_node.start_mark.line + 1
-        if isinstance(key_node, yaml.ScalarNode) and key_node.tag != "tag:yaml.org,2002:merge":
-            if key_node.value in seen:
-                raise SettingsError(f"line {line}: {key_node.value} was given already in line {seen[key_node.value]}.")
-            seen[key_node.value] = line
-    table = Table()
-    yield table
-    table.update({str(key): value for key, value in loader.construct_mapping(node).items()})
-    table.places.update({str(loader.construct_object(key)): f"line {key.start_mark.line + 1}" for key, _ in node.value})
-
-
-_Loader.add_constructor("tag:yaml.org,2002:map", _tables)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+"), list("-+.0123456789")
-)
-_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile(r"None"), ["N"])
-
-
-def read_settings(path: Path) -> Table:
-    """Read a YAML file. Raises SettingsError, without the file's name, when it is none or cannot be read."""
-    try:
-        return parse_settings(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"is not a YAML file: {error}.") from error
-
-
-def parse_settings(text: str) -> Table:
-    """The options of a YAML text. Raises SettingsError."""
-    try:
-        values = yaml.load(text, _Loader)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise SettingsError(f"is not a YAML file: {' '.join(str(error).split())}.") from error
-    if not isinstance(values, Table):
-        raise SettingsError(f"has to be a table of options, found {described(values)}.")
-    return values
 
 
 def override(table: Table, assignment: str) -> None:
@@ -141,12 +23,12 @@ def override(table: Table, assignment: str) -> None:
     path, equals, text = assignment.partition("=")
     keys = [key.strip() for key in path.split(".")]
     if not equals or not all(keys):
-        raise SettingsError(f"an override looks like train_params.batch_size=4, not {assignment!r}.")
-    place = f"-o {assignment}"
+        raise SettingsError(f"an override looks like train_params.batch_size=4, not {described(assignment)}.")
+    place = shortened(f"-o {assignment}")
     try:
-        value = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise SettingsError(f"{place}: the value is not YAML ({' '.join(str(error).split())}).") from error
+        value = parse_yaml(text)
+    except SettingsError as error:
+        raise SettingsError(f"{place}: the value {str(error).removeprefix('line 1: ')}") from error
     target: Any = table
     for key in keys[:-1]:
         target = _below(target, key, place)
@@ -237,14 +119,3 @@ def _plain(table: Table, key: str, value: Any, kind: Any, part: str = "") -> Any
     raise table.wrong(
         key, f"has to be {'a list of' if part else ''}{' ' if part else ''}{wanted}, found {described(value)}."
     )
-
-
-def described(value: Any) -> str:
-    """A value for a message."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, Mapping):
-        return "a table of options"
-    if isinstance(value, list):
-        return f"a list of {len(value)}"
-    return "true" if value is True else "false" if value is False else repr(value)

@@ -246,6 +246,8 @@ class Motion:
     """Keypoints of a driving video with its frame rate: what a motion file holds.
 
     seen: for each frame, whether the driver's face is in it; None where nobody looked, and then every frame counts.
+
+    Raises UsageError where ``seen`` tells of more or fewer frames than there are.
     """
 
     keypoints: Keypoints
@@ -254,6 +256,13 @@ class Motion:
     image_size: tuple[int, int]  # height, width the detector saw
     metadata: dict[str, str] = field(default_factory=dict)
     seen: tuple[bool, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.seen is not None and len(self.seen) != len(self.keypoints):
+            raise UsageError(
+                f"A motion tells for each of its {len(self.keypoints)} frames whether the driver is seen; got "
+                f"{len(self.seen)} marks. Give one a frame, or none."
+            )
 
     def __len__(self) -> int:
         return len(self.keypoints)

@@ -26,6 +26,7 @@ from fom_core.networks import (
 )
 
 ROOT = Path(__file__).resolve().parents[1]
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # for tests that import ONNX Runtime themselves
 
 
 @pytest.fixture(scope="session")

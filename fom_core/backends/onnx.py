@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import MissingPackage, UnsupportedModel, UsageError
 from .exported import Run
+from .quiet import import_onnxruntime
 
 log = logging.getLogger(__name__)
 
@@ -82,12 +83,11 @@ def open_graph(path: Path, provider: str = "auto") -> Run:
 
 def _runtime() -> Any:
     try:
-        import onnxruntime  # noqa: PLC0415 - an extra
+        return import_onnxruntime()
     except ImportError as error:
         raise MissingPackage(
             "ONNX graphs are computed by ONNX Runtime, which is not installed. Run: pip install onnxruntime"
         ) from error
-    return onnxruntime
 
 
 @contextlib.contextmanager

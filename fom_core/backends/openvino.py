@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from ..errors import MissingPackage, UnsupportedModel, UsageError
 from .exported import Run
+from .quiet import import_openvino
 
 FIXED_BATCHES = 2  # compiled for their size, which is faster: a single frame and a whole chunk
 
@@ -65,7 +65,7 @@ def _with_batch(shape: Any, batch: int) -> list[int]:
 
 def _core() -> Any:
     try:
-        return import_module("openvino").Core()  # an extra
+        return import_openvino().Core()
     except ImportError as error:
         raise MissingPackage(
             "The backend openvino needs the package OpenVINO, which is not installed. Run: pip install openvino"

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..documents import DocumentError, read_json, shortened
 from ..errors import UnsupportedModel
 from ..files import replacing, sha256_of
 from ..networks.config import ModelConfig
@@ -93,10 +94,10 @@ def read_package(folder: Path) -> Package:
     """Read ``model.json`` of an exported model. Raises UnsupportedModel where it is missing or something else."""
     path = folder / MANIFEST
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        values = read_json(path)
+    except DocumentError as error:
         raise UnsupportedModel(
-            f"{folder} holds no exported model: wanted {MANIFEST} in it ({getattr(error, 'strerror', None) or error}). "
+            f"{folder} holds no exported model: wanted {MANIFEST} in it, which {str(error).rstrip('.')}. "
             f"Make one with `fom export NAME --output {folder}`."
         ) from error
     try:
@@ -111,7 +112,8 @@ def read_package(folder: Path) -> Package:
         return Package(str(values["name"]), config, int(values["opset"]), parts, frames, left_out)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise UnsupportedModel(
-            f"{path} is damaged or of another version ({error!r}). Export the model again with `fom export`."
+            f"{path} is damaged or of another version ({shortened(repr(error))}). Export the model again with "
+            "`fom export`."
         ) from error
 
 

@@ -9,17 +9,15 @@ from __future__ import annotations
 import argparse
 import io
 import os
-import signal
 import sys
 import traceback
-from collections.abc import Sequence
-from contextlib import redirect_stderr
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from importlib import metadata
-from typing import Any, NoReturn
 
 import torch
 
-from .. import threads
+from .. import signals, threads
 from ..errors import FomError
 from ..memory import share_heaps
 from ..scaleout import rank, speaks_of_failure
@@ -34,13 +32,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = with_underscores(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
     with redirect_stderr(io.StringIO() if rank() else sys.stderr):  # of several processes one explains wrong usage
-        args = build_parser().parse_args([word for word in words if word != "--debug"])
+        args = _parsed([word for word in words if word != "--debug"])
     log_to_stderr(debug)
-    if argv is None:  # only as a program: a library's signals and threads belong to its user
-        signal.signal(signal.SIGTERM, _terminate)
+    program = argv is None  # a library's signals and threads belong to its user
+    if program:
         threads.follow()
         share_heaps()
-    return _run(args, debug)
+        if sys.stdout is not None and isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="surrogateescape")  # names of files are told as they are
+    status = _run(args, debug, program)
+    if program:
+        signals.leaving(status)
+    return status
+
+
+def _parsed(words: list[str]) -> argparse.Namespace:
+    try:
+        return build_parser().parse_args(words)
+    except SystemExit:
+        with _whoever_reads():  # the help
+            _flush()
+        raise
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -69,18 +81,33 @@ def with_underscores(argv: Sequence[str]) -> list[str]:
     return [*words, *argv[end:]]
 
 
-def _run(args: argparse.Namespace, debug: bool) -> int:
+@contextmanager
+def _whoever_reads() -> Iterator[None]:
+    """The reader of our output, such as head, may have seen enough."""
     try:
-        status = args.run(args)
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # nobody listens
         sys.stdout.flush()
-        return status or 0
+
+
+def _run(args: argparse.Namespace, debug: bool, program: bool) -> int:
+    status = 0
+    try:
+        with _whoever_reads():
+            if program:
+                signals.working()
+            status = args.run(args) or 0
+            _flush()
+        return status
     except KeyboardInterrupt:
         if not rank():
-            print("Stopped.", file=sys.stderr)
-        return 128 + signal.SIGINT
-    except BrokenPipeError:  # the reader of our output, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+            print(signals.WORD, file=sys.stderr)
+        return signals.STOPPED
     except Exception as error:
         if debug:
             traceback.print_exc()
@@ -103,7 +130,3 @@ def _version() -> str:
         return metadata.version("fom-face-animation")
     except metadata.PackageNotFoundError:
         return "(not installed as a package)"
-
-
-def _terminate(*_: Any) -> NoReturn:
-    raise SystemExit(128 + signal.SIGTERM)

@@ -24,8 +24,10 @@ from ..faces.regions import CropRule, whole_picture
 from ..faces.selection import LEFT_TO_RIGHT, ORDERS, chosen, in_order, most_prominent, picked
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoWriter, read_picture
 from ..media.encoders import ENCODERS, SOFTWARE
+from ..media.write import target_of
 from ..overlap import behind
 from ..pipeline import match_drivers
+from ..places import Work, keep_apart
 from ..scaleout import animate_picture, joined, team
 from ..types import FaceSet, Motion, MotionTransfer
 from . import common, drivers
@@ -51,17 +53,27 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _declare(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--source_image", metavar="FILE", help="picture with one or many faces; required")
+    parser.add_argument(
+        "--source_image", type=common.file_name, metavar="FILE", help="picture with one or many faces; required"
+    )
     drivers.add_drivers(parser)
     parser.add_argument(
         "--manifest",
+        type=common.file_name,
         metavar="FILE",
         help='many jobs instead: a JSON object a line, such as {"source_image": "a.jpg", "driving_video": "b.mp4", '
         '"output": "c.mp4"}; options given here hold for all',
     )
-    parser.add_argument("--output", default="output", metavar="DIR", help="folder, or video file (default: output)")
+    parser.add_argument(
+        "--output",
+        type=common.file_name,
+        default="output",
+        metavar="DIR",
+        help="folder, or video file (default: output)",
+    )
     parser.add_argument(
         "--filename",
+        type=common.file_name,
         metavar="NAME",
         help=f".mp4, .webm, .mov, .mkv, .gif, or .png for numbered pictures (default: {FILENAME})",
     )
@@ -111,7 +123,7 @@ def _add_face_options(group: argparse._ActionsContainer) -> None:
     )
     group.add_argument(
         "--ratio",
-        type=float,
+        type=common.not_negative,
         default=0.4,
         help="with --mask paddlegan: radius of the pasted circle in crop heights (default: 0.4); the other masks find "
         "the border between close faces by themselves",
@@ -135,14 +147,22 @@ def _add_face_options(group: argparse._ActionsContainer) -> None:
 def run(args: argparse.Namespace) -> int:
     """Animate one picture or every job of a manifest, alone or with the processes that torchrun started."""
     with joined(args.device) as args.device:
+        jobs = [("", args)] if args.manifest is None else jobs_of(args, _declare)
+        for name, job in jobs:
+            with named(name):
+                _check_complete(job)
+        keep_apart(_work(job, name, args.manifest) for name, job in jobs)
         opened = _Opened()
-        if args.manifest is None:
-            _animate(args, opened)
-        else:
-            for name, job in jobs_of(args, _declare):
-                with named(name):
-                    _animate(job, opened)
+        for name, job in jobs:
+            with named(name):
+                _animate(job, opened)
     return 0
+
+
+def _work(job: argparse.Namespace, name: str, manifest: str | None) -> Work:
+    """What a job reads and writes."""
+    media = (job.source_image, *(job.driving_video or ()), *(job.motion or ()))
+    return Work(common.files_of_model(job, *media, job.enhancer, manifest), [target_of(output_path(job))], name)
 
 
 class _Opened:
@@ -167,7 +187,6 @@ class _Opened:
 
 def _animate(args: argparse.Namespace, opened: _Opened) -> None:
     """Open everything, so that mistakes show before work starts; animate; say where the result is."""
-    _check_complete(args)
     transfer = drivers.transfer_of(args)
     picture = read_picture(args.source_image)
     enhancer = open_enhancer(args)
@@ -218,7 +237,6 @@ def _open_writer(args: argparse.Namespace, driving: list[drivers.Driver]) -> Ite
         audio_from=drivers.sound_of(driving),
         encoder=args.encoder,
     ) as writer:
-        _spare_inputs(args, writer)
         yield writer
 
 
@@ -283,10 +301,3 @@ def _transparent(path: str, opaque: np.ndarray) -> np.ndarray:
     """The source with its alpha, if it has any to keep."""
     picture = read_picture(path, alpha=True)
     return opaque if picture[..., 3].min() == 255 else picture
-
-
-def _spare_inputs(args: argparse.Namespace, writer: VideoWriter) -> None:
-    """Raise UsageError if the result would take the place of what it is made from."""
-    inputs = (args.source_image, *(args.driving_video or ()), *(args.motion or ()))
-    if any(writer.replaces(path) for path in inputs):
-        raise UsageError(f"The output {writer.path} would replace an input. Choose another --output or --filename.")

@@ -13,6 +13,7 @@ from ..benchmark.backends import BACKENDS
 from ..errors import UsageError
 from ..files import CONFIGS, replacing, require_file
 from ..media.encoders import ENCODERS
+from ..places import Work, keep_apart
 from ..weights.load import DTYPES
 from ..weights.store import best_on_disk
 from . import common
@@ -31,9 +32,12 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     what = parser.add_argument_group("what is measured")
-    what.add_argument("--model", metavar="NAME_OR_FILE", help="default: the best one on this machine")
+    what.add_argument(
+        "--model", type=common.file_name, metavar="NAME_OR_FILE", help="default: the best one on this machine"
+    )
     what.add_argument(
         "--config",
+        type=common.file_name,
         metavar="NAME_OR_YAML",
         help="such as vox-256: without --model its networks with random weights, which are as fast as learnt ones",
     )
@@ -56,7 +60,7 @@ def add_parser(subparsers: Any) -> None:
     job.add_argument("--frames", type=common.positive, default=64, metavar="N", help="default: 64")
     job.add_argument("--faces", type=common.positive, default=1, metavar="N", help="default: 1")
     job.add_argument("--picture", type=_size, default=(1280, 720), metavar="WxH", help="default: 1280x720")
-    job.add_argument("--driving_video", metavar="FILE", help="default: a clip made for it")
+    job.add_argument("--driving_video", type=common.file_name, metavar="FILE", help="default: a clip made for it")
     job.add_argument("--chunk_size", type=common.positive, default=common.CHUNK_SIZE, metavar="N", help="default: 8")
     job.add_argument("--encoder", choices=list(ENCODERS), help="of the result")
     other = parser.add_argument_group("comparison and results")
@@ -69,17 +73,21 @@ def add_parser(subparsers: Any) -> None:
     )
     other.add_argument(
         "--against",
-        type=Path,
+        type=common.file_path,
         metavar="FOLDER",
         help="a checkout of the authors' first-order-model: its code and ours in turns, same weights, same frames",
     )
     other.add_argument("--rounds", type=common.positive, default=3, metavar="N", help="turns of --against (default: 3)")
     other.add_argument(
-        "--seconds", type=float, default=1.0, metavar="S", help="for each figure of the networks (default: 1)"
+        "--seconds",
+        type=common.not_negative,
+        default=1.0,
+        metavar="S",
+        help="for each figure of the networks (default: 1)",
     )
-    other.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    other.add_argument("--json", type=common.file_path, metavar="FILE", help="write the figures there, too")
     other.add_argument(
-        "--plot", type=Path, metavar="FILE.svg", help="draw frames/s against batch, and growth if measured"
+        "--plot", type=common.file_path, metavar="FILE.svg", help="draw frames/s against batch, and growth if measured"
     )
     parser.set_defaults(run=run)
 
@@ -105,6 +113,9 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("There is nothing to plot. Add network or growth to --parts.")
     if args.backends and args.device not in ("auto", "cpu"):
         raise UsageError("Backends are compared on the processor. Add --device cpu.")
+    keep_apart(
+        [Work(common.files_of_model(args, args.driving_video), [path for path in (args.json, args.plot) if path])]
+    )
     width, height = args.picture
     order = Order(
         Subject(model, _config(args.config), "cpu" if args.backends else args.device, args.dtype, args.size),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 from pathlib import Path
 
 import torch
@@ -13,12 +14,13 @@ from ..errors import UsageError
 from ..faces.detect import ALIASES, DETECTORS, best_detector, load_detector
 from ..faces.detection import Detector
 from ..networks import MotionModel
-from ..weights.catalogue import Entry, catalogue, is_for_faces, preferred, size_text
+from ..weights.catalogue import Entry, catalogue, is_file, is_for_faces, preferred, size_text
 from ..weights.load import DTYPES, load_model
 from ..weights.store import best_on_disk
 
 log = logging.getLogger(__name__)
 CHUNK_SIZE = 8
+MOST, LONGEST_NUMBER = 2**31 - 1, 30
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -27,11 +29,16 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     which = group.add_mutually_exclusive_group()
     which.add_argument(
         "--model",
+        type=file_name,
         metavar="NAME_OR_FILE",
         help="name from `fom weights list`, or a weights file (default: best one here)",
     )
-    which.add_argument("--weight_path", dest="model", metavar="FILE", help="PaddleGAN's name for --model")
-    group.add_argument("--config", metavar="YAML", help="configuration of a weights file that does not carry it")
+    which.add_argument(
+        "--weight_path", type=file_name, dest="model", metavar="FILE", help="PaddleGAN's name for --model"
+    )
+    group.add_argument(
+        "--config", type=file_name, metavar="YAML", help="configuration of a weights file that does not carry it"
+    )
     group.add_argument("--mobile_net", action="store_true", help="choose the small, fast model")
     group.add_argument(
         "--image_size",
@@ -54,7 +61,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--batch_size", type=positive, metavar="N", help="PaddleGAN's name for --chunk_size")
     group.add_argument(
-        "--slice_size", type=int, default=0, metavar="N", help="never more than N frames at a time; 0: off"
+        "--slice_size", type=whole, default=0, metavar="N", help="never more than N frames at a time; 0: off"
     )
 
 
@@ -73,7 +80,9 @@ def add_training_options(parser: argparse.ArgumentParser, output: str, option: s
 
     ``option`` is an example of a change.
     """
-    parser.add_argument("data", type=Path, nargs="?", metavar="FOLDER", help="clips (default: the file's root_dir)")
+    parser.add_argument(
+        "data", type=file_path, nargs="?", metavar="FOLDER", help="clips (default: the file's root_dir)"
+    )
     parser.add_argument(
         "-o",
         dest="overrides",
@@ -82,10 +91,15 @@ def add_training_options(parser: argparse.ArgumentParser, output: str, option: s
         metavar="OPTION=VALUE",
         help=f"change an option of the file in --config, such as {option}; may be given several times",
     )
-    parser.add_argument("--output", type=Path, default=Path(output), metavar="FOLDER", help=f"default: {output}")
-    parser.add_argument("--yunet", type=Path, metavar="FILE", help="YuNet weights; they show the losses mouth and eyes")
+    parser.add_argument("--output", type=file_path, default=Path(output), metavar="FOLDER", help=f"default: {output}")
     parser.add_argument(
-        "--vgg", metavar="FILE", help="torchvision's VGG19, or vgg19 once downloaded (default: random features)"
+        "--yunet", type=file_path, metavar="FILE", help="YuNet weights; they show the losses mouth and eyes"
+    )
+    parser.add_argument(
+        "--vgg",
+        type=file_name,
+        metavar="FILE",
+        help="torchvision's VGG19, or vgg19 once downloaded (default: random features)",
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: cpu)")
     parser.add_argument(
@@ -141,6 +155,13 @@ def chunk_size(args: argparse.Namespace) -> int:
     return min(size, args.slice_size) if args.slice_size > 0 else size
 
 
+def files_of_model(args: argparse.Namespace, *further: str | Path | None) -> list[str | Path]:
+    """The files that ``--model`` and ``--config`` name, and further ones that are given: what is only read."""
+    named = [args.model, getattr(args, "config", None)]
+    given = [path for path in named if is_file(path) and Path(path).exists()]
+    return [*given, *(path for path in further if path)]
+
+
 def wants_faces(choice: str, model: Backend) -> bool:
     """Whether ``--source_crop`` means faces; auto goes by what the catalogue says the model is for."""
     return is_for_faces(model.name) if choice == "auto" else choice == "face"
@@ -148,13 +169,45 @@ def wants_faces(choice: str, model: Backend) -> bool:
 
 def named_yaml(folder: Path, text: str) -> Path:
     """Argument type, with the folder bound: a file, or the name of one that comes along in ``folder``."""
+    file_name(text)
     named = folder / f"{text}.yaml"
     return named if named.is_file() and not Path(text).exists() else Path(text)
 
 
+def file_name(text: str) -> str:
+    """Argument type: the name of a file or folder, or another name in its place."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f"wants a name, got {'nothing' if not text else 'blanks'}")
+    try:
+        usable = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        usable = False
+    if not usable:
+        raise argparse.ArgumentTypeError("holds a character that no file name has")
+    return text
+
+
+def file_path(text: str) -> Path:
+    """Argument type: :func:`file_name` as a path."""
+    return Path(file_name(text))
+
+
+def whole(text: str) -> int:
+    """Argument type: a whole number that a computer counts with."""
+    if len(text) > LONGEST_NUMBER:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {len(text)} characters")
+    try:
+        value = int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a whole number, got {text!r}") from error
+    if abs(value) > MOST:
+        raise argparse.ArgumentTypeError(f"must be at most {MOST}, got {value}")
+    return value
+
+
 def positive(text: str) -> int:
     """Argument type: a whole number above zero."""
-    value = int(text)
+    value = whole(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
     return value

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from ..files import CONFIGS
-from .common import add_training_options, named_yaml
+from .common import add_training_options, file_name, file_path, named_yaml
 
 RECIPES = CONFIGS / "compress"
 recipe_path = partial(named_yaml, RECIPES)
@@ -27,10 +26,17 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     add_training_options(parser, "runs/compress", "stages.both.steps=5000")
-    parser.add_argument("--teacher", required=True, metavar="NAME_OR_FILE", help="the model to compress")
-    parser.add_argument("--teacher_config", type=Path, metavar="YAML", help="of a weights file that does not carry it")
     parser.add_argument(
-        "--student", metavar="NAME_OR_FILE", help="begin with this small model, to prune what was distilled before"
+        "--teacher", type=file_name, required=True, metavar="NAME_OR_FILE", help="the model to compress"
+    )
+    parser.add_argument(
+        "--teacher_config", type=file_path, metavar="YAML", help="of a weights file that does not carry it"
+    )
+    parser.add_argument(
+        "--student",
+        type=file_name,
+        metavar="NAME_OR_FILE",
+        help="begin with this small model, to prune what was distilled before",
     )
     parser.add_argument(
         "--config",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from ..demo import demo_picture
@@ -15,6 +14,7 @@ from ..motion import FADE_IN_S, load_motion
 from ..types import Motion, MotionTransfer
 from ..weights.load import load_model
 from .animate import FILENAME, write_animation
+from .common import file_path
 from .drivers import INITIAL_FRAME
 
 
@@ -27,13 +27,15 @@ def add_parser(subparsers: Any) -> None:
         "motion. Nothing is downloaded.",
         allow_abbrev=False,
     )
-    parser.add_argument("--output", default="output", metavar="DIR", help="folder of the result (default: output)")
+    parser.add_argument(
+        "--output", type=file_path, default="output", metavar="DIR", help="folder of the result (default: output)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compose, detect, animate; say where the result is."""
-    folder = Path(args.output)
+    folder = args.output
     picture = demo_picture()
     motion = embedded_motion()
     with VideoWriter(folder / FILENAME, motion.fps) as writer:

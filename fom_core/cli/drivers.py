@@ -8,6 +8,7 @@ from typing import get_args
 
 from ..backends import Backend
 from ..driver import align_drivers, read_driver
+from ..errors import UsageError
 from ..faces.detection import Detector
 from ..faces.tracking import DrivingCrop
 from ..media import VideoReader
@@ -26,13 +27,18 @@ def add_drivers(parser: argparse.ArgumentParser) -> None:
     driving = parser.add_mutually_exclusive_group()
     driving.add_argument(
         "--driving_video",
+        type=common.file_name,
         nargs="+",
         metavar="FILE",
         help="video, GIF, folder of pictures or picture that moves it. Several animate every face: the first one moves "
         "the leftmost, and so on, the last one all the rest",
     )
     driving.add_argument(
-        "--motion", nargs="+", metavar="FILE", help="motions saved with `fom motion`, in place of driving videos"
+        "--motion",
+        type=common.file_name,
+        nargs="+",
+        metavar="FILE",
+        help="motions saved with `fom motion`, in place of driving videos",
     )
 
 
@@ -51,7 +57,7 @@ def add_motion_options(group: argparse._ActionsContainer) -> None:
         "the driver's face (default: medoid)",
     )
     group.add_argument("--find_best_frame", action="store_true", help="the same as --initial_frame best")
-    group.add_argument("--best_frame", type=int, metavar="N", help="the same as --initial_frame N")
+    group.add_argument("--best_frame", type=common.whole, metavar="N", help="the same as --initial_frame N")
     group.add_argument(
         "--gain",
         type=common.not_negative,
@@ -148,6 +154,10 @@ def track_driver(args: argparse.Namespace, model: Backend, reader: VideoReader, 
 
 def transfer_of(args: argparse.Namespace) -> MotionTransfer:
     """How motion is given to the source; PaddleGAN's ``--relative`` means points and jacobians."""
+    if not args.relative:
+        for name in ("gain", "head_gain", "expression_gain"):
+            if getattr(args, name) != 1:
+                raise UsageError(f"--{name} weighs relative motion, and --no_relative is given. Leave one of them out.")
     first = initial_frame(args)
     return MotionTransfer(
         args.relative, args.relative, args.adapt_scale, first, args.gain,
@@ -171,4 +181,4 @@ def initial_frame_choice(text: str) -> InitialFrame:
         return text
     if text != "first" and not text.isdecimal():
         raise argparse.ArgumentTypeError(f"must be first, best, medoid or a number, got {text}")
-    return 0 if text == "first" else int(text)
+    return 0 if text == "first" else common.whole(text)

@@ -21,6 +21,7 @@ def add_enhancement_options(group: argparse._ActionsContainer) -> None:
     )
     group.add_argument(
         "--enhancer",
+        type=common.file_name,
         metavar="NAME_OR_FILE",
         help=f"the face restorer: {ENHANCER}, or a file of GFPGAN, RestoreFormer or CodeFormer weights "
         f"(default: {ENHANCER}); switches --face_enhancement on",

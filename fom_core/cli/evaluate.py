@@ -8,8 +8,9 @@ from typing import Any
 
 from ..faces.detect import best_detector, load_detector
 from ..faces.yunet import YuNetDetector
+from ..places import Work, keep_apart
 from . import looks
-from .common import add_model_options, open_model, positive
+from .common import add_model_options, file_name, file_path, files_of_model, open_model, positive
 from .progress import ProgressBar
 
 FRAMES = 16  # of each clip
@@ -25,23 +26,28 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "data", type=Path, nargs="?", metavar="FOLDER", help="clips: videos, frame folders, or an index.csv"
+        "data", type=file_path, nargs="?", metavar="FOLDER", help="clips: videos, frame folders, or an index.csv"
     )
     parser.add_argument("--split", default="val", help="of the data set (default: val)")
     parser.add_argument("--licence_class", action="append", metavar="NAME", help="of an index.csv; may be repeated")
-    parser.add_argument("--pairs", type=Path, metavar="CSV", help="columns source and driving (default: neighbours)")
-    parser.add_argument("--output", type=Path, default=Path("runs/evaluate"), metavar="FOLDER", help="for the results")
+    parser.add_argument(
+        "--pairs", type=file_path, metavar="CSV", help="columns source and driving (default: neighbours)"
+    )
+    parser.add_argument(
+        "--output", type=file_path, default=Path("runs/evaluate"), metavar="FOLDER", help="for the results"
+    )
     how_many = parser.add_mutually_exclusive_group()
     how_many.add_argument(
         "--frames", type=positive, metavar="N", help=f"of each clip (default: {FRAMES}) or driver ({looks.FRAMES})"
     )
     how_many.add_argument("--all_frames", dest="frames", action="store_const", const=0, help="look at every frame")
-    parser.add_argument("--yunet", type=Path, metavar="FILE", help="YuNet weights to find faces with")
+    parser.add_argument("--yunet", type=file_path, metavar="FILE", help="YuNet weights to find faces with")
     parser.add_argument(
-        "--landmarks", type=Path, metavar="FILE", help="PFLD of 68 points as ONNX, for the figure akd_px"
+        "--landmarks", type=file_path, metavar="FILE", help="PFLD of 68 points as ONNX, for the figure akd_px"
     )
     parser.add_argument(
         "--lpips",
+        type=file_name,
         metavar="FILE",
         help="state dict of the lpips package's AlexNet; or lpips-alex, once that and alexnet are downloaded",
     )
@@ -56,10 +62,12 @@ def run(args: argparse.Namespace) -> int:
         return looks.run(args)
     looks.check_absent(args)
     from ..training.evaluate import Judges  # noqa: PLC0415 - heavy, and needed by this command only
-    from ..training.evaluation import evaluate_folder  # noqa: PLC0415
+    from ..training.evaluation import RESULTS, evaluate_folder  # noqa: PLC0415
     from ..training.face_points import Pfld, detector_points  # noqa: PLC0415
     from ..training.metrics import Lpips  # noqa: PLC0415
 
+    inputs = files_of_model(args, args.pairs, args.yunet, args.landmarks, args.lpips)
+    keep_apart([Work(inputs, [args.output / name for name in RESULTS])])
     model = open_model(args)
     detector = load_detector(best_detector()) if args.yunet is None else YuNetDetector(args.yunet, threshold=0.5)
     points = detector_points(detector) if args.landmarks is None else Pfld(args.landmarks, detector)

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..export import export_model
+from ..export.export import files_in
 from ..export.inputs_size import EXAMPLE, size_from_inputs
+from ..places import Work, keep_apart
 from ..weights.load import load_model
 from . import common
 
@@ -21,9 +23,13 @@ def add_parser(subparsers: Any) -> None:
         "PyTorch on real frames before they are kept.",
         allow_abbrev=False,
     )
-    parser.add_argument("model", metavar="NAME_OR_FILE", help="name from `fom weights list`, or a weights file")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="folder for the files (default: exports/NAME)")
-    parser.add_argument("--config", type=Path, metavar="YAML", help="what a weights file does not tell")
+    parser.add_argument(
+        "model", type=common.file_name, metavar="NAME_OR_FILE", help="name from `fom weights list`, or a weights file"
+    )
+    parser.add_argument(
+        "--output", type=common.file_path, metavar="DIR", help="folder for the files (default: exports/NAME)"
+    )
+    parser.add_argument("--config", type=common.file_path, metavar="YAML", help="what a weights file does not tell")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--image_size", type=common.positive, metavar="PIXELS", help="default: the model's own")
     size.add_argument(
@@ -38,7 +44,10 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--archive", action="store_true", help="also write torch.export archives (.pt2)")
     parser.add_argument(
-        "--frames", type=Path, metavar="VIDEO", help="a face clip to compare with PyTorch on (default: an embedded one)"
+        "--frames",
+        type=common.file_path,
+        metavar="VIDEO",
+        help="a face clip to compare with PyTorch on (default: an embedded one)",
     )
     parser.set_defaults(run=run)
 
@@ -53,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     common.tell_sizes(model)
     variants = [*args.precision, *(["archive"] if args.archive else [])]
     output = args.output or Path("exports") / model.name
+    keep_apart([Work(common.files_of_model(args, args.frames), files_in(output))])
     exported = export_model(model, output, variants=variants, frames=args.frames)
     print(exported.folder)
     return 0

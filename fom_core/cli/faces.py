@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any, get_args
 
 import torch
@@ -13,35 +12,36 @@ import torch
 from ..faces.detect import detect_faces
 from ..faces.drawing import draw_faces
 from ..faces.regions import CropRule
-from ..files import replacing, spare
+from ..files import replacing
 from ..media.pictures import read_picture, write_picture
+from ..places import Work, keep_apart
 from ..types import FaceRegion, FaceSet
-from .common import add_detector_option, open_detector
+from .common import add_detector_option, file_path, open_detector, zero_to_one
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser("faces", help="find the faces of a picture", description=__doc__, allow_abbrev=False)
-    parser.add_argument("picture", type=Path, metavar="PICTURE")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write boxes here instead of to stdout")
+    parser.add_argument("picture", type=file_path, metavar="PICTURE")
+    parser.add_argument("--json", type=file_path, metavar="FILE", help="write boxes here instead of to stdout")
     parser.add_argument(
         "--output",
-        type=Path,
+        type=file_path,
         metavar="FILE",
         help="also write the picture here, with boxes numbered from 1 as for fom animate --faces",
     )
     add_detector_option(parser)
     parser.add_argument("--crop", default="square", choices=get_args(CropRule), help="rule for what the model is shown")
-    parser.add_argument("--threshold", type=float, help="least score of a face, 0 to 1 (default: the detector's own)")
+    parser.add_argument(
+        "--threshold", type=zero_to_one, help="least score of a face, 0 to 1 (default: the detector's own)"
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Detect, then write what was asked for."""
+    keep_apart([Work([args.picture], [path for path in (args.output, args.json) if path is not None])])
     picture = read_picture(args.picture)
-    for output in (args.output, args.json):
-        if output is not None:
-            spare(args.picture, output)
     detector = open_detector(args, torch.device("cpu"), args.threshold)
     faces = detect_faces(picture, detector, crop=args.crop)
     if not len(faces):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +13,8 @@ from ..evaluation.looks_report import RESULTS, Driver, Source, evaluate_looks
 from ..faces.detection import Detector
 from ..faces.regions import whole_picture
 from ..faces.yunet import YuNetDetector
-from ..files import spare
 from ..media import VideoReader, read_picture
+from ..places import Work, keep_apart
 from ..types import FaceSet
 from . import animate, common, drivers
 from .backend import open_backend
@@ -34,18 +33,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="measure how animations look instead: seams, double exposures, blur, flicker; prints a table, and writes "
         "it with a contact sheet",
     )
-    group.add_argument("--source_image", nargs="+", metavar="FILE", help="pictures to animate, as `fom animate` does")
-    group.add_argument("--driving_video", nargs="+", metavar="FILE", help="videos; each moves every picture")
+    group.add_argument(
+        "--source_image",
+        type=common.file_name,
+        nargs="+",
+        metavar="FILE",
+        help="pictures to animate, as `fom animate` does",
+    )
+    group.add_argument(
+        "--driving_video", type=common.file_name, nargs="+", metavar="FILE", help="videos; each moves every picture"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Animate every picture by every driver, write the results and print the table."""
     _check(args)
     options = _as_animating(args)
+    inputs = (*args.source_image, *args.driving_video, *common.files_of_model(args, args.yunet))
+    keep_apart([Work(inputs, [args.output / name for name in RESULTS])])
     pictures = [(path, read_picture(path)) for path in args.source_image]
     readers = [VideoReader(path) for path in args.driving_video]
-    for path, result in product((*args.source_image, *args.driving_video), RESULTS):
-        spare(path, args.output / result)
     model = open_backend(options)
     detector = _detector(options, model)
     sources = [Source(Path(path).name, picture, _faces(options, path, picture, detector)) for path, picture in pictures]

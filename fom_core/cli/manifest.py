@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+from ..documents import DocumentError, parse_json, read_lines, shortened, wrong_as
 from ..errors import FomError, MediaError, UsageError
 from ..files import require_file
+from ..tables import described
 
 
 class _Parser(argparse.ArgumentParser):
@@ -19,24 +20,20 @@ class _Parser(argparse.ArgumentParser):
 
 def jobs_of(
     args: argparse.Namespace, declare: Callable[[argparse.ArgumentParser], None]
-) -> Iterator[tuple[str, argparse.Namespace]]:
+) -> list[tuple[str, argparse.Namespace]]:
     """The options of every job and the name of its line; options of the command line hold for all that do not say so.
 
-    declare: adds the command's options to a parser. All lines are read before the first job is given, so that
-    mistakes show before work starts. Raises MediaError, UsageError.
+    declare: adds the command's options to a parser. All lines are read, so that mistakes show before work starts.
+    Raises MediaError, UsageError.
     """
     path = require_file(args.manifest, "The manifest")
     parser = _Parser(add_help=False, allow_abbrev=False)
     declare(parser)
     known = {flag[2:]: action for action in parser._actions for flag in action.option_strings}
     jobs = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise MediaError(f"The manifest {path} cannot be read as text: {error}.") from error
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
+    with wrong_as(MediaError, f"The manifest {path}"):
+        lines = read_lines(path)
+    for number, line in lines:
         name = f"{path.name}, line {number}"
         with named(name):
             words, switches = _options_of(_job(line), known)
@@ -44,11 +41,11 @@ def jobs_of(
             jobs.append((name, parser.parse_args(words, given)))
     if not jobs:
         raise UsageError(f"The manifest {path} holds no job. Write one JSON object a line.")
-    yield from jobs
+    return jobs
 
 
 class named:
-    """Puts the name of a job before the message of an error in it."""
+    """Puts the name of a job, if it has one, before the message of an error in it."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -56,15 +53,15 @@ class named:
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, FomError):
+        if self._name and isinstance(error, FomError):
             raise type(error)(f"{self._name}: {error}") from error
 
 
 def _job(line: str) -> dict[str, Any]:
     try:
-        options = json.loads(line)
-    except ValueError as error:
-        raise UsageError(f"this is no JSON ({error}).") from error
+        options = parse_json(line)
+    except DocumentError as error:
+        raise UsageError(f"this {error}") from error
     if not isinstance(options, dict):
         raise UsageError('a job looks like {"source_image": "a.jpg", "driving_video": "b.mp4", "output": "c.mp4"}.')
     return options
@@ -79,11 +76,20 @@ def _options_of(job: dict[str, Any], known: dict[str, argparse.Action]) -> tuple
         action = known.get(name)
         if action is None or name == "manifest":
             near = get_close_matches(name, known, 1, 0.5)
-            raise UsageError(f"there is no option {key!r}.{f' Did you mean {near[0]}?' if near else ''}")
+            raise UsageError(f"there is no option {shortened(repr(key))}.{f' Did you mean {near[0]}?' if near else ''}")
         if action.nargs != 0:
-            words += [f"--{name}", *map(str, value)] if isinstance(value, list) else [f"--{name}={value}"]
+            words += [f"--{name}", *map(_word, value)] if isinstance(value, list) else [f"--{name}={_word(value)}"]
         elif not isinstance(value, bool):
-            raise UsageError(f"{key} is true or false, not {value!r}.")
+            raise UsageError(f"{key} is true or false, not {described(value)}.")
         elif value or isinstance(action.const, bool):
             switches[action.dest] = action.const if value else not action.const
     return words, switches
+
+
+def _word(value: Any) -> str:
+    """A value as it would stand on the command line. Raises UsageError for what cannot stand there."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return str(value)
+    raise UsageError(
+        f"values are texts, numbers or lists of these, not {described(value)}. Change it, or leave it out."
+    )

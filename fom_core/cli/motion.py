@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import logging
-from pathlib import Path
 from typing import Any
 
-from ..files import replacing, spare
+from ..files import replacing
 from ..media import VideoReader
 from ..motion import save_motion
+from ..places import Work, keep_apart
 from . import common
 from .backend import add_backend_options, open_backend
 from .drivers import add_driving_crop_options, track_driver
@@ -25,8 +25,12 @@ def add_parser(subparsers: Any) -> None:
         description="Save the motion of a driving video for `fom animate --motion`. It fits the model that read it.",
         allow_abbrev=False,
     )
-    parser.add_argument("video", metavar="VIDEO", help="video, GIF, folder of pictures or picture")
-    parser.add_argument("--output", required=True, metavar="FILE", help="such as smile.safetensors")
+    parser.add_argument(
+        "video", type=common.file_name, metavar="VIDEO", help="video, GIF, folder of pictures or picture"
+    )
+    parser.add_argument(
+        "--output", type=common.file_path, required=True, metavar="FILE", help="such as smile.safetensors"
+    )
     common.add_detector_option(parser)
     add_driving_crop_options(parser)
     common.add_model_options(parser)
@@ -36,9 +40,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read the driver's keypoints and save them."""
-    output = Path(args.output)
+    output = args.output
+    keep_apart([Work([args.video, *common.files_of_model(args)], [output])])
     reader = VideoReader(args.video)
-    spare(reader.path, output)
     with replacing(output) as temporary:  # an unwritable place shows before the work
         model = open_backend(args)
         on_faces = common.wants_faces("auto", model) and args.driving_crop != "none"

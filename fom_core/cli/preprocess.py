@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from pathlib import Path
 from typing import Any
 
 from ..errors import UsageError
-from .common import add_detector_option, positive, zero_to_one
+from ..places import Work, inside, keep_apart
+from .common import add_detector_option, file_path, positive, zero_to_one
 from .progress import ProgressBar
 
 
@@ -24,12 +24,16 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "videos", type=Path, nargs="+", metavar="VIDEOS", help="folders or files; a folder's subfolders name people"
+        "videos",
+        type=file_path,
+        nargs="+",
+        metavar="VIDEOS",
+        help="folders or files; a folder's subfolders name people",
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER", help="of the data set")
+    parser.add_argument("--output", type=file_path, required=True, metavar="FOLDER", help="of the data set")
     parser.add_argument(
         "--metadata",
-        type=Path,
+        type=file_path,
         metavar="CSV",
         help="cut these parts: columns video_id, start, end, bbox; optional: person_id, fps, width, height, partition",
     )
@@ -53,8 +57,16 @@ def run(args: argparse.Namespace) -> int:
     """Find the videos, cut, and print where the report is."""
     from ..training.clip_sources import jobs_of_metadata, jobs_of_videos  # noqa: PLC0415 - heavy, for this command only
     from ..training.face_clips import Rules  # noqa: PLC0415
-    from ..training.preprocess import Recipe, preprocess  # noqa: PLC0415
+    from ..training.preprocess import REPORT, Recipe, preprocess  # noqa: PLC0415
 
+    inputs = [*args.videos, *([args.metadata] if args.metadata else [])]
+    keep_apart([Work(inputs, [args.output, args.output / REPORT])])
+    below = next((folder for folder in args.videos if inside(args.output, folder)), None)
+    if below is not None:
+        raise UsageError(
+            f"The output {args.output} lies in {below}, where the clips would be found as videos the next time. Choose "
+            "an output beside it."
+        )
     if args.metadata is None:
         jobs, missing = jobs_of_videos(args.videos, args.test_share), []
     elif len(args.videos) > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from contextlib import suppress
 
 from .. import threads
 from ..scaleout import rank
@@ -12,6 +13,7 @@ from ..scaleout import rank
 BAR_WIDTH = 24
 REDRAW_S = 0.1  # on a terminal
 LINE_S = 15.0  # elsewhere, such as in a log file
+LONGEST_LINE = 2000  # characters
 
 
 class ProgressBar:
@@ -39,8 +41,9 @@ class ProgressBar:
             return
         self._shown = now
         line = progress_line(self._label, done, total, now - self._started, self._unit)
-        print(f"\r{line}\033[K" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr)
-        sys.stderr.flush()
+        with suppress(BrokenPipeError):  # whoever reads along has seen enough; the work goes on
+            print(f"\r{line}\033[K" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr)
+            sys.stderr.flush()
 
     def __enter__(self) -> ProgressBar:
         return self
@@ -71,7 +74,8 @@ class _AboveTheBar(logging.Handler):
     """One line a message on whatever stderr is at that time, over a bar that may be half drawn."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
+        with suppress(BrokenPipeError):
+            print(self.format(record), file=sys.stderr, flush=True)
 
     def format(self, record: logging.LogRecord) -> str:
         line = one_line(super().format(record))
@@ -81,8 +85,12 @@ class _AboveTheBar(logging.Handler):
 
 
 def one_line(text: str) -> str:
-    """A message on one line, without the control characters that a name in a stranger's file may hold."""
-    return "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+    """A message on one line, without the control characters that a name in a stranger's file may hold.
+
+    One that repeats a long text of such a file is cut in the middle.
+    """
+    line = "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 2 :]}"
 
 
 def log_to_stderr(debug: bool) -> None:

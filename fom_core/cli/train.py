@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..files import CONFIGS
-from .common import add_training_options, named_yaml
+from .common import add_training_options, file_name, named_yaml
 
 config_path = partial(named_yaml, CONFIGS)
 
@@ -31,7 +31,9 @@ def add_parser(subparsers: Any) -> None:
         help="a training file, also of the authors or PaddleGAN, or the name of one that comes along: "
         f"{', '.join(sorted(path.stem for path in CONFIGS.glob('*.yaml')))} (default: mini, the embedded model)",
     )
-    parser.add_argument("--init_from", metavar="NAME_OR_FILE", help="start from these weights: fine-tuning")
+    parser.add_argument(
+        "--init_from", type=file_name, metavar="NAME_OR_FILE", help="start from these weights: fine-tuning"
+    )
     parser.set_defaults(run=run)
 
 

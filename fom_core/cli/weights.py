@@ -12,14 +12,15 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import DownloadError, UnsupportedModel
-from ..files import spare
 from ..networks.config import ModelConfig
+from ..places import Work, keep_apart
 from ..weights.catalogue import Entry, catalogue, size_text
 from ..weights.download import download
 from ..weights.files import load_checkpoint
 from ..weights.foreign import is_foreign, yaml_beside
 from ..weights.load import convert, resolve_config
 from ..weights.store import locate, models_dir, path_on_disk
+from .common import file_name, file_path
 from .progress import ProgressBar
 
 
@@ -34,26 +35,26 @@ def add_parser(subparsers: Any) -> None:
     action = actions.add_parser("download", help="get weights from the catalogue")
     action.add_argument("names", nargs="+", metavar="NAME", help="names from `fom weights list`")
     action.add_argument("--yes", action="store_true", help="do not ask")
-    action.add_argument("--folder", type=Path, help="where to put them (default: FOM_MODELS, else ~/.cache/fom)")
+    action.add_argument("--folder", type=file_path, help="where to put them (default: FOM_MODELS, else ~/.cache/fom)")
     action.set_defaults(run=run_download)
 
     action = actions.add_parser("convert", help="write any supported weights in another format")
-    action.add_argument("source", help="a .pth.tar, .pdparams or .safetensors file, or a name")
+    action.add_argument("source", type=file_name, help="a .pth.tar, .pdparams or .safetensors file, or a name")
     action.add_argument(
         "target",
-        type=Path,
+        type=file_path,
         help="the .safetensors file to write; .pth.tar (for the authors' code) and .pdparams (for PaddleGAN) get "
         "a YAML beside them",
     )
     stored = action.add_mutually_exclusive_group()
     stored.add_argument("--half", action="store_true", help="store convolutions in float16: half the size")
     stored.add_argument("--int8", action="store_true", help="store convolutions in 8 bits: a quarter of the size")
-    action.add_argument("--config", type=Path, help="YAML with what the tensors do not tell")
+    action.add_argument("--config", type=file_path, help="YAML with what the tensors do not tell")
     action.set_defaults(run=run_convert)
 
     action = actions.add_parser("info", help="architecture, parameters and conventions of weights")
-    action.add_argument("source", metavar="NAME_OR_PATH")
-    action.add_argument("--config", type=Path, help="YAML with what the tensors do not tell")
+    action.add_argument("source", type=file_name, metavar="NAME_OR_PATH")
+    action.add_argument("--config", type=file_path, help="YAML with what the tensors do not tell")
     action.add_argument("--json", action="store_true", help="as JSON")
     action.set_defaults(run=run_info)
 
@@ -89,15 +90,12 @@ def run_download(args: argparse.Namespace) -> int:
 
 def run_convert(args: argparse.Namespace) -> None:
     source, _ = locate(args.source)
-    spare(source, args.target)
-    if args.config is not None and is_foreign(args.target):
-        spare(args.config, yaml_beside(args.target))
+    outputs = [args.target, yaml_beside(args.target)] if is_foreign(args.target) else [args.target]
+    keep_apart([Work([source, *([args.config] if args.config else [])], outputs)])
     convert(args.source, args.target, half=args.half, config=args.config, int8=args.int8)
     saved = f"{size_text(source.stat().st_size)} became {size_text(args.target.stat().st_size)}"
     print(f"{source.name}: {saved}", file=sys.stderr)
-    print(args.target)
-    if is_foreign(args.target):
-        print(yaml_beside(args.target))
+    print(*outputs, sep="\n")
 
 
 def run_info(args: argparse.Namespace) -> None:

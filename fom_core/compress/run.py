@@ -13,9 +13,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..documents import read_json, wrong_as
 from ..errors import UsageError
 from ..files import replacing
 from ..networks.model import MotionModel, create_model
+from ..places import Work, keep_apart
 from ..training.augment import Transform
 from ..training.config import Stage, TrainConfig, load_config
 from ..training.dataset import FrameCache
@@ -26,6 +28,7 @@ from ..training.perceptual import VggFeatures
 from ..training.processes import first_alone, joined, rank, world_size
 from ..training.stream import ClipData
 from ..training.trainer import Trainer
+from ..weights.catalogue import is_file
 from ..weights.load import load_model, save_model
 from .distil import NETWORKS, Distillation, learning_model
 from .prune import importance_of, prune
@@ -66,6 +69,8 @@ def compress_from_folder(
     if begun is not None:
         config = replace(config, stages=tuple(replace(stage, model=begun.config) for stage in config.stages))
     check_landmarks(config, config_path, yunet)
+    inputs = [path for path in (teacher, config_path, teacher_config, student, yunet, vgg) if is_file(path)]
+    keep_apart([Work(inputs, [output, *(output / f"{name}.safetensors" for name in _names(config))])])
     folder = clip_folder(config, config_path, data)
     features = None if vgg is None else open_features(config, config_path, vgg)
     with joined(device) as own_device:
@@ -102,7 +107,10 @@ def check_begun(config: TrainConfig, teacher: MotionModel, output: Path) -> None
             with replacing(path) as temporary:
                 temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         return
-    differing = [name for name, value in json.loads(path.read_text(encoding="utf-8")).items() if value != about[name]]
+    with wrong_as(UsageError, path, "Choose another --output, or remove that folder."):
+        before = read_json(path)
+    found = before if isinstance(before, dict) else {}
+    differing = [name for name, value in about.items() if value != found.get(name)]
     if differing:
         raise UsageError(
             f"{output} holds a compression with another {' and '.join(differing)}. Choose another --output, "
@@ -158,11 +166,22 @@ def compress(
         path = book.save(trainer.average, folder.name)
         book.add(stage.name, trainer.average, path, minutes=trainer.seconds / 60, steps=trainer.step_number)
     student = student.to(device)
-    for name, how in (("float32", {}), ("float16", {"half": True}), ("int8", {"int8": True})):
-        path = book.save(student, config.name if name == "float32" else f"{config.name}-{name}", **how)
+    *_, first, second, third = _names(config)
+    for name, file, how in (
+        ("float32", first, {}),
+        ("float16", second, {"half": True}),
+        ("int8", third, {"int8": True}),
+    ):
+        path = book.save(student, file, **how)
         if path is not None:
             book.add(f"student, {name}", load_model(path, device=device, dtype="float32"), path)
     return book.rows
+
+
+def _names(config: TrainConfig) -> list[str]:
+    """Of the models that a compression writes: after each stage, and the student in float32, float16 and int8."""
+    stages = [f"{number}-{stage.name}" for number, stage in enumerate(config.stages, 1)]
+    return [*stages, config.name, f"{config.name}-float16", f"{config.name}-int8"]
 
 
 def _first(config: TrainConfig, teacher: MotionModel) -> MotionModel:

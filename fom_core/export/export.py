@@ -160,13 +160,19 @@ def _work_folder(folder: Path) -> Iterator[Path]:
         remove_empty(made)
 
 
+def files_in(folder: Path) -> list[Path]:
+    """All that an export may write into a folder, or remove from it, and the folder itself."""
+    names = [f"{part}{suffix}" for part in PARTS for suffix in SUFFIXES.values()]
+    return [folder, *(folder / name for name in (*names, MANIFEST))]
+
+
 def _hand_over(work: Path, folder: Path) -> None:
     """Move the files into the target folder, ``model.json`` last: with it the export is whole."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
     new = {path.name for path in work.iterdir()}
-    for name in (f"{part}{suffix}" for part in PARTS for suffix in SUFFIXES.values()):
-        if name not in new:  # of an earlier export
-            (folder / name).unlink(missing_ok=True)
+    for path in files_in(folder)[1:]:
+        if path.name not in new:  # of an earlier export
+            path.unlink(missing_ok=True)
     for path in sorted(work.iterdir(), key=lambda path: path.name == MANIFEST):
         path.replace(folder / path.name)

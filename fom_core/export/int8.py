@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..backends.quiet import import_onnxruntime
 from ..errors import MissingPackage
 from .graph_file import require_onnx
 
@@ -22,7 +23,7 @@ def write_int8(source: Path, target: Path, samples: Sequence[Feed]) -> None:
     """
     onnx = require_onnx()
     try:
-        from onnxruntime import quantization  # noqa: PLC0415 - an extra
+        quantization = import_onnxruntime("onnxruntime.quantization")
     except ImportError as error:
         raise MissingPackage("int8 graphs are made by ONNX Runtime. Run: pip install onnxruntime") from error
 

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..errors import NoFaceFound
+from ..errors import NoFaceFound, UsageError
 from ..types import Box
 from .boxes import iou
 from .detect import face_side
@@ -124,7 +124,7 @@ def face_view(
     (H, W, 3) uint8, at the start more closely until there is a face, and holds none. It follows the largest face of the
     first frame that has one, or number ``choose`` from the left there, counted from 1; framed as in training: 1 +
     ``margin`` times the median face side, wider if the face travels. ``progress`` hears of every frame.
-    Raises NoFaceFound for a number beyond the faces of that frame.
+    Raises UsageError for a number beyond the faces of that frame.
     """
     boxes: dict[int, np.ndarray] = {}  # by the number of the frame
     found: dict[int, bool] = {}
@@ -194,7 +194,7 @@ def _contrast(frame: np.ndarray, box: np.ndarray) -> float:
 
 def _from_the_left(found: list[Detection], number: int, name: str) -> Detection:
     if not 1 <= number <= len(found):
-        raise NoFaceFound(
+        raise UsageError(
             f"The first frame of {name} that shows a face shows {len(found)}, so there is no face {number} from the "
             "left to drive. Choose a lower number, or the largest."
         )

@@ -10,9 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from ..files import missing_folders, remove_empty, unwritable
+from ..places import NUMBER
 from .pictures import write_picture
 
-_NUMBER = re.compile(r"%0?(\d*)d")
+
+def pattern_of(path: Path) -> Path:
+    """The pattern that a name of numbered pictures stands for, see :class:`NumberedPictures`."""
+    if not path.suffix:
+        return path / "frame_%06d.png"
+    return path if NUMBER.search(path.name) else path.with_name(f"{path.stem}_%06d{path.suffix}")
 
 
 class NumberedPictures:
@@ -22,12 +28,8 @@ class NumberedPictures:
 
     def __init__(self, path: Path) -> None:
         """``path``: a pattern; or ``result.png`` for ``result_%06d.png``; or a folder for ``frame_%06d.png`` in it."""
-        if not path.suffix:
-            path = path / "frame_%06d.png"
-        elif not _NUMBER.search(path.name):
-            path = path.with_name(f"{path.stem}_%06d{path.suffix}")
-        self.path = path
-        number = _NUMBER.search(path.name)
+        self.path = path = pattern_of(path)
+        number = NUMBER.search(path.name)
         assert number is not None
         self._before, self._after = path.name[: number.start()], path.name[number.end() :]
         self._digits = int(number[1] or 0)

@@ -13,7 +13,13 @@ from . import ffmpeg
 from .encode import ALPHA_SUFFIXES, VIDEO_SUFFIXES, EncodedVideo
 from .pictures import PICTURE_SUFFIXES
 from .read import VideoReader
-from .sequence import NumberedPictures
+from .sequence import NumberedPictures, pattern_of
+
+
+def target_of(path: Path) -> Path:
+    """What a :class:`VideoWriter` for this path writes: the file, or the pattern of numbered pictures."""
+    suffix = path.suffix.lower()
+    return pattern_of(path) if not suffix or suffix in PICTURE_SUFFIXES else path
 
 
 class VideoWriter:

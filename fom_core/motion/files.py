@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from ..documents import parse_json, shortened
 from ..errors import FomError
 from ..files import write_tensors
 from ..types import Keypoints, Motion
@@ -40,16 +41,16 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
                 raise FomError(f"{path.name} is not a motion file. Make one with `fom motion VIDEO --output FILE`.")
             # Clones, for the tensors are the mapped file itself, and the user may replace that.
             tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-        header = json.loads(about["motion"])
+        header = parse_json(about["motion"])
         keypoints = _checked(tensors["value"], tensors.get("jacobian"))
         seen = _seen(tensors.get("seen"), len(keypoints))
         fps, (height, width) = float(header["fps"]), header["image_size"]
         if not 1 <= fps <= 1000:
             raise ValueError(f"{fps:g} frames/s")
         return Motion(keypoints, fps, str(header["model"]), (int(height), int(width)), dict(header["metadata"]), seen)
-    except (SafetensorError, KeyError, ValueError, TypeError, OverflowError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise FomError(
-            f"{path.name} is damaged or not a motion file ({error}). Make it anew with `fom motion`."
+            f"{path.name} is damaged or not a motion file ({shortened(str(error))}). Make it anew with `fom motion`."
         ) from error
 
 

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ..documents import DocumentError, parse_json, read_text
 from ..errors import WriteError
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,10 @@ def load_latest(folder: Path) -> Loaded | None:
 def describe_checkpoint(path: Path) -> dict[str, Any]:
     """What :func:`save_checkpoint` was told about it; nothing for files of earlier versions."""
     about = path / ABOUT
-    return json.loads(about.read_text()) if about.is_file() else {}
+    try:
+        return parse_json(read_text(about), finite=False) if about.is_file() else {}
+    except DocumentError:
+        return {}
 
 
 def _load_whole(path: Path) -> Loaded | None:

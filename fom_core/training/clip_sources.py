@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..documents import read_csv, shortened, wrong_as
 from ..errors import MediaError
 from ..media import VIDEO_SUFFIXES
 from ..types import Box
@@ -24,6 +24,7 @@ NAMES = {  # our name of a column: the names it may have
     "height": ("height",),
 }
 REQUIRED = ("video", "start", "stop", "box")
+MOST = 10**9  # frames, pixels, frames a second
 FOLDERS = {"test": "test", "val": "test", "validation": "test"}  # every other partition is for training
 
 
@@ -75,18 +76,17 @@ def jobs_of_metadata(metadata: Path, folder: Path) -> tuple[list[Job], list[str]
     height, partition. Raises MediaError that names the line for a file that cannot be read so.
     """
     rows: dict[tuple[str, str], list[Row]] = {}
-    try:
-        with metadata.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = _columns(metadata, reader.fieldnames or [])
-            for line, values in enumerate(reader, 2):
-                try:
-                    person, video, row = _row(values, columns)
-                except (ValueError, TypeError, KeyError) as error:
-                    raise MediaError(f"{metadata}, line {line}: {error}. Correct or remove the line.") from error
-                rows.setdefault((person, video), []).append(row)
-    except (OSError, UnicodeDecodeError) as error:
-        raise MediaError(f"{metadata} cannot be read as a CSV file: {error}.") from error
+    with wrong_as(MediaError, metadata):
+        table = read_csv(metadata)
+    columns = _columns(metadata, table.columns)
+    for line, values in table.rows:
+        try:
+            person, video, row = _row(values, columns)
+        except ValueError as error:
+            raise MediaError(
+                f"{metadata}, line {line}: {shortened(str(error))}. Correct or remove the line."
+            ) from error
+        rows.setdefault((person, video), []).append(row)
     found = {path.stem: path for path in sorted(folder.rglob("*")) if _is_video(path)}
     jobs = [
         Job(found[video], _plain(person), _plain(video), rows=tuple(parts))
@@ -100,24 +100,33 @@ def _columns(path: Path, found: Sequence[str]) -> dict[str, str]:
     columns = {name: next((each for each in known if each in found), "") for name, known in NAMES.items()}
     missing = [NAMES[name][0] for name in REQUIRED if not columns[name]]
     if missing:
-        raise MediaError(f"{path} has no column {missing[0]}; it has {', '.join(found) or 'none'}.")
+        raise MediaError(f"{path} has no column {missing[0]}; it has {shortened(', '.join(found)) or 'none'}.")
     return columns
 
 
 def _row(values: dict[str, str], columns: dict[str, str]) -> tuple[str, str, Row]:
-    given = {name: (values.get(column) or "").strip() for name, column in columns.items() if column}
+    given = {name: values[column].strip() for name, column in columns.items() if column}
     video = Path(given["video"]).stem if Path(given["video"]).suffix in VIDEO_SUFFIXES else given["video"]
-    sides = [float(side) for side in given["box"].replace(",", "-").split("-")]
+    sides = [_number(side) for side in given["box"].replace(",", "-").split("-")]
     if len(sides) != 4 or sides[2] <= sides[0] or sides[3] <= sides[1]:
         raise ValueError(f"a box is left-top-right-bottom, found {given['box']!r}")
-    start, stop = float(given["start"]), float(given["stop"])
+    start, stop = _number(given["start"]), _number(given["stop"])
     if not 0 <= start < stop:
         raise ValueError(f"a part ends after it starts, found {start:g} to {stop:g}")
-    size = (float(given["height"]), float(given["width"])) if given.get("height") and given.get("width") else None
-    fps = float(given["fps"]) if given.get("fps") else None
+    size = (_number(given["height"]), _number(given["width"])) if given.get("height") and given.get("width") else None
+    fps = _number(given["fps"]) if given.get("fps") else None
+    if 0 in (*(size or ()), fps):
+        raise ValueError("fps, width and height are above 0")
     split = FOLDERS.get(given.get("split", ""), "train")
     box = (sides[0], sides[1], sides[2], sides[3])
     return given.get("person") or video, video, Row(start, stop, box, fps, size, split)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= MOST:
+        raise ValueError(f"numbers are from 0 to {MOST}, found {text!r}")
+    return value
 
 
 def _is_video(path: Path) -> bool:

@@ -6,7 +6,6 @@ read as they are; the others are decoded once, when first asked for, into a *pac
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import logging
@@ -17,6 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..documents import read_csv, wrong_as
 from ..errors import MediaError, WriteError
 from ..files import replacing
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoReader, list_pictures
@@ -71,12 +71,9 @@ def has_split(folder: Path, split: str) -> bool:
 
 
 def _indexed(index: Path, split: str | None, licence_classes: Sequence[str] | None) -> list[Entry]:
-    with index.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
     wanted = {"file", "kind", "split", "identity"} | ({"licence_class"} if licence_classes is not None else set())
-    missing = wanted - set(rows[0] if rows else wanted)
-    if missing:
-        raise MediaError(f"{index} has no column {min(missing)}. Wanted are {', '.join(sorted(wanted))}.")
+    with wrong_as(MediaError, index):
+        rows = [row for _, row in read_csv(index, wanted).rows]
     rows = [row for row in rows if split is None or row["split"] == split]
     if licence_classes is not None:
         rows = [row for row in rows if row["licence_class"] in licence_classes]

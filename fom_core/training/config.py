@@ -7,10 +7,13 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ..documents import in_file
 from ..errors import UsageError
 from ..networks.config import DiscriminatorConfig, ModelConfig
-from ..settings import SettingsError, Table, converted, fill, in_file, override, read_settings
+from ..settings import converted, fill, override
+from ..tables import SettingsError, Table
 from ..weights.config_file import model_from_tables
+from ..yaml_text import read_settings
 from .augment import AugmentConfig
 from .config_checks import check_dataset, check_layers, check_stage
 from .paddlegan_config import from_paddlegan
@@ -181,7 +184,7 @@ def load_config(path: Path, overrides: Sequence[str] = (), teacher: ModelConfig 
             override(table, assignment)
         return parse_training(table, path.stem, teacher)
     except SettingsError as error:
-        raise UsageError(in_file(path, error)) from error
+        raise UsageError(in_file(path.name, error)) from error
 
 
 def parse_training(table: Table, name: str, teacher: ModelConfig | None = None) -> TrainConfig:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..documents import DocumentError, read_json, wrong_as
 from ..errors import MediaError
 from ..faces.detection import Detector
 from ..files import replacing
@@ -50,7 +51,8 @@ class FrameCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.clips = [Clip(**values) for values in json.loads((folder / CLIPS).read_text(encoding="utf-8"))]
+        with wrong_as(MediaError, folder / CLIPS, "Remove its folder; it is made anew."):
+            self.clips = [Clip(**values) for values in read_json(folder / CLIPS)]
         self.frames = np.load(folder / FRAMES, mmap_mode="r")
         self.landmarks = np.load(folder / LANDMARKS)
 
@@ -148,7 +150,10 @@ def _facts(entry: Entry) -> list[str | int]:
 
 def _is_made_of(folder: Path, made_of: dict[str, object]) -> bool:
     stamp = folder / STAMP
-    return stamp.is_file() and json.loads(stamp.read_text(encoding="utf-8")) == made_of
+    try:
+        return stamp.is_file() and read_json(stamp) == made_of
+    except DocumentError:  # a killed process left it so
+        return False
 
 
 def _begin(folder: Path, size: int) -> FrameFile:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import markdown
+from ..documents import read_csv, wrong_as
 from ..errors import MediaError
 from ..files import replacing, require_file
 from ..media import VideoWriter
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 TILE = 128  # side of a picture in the grids
 COLUMNS = ("source", "driving", *METHODS[:2])
 GRID_FPS = 12
+RESULTS = ("evaluation.json", "evaluation.md", "reconstruction.mp4", "animation.mp4")
 Progress = Callable[[int, "int | None"], None]
 
 
@@ -96,10 +97,10 @@ def _neighbours(clips: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
 def _listed(path: Path, entries: Sequence[Entry], data: Path) -> list[tuple[Entry, Entry]]:
     """The pairs of a CSV; names are files below ``data``, with their folders or without."""
     known = {name: entry for entry in entries for name in (str(entry.path.relative_to(data)), entry.path.name)}
-    with require_file(path, "The list of pairs").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not {"source", "driving"} <= set(rows[0]):
-        raise MediaError(f"{path} is no list of pairs. Give a CSV with the columns source and driving.")
+    with wrong_as(MediaError, path, "A list of pairs is a CSV with the columns source and driving."):
+        rows = [row for _, row in read_csv(require_file(path, "The list of pairs"), ("source", "driving")).rows]
+    if not rows:
+        raise MediaError(f"{path} lists no pair. Give a CSV with the columns source and driving.")
     unknown = [row[column] for row in rows for column in ("source", "driving") if row[column] not in known]
     if unknown:
         raise MediaError(

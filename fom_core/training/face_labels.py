@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,6 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..documents import read_csv, wrong_as
+from ..errors import MediaError
 from ..faces.boxes import iou
 from ..faces.detection import Detection, Detector, distinct
 from ..faces.embedded import EmbeddedDetector
@@ -96,5 +97,7 @@ def _pictures(path: Path, kind: str, every: int) -> Iterator[np.ndarray]:
 
 def _rows(folder: Path, split: str) -> list[dict[str, str]]:
     """What the folder's index lists for this split under permissive licences."""
-    with (folder / "index.csv").open(newline="") as file:
-        return [row for row in csv.DictReader(file) if row["licence_class"] == "permissive" and row["split"] == split]
+    index = folder / "index.csv"
+    with wrong_as(MediaError, index):
+        rows = [row for _, row in read_csv(index, ("file", "licence_class", "split")).rows]
+    return [row for row in rows if row["licence_class"] == "permissive" and row["split"] == split]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..documents import DocumentError, parse_json
 from ..files import replacing, unwritable
 from ..media import write_picture
 from .trainer import Trainer
@@ -100,7 +102,11 @@ def open_board(folder: Path, step: int) -> Any:
 
 def read_log(path: Path) -> list[dict[str, float]]:
     """The lines of a ``log.jsonl``; one that a killed process left half written is passed over."""
-    return [json.loads(text) for text in path.read_text().splitlines() if text.endswith("}")]
+    lines = []
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        with suppress(DocumentError):
+            lines.append(parse_json(text, finite=False))
+    return [line for line in lines if isinstance(line, dict)]
 
 
 def _means(steps: list[dict[str, float]]) -> dict[str, float]:

@@ -21,6 +21,7 @@ from typing import Any
 import cv2
 import torch
 
+from ..documents import read_json, wrong_as
 from ..errors import MediaError, UsageError
 from ..faces.detect import load_detector
 from ..faces.detection import Detector
@@ -31,6 +32,7 @@ from .clip_sources import Job, Row
 from .face_clips import Piece, Rules, find_pieces, write_pieces
 
 log = logging.getLogger(__name__)
+REPORT = "report.csv"
 RECORDS = ".preprocess"  # folder with one file per finished video
 COLUMNS: tuple[str, ...] = ("video", "person", "split", "start", "stop", "crop_px", "kept", "file", "why")
 
@@ -75,9 +77,14 @@ def preprocess(
             temporary.write_text(json.dumps(rows), encoding="utf-8")
         if progress:
             progress(len(jobs) - len(open_jobs) + done, len(jobs))
-    rows = [row for job in jobs for row in json.loads(records[job].read_text(encoding="utf-8"))]
+    rows = [row for job in jobs for row in _recorded(records[job])]
     rows += [_told(video, why="the video is not at hand") for video in missing]
     return _report(rows, output)
+
+
+def _recorded(path: Path) -> list[dict[str, Any]]:
+    with wrong_as(MediaError, path, "Remove the file; its video is read anew."):
+        return read_json(path)
 
 
 def _results(jobs: Sequence[Job], output: Path, recipe: Recipe, workers: int) -> Iterator[tuple[Job, list[Any]]]:
@@ -197,7 +204,7 @@ def _key(job: Job, recipe: Recipe) -> str:
 
 def _report(rows: Sequence[dict[str, Any]], output: Path) -> Path:
     """Write ``report.csv`` and say in a few lines what was kept and why the rest was not."""
-    path = output / "report.csv"
+    path = output / REPORT
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UsageError
+from ..places import Work, keep_apart
+from ..weights.catalogue import is_file
 from ..weights.load import load_model, save_model
 from .config import load_config
 from .given import check_landmarks, clip_folder, open_clips, open_features
@@ -37,6 +39,8 @@ def train_from_folder(
     if config.needs_teacher:
         raise UsageError(f"{config_path.name} learns from a teacher. Run it with `fom compress`, which takes one.")
     check_landmarks(config, config_path, yunet)
+    path = output / f"{config.name}.safetensors"
+    keep_apart([Work([each for each in (config_path, yunet, vgg, init_from) if is_file(each)], [output, path])])
     folder = clip_folder(config, config_path, data)
     init = None if init_from is None else load_model(init_from, device="cpu")
     features = None if vgg is None else open_features(config, config_path, vgg)
@@ -53,5 +57,4 @@ def train_from_folder(
             every=every,
             keep=keep,
         )
-        path = output / f"{config.name}.safetensors"
         return path if rank() else save_model(model, path, name=config.name)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import TypeGuard
 
+from ..documents import read_json
 from ..files import ASSETS, CONFIGS
 from .config_file import read_config
 from .detect import Conventions
@@ -76,11 +77,16 @@ def catalogue() -> Mapping[str, Entry]:
     """All entries by name: models, face detectors, enhancers, perceptual networks, each best first."""
     entries = []
     for path in ENTRIES.glob("*.json"):
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
         entries.append(Entry(**{**values, "urls": tuple(values["urls"])}))
     kinds = ["model", "face-detector", "enhancer", "perceptual-network"]
     entries.sort(key=lambda entry: (kinds.index(entry.kind), -entry.quality, entry.name))
     return MappingProxyType({entry.name: entry for entry in entries})
+
+
+def is_file(name_or_path: str | Path | None) -> TypeGuard[str | Path]:
+    """Whether what was given, if anything, stands for a file, and not for an entry by its name."""
+    return name_or_path is not None and str(name_or_path) not in catalogue()
 
 
 def entry_for_file(file: str) -> Entry | None:

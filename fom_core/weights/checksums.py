@@ -11,6 +11,7 @@ import json
 import logging
 from pathlib import Path
 
+from ..documents import read_json
 from ..errors import DownloadError, UnsupportedModel, WriteError
 from ..files import replacing, sha256_of
 from .catalogue import Entry
@@ -77,7 +78,7 @@ def _read(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        return {str(name): str(value) for name, value in json.loads(path.read_text(encoding="utf-8")).items()}
+        return {str(name): str(value) for name, value in read_json(path).items()}
     except (ValueError, AttributeError) as error:
         raise DownloadError(
             f"{path} is damaged; it holds the checksums of earlier downloads. Delete it to trust the files anew."

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..documents import in_file
 from ..errors import UnsupportedModel
 from ..networks.config import (
     DenseMotionConfig,
@@ -15,7 +16,9 @@ from ..networks.config import (
     KeypointDetectorConfig,
     ModelConfig,
 )
-from ..settings import SettingsError, Table, converted, fill, in_file, read_settings
+from ..settings import converted, fill
+from ..tables import SettingsError, Table
+from ..yaml_text import read_settings
 from .detect import USUAL, Conventions
 
 
@@ -81,7 +84,7 @@ def read_config(path: Path, conventions: Conventions = USUAL) -> ModelConfig:
     try:
         return parse_config(read_settings(path), conventions)
     except SettingsError as error:
-        raise UnsupportedModel(in_file(path, error)) from error
+        raise UnsupportedModel(in_file(path.name, error)) from error
 
 
 def parse_config(values: Mapping[str, Any], conventions: Conventions = USUAL) -> ModelConfig:

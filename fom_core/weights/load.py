@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from ..documents import parse_json, shortened
 from ..errors import UnsupportedModel, UsageError, WriteError
 from ..files import write_tensors
 from ..networks.config import LARGEST_PX, SMALLEST_PX, ModelConfig
@@ -204,11 +205,11 @@ def slim(path: Path) -> Path:
 
 def _stated_config(text: str, path: Path) -> ModelConfig:
     try:
-        return ModelConfig.from_dict(json.loads(text))
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, RecursionError) as error:
+        return ModelConfig.from_dict(parse_json(text))
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise UnsupportedModel(
-            f"The configuration in the header of {path.name} is not one that this version reads ({error!r}). "
-            "Convert the original weights again."
+            f"The configuration in the header of {path.name} is not one that this version reads "
+            f"({shortened(repr(error))}). Convert the original weights again."
         ) from error
 
 

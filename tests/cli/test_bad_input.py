@@ -123,7 +123,7 @@ def test_a_result_never_replaces_its_input(fom, whole_picture, sound_clip):
     outcome = fom(*whole_picture, "--output", sound_clip)
 
     assert outcome.status == 2
-    assert "would replace an input" in outcome.messages[-1]
+    assert "would replace the input" in outcome.messages[-1]
     assert sound_clip.read_bytes() == before
 
 
@@ -147,6 +147,79 @@ def test_faces_never_replace_their_picture(fom, picture_file, option):
     assert picture_file.read_bytes() == before
 
 
+def test_results_of_a_command_do_not_replace_one_another(fom, picture_file, tmp_path):
+    words = ["faces", picture_file, "--face_detector", "embedded", "--json", tmp_path / "x.png"]
+    outcome = fom(*words, "--output", picture_file.parent / ".." / "x.png")
+    assert outcome.status == 2
+    assert "x.png would take the place of another result" in outcome.messages[-1]
+    assert not (tmp_path / "x.png").exists()
+    figures = fom("bench", "--json", tmp_path / "x", "--plot", tmp_path / "x")
+    assert figures.status == 2 and "would take the place of another result" in figures.messages[-1]
+
+
+def test_weights_are_not_replaced_by_what_is_made_with_them(fom, tiny_weights, sound_clip, tmp_path):
+    weights = tmp_path / "tiny.safetensors"
+    weights.write_bytes(tiny_weights.read_bytes())
+    configured = ["--model", weights, "--driving_crop", "none"]
+    for words in (
+        ["motion", sound_clip, "--output", weights, *configured],
+        ["bench", "--json", weights, "--model", weights],
+        ["weights", "convert", weights, weights.parent / "." / weights.name],
+        ["export", weights, "--output", weights],
+    ):
+        outcome = fom(*words)
+        assert outcome.status == 2
+        assert "would replace the input" in outcome.messages[-1]
+    assert weights.read_bytes() == tiny_weights.read_bytes()
+
+
+def test_a_training_replaces_none_of_its_files(fom, tiny_weights, tmp_path):
+    weights, videos = tmp_path / "mini.safetensors", tmp_path / "videos"
+    weights.write_bytes(tiny_weights.read_bytes())
+    (videos / "data").mkdir(parents=True)
+    for words in (
+        ["train", videos, "-o", "name=mini", "--vgg", weights, "--output", tmp_path],
+        ["compress", videos, "--teacher", "mini", "--vgg", weights, "-o", "name=mini", "--output", tmp_path],
+        ["preprocess", videos, "--output", videos / "data" / "new"],
+        ["preprocess", videos, "--output", tmp_path / "data", "--metadata", tmp_path / "data" / "report.csv"],
+    ):
+        outcome = fom(*words, *(["--yunet", tiny_weights] if words[0] != "preprocess" else []))
+        assert outcome.status == 2
+        assert "would replace the input" in outcome.messages[-1] or "lies in" in outcome.messages[-1]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["data", "mini.safetensors", "videos"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["animate", "--source_image"], ["animate", "--driving_video"], ["animate", "--motion"], ["animate", "--output"],
+        ["animate", "--filename"], ["animate", "--manifest"], ["animate", "--model"], ["animate", "--config"],
+        ["animate", "--enhancer"], ["demo", "--output"], ["faces"], ["faces", "a.png", "--json"],
+        ["faces", "a.png", "--output"], ["motion"], ["motion", "a.mp4", "--output"], ["weights", "convert", "mini"],
+        ["weights", "convert"], ["weights", "info"], ["weights", "download", "--folder"], ["export"],
+        ["export", "mini", "--output"], ["export", "mini", "--frames"], ["bench", "--json"], ["bench", "--plot"],
+        ["bench", "--driving_video"], ["evaluate", "--output"], ["evaluate", "--pairs"], ["train", "--config"],
+        ["train", "--output"], ["train", "--init_from"], ["train"],
+        ["compress", "--teacher"], ["compress", "--student"], ["preprocess"],
+        ["preprocess", "a", "--output"], ["preprocess", "a", "--metadata"],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["", " \t"])
+def test_every_option_that_names_a_file_wants_a_name(fom, words, name):
+    outcome = fom(*words, name)
+    assert outcome.status == 2
+    assert "wants a name, got" in outcome.messages[-1]
+
+
+@pytest.mark.parametrize("option", ["--json", "--output"])
+def test_a_folder_is_no_place_for_a_file(fom, picture_file, tmp_path, option):
+    folder = tmp_path / "folder.png"
+    folder.mkdir()
+    outcome = fom("faces", picture_file, "--face_detector", "embedded", option, folder)
+    assert outcome.status == 1
+    assert outcome.messages[-1] == f"fom: Cannot write {folder}: it is a folder. Give the name of a file."
+
+
 def test_a_motion_never_replaces_its_video(fom, sound_clip, tiny_weights):
     before = sound_clip.read_bytes()
 
@@ -164,6 +237,20 @@ def test_an_absent_device_is_named(refused, whole_picture, monkeypatch):
 
 def test_an_initial_frame_beyond_the_video_is_refused(refused, whole_picture):
     assert "0 to 59" in refused([*whole_picture, "--best_frame", "60"], status=2)
+
+
+@pytest.mark.parametrize("option", ["--gain", "--head_gain", "--expression_gain"])
+def test_gains_without_relative_motion_are_refused(refused, whole_picture, option):
+    line = refused([*whole_picture, option, "2", "--no_relative"], status=2)
+    assert line == f"fom: {option} weighs relative motion, and --no_relative is given. Leave one of them out."
+
+
+def test_numbers_that_nobody_counts_to_are_refused(fom, whole_picture):
+    for option in ("--chunk_size", "--image_size", "--best_frame", "--slice_size", "--initial_frame"):
+        for number in ("9" * 5000, "9" * 20):
+            outcome = fom(*whole_picture, option, number)
+            assert outcome.status == 2
+            assert f"argument {option}: must be" in outcome.messages[-1]
 
 
 @pytest.mark.parametrize("option", ["--feather", "--colour_match"])

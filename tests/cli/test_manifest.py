@@ -31,7 +31,7 @@ def words(tiny_weights):
 
 def test_every_line_is_a_job_and_the_command_line_holds_for_all(fom, manifest, words, tmp_path):
     still, moving = tmp_path / "still.mp4", tmp_path / "moving.mkv"
-    path = manifest({"output": str(still), "gain": 0}, "", {"output": str(moving), "no-relative": True})
+    path = manifest({"output": str(still), "gain": 0}, "", {"output": str(moving), "no-adapt-scale": True})
 
     outcome = fom("animate", "--manifest", path, *words, "--gain", 2)
 
@@ -49,6 +49,17 @@ def test_every_line_is_a_job_and_the_command_line_holds_for_all(fom, manifest, w
         ({"output": "b.mp4", "gain": -1}, "jobs.jsonl, line 2: argument --gain: must be 0 or above, got -1"),
         ({"output": "b.mp4", "multi_person": "yes"}, "line 2: multi_person is true or false, not 'yes'."),
         ("not a job", "jobs.jsonl, line 2: this is no JSON"),
+        ('{"gain": NaN}', "jobs.jsonl, line 2: this has to hold numbers only, found NaN."),
+        ('{"gain": 1, "gain": 2}', "jobs.jsonl, line 2: this 'gain' was given twice."),
+        ("[" * 5000, "jobs.jsonl, line 2: this is nested more than 64 deep."),
+        ({"chunk_size": 10**30}, "jobs.jsonl, line 2: this has to hold numbers of at most 64 bits, found one of 31"),
+        ({"gain": None}, "line 2: values are texts, numbers or lists of these, not nothing."),
+        ({"driving_video": [["a"]]}, "line 2: values are texts, numbers or lists of these, not a list of 1."),
+        ({"output": ""}, "line 2: argument --output: wants a name, got nothing"),
+        ({"output": " "}, "line 2: argument --output: wants a name, got blanks"),
+        ({"source_image": "a\0b"}, "line 2: argument --source_image: holds a character that no file name has"),
+        ({"model": "\ud800"}, "line 2: argument --model: holds a character that no file name has"),
+        ({"output": "b.mp4", "source_image": None}, "line 2: values are texts"),
         ("[1]", "jobs.jsonl, line 2: a job looks like"),
     ],
 )
@@ -79,3 +90,44 @@ def test_an_empty_manifest_is_refused(fom, tmp_path):
     path = tmp_path / "jobs.jsonl"
     path.write_text("\n")
     assert "holds no job" in fom("animate", "--manifest", path).messages[-1]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ({"output": "a.mp4"}, {"output": "./sub/../a.mp4"}, "line 2: the output sub/../a.mp4 would take the place of "
+         "the results of jobs.jsonl, line 1 (a.mp4)."),
+        ({"output": "a.mp4"}, {"output": ".", "filename": "a.mp4"}, "line 2: the output a.mp4 would take the place of"),
+        ({"output": "a.mp4"}, {"output": "b.mp4", "driving_video": "a.mp4"}, "line 1: the output a.mp4 would replace "
+         "the input a.mp4 of jobs.jsonl, line 2."),
+        ({"output": "a"}, {"output": "b.mp4", "driving_video": "a/result.mp4"}, "line 1: the output a/result.mp4 w"),
+        ({"output": "a", "filename": "f.png"}, {"output": "b.mp4", "driving_video": "a"}, "line 1: the output a/f_%0"),
+        ({"output": "a.mp4"}, {"output": "source.mp4", "source_image": "source.mp4"}, "line 2: the output source.mp4 "
+         "would replace the input source.mp4."),
+        ({"output": "a.mp4"}, {"source_image": "", "driving_video": []}, "line 2: argument --source_image"),
+    ],
+)  # fmt: skip
+def test_jobs_that_would_spoil_one_another_are_refused_before_the_first(
+    fom, manifest, words, tmp_path, monkeypatch, first, second, message
+):
+    monkeypatch.chdir(tmp_path)
+    outcome = fom("animate", "--manifest", manifest(first, second), *words)
+    assert outcome.status == 2
+    assert f"jobs.jsonl, {message}" in outcome.messages[-1]
+    assert not (tmp_path / "a.mp4").exists()
+
+
+def test_a_job_never_replaces_the_manifest_or_the_model(fom, manifest, words, tmp_path):
+    path = manifest({"output": str(tmp_path / "jobs.mp4")}).rename(tmp_path / "jobs.mp4")
+    assert "would replace the input" in fom("animate", "--manifest", path, *words).messages[-1]
+    model = tmp_path / "model.mp4"
+    model.write_bytes(words[1].read_bytes())
+    again = manifest({"output": str(model)})
+    assert "would replace the input" in fom("animate", "--manifest", again, "--model", model, *words[2:]).messages[-1]
+
+
+def test_a_job_without_a_picture_is_told_before_the_first(fom, manifest, words, tmp_path):
+    path = manifest({"output": str(tmp_path / "a.mp4")}, '{"output": "b.mp4"}')
+    outcome = fom("animate", "--manifest", path, *words)
+    assert outcome.status == 2 and "jobs.jsonl, line 2: A picture and what drives it" in outcome.messages[-1]
+    assert not (tmp_path / "a.mp4").exists()

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from fom_core.geometry import identity_grid
 from fom_core.networks.config import DiscriminatorConfig
-from fom_core.settings import Table, fill
+from fom_core.settings import fill
+from fom_core.tables import Table
 from fom_core.training.augment import Pairs, Transform
 from fom_core.training.config import LossWeights, Stage
 from fom_core.training.perceptual import VggFeatures

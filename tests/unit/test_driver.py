@@ -119,3 +119,14 @@ def test_what_is_read_where_no_driver_is_seen_reaches_no_other_frame(tiny_model,
         [replace(whole, keypoints=whole.keypoints.pick([2, 2, *range(2, 12)]))], 25.0, smoothing=0.3
     )
     assert torch.equal(aligned.keypoints.value, expected.keypoints.value)
+
+
+def test_an_unknown_crop_is_refused(tiny_model, clip):
+    with pytest.raises(UsageError, match="The driving crop is one of auto, face, none; got 'whole'"):
+        find_view(tiny_model, clip, None, crop="whole")  # type: ignore[arg-type]
+
+
+def test_a_motion_marks_each_of_its_frames(tiny_model, clip):
+    motion = read_driver(tiny_model, clip, 25.0, None)
+    with pytest.raises(UsageError, match="for each of its 12 frames whether the driver is seen; got 3 marks"):
+        replace(motion, seen=(True,) * 3)

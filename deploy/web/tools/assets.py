@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from fom_core.backends.quiet import import_onnxruntime
 from fom_core.demo import demo_picture
 from fom_core.faces.embedded import ASSET, STRIDES, EmbeddedDetector, agreed, decode
 from fom_core.files import ASSETS
@@ -76,9 +77,7 @@ def write_detector(path: Path) -> None:
 
 def check_detector(path: Path, graph: FaceGraph) -> None:
     """Raise SystemExit if ONNX Runtime finds other boxes than PyTorch."""
-    import onnxruntime  # noqa: PLC0415 - an extra
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = import_onnxruntime().InferenceSession(path, providers=["CPUExecutionProvider"])
     for size in ((160, 224), (320, 256)):
         image = torch.rand(1, 3, *size)
         with torch.inference_mode():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fom_core.errors import NoFaceFound
+from fom_core.errors import NoFaceFound, UsageError
 from fom_core.faces.detection import Detection
 from fom_core.faces.tracking import driving_crop, driving_view, face_view, look_for_driver
 
@@ -97,7 +97,7 @@ def test_the_driver_is_the_largest_face_or_the_one_that_was_chosen_from_the_left
 
 
 def test_a_driver_that_is_not_in_the_first_frame_with_faces_is_refused():
-    with pytest.raises(NoFaceFound, match=r"talk.mp4 that shows a face shows 2, so there is no face 3"):
+    with pytest.raises(UsageError, match=r"talk.mp4 that shows a face shows 2, so there is no face 3"):
         driving_crop(video(2), Script([TWO_PEOPLE, TWO_PEOPLE]), every=1, choose=3, name="talk.mp4")
 
 

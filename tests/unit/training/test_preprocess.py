@@ -205,6 +205,9 @@ def test_metadata_is_in_its_own_frames_and_pixels(tmp_path):
         ("video_id,start,end\n", "no column bbox"),
         (METADATA + "v,9,3,0-0-9-9,25,,,,\n", "line 2: a part ends after it starts"),
         (METADATA + "v,1,3,0-0-9,25,,,,\n", "line 2: a box is left-top-right-bottom"),
+        (METADATA + "v,1,inf,0-0-9-9,25,,,,\n", "line 2: numbers are from 0 to 1000000000, found 'inf'"),
+        (METADATA + "v,1,3,0-0-9-9,0,,,,\n", "line 2: fps, width and height are above 0"),
+        (METADATA + "v,1,3,0-0-9-9,25\n", "line 2: has 5 fields, and there are 9 columns"),
         (METADATA + "v,1,3,0-0-9-9,25,,,,\nv,one,3,0-0-9-9,25,,,,\n", "line 3: could not convert"),
     ],
 )

@@ -247,4 +247,4 @@ def test_files_are_utf_8_whatever_the_locale(tmp_path):
     path = written(tmp_path, "# Talking", "# Größe – Talking")
     assert load_config(path).name == "mine"
     path.write_bytes(b"name: \xff")
-    assert "is not a YAML file" in complaint(path)
+    assert "line 1: is no text in UTF-8 (byte 0xff)" in complaint(path)

@@ -11,7 +11,7 @@ from fom_core.networks.config import (
     KeypointDetectorConfig,
     ModelConfig,
 )
-from fom_core.settings import SettingsError
+from fom_core.tables import SettingsError
 from fom_core.weights.config_file import parse_config, read_config
 from fom_core.weights.detect import Conventions
 
@@ -107,7 +107,7 @@ def test_a_wrong_configuration_is_explained(values, reason):
 def test_a_file_that_is_not_plain_yaml_is_explained(tmp_path: Path, text):
     path = tmp_path / "vox.yaml"
     path.write_text(text)
-    with pytest.raises(UnsupportedModel, match=r"vox\.yaml is not a YAML file") as refusal:
+    with pytest.raises(UnsupportedModel, match=r"vox\.yaml, line 1: is no") as refusal:
         read_config(path)
     assert "\n" not in str(refusal.value)
 

@@ -1,0 +1,71 @@
+"""Ctrl-C and SIGTERM in a program, from its first import to its end. Imports nothing that takes time.
+
+While the program starts or leaves there is nothing to clear away: it ends at once. While it works, Ctrl-C raises
+KeyboardInterrupt, SIGTERM SystemExit, so that what is half written is removed. For programs only: a library's signals
+belong to its user.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any, NoReturn
+
+STOPPED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
+WORD = "Stopped."
+AGAIN_S = 0.02  # by then Python has left the place that drops exceptions
+_pressed = 0
+
+
+def starting() -> None:
+    """From now on either signal ends the program at once. Ctrl-C stays ignored where it is, as in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _stop)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(TERMINATED))
+
+
+def working() -> None:
+    """From now on the signals raise. A second Ctrl-C waits for the clearing away; a third one ends it."""
+    if signal.getsignal(signal.SIGINT) in (_stop, signal.default_int_handler):
+        signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = _raise_again
+
+
+def leaving(status: int) -> None:
+    """The work is done: from now on either signal ends the program at once with its status."""
+    for number, handler in ((signal.SIGINT, _interrupt), (signal.SIGTERM, _terminate)):
+        if signal.getsignal(number) is handler:
+            signal.signal(number, lambda *_: os._exit(status))
+
+
+def _stop(*_: object) -> NoReturn:
+    if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
+        os.write(2, f"{WORD}\n".encode())
+    os._exit(STOPPED)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    global _pressed  # noqa: PLW0603 - a program has one keyboard
+    _pressed += 1
+    if _pressed == 1:
+        raise KeyboardInterrupt
+    if _pressed > 2:
+        _stop()
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise SystemExit(TERMINATED)
+
+
+def _raise_again(problem: Any) -> None:
+    """Python drops what is raised while it clears an object away; Ctrl-C is not to be lost there."""
+    global _pressed  # noqa: PLW0603
+    if problem.exc_type is KeyboardInterrupt:
+        _pressed = 0
+        threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(problem)

@@ -1,0 +1,94 @@
+"""Ctrl-C, SIGTERM and closed pipes end a program quietly, however early."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MOMENTS = [round(random.Random(3).uniform(0.0, 2.0), 2) for _ in range(10)]  # seconds after its first import
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals as a terminal does")
+
+
+def started(words: list[str], folder: Path, **pipes: int) -> subprocess.Popen[str]:
+    """A command as its entry point starts it, once it has begun to listen."""
+    code = (
+        "import sys, fom_core.signals as s; s.starting(); sys.stderr.write('begun\\n'); sys.stderr.flush();"
+        "from fom_core.__main__ import main; sys.exit(main())"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *words],
+        cwd=folder, text=True, start_new_session=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=pipes.get("stdout", subprocess.PIPE), stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - ignored in the background
+    )  # fmt: skip
+    assert process.stderr is not None and process.stderr.readline() == "begun\n"
+    return process
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(("number", "status", "word"), [(signal.SIGINT, 130, "Stopped."), (signal.SIGTERM, 143, "")])
+def test_a_signal_at_any_moment_ends_in_at_most_a_word(tmp_path, moment, number, status, word):
+    process = started(["demo", "--output", str(tmp_path / "out")], tmp_path)
+    time.sleep(moment)
+    process.send_signal(number)
+    results, messages = process.communicate(timeout=30)
+
+    lines = messages.splitlines()
+    assert "Traceback" not in messages
+    if process.returncode == 0:  # it was faster
+        assert results
+    else:
+        assert process.returncode == status
+        assert lines[-1:] == [word] or not word
+        assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
+
+
+def test_a_second_and_third_ctrl_c_are_heard_at_last(tmp_path):
+    code = (
+        "import fom_core.signals as s, signal, time; s.starting(); s.working()\n"
+        "try: signal.raise_signal(2)\n"
+        "except KeyboardInterrupt: signal.raise_signal(2); print('cleared', flush=True); signal.raise_signal(2)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "cleared\n", "Stopped.\n")
+
+
+def test_ctrl_c_is_not_lost_where_python_drops_it():
+    code = (
+        "import fom_core.signals as s, signal, time; s.starting(); s.working()\n"
+        "class Loud:\n def __del__(self): signal.raise_signal(2)\n"
+        "try:\n Loud()\n time.sleep(5)\nexcept KeyboardInterrupt: print('heard')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("heard\n", "")
+
+
+@pytest.mark.parametrize("words", [["weights", "list"], ["--help"], ["--version"]])
+def test_a_reader_that_has_seen_enough_is_no_error(words):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "fom_core", *words],
+        cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_package_is_imported_when_its_names_are_used():
+    code = (
+        "import sys, fom_core; assert 'torch' not in sys.modules\n"
+        "assert all(getattr(fom_core, name) for name in fom_core.__all__) and fom_core.faces.detect\n"
+        "print(hasattr(fom_core, 'nothing'), set(fom_core.__all__) <= set(dir(fom_core)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("False True\n", "")
