@@ -1,22 +1,19 @@
 """Opens weights files of every published format. What a file is, its content decides, not its name.
 
-No file is ever unpickled: ``.pth.tar`` goes through torch's ``weights_only`` reader, ``.pdparams`` through
-:mod:`.pickles`.
+:func:`read_tree` is the one way to the content of a file from elsewhere, for models, detectors, restorers and training
+alike. No file is ever unpickled, and none reaches ``torch.load``, whatever its version: ``.pth.tar`` goes through
+:mod:`.torch_files`, ``.pdparams`` through :mod:`.pickles`.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
-import re
 import sys
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -24,6 +21,7 @@ from ..errors import UnsupportedModel
 from .layout import RawTensors, StateDict, count_numbers, find_networks, to_state_dict
 from .pickles import read_arrays
 from .quantise import dequantise
+from .torch_files import read_torch
 
 EXPECTED = "Expected a .pth.tar, .pdparams or .safetensors file from the weights table in the README."
 _HEADS = {"kp.weight", "kp.0.weight"}
@@ -65,7 +63,15 @@ def read_tree(path: Path) -> tuple[Any, dict[str, str], str]:
     kind = recognise(path)
     if kind == "safetensors":
         return *_read_safetensors(path), kind
-    return (read_arrays(path) if kind == "paddle" else _read_torch(path, kind)), {}, kind
+    return (read_arrays(path) if kind == "paddle" else read_torch(path, kind, EXPECTED)), {}, kind
+
+
+def read_state_dict(path: Path) -> StateDict:
+    """The tensors of a file that holds a single network, by their names. Raises UnsupportedModel like above."""
+    tree = read_tree(path)[0]
+    if not isinstance(tree, Mapping):
+        raise UnsupportedModel(f"{path.name} holds a {type(tree).__name__} in place of a state dict. {EXPECTED}")
+    return {str(name): value for name, value in tree.items() if isinstance(value, Tensor)}
 
 
 def recognise(path: Path) -> str:
@@ -121,38 +127,6 @@ def _kept(tensor: Tensor) -> Tensor:
     be overwritten in place while they are in use; replacing it by another one of its name is fine.
     """
     return tensor if sys.platform == "linux" else tensor.clone()
-
-
-def _read_torch(path: Path, kind: str) -> Any:
-    if kind == "torch-zip":
-        _check_zip(path)
-    try:
-        with path.open("rb") as file:  # given a path, newer torch would choose the reader by suffix
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        wanted = re.search(r"GLOBAL ([\w.]{1,80})", str(error))
-        detail = f"the Python object {wanted[1]}" if wanted else "something else than tensors"
-        raise UnsupportedModel(
-            f"{path.name} was refused and nothing in it was run: it asks for {detail}, and a weights file needs "
-            "tensors only. Get the weights from the table in the README."
-        ) from error
-    # The reader meets damage wherever it happens to be: in text, numbers, memory sizes, the end of the file.
-    except (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, MemoryError, OSError) as error:
-        raise UnsupportedModel(
-            f"{path.name} is damaged or incomplete ({type(error).__name__} while reading). Download it again."
-        ) from error
-
-
-def _check_zip(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise UnsupportedModel(f"{path.name} is damaged or incomplete ({error}). Download it again.") from error
-    if not any(member.filename.endswith("/data.pkl") for member in members):
-        raise UnsupportedModel(f"{path.name} is a zip archive, but not one that torch.save wrote. {EXPECTED}")
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise UnsupportedModel(f"{path.name} is compressed inside, which torch.save never does; it was not opened.")
 
 
 def _check(path: Path, tree: Any, networks: dict[str, RawTensors]) -> None:
