@@ -14,6 +14,9 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import yaml
 
 T = TypeVar("T")
+LONGEST_SHOWN = 100  # characters of a value in a message
+# The reader itself, and Python where it makes dates and numbers of what looks like them.
+_NOT_YAML = (yaml.YAMLError, RecursionError, ValueError, TypeError, AttributeError, LookupError, OverflowError)
 
 
 class SettingsError(ValueError):
@@ -126,7 +129,9 @@ def parse_settings(text: str) -> Table:
     """The options of a YAML text. Raises SettingsError."""
     try:
         values = yaml.load(text, _Loader)
-    except (yaml.YAMLError, RecursionError) as error:
+    except SettingsError:
+        raise
+    except _NOT_YAML as error:
         raise SettingsError(f"is not a YAML file: {' '.join(str(error).split())}.") from error
     if not isinstance(values, Table):
         raise SettingsError(f"has to be a table of options, found {described(values)}.")
@@ -145,7 +150,7 @@ def override(table: Table, assignment: str) -> None:
     place = f"-o {assignment}"
     try:
         value = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
+    except _NOT_YAML as error:
         raise SettingsError(f"{place}: the value is not YAML ({' '.join(str(error).split())}).") from error
     target: Any = table
     for key in keys[:-1]:
@@ -229,7 +234,7 @@ def _plain(table: Table, key: str, value: Any, kind: Any, part: str = "") -> Any
         return value
     if kind is int and isinstance(value, int) and not isinstance(value, bool):
         return value
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
         return float(value)
     if kind is str and isinstance(value, str):
         return value
@@ -237,6 +242,13 @@ def _plain(table: Table, key: str, value: Any, kind: Any, part: str = "") -> Any
     raise table.wrong(
         key, f"has to be {'a list of' if part else ''}{' ' if part else ''}{wanted}, found {described(value)}."
     )
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
 
 
 def described(value: Any) -> str:
@@ -247,4 +259,5 @@ def described(value: Any) -> str:
         return "a table of options"
     if isinstance(value, list):
         return f"a list of {len(value)}"
-    return "true" if value is True else "false" if value is False else repr(value)
+    text = "true" if value is True else "false" if value is False else repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import UnsupportedModel
 from ..files import replacing, sha256_of
 from ..networks.config import ModelConfig
+from ..networks.limits import check_config
 
 FORMAT = "fom-export-1"
 MANIFEST = "model.json"
@@ -94,7 +95,7 @@ def read_package(folder: Path) -> Package:
     path = folder / MANIFEST
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UnsupportedModel(
             f"{folder} holds no exported model: wanted {MANIFEST} in it ({getattr(error, 'strerror', None) or error}). "
             f"Make one with `fom export NAME --output {folder}`."
@@ -108,10 +109,12 @@ def read_package(folder: Path) -> Package:
             raise ValueError(f"no part {missing[0]}")
         left_out = {str(name): [str(line) for line in lines] for name, lines in values.get("left_out", {}).items()}
         config, frames = ModelConfig.from_dict(values["config"]), str(values.get("compared_on", ""))
+        check_config(config)
         return Package(str(values["name"]), config, int(values["opset"]), parts, frames, left_out)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        reason = error if isinstance(error, ValueError) else repr(error)
         raise UnsupportedModel(
-            f"{path} is damaged or of another version ({error!r}). Export the model again with `fom export`."
+            f"{path} is damaged or of another version ({reason}). Export the model again with `fom export`."
         ) from error
 
 

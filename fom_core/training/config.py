@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ..errors import UsageError
 from ..networks.config import DiscriminatorConfig, ModelConfig
 from ..settings import SettingsError, Table, converted, fill, in_file, override, read_settings
-from ..weights.config_file import model_from_tables
+from ..weights.config_file import filled, model_from_tables
 from .augment import AugmentConfig
 from .config_checks import check_dataset, check_layers, check_stage
 from .paddlegan_config import from_paddlegan
@@ -236,7 +236,9 @@ def _stage(options: Table, model: Table, dataset: DatasetConfig, teacher: ModelC
     discriminator = None
     if critic and weights.generator_gan:
         shared = {"num_kp": config.keypoint_detector.num_kp, "num_channels": config.num_channels}
-        discriminator = fill(DiscriminatorConfig, Table(shared, critic.name).merged(critic), {"spectral_norm": "sn"})
+        discriminator = filled(
+            DiscriminatorConfig, Table(shared, critic.name).merged(critic), renamed={"spectral_norm": "sn"}
+        )
     plain = Table(options)
     plain.name = options.name
     for key in {*ELSEWHERE.values(), *UNUSED, "image_size"}:

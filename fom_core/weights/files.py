@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..errors import UnsupportedModel
 from .layout import RawTensors, StateDict, count_numbers, find_networks, to_state_dict
+from .pickle_machine import short
 from .pickles import read_arrays
 from .quantise import dequantise
 from .torch_files import read_torch
@@ -26,6 +27,8 @@ from .torch_files import read_torch
 EXPECTED = "Expected a .pth.tar, .pdparams or .safetensors file from the weights table in the README."
 _HEADS = {"kp.weight", "kp.0.weight"}
 _STEMS = {"first.conv.weight", "first.0.conv.weight"}
+_TAR_MEMBERS = {b"storages", b"tensors", b"pickle", b"sys_info"}  # of torch.save before version 0.1.10
+_PADDLE_BLOCK = bytes.fromhex("080010ffffffff")  # the first block of a program: number 0, with none above it
 _LEGACY_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")  # opens every file of torch.save before version 1.6
 
 
@@ -71,7 +74,9 @@ def read_state_dict(path: Path) -> StateDict:
     tree = read_tree(path)[0]
     if not isinstance(tree, Mapping):
         raise UnsupportedModel(f"{path.name} holds a {type(tree).__name__} in place of a state dict. {EXPECTED}")
-    return {str(name): value for name, value in tree.items() if isinstance(value, Tensor)}
+    tensors = {str(name): value for name, value in tree.items() if isinstance(value, Tensor)}
+    _check_claims(path, sum(value.numel() for value in tensors.values()))
+    return tensors
 
 
 def recognise(path: Path) -> str:
@@ -100,15 +105,39 @@ def recognise(path: Path) -> str:
 
 def _what_else(start: bytes) -> str:
     """Say what a file is instead of weights, for the mistakes people make."""
-    if not start:
-        return "is empty: the download did not finish."
-    if start.lstrip()[:1] == b"<":
-        return "is a web page, not weights: the download site answered with a page. Download it again by hand."
-    if start.startswith(b"version https://git-lfs"):
-        return "is only a Git LFS pointer: run `git lfs pull` where it came from, or download the file itself."
-    if start[257:262] == b"ustar" or start.startswith(b"\x1f\x8b"):
-        return "is an archive that holds other files: unpack this one and choose the weights inside."
-    return "is not a weights file, or is damaged."
+    tar = start[257:262] == b"ustar"
+    found = (
+        (not start, "is empty: the download did not finish."),
+        (
+            start.lstrip()[:1] == b"<",
+            "is a web page, not weights: the download site answered with a page. Download it again by hand.",
+        ),
+        (
+            start.startswith(b"version https://git-lfs"),
+            "is only a Git LFS pointer: run `git lfs pull` where it came from, or download the file itself.",
+        ),
+        (
+            tar and start.split(b"\0", 1)[0] in _TAR_MEMBERS,
+            "was saved by a PyTorch of before 2017, as a tar archive, which is not opened.",
+        ),
+        (
+            tar or start.startswith(b"\x1f\x8b"),
+            "is an archive that holds other files: unpack this one and choose the weights inside.",
+        ),
+        (
+            start[:1] == b"\n" and _PADDLE_BLOCK in start[:32],
+            "is a static graph of Paddle (.pdmodel), a program without weights.",
+        ),
+        (
+            len(start) > 20 and start[:16] == bytes(16) and start[20:21] == b"\x08",
+            "holds the weights of a static graph of Paddle (.pdiparams), which have no names.",
+        ),
+        (
+            start[:1] == b"\x08" and start[2:3] == b"\x12",
+            "is an ONNX graph. Models in ONNX are opened as the folder that `fom export` wrote.",
+        ),
+    )
+    return next((text for fits, text in found if fits), "is not a weights file, or is damaged.")
 
 
 def _read_safetensors(path: Path) -> tuple[StateDict, dict[str, str]]:
@@ -116,8 +145,11 @@ def _read_safetensors(path: Path) -> tuple[StateDict, dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             tensors = {name: _kept(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
             return dequantise(tensors, path.name), file.metadata() or {}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UnsupportedModel(f"{path.name} is a damaged safetensors file ({error}). Download it again.") from error
+    # The last three: numbers of a kind that this version of torch does not have.
+    except (SafetensorError, OSError, ValueError, AttributeError, TypeError, RuntimeError) as error:
+        raise UnsupportedModel(
+            f"{path.name} is a damaged safetensors file ({short(str(error))}). Download it again."
+        ) from error
 
 
 def _kept(tensor: Tensor) -> Tensor:
@@ -138,6 +170,9 @@ def _check(path: Path, tree: Any, networks: dict[str, RawTensors]) -> None:
             f"{path.name} is not a First Order Motion checkpoint: wanted a keypoint detector ('kp.weight') and a "
             f"generator ('first.conv.weight'), found {count} entries ({names}). {EXPECTED}"
         )
-    claimed = count_numbers(networks)
+    _check_claims(path, count_numbers(networks))
+
+
+def _check_claims(path: Path, claimed: int) -> None:
     if claimed > path.stat().st_size:  # each number takes a byte at least, unless tensors are views of one another
         raise UnsupportedModel(f"{path.name} claims {claimed} numbers, more than its size allows; it was refused.")
