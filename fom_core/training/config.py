@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ..errors import UsageError
 from ..networks.config import DiscriminatorConfig, ModelConfig
 from ..settings import SettingsError, Table, converted, fill, in_file, override, read_settings
-from ..weights.config_file import filled, model_from_tables
+from ..weights.config_file import filled, frame_size, model_from_tables
 from .augment import AugmentConfig
 from .config_checks import check_dataset, check_layers, check_stage
 from .paddlegan_config import from_paddlegan
@@ -190,6 +190,7 @@ def parse_training(table: Table, name: str, teacher: ModelConfig | None = None) 
         table = from_paddlegan(table)
     table.only(SECTIONS | OTHER_SECTIONS)
     dataset = fill(DatasetConfig, _with_two_angles(table.table("dataset_params")))
+    frame_size(table)  # is within bounds
     common = table.table("train_params").only(STAGE_OPTIONS | UNUSED)
     model = table.table("model_params").only(MODEL_SECTIONS)
     streamed = table.get("stages") is None

@@ -127,7 +127,7 @@ KINDS: dict[str, tuple[Callable[[Path], Any], str]] = {
         r"is a static graph of Paddle \(\.pdmodel\)",
     ),
     "paddle weights": (
-        lambda path: path.write_bytes(bytes(16) + bytes.fromhex("08000000" "0805100410041003") + bytes(99)),
+        lambda path: path.write_bytes(bytes(16) + bytes.fromhex("080000000805100410041003") + bytes(99)),
         r"holds the weights of a static graph of Paddle \(\.pdiparams\)",
     ),
     "onnx": (lambda path: path.write_bytes(b"\x08\x08\x12\x07pytorch" + bytes(99)), "is an ONNX graph"),
