@@ -64,7 +64,7 @@ def encrypted(path: Path) -> None:
 
 
 def overlapping(path: Path) -> None:
-    """Each of a hundred entries has the same thousand bytes."""
+    """Each of ten entries has the same thousand bytes."""
     archive(path, {"archive/data.pkl": b"\x80\x02}.", "archive/data/0": bytes(1000)})
     content = path.read_bytes()
     table = content.index(b"PK\x01\x02")
@@ -134,7 +134,7 @@ KINDS: dict[str, tuple[Callable[[Path], Any], str]] = {
     "compressed": (lambda path: archive(path, saved(BASE), zipfile.ZIP_DEFLATED), "is compressed inside"),
     "encrypted": (encrypted, "is encrypted inside"),
     "twice": (twice, r"holds 'data\.pkl' 2 times"),
-    "overlapping": (overlapping, "claims to hold 10003 bytes, more than its own size"),
+    "overlapping": (overlapping, "claims to hold 10004 bytes, more than its own size"),
     "big-endian": (
         lambda path: archive(path, {**saved(BASE), "archive/byteorder": b"big"}),
         "stored in another byte order",
