@@ -111,7 +111,7 @@ def _plain(table: Table, key: str, value: Any, kind: Any, part: str = "") -> Any
         return value
     if kind is int and isinstance(value, int) and not isinstance(value, bool):
         return value
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value):
         return float(value)
     if kind is str and isinstance(value, str):
         return value
@@ -119,3 +119,10 @@ def _plain(table: Table, key: str, value: Any, kind: Any, part: str = "") -> Any
     raise table.wrong(
         key, f"has to be {'a list of' if part else ''}{' ' if part else ''}{wanted}, found {described(value)}."
     )
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False

@@ -12,6 +12,7 @@ from ..documents import DocumentError, read_json, shortened
 from ..errors import UnsupportedModel
 from ..files import replacing, sha256_of
 from ..networks.config import ModelConfig
+from ..networks.limits import check_config
 
 FORMAT = "fom-export-1"
 MANIFEST = "model.json"
@@ -109,10 +110,12 @@ def read_package(folder: Path) -> Package:
             raise ValueError(f"no part {missing[0]}")
         left_out = {str(name): [str(line) for line in lines] for name, lines in values.get("left_out", {}).items()}
         config, frames = ModelConfig.from_dict(values["config"]), str(values.get("compared_on", ""))
+        check_config(config)
         return Package(str(values["name"]), config, int(values["opset"]), parts, frames, left_out)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        reason = error if isinstance(error, ValueError) else repr(error)
         raise UnsupportedModel(
-            f"{path} is damaged or of another version ({shortened(repr(error))}). Export the model again with "
+            f"{path} is damaged or of another version ({shortened(str(reason))}). Export the model again with "
             "`fom export`."
         ) from error
 

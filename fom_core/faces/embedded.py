@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from ..weights.files import read_state_dict
 from .boxes import iou
 from .detection import Detection, detect_at_sizes, distinct
 
@@ -116,7 +116,7 @@ class EmbeddedDetector:
         self.threshold = threshold
         self.device = device
         self.network = FaceNetwork()
-        self.network.load_state_dict(load_file(weights))  # copies half precision into single
+        self.network.load_state_dict(read_state_dict(weights))  # copies half precision into single
         self.network.eval().to(device)
 
     def detect(self, image: np.ndarray) -> list[Detection]:

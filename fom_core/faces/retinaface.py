@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ..errors import MissingPackage, UnsupportedModel
+from ..weights.files import read_state_dict
 from .detection import Detection, detect_at_sizes
 
 LONG_SIDES = (1280, 480)
@@ -22,10 +23,10 @@ class RetinaFaceDetector:
         self.name = name
         self.threshold = threshold
         self._network = _network_class()(network_name=NETWORKS[name], device=torch.device(device))
+        state = read_state_dict(weights)
         try:
-            state = torch.load(weights, map_location="cpu", weights_only=True)
             self._network.load_state_dict({key.removeprefix("module."): value for key, value in state.items()})
-        except Exception as error:  # torch raises many kinds for a damaged file
+        except RuntimeError as error:  # other names or shapes
             raise UnsupportedModel(
                 f"{weights} does not hold the RetinaFace {NETWORKS[name]} weights: {str(error).splitlines()[0]} "
                 f"Delete it and run `fom weights download {name}`."

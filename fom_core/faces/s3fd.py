@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import UnsupportedModel
+from ..weights.files import read_state_dict
 from .detection import Detection, detect_at_sizes
 
 LONG_SIDES = (960, 384)
@@ -113,10 +114,10 @@ class S3FDDetector:
         self.threshold = threshold
         self.device = device
         self.network = S3FD()
+        state = read_state_dict(weights) if isinstance(weights, Path) else weights
         try:
-            state = torch.load(weights, map_location="cpu", weights_only=True) if isinstance(weights, Path) else weights
             self.network.load_state_dict(state)
-        except Exception as error:  # torch raises many kinds for a damaged file
+        except RuntimeError as error:  # other names or shapes
             raise UnsupportedModel(
                 f"{weights} does not hold the S3FD weights: {str(error).splitlines()[0]} "
                 "Delete it and run `fom weights download s3fd`."

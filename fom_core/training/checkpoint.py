@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..documents import DocumentError, parse_json, read_text
 from ..errors import WriteError
+from ..weights.files import read_state_dict, read_tree
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def save_checkpoint(
     """Write ``step-NNNNNN`` below ``folder``, complete or not at all; the newest ``keep`` and the best one stay.
 
     weights: go to a safetensors file.
-    state:   optimisers, random states, counters: tensors and plain values only, so that it opens with weights_only.
+    state:   optimisers, random states, counters: tensors and plain values only, so that it opens without running code.
     about:   what to read in it, as JSON. The best checkpoint is the one whose ``score`` is lowest.
     Raises WriteError when the place is full or refuses; earlier checkpoints stay as they are then.
     """
@@ -73,8 +74,8 @@ def best_checkpoint(folder: Path) -> Path | None:
 
 
 def load_checkpoint(path: Path) -> Loaded:
-    """Inverse of :func:`save_checkpoint`."""
-    return load_file(path / WEIGHTS), torch.load(path / STATE, weights_only=True)
+    """Inverse of :func:`save_checkpoint`; everything is on the CPU. Raises UnsupportedModel for damaged files."""
+    return read_state_dict(path / WEIGHTS), read_tree(path / STATE)[0]
 
 
 def load_latest(folder: Path) -> Loaded | None:

@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..networks.config import DiscriminatorConfig, ModelConfig
 from ..settings import converted, fill, override
 from ..tables import SettingsError, Table
-from ..weights.config_file import model_from_tables
+from ..weights.config_file import filled, frame_size, model_from_tables
 from ..yaml_text import read_settings
 from .augment import AugmentConfig
 from .config_checks import check_dataset, check_layers, check_stage
@@ -193,6 +193,7 @@ def parse_training(table: Table, name: str, teacher: ModelConfig | None = None) 
         table = from_paddlegan(table)
     table.only(SECTIONS | OTHER_SECTIONS)
     dataset = fill(DatasetConfig, _with_two_angles(table.table("dataset_params")))
+    frame_size(table)  # is within bounds
     common = table.table("train_params").only(STAGE_OPTIONS | UNUSED)
     model = table.table("model_params").only(MODEL_SECTIONS)
     streamed = table.get("stages") is None
@@ -239,7 +240,9 @@ def _stage(options: Table, model: Table, dataset: DatasetConfig, teacher: ModelC
     discriminator = None
     if critic and weights.generator_gan:
         shared = {"num_kp": config.keypoint_detector.num_kp, "num_channels": config.num_channels}
-        discriminator = fill(DiscriminatorConfig, Table(shared, critic.name).merged(critic), {"spectral_norm": "sn"})
+        discriminator = filled(
+            DiscriminatorConfig, Table(shared, critic.name).merged(critic), renamed={"spectral_norm": "sn"}
+        )
     plain = Table(options)
     plain.name = options.name
     for key in {*ELSEWHERE.values(), *UNUSED, "image_size"}:

@@ -17,7 +17,6 @@ from pathlib import Path
 import cv2
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -25,6 +24,7 @@ from ..faces.boxes import iou, keep_best
 from ..faces.embedded import STRIDES, FaceNetwork, cell_centres, decode
 from ..faces.yunet import YuNetDetector
 from ..files import replacing, write_tensors
+from ..weights.files import read_state_dict, read_tree
 from .face_labels import DOUBTFUL, labelled_once, load_photographs, load_portraits
 from .face_pictures import FACE, IGNORE, Composer
 
@@ -138,7 +138,7 @@ def train(args: argparse.Namespace) -> None:
 
     network = FaceNetwork()
     if args.start is not None:
-        network.load_state_dict(load_file(args.start))
+        network.load_state_dict(read_state_dict(args.start))
     average = torch.optim.swa_utils.AveragedModel(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.995)
     )  # of the weights; the statistics of the norms are the network's own
@@ -149,7 +149,7 @@ def train(args: argparse.Namespace) -> None:
     parts = {"network": network, "average": average, "optimizer": optimizer, "schedule": schedule}
     checkpoint, done = args.output / "last.pt", 0
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = dict(read_tree(checkpoint)[0])
         done = state.pop("step")
         for name, values in state.items():
             parts[name].load_state_dict(values)

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..errors import FomError, UnsupportedModel
+from ..errors import UnsupportedModel
 from ..files import require_file
+from ..weights.files import read_state_dict
 
 # torchvision's numbering of the VGG networks: convolutions, each followed by a ReLU; before every stage but the first,
 # pooling. Features are taken behind the first ReLU of each stage, so of the last one only that is needed.
@@ -26,14 +27,9 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 def read_weights(path: Path, what: str) -> dict[str, Tensor]:
     """A state dict, opened without running code. Raises MediaError for no file, UnsupportedModel for anything else."""
     try:
-        weights = torch.load(require_file(path, what), weights_only=True, map_location="cpu")
-    except FomError:
-        raise
-    except Exception as error:  # damage shows in many ways
-        raise UnsupportedModel(f"{what} {path} is no state dict that torch opens. Download it again.") from error
-    if not isinstance(weights, dict):
-        raise UnsupportedModel(f"{what} {path} holds a {type(weights).__name__} in place of a state dict.")
-    return weights
+        return read_state_dict(require_file(path, what))
+    except UnsupportedModel as error:
+        raise UnsupportedModel(f"{what} cannot be used: {error}") from error
 
 
 class VggFeatures(nn.Module):

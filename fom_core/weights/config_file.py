@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..documents import in_file
 from ..errors import UnsupportedModel
@@ -16,10 +16,13 @@ from ..networks.config import (
     KeypointDetectorConfig,
     ModelConfig,
 )
+from ..networks.limits import check_config, complaint
 from ..settings import converted, fill
 from ..tables import SettingsError, Table
 from ..yaml_text import read_settings
 from .detect import USUAL, Conventions
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -109,10 +112,10 @@ def parse_config(values: Mapping[str, Any], conventions: Conventions = USUAL) ->
 
 def model_from_tables(common: Table, detector: Table, generator: Table, **conventions: Any) -> ModelConfig:
     """The model that three sections describe; ``conventions`` are further fields of ModelConfig."""
-    shared, nets = fill(_Common, common), fill(_Detector, detector)
+    shared, nets = filled(_Common, common), filled(_Detector, detector)
     if nets.single_jacobian_map and not shared.estimate_jacobian:
         raise detector.wrong("single_jacobian_map", f"contradicts {common.full_name('estimate_jacobian')}: false.")
-    return ModelConfig(
+    config = ModelConfig(
         KeypointDetectorConfig(
             hourglass=HourglassConfig.regular(nets.block_expansion, nets.max_features, nets.num_blocks),
             num_kp=shared.num_kp,
@@ -127,6 +130,28 @@ def model_from_tables(common: Table, detector: Table, generator: Table, **conven
         _generator(generator, shared),
         **conventions,
     )
+    try:
+        check_config(config)
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+    return config
+
+
+def filled(kind: type[T], table: Table, **options: Any) -> T:
+    """:func:`fill` for a section of a model, whose numbers have to be within the limits of networks."""
+    values = fill(kind, table, **options)
+    check_limits(table, values)
+    return values
+
+
+def check_limits(table: Table, values: Any) -> None:
+    """Raise SettingsError for the first option that is beyond the limits of networks, with its line."""
+    for option in fields(values):
+        value = getattr(values, option.name)
+        if is_dataclass(value):
+            check_limits(table.table(option.name), value)
+        elif (wrong := complaint(option.name, value)) is not None:
+            raise table.wrong(option.name, wrong)
 
 
 def frame_size(table: Table) -> tuple[int, int] | None:
@@ -134,6 +159,8 @@ def frame_size(table: Table) -> tuple[int, int] | None:
     for section in (table.table("dataset_params"), table.table("dataset").table("train")):
         if "frame_shape" in section:
             height, width, _ = converted(section, "frame_shape", tuple[int, int, int])
+            if (wrong := complaint("image_size", (height, width))) is not None:
+                raise section.wrong("frame_shape", wrong)
             return height, width
     return None
 
@@ -154,7 +181,7 @@ def _sections(values: Table) -> tuple[Table, Table, Table]:
 
 
 def _generator(table: Table, shared: _Common) -> GeneratorConfig:
-    options = fill(_Generator, table)
+    options = filled(_Generator, table)
     motion = options.dense_motion_params
     dense_motion = None
     if motion is not None:

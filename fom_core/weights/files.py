@@ -1,33 +1,34 @@
 """Opens weights files of every published format. What a file is, its content decides, not its name.
 
-No file is ever unpickled: ``.pth.tar`` goes through torch's ``weights_only`` reader, ``.pdparams`` through
-:mod:`.pickles`.
+:func:`read_tree` is the one way to the content of a file from elsewhere, for models, detectors, restorers and training
+alike. No file is ever unpickled, and none reaches ``torch.load``, whatever its version: ``.pth.tar`` goes through
+:mod:`.torch_files`, ``.pdparams`` through :mod:`.pickles`.
 """
 
 from __future__ import annotations
 
 import os
-import pickle
-import re
 import sys
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import UnsupportedModel
 from .layout import RawTensors, StateDict, count_numbers, find_networks, to_state_dict
+from .pickle_machine import short
 from .pickles import read_arrays
 from .quantise import dequantise
+from .torch_files import read_torch
 
 EXPECTED = "Expected a .pth.tar, .pdparams or .safetensors file from the weights table in the README."
 _HEADS = {"kp.weight", "kp.0.weight"}
 _STEMS = {"first.conv.weight", "first.0.conv.weight"}
+_TAR_MEMBERS = {b"storages", b"tensors", b"pickle", b"sys_info"}  # of torch.save before version 0.1.10
+_PADDLE_BLOCK = bytes.fromhex("080010ffffffff")  # the first block of a program: number 0, with none above it
 _LEGACY_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")  # opens every file of torch.save before version 1.6
 
 
@@ -65,7 +66,17 @@ def read_tree(path: Path) -> tuple[Any, dict[str, str], str]:
     kind = recognise(path)
     if kind == "safetensors":
         return *_read_safetensors(path), kind
-    return (read_arrays(path) if kind == "paddle" else _read_torch(path, kind)), {}, kind
+    return (read_arrays(path) if kind == "paddle" else read_torch(path, kind, EXPECTED)), {}, kind
+
+
+def read_state_dict(path: Path) -> StateDict:
+    """The tensors of a file that holds a single network, by their names. Raises UnsupportedModel like above."""
+    tree = read_tree(path)[0]
+    if not isinstance(tree, Mapping):
+        raise UnsupportedModel(f"{path.name} holds a {type(tree).__name__} in place of a state dict. {EXPECTED}")
+    tensors = {str(name): value for name, value in tree.items() if isinstance(value, Tensor)}
+    _check_claims(path, sum(value.numel() for value in tensors.values()))
+    return tensors
 
 
 def recognise(path: Path) -> str:
@@ -94,15 +105,39 @@ def recognise(path: Path) -> str:
 
 def _what_else(start: bytes) -> str:
     """Say what a file is instead of weights, for the mistakes people make."""
-    if not start:
-        return "is empty: the download did not finish."
-    if start.lstrip()[:1] == b"<":
-        return "is a web page, not weights: the download site answered with a page. Download it again by hand."
-    if start.startswith(b"version https://git-lfs"):
-        return "is only a Git LFS pointer: run `git lfs pull` where it came from, or download the file itself."
-    if start[257:262] == b"ustar" or start.startswith(b"\x1f\x8b"):
-        return "is an archive that holds other files: unpack this one and choose the weights inside."
-    return "is not a weights file, or is damaged."
+    tar = start[257:262] == b"ustar"
+    found = (
+        (not start, "is empty: the download did not finish."),
+        (
+            start.lstrip()[:1] == b"<",
+            "is a web page, not weights: the download site answered with a page. Download it again by hand.",
+        ),
+        (
+            start.startswith(b"version https://git-lfs"),
+            "is only a Git LFS pointer: run `git lfs pull` where it came from, or download the file itself.",
+        ),
+        (
+            tar and start.split(b"\0", 1)[0] in _TAR_MEMBERS,
+            "was saved by a PyTorch of before 2017, as a tar archive, which is not opened.",
+        ),
+        (
+            tar or start.startswith(b"\x1f\x8b"),
+            "is an archive that holds other files: unpack this one and choose the weights inside.",
+        ),
+        (
+            start[:1] == b"\n" and _PADDLE_BLOCK in start[:32],
+            "is a static graph of Paddle (.pdmodel), a program without weights.",
+        ),
+        (
+            len(start) > 20 and start[:16] == bytes(16) and start[20:21] == b"\x08",
+            "holds the weights of a static graph of Paddle (.pdiparams), which have no names.",
+        ),
+        (
+            start[:1] == b"\x08" and start[2:3] == b"\x12",
+            "is an ONNX graph. Models in ONNX are opened as the folder that `fom export` wrote.",
+        ),
+    )
+    return next((text for fits, text in found if fits), "is not a weights file, or is damaged.")
 
 
 def _read_safetensors(path: Path) -> tuple[StateDict, dict[str, str]]:
@@ -110,8 +145,11 @@ def _read_safetensors(path: Path) -> tuple[StateDict, dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             tensors = {name: _kept(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
             return dequantise(tensors, path.name), file.metadata() or {}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UnsupportedModel(f"{path.name} is a damaged safetensors file ({error}). Download it again.") from error
+    # The last three: numbers of a kind that this version of torch does not have.
+    except (SafetensorError, OSError, ValueError, AttributeError, TypeError, RuntimeError) as error:
+        raise UnsupportedModel(
+            f"{path.name} is a damaged safetensors file ({short(str(error))}). Download it again."
+        ) from error
 
 
 def _kept(tensor: Tensor) -> Tensor:
@@ -123,38 +161,6 @@ def _kept(tensor: Tensor) -> Tensor:
     return tensor if sys.platform == "linux" else tensor.clone()
 
 
-def _read_torch(path: Path, kind: str) -> Any:
-    if kind == "torch-zip":
-        _check_zip(path)
-    try:
-        with path.open("rb") as file:  # given a path, newer torch would choose the reader by suffix
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        wanted = re.search(r"GLOBAL ([\w.]{1,80})", str(error))
-        detail = f"the Python object {wanted[1]}" if wanted else "something else than tensors"
-        raise UnsupportedModel(
-            f"{path.name} was refused and nothing in it was run: it asks for {detail}, and a weights file needs "
-            "tensors only. Get the weights from the table in the README."
-        ) from error
-    # The reader meets damage wherever it happens to be: in text, numbers, memory sizes, the end of the file.
-    except (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, MemoryError, OSError) as error:
-        raise UnsupportedModel(
-            f"{path.name} is damaged or incomplete ({type(error).__name__} while reading). Download it again."
-        ) from error
-
-
-def _check_zip(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise UnsupportedModel(f"{path.name} is damaged or incomplete ({error}). Download it again.") from error
-    if not any(member.filename.endswith("/data.pkl") for member in members):
-        raise UnsupportedModel(f"{path.name} is a zip archive, but not one that torch.save wrote. {EXPECTED}")
-    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-        raise UnsupportedModel(f"{path.name} is compressed inside, which torch.save never does; it was not opened.")
-
-
 def _check(path: Path, tree: Any, networks: dict[str, RawTensors]) -> None:
     detector, generator = networks.get("keypoint_detector", {}), networks.get("generator", {})
     if not (_HEADS & detector.keys() and _STEMS & generator.keys()):
@@ -164,6 +170,9 @@ def _check(path: Path, tree: Any, networks: dict[str, RawTensors]) -> None:
             f"{path.name} is not a First Order Motion checkpoint: wanted a keypoint detector ('kp.weight') and a "
             f"generator ('first.conv.weight'), found {count} entries ({names}). {EXPECTED}"
         )
-    claimed = count_numbers(networks)
+    _check_claims(path, count_numbers(networks))
+
+
+def _check_claims(path: Path, claimed: int) -> None:
     if claimed > path.stat().st_size:  # each number takes a byte at least, unless tensors are views of one another
         raise UnsupportedModel(f"{path.name} claims {claimed} numbers, more than its size allows; it was refused.")

@@ -7,7 +7,7 @@ import logging
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,8 @@ from torch.overrides import TorchFunctionMode
 from ..documents import parse_json, shortened
 from ..errors import UnsupportedModel, UsageError, WriteError
 from ..files import write_tensors
-from ..networks.config import LARGEST_PX, SMALLEST_PX, ModelConfig
+from ..networks.config import ModelConfig
+from ..networks.limits import check_config
 from ..networks.model import MotionModel, create_model
 from .catalogue import Entry
 from .config_file import read_config
@@ -86,10 +87,13 @@ def resolve_config(
     if config is not None:
         stated, source = read_config(config, conventions), config.name
         conventions = Conventions.of(stated)
-    _check_plausible(conventions, source or path.name)
     detected = detect_config(checkpoint.keypoint_detector, checkpoint.generator, conventions)
+    _check_plausible(detected, path.name)
     if detected.motion_size and not detected.sees_evenly:
-        _refuse_values(source or path.name, ["motion_size"])
+        raise UnsupportedModel(
+            f"{source or path.name} states a motion_size of {'x'.join(map(str, detected.learnt_size))}, and its "
+            f"networks need sides that are divisible by {detected.motion_multiple}. Correct it."
+        )
     if stated is not None and stated != detected:
         differences = "; ".join(_differences(stated.to_dict(), detected.to_dict()))
         raise UnsupportedModel(
@@ -205,31 +209,22 @@ def slim(path: Path) -> Path:
 
 def _stated_config(text: str, path: Path) -> ModelConfig:
     try:
-        return ModelConfig.from_dict(parse_json(text))
+        config = ModelConfig.from_dict(parse_json(text))
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise UnsupportedModel(
             f"The configuration in the header of {path.name} is not one that this version reads "
             f"({shortened(repr(error))}). Convert the original weights again."
         ) from error
+    _check_plausible(config, f"The header of {path.name}")
+    return config
 
 
-def _check_plausible(conventions: Conventions, source: str) -> None:
-    """Refuse what no model has: a stranger's header must not ask for pictures of gigabytes."""
-    numbers = {
-        "image_size": all(SMALLEST_PX <= side <= LARGEST_PX for side in conventions.image_size),
-        "motion_size": all(SMALLEST_PX <= side <= LARGEST_PX for side in conventions.motion_size or ()),
-        "temperature": 0 < conventions.temperature <= 100,
-        "pad": 0 <= conventions.pad <= 6,
-        "kp_variance": 0 < conventions.kp_variance <= 100,
-        "scale_factor": all(1 / 64 <= scale <= 1 for scale in (conventions.keypoint_scale, conventions.motion_scale)),
-    }
-    wrong = [name for name, plausible in numbers.items() if not plausible]
-    if wrong:
-        _refuse_values(source, wrong)
-
-
-def _refuse_values(source: str, names: list[str]) -> NoReturn:
-    raise UnsupportedModel(f"{source} states values that no model can have for {', '.join(names)}. Correct them.")
+def _check_plausible(config: ModelConfig, source: str) -> None:
+    """Refuse what no model has: a stranger's file must not ask for networks or pictures of gigabytes."""
+    try:
+        check_config(config)
+    except ValueError as error:
+        raise UnsupportedModel(f"{source} describes a model that cannot be: {error}") from error
 
 
 def _differences(stated: dict[str, Any], detected: dict[str, Any], prefix: str = "") -> list[str]:

@@ -178,13 +178,13 @@ def test_a_header_that_contradicts_the_tensors_is_refused(saved, tiny_config, tm
 @pytest.mark.parametrize(
     ("option", "value", "reason"),
     [
-        ("image_size", [100_000, 100_000], "no model can have for image_size"),
-        ("keypoint_detector.pad", 100_000, "no model can have for pad"),
-        ("keypoint_detector.temperature", 0, "no model can have for temperature"),
+        ("image_size", [100_000, 100_000], "image_size has to be a whole number from 16 to 4096, found 100000"),
+        ("keypoint_detector.pad", 100_000, "keypoint_detector.pad has to be a whole number from 0 to 6"),
+        ("keypoint_detector.temperature", 0, "temperature has to be a number from 1e-06 to 100, found 0"),
         ("keypoint_detector.temperature", "hot", "configuration in the header"),
         ("image_size", [1e999, 64], "configuration in the header"),
-        ("motion_size", [100, 100], "no model can have for motion_size"),
-        ("motion_size", [8, 8], "no model can have for motion_size"),
+        ("motion_size", [100, 100], "states a motion_size of 100x100"),
+        ("motion_size", [8, 8], "motion_size has to be a whole number from 16 to 4096, found 8"),
     ],
 )
 def test_a_header_cannot_ask_for_what_no_model_has(saved, tmp_path, option, value, reason):
@@ -235,7 +235,7 @@ def test_the_catalogue_knows_a_published_file_by_its_name(published):
         ("generator.extra.weight", torch.zeros(1), "1 unknown .*extra.weight"),
         ("generator.final.weight", torch.zeros(3, 9, 7, 7), "1 of another shape .*final.weight"),
         # claims a network of 65 536 x 65 536 convolutions
-        ("generator.bottleneck.r0.conv1.weight", torch.zeros(65536, 1, 1, 1), "of another shape"),
+        ("generator.bottleneck.r0.conv1.weight", torch.zeros(65536, 1, 1, 1), "bottleneck has to be a whole number"),
     ],
 )
 def test_tensors_that_do_not_make_a_model_are_refused(saved, tmp_path, key, value, reason):
