@@ -14,7 +14,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import redirect_stderr
-from importlib import metadata
 from typing import Any, NoReturn
 
 import torch
@@ -22,6 +21,7 @@ import torch
 from .. import threads
 from ..errors import FomError
 from ..scaleout import rank, speaks_of_failure
+from ..version import version
 from . import animate, bench, compress, demo, evaluate, export, faces, motion, preprocess, train, weights
 from .progress import log_to_stderr, one_line
 
@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Options are accepted with - or _ between their words.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"fom {_version()}")
+    parser.add_argument("--version", action="version", version=f"fom {version()}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error; works with every command")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for verb in VERBS:
@@ -94,13 +94,6 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return "out of memory. Lower --chunk_size, or choose --cpu."
     return f"unexpected error ({type(error).__name__}: {message}). Run again with --debug to see where."
-
-
-def _version() -> str:
-    try:
-        return metadata.version("fom-face-animation")
-    except metadata.PackageNotFoundError:
-        return "(not installed as a package)"
 
 
 def _terminate(*_: Any) -> NoReturn:
