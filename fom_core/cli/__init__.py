@@ -13,7 +13,6 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
-from importlib import metadata
 
 import torch
 
@@ -21,6 +20,7 @@ from .. import signals, threads
 from ..errors import FomError
 from ..memory import share_heaps
 from ..scaleout import rank, speaks_of_failure
+from ..version import version
 from . import animate, bench, compress, demo, evaluate, export, faces, motion, preprocess, train, weights
 from .progress import log_to_stderr, one_line
 
@@ -63,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog="Options are accepted with - or _ between their words.",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"fom {_version()}")
+    parser.add_argument("--version", action="version", version=f"fom {version()}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error; works with every command")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for verb in VERBS:
@@ -123,10 +123,3 @@ def _one_line(error: Exception) -> str:
     if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
         return "out of memory. Lower --chunk_size, or choose --cpu."
     return f"unexpected error ({type(error).__name__}: {message}). Run again with --debug to see where."
-
-
-def _version() -> str:
-    try:
-        return metadata.version("fom-face-animation")
-    except metadata.PackageNotFoundError:
-        return "(not installed as a package)"

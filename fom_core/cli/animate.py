@@ -24,6 +24,7 @@ from ..faces.regions import CropRule, whole_picture
 from ..faces.selection import LEFT_TO_RIGHT, ORDERS, chosen, in_order, most_prominent, picked
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoWriter, read_picture
 from ..media.encoders import ENCODERS, SOFTWARE
+from ..media.mark import BOTTOM_RIGHT, Corner
 from ..media.write import target_of
 from ..overlap import behind
 from ..pipeline import match_drivers
@@ -81,6 +82,15 @@ def _declare(parser: argparse.ArgumentParser) -> None:
         "--encoder",
         choices=list(ENCODERS),
         help=f"of H.264 videos: a graphics chip's, where it is there (default: {SOFTWARE}, on the processor)",
+    )
+    parser.add_argument(
+        "--mark",
+        nargs="?",
+        const=BOTTOM_RIGHT,
+        choices=get_args(Corner),
+        metavar="CORNER",
+        help="show the letters AI in a corner of every frame, as well as saying in the file that the result is "
+        f'synthetic: "{BOTTOM_RIGHT}", which --mark alone means, "bottom left", "top right" or "top left"',
     )
     drivers.add_motion_options(parser.add_argument_group("motion"))
     _add_face_options(parser.add_argument_group("faces"))
@@ -236,6 +246,7 @@ def _open_writer(args: argparse.Namespace, driving: list[drivers.Driver]) -> Ite
         drivers.frame_rate(driving),
         audio_from=drivers.sound_of(driving),
         encoder=args.encoder,
+        mark=args.mark,
     ) as writer:
         yield writer
 

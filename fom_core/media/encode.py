@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import MediaError, UsageError
 from ..files import missing_folders, remove_empty, reserve_temporary, unwritable
-from . import ffmpeg
+from . import ffmpeg, label
 from .encoders import ENCODERS, SOFTWARE, options_of, require_encoder
 from .read import VideoReader
 
@@ -44,12 +44,15 @@ _TO_GIF = (
 class EncodedVideo:
     """One video file being written under a temporary name; ffmpeg starts with the first frame."""
 
-    def __init__(self, path: Path, rate: Fraction, sound: VideoReader | None, crf: int, encoder: str | None) -> None:
+    def __init__(
+        self, path: Path, rate: Fraction, sound: VideoReader | None, crf: int, encoder: str | None, *, synthetic: bool
+    ) -> None:
         self.path = path
         self._suffix = path.suffix.lower()
         self._rate = rate
         self._crf = crf
         self._encoder = encoder or SOFTWARE
+        self._synthetic = synthetic
         if encoder is not None and self._suffix not in H264_SUFFIXES:
             raise UsageError(
                 f"The encoder {encoder} makes H.264, which {self._suffix} files do not hold. Name the output "
@@ -96,6 +99,8 @@ class EncodedVideo:
         if self._sound:
             self._add_sound(self._sound, float(frame_count / self._rate))
         try:
+            if self._synthetic:
+                label.seal(self._temporary)
             self._temporary.replace(self.path)
         except OSError as error:
             raise unwritable(self.path, error) from error
@@ -151,7 +156,12 @@ class EncodedVideo:
             filters += hardware.filters
         if self._suffix in {".mp4", ".mov"} and not self._sound:
             codec += ["-movflags", "+faststart"]
-        return [*command, "-vf", ",".join(filters), *codec, f"file:{self._temporary}"]
+        return [*command, "-vf", ",".join(filters), *codec, *self._container(), f"file:{self._temporary}"]
+
+    def _container(self) -> list[str]:
+        """Arguments for what the file says of itself: the label, and no random numbers, which Matroska would have."""
+        options = label.options_for(self._suffix) if self._synthetic else []
+        return [*options, "-fflags", "+bitexact"] if self._suffix in {".mkv", ".webm"} else options
 
     def _add_sound(self, driver: VideoReader, length_s: float) -> None:
         """Put the driver's sound, cut to the length of the video, beside the finished pictures."""
@@ -161,6 +171,7 @@ class EncodedVideo:
         command = ["-v", "error", "-y", *ffmpeg.input_of(self._temporary), *sound, "-map", "0:v:0", "-map", "1:a:0"]
         command += ["-c:v", "copy", "-c:a", "copy" if driver.audio_codec in copied else codec]
         command += ["-movflags", "+faststart"] if self._suffix in {".mp4", ".mov"} else []
+        command += self._container()
         process = ffmpeg.start(*command, f"file:{target}", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
             _, report = process.communicate()

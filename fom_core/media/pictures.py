@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import MediaError
 from ..files import replacing, require_file
+from .packets import labelled
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
 
@@ -38,9 +39,10 @@ def read_picture(path: str | os.PathLike[str], *, alpha: bool = False) -> np.nda
     return pixels if pixels.shape[2] == 3 else _on_white(pixels)
 
 
-def write_picture(path: str | os.PathLike[str], array: np.ndarray) -> None:
+def write_picture(path: str | os.PathLike[str], array: np.ndarray, *, synthetic: bool = False) -> None:
     """Write an (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey uint8 array; the suffix chooses the format.
 
+    synthetic: say in the file that a model made the picture, see :mod:`~fom_core.media.label`.
     The file appears under its name only when complete. Raises MediaError for an unknown suffix,
     WriteError for an unwritable place.
     """
@@ -50,9 +52,12 @@ def write_picture(path: str | os.PathLike[str], array: np.ndarray) -> None:
     options = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.suffix.lower() in {".jpg", ".jpeg"} else []
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise MediaError(f"Cannot write {path}: '{path.suffix}' is no picture format. Use .png, .jpg or .webp.")
-    _, data = cv2.imencode(path.suffix, pixels, options)
+    done, data = cv2.imencode(path.suffix, pixels, options)
+    if not done:  # such as JPEG 2000 below 32 pixels
+        raise MediaError(f"Cannot write {path}: the format does not hold pictures of {pixels.shape}. Use .png.")
     with replacing(path) as temporary:
-        temporary.write_bytes(data.tobytes())
+        encoded = data.tobytes()
+        temporary.write_bytes(labelled(encoded, path.suffix.lower(), array.shape) if synthetic else encoded)
 
 
 def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:

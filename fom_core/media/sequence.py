@@ -26,8 +26,9 @@ class NumberedPictures:
 
     has_audio = False
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, synthetic: bool) -> None:
         """``path``: a pattern; or ``result.png`` for ``result_%06d.png``; or a folder for ``frame_%06d.png`` in it."""
+        self._synthetic = synthetic
         self.path = path = pattern_of(path)
         number = NUMBER.search(path.name)
         assert number is not None
@@ -44,7 +45,7 @@ class NumberedPictures:
     def write(self, frames: np.ndarray) -> None:
         """Write (T, H, W, C) frames."""
         for frame in frames:
-            write_picture(self._aside / self._name(self._count), frame)
+            write_picture(self._aside / self._name(self._count), frame, synthetic=self._synthetic)
             self._count += 1
 
     def finish(self, frame_count: int) -> None:

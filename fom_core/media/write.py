@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import MediaError, UsageError
 from . import ffmpeg
 from .encode import ALPHA_SUFFIXES, VIDEO_SUFFIXES, EncodedVideo
+from .mark import Corner, marked
 from .pictures import PICTURE_SUFFIXES
 from .read import VideoReader
 from .sequence import NumberedPictures, pattern_of
@@ -42,6 +43,8 @@ class VideoWriter:
         audio_from: VideoReader | None = None,
         crf: int = 18,
         encoder: str | None = None,
+        synthetic: bool = True,
+        mark: Corner | None = None,
     ) -> None:
         """Reserve the output, so that an unwritable place raises WriteError before any work is done.
 
@@ -53,21 +56,26 @@ class VideoWriter:
         crf:        quality of H.264, smaller is better and larger; VP9 is set to look the same.
         encoder:    of H.264: a name of :data:`~fom_core.media.encoders.ENCODERS`; None for the processor's, libx264.
                     Raises UsageError or MediaError for one that cannot be used here.
+        synthetic:  say so in the file, see :mod:`~fom_core.media.label`; False for frames that no model made.
+        mark:       the corner in which every frame carries a visible mark, see :mod:`~fom_core.media.mark`.
         """
         path = Path(path)
         rate = fps if isinstance(fps, Fraction) else ffmpeg.nominal_rate(float(fps))
         suffix = path.suffix.lower()
         if suffix in VIDEO_SUFFIXES:
-            self._sink: EncodedVideo | NumberedPictures = EncodedVideo(path, rate, audio_from, crf, encoder)
+            self._sink: EncodedVideo | NumberedPictures = EncodedVideo(
+                path, rate, audio_from, crf, encoder, synthetic=synthetic
+            )
         elif encoder is not None:
             raise UsageError(f"The encoder {encoder} makes videos. Name the output .mp4, .mov or .mkv.")
         elif not suffix or suffix in PICTURE_SUFFIXES:
-            self._sink = NumberedPictures(path)
+            self._sink = NumberedPictures(path, synthetic)
         else:
             raise MediaError(f"Cannot write '{suffix}' files. Name the output .mp4, .webm, .gif, .mov, .mkv or .png.")
         self.fps = float(rate)
         self.keeps_alpha = suffix in ALPHA_SUFFIXES
         self.frame_count = 0
+        self._mark: Corner | None = mark
         self._size: tuple[int, ...] | None = None
 
     @property
@@ -88,7 +96,7 @@ class VideoWriter:
         self._size = self._size or frames.shape[1:]
         if frames.shape[1:] != self._size or frames.dtype != np.uint8:
             raise ValueError(f"frames must stay uint8 {self._size}, found {frames.dtype} {frames.shape[1:]}")
-        self._sink.write(frames)
+        self._sink.write(marked(frames, self._mark) if self._mark else frames)
         self.frame_count += len(frames)
 
     def close(self) -> None:

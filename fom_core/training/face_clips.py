@@ -135,7 +135,7 @@ def write_pieces(
         for index, frame in zip(range(end), frames, strict=False):
             for number, (piece, path) in enumerate(pieces):
                 if piece.start <= index < piece.stop:
-                    writer = writers.get(number) or writers.setdefault(number, VideoWriter(path, rate))
+                    writer = writers.get(number) or writers.setdefault(number, VideoWriter(path, rate, synthetic=False))
                     writer.write(crop_face(frame, piece.crop_px, (size, size)))
                     counts[number] += 1
                     if index + 1 == piece.stop:

@@ -169,3 +169,22 @@ def test_output_is_a_folder_or_a_file(options, expected):
     words = ["animate", "--source_image", "a.png", "--driving_video", "b.mp4", *options.split()]
 
     assert output_path(build_parser().parse_args(words)) == Path(expected)
+
+
+def test_results_say_that_they_are_synthetic(fom, whole_picture, tmp_path, ffmpeg):
+    from fom_core.media.label import comment
+
+    fom(*whole_picture, "--output", tmp_path / "out.mp4")
+
+    assert comment() in ffmpeg("-i", tmp_path / "out.mp4")
+
+
+@pytest.mark.parametrize(("words", "corner"), [(["--mark"], "bottom right"), (["--mark", "top left"], "top left")])
+def test_the_mark_is_shown_in_the_corner_that_is_asked_for(fom, whole_picture, tmp_path, words, corner):
+    from fom_core.media.mark import marked
+
+    fom(*whole_picture, "--output", tmp_path / "plain.png")
+    fom(*whole_picture, *words, "--output", tmp_path / "marked.png")
+
+    plain, with_mark = (read_picture(tmp_path / f"{name}_000010.png") for name in ("plain", "marked"))
+    np.testing.assert_array_equal(with_mark, marked(plain[None], corner)[0])

@@ -46,7 +46,11 @@ def test_every_command_explains_itself(fom, verb):
 
 
 def test_the_version_is_a_result(fom):
-    assert fom("--version").results[0].startswith("fom ")
+    pyproject = (Path(__file__).resolve().parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+
+    (result,) = fom("--version").results
+
+    assert f'version = "{result.removeprefix("fom ")}"' in pyproject.splitlines()
 
 
 def test_bad_usage_is_status_2(fom):

@@ -43,6 +43,36 @@ def test_the_video_has_the_drivers_frames_rate_and_sound_and_the_pictures_size(a
     assert result.ui.as_dict()["images"][0]["filename"] == name
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_save_video_keeps_the_label_beside_the_graph(animate, driving, tmp_path, suffix):
+    import av
+    from comfy_api.latest import Types
+
+    from fom_pack.fom_core.media.label import comment
+
+    made = animate(driving).args[0]
+    target = tmp_path / f"saved{suffix}"
+    made.save_to(str(target), format=Types.VideoContainer(suffix[1:]), metadata={"prompt": {"1": "a graph"}})
+
+    with av.open(str(target)) as saved:
+        told = {key.lower(): value for key, value in saved.metadata.items()}
+    assert told["comment"] == comment()
+    assert "a graph" in told["prompt"]
+
+
+def test_the_mark_is_shown_only_when_asked(animate, driving):
+    from fom_pack.fom_core.media import VideoReader
+    from fom_pack.fom_core.media.mark import mark_for
+
+    videos = [animate(driving, **mark).args[0].get_stream_source() for mark in ({}, {"mark": "top left"})]
+    plain, marked = (torch.stack([torch.from_numpy(frame) for frame in VideoReader(video)]) for video in videos)
+
+    x0, y0, x1, y1 = mark_for(*plain.shape[1:3], "top left").place
+    changed = (plain.int() - marked.int()).abs().amax(dim=(0, 3)) > 30
+    assert changed[y0:y1, x0:x1].float().mean() > 0.5
+    assert not changed[y1 + 16 :].any() and not changed[:, x1 + 16 :].any()  # beyond what the encoder smears
+
+
 def test_the_frames_are_those_of_the_library_before_compression(animate, driving, clip, faces, model):
     from fom_pack.fom_core.media import VideoReader
     from fom_pack.fom_core.pipeline import animate_picture

@@ -85,6 +85,30 @@ def test_one_mask_tells_for_all_frames_where_they_differ(paste, picture, batches
     assert mask[0, 20:68, 4:52].min() == 1 and mask[0, :20].max() == 0
 
 
+@pytest.mark.parametrize("channels", [3, 4])
+def test_the_mark_lies_over_every_frame_and_in_the_mask(paste, picture, batches, channels):
+    from fom_pack.fom_core.media.mark import mark_for, marked
+
+    source = torch.cat([picture, torch.zeros(1, *SIZE, 1)], dim=-1)[..., :channels]
+    plain, cover = paste(source, batches)
+    frames, marked_cover = paste(source, batches, mark=["bottom right"])
+
+    x0, y0, x1, y1 = mark_for(*SIZE, "bottom right").place
+    outside = torch.ones(SIZE, dtype=torch.bool)
+    outside[y0:y1, x0:x1] = False
+    assert torch.equal(frames[:, outside], plain[:, outside])
+    expected = marked(as_bytes(plain), "bottom right").astype(int)
+    assert abs(as_bytes(frames) - expected).max() <= 1
+    assert torch.equal(marked_cover[:, outside], cover[:, outside])
+    assert (marked_cover[:, y0:y1, x0:x1] == 1).float().mean() > 0.8
+
+
+def test_without_a_mark_nothing_changes(paste, picture, batches):
+    expected, _ = paste(picture, batches)
+
+    assert torch.equal(paste(picture, batches, mark=["none"])[0], expected)
+
+
 def test_a_transparent_picture_keeps_its_alpha(paste, picture, batches):
     alpha = torch.rand(1, *SIZE, 1, generator=torch.Generator().manual_seed(0))
 

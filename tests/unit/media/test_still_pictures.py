@@ -109,3 +109,10 @@ def test_numbers_in_names_sort_by_value(tmp_path):
         (tmp_path / name).write_bytes(b"")
 
     assert [path.name for path in list_pictures(tmp_path)] == ["a2.png", "a10.png", "B1.png"]
+
+
+def test_a_picture_too_small_for_its_format_is_refused_with_a_remedy(tmp_path):
+    with pytest.raises(MediaError, match=r"Use \.png"):
+        write_picture(tmp_path / "tiny.jp2", np.zeros((4, 4, 3), np.uint8))
+
+    assert list(tmp_path.iterdir()) == []
