@@ -44,12 +44,16 @@ class YuNetDetector:
 @contextmanager
 def _errors_only() -> Iterator[None]:
     """OpenCV 5 warns of a setting that it makes itself, once for every network."""
-    before = cv2.utils.logging.getLogLevel()
-    cv2.utils.logging.setLogLevel(min(before, cv2.utils.logging.LOG_LEVEL_ERROR))
+    levels = getattr(cv2.utils, "logging", None)  # since 4.13; those before do not warn
+    if levels is None:
+        yield
+        return
+    before = levels.getLogLevel()
+    levels.setLogLevel(min(before, levels.LOG_LEVEL_ERROR))
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(before)
+        levels.setLogLevel(before)
 
 
 def _detection(row: list[float]) -> Detection:

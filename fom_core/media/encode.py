@@ -15,6 +15,7 @@ from ..errors import MediaError, UsageError
 from ..files import missing_folders, remove_empty, reserve_temporary, unwritable
 from . import ffmpeg, label
 from .encoders import ENCODERS, SOFTWARE, options_of, require_encoder
+from .program import executable
 from .read import VideoReader
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,7 @@ class EncodedVideo:
                 f"The encoder {encoder} makes H.264, which {self._suffix} files do not hold. Name the output "
                 f"{', '.join(sorted(H264_SUFFIXES))}, or leave the encoder out."
             )
+        executable()  # before any work is done
         require_encoder(self._encoder)
         self._sound = sound if sound is not None and sound.has_audio else None
         if self._sound and self._suffix not in _COPIED_SOUND:

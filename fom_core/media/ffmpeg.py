@@ -11,14 +11,13 @@ import re
 import subprocess
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import imageio_ffmpeg
 import numpy as np
 
-from ..errors import MediaError, MissingPackage
+from ..errors import MediaError
+from .program import environment, executable
 
 DEFAULT_FPS = Fraction(25)  # of sources that have no rate of their own: folders and single pictures
 _NTSC = tuple(Fraction(base * 1000, 1001) for base in (24, 30, 48, 60, 120))
@@ -62,15 +61,8 @@ def start(*arguments: str, **pipes: Any) -> subprocess.Popen[bytes]:
     apart: dict[str, Any] = {"start_new_session": True}
     if os.name == "nt":
         apart = {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
-    return subprocess.Popen[bytes]([_executable(), "-hide_banner", "-nostdin", *arguments], **pipes, **apart)
-
-
-@cache
-def passthrough() -> list[str]:
-    """Arguments that give every frame once, as it comes; ffmpeg has another name for it since 5.1."""
-    number = re.match(r"(\d+)\.(\d+)", imageio_ffmpeg.get_ffmpeg_version())
-    old = number is not None and tuple(map(int, number.groups())) < (5, 1)
-    return ["-vsync" if old else "-fps_mode", "passthrough"]
+    command = [executable(), "-hide_banner", "-nostdin", *arguments]
+    return subprocess.Popen[bytes](command, env=environment(), **pipes, **apart)
 
 
 def input_of(path: Path) -> list[str]:
@@ -110,16 +102,6 @@ def first_complaint(report: str) -> str:
     """The line of ffmpeg's error output that came first, without its memory addresses."""
     lines = [re.sub(r"^(\[[^\]]*\] )+", "", line).strip() for line in report.splitlines() if line.strip()]
     return lines[0] if lines else "no reason given"
-
-
-def _executable() -> str:
-    try:
-        return imageio_ffmpeg.get_ffmpeg_exe()
-    except RuntimeError as error:
-        raise MissingPackage(
-            "No ffmpeg program was found. Run: pip install --force-reinstall imageio-ffmpeg, "
-            "or name one in the environment variable IMAGEIO_FFMPEG_EXE."
-        ) from error
 
 
 def _scan(path: Path) -> tuple[str, str]:

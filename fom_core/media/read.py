@@ -126,7 +126,7 @@ class VideoReader:
         command = ["-v", "error", "-fflags", "+discardcorrupt", *ffmpeg.input_of(self.path), "-map", "0:V:0"]
         command += [] if facts.constant_rate else ["-vf", f"fps={facts.rate}"]
         # Passthrough: what the filter gives and no more, or pictures that start late would be preceded by copies.
-        command += [*ffmpeg.passthrough(), "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
+        command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
         limit = facts.frame_count if facts.damaged and facts.constant_rate else None
         count = 0
         with tempfile.TemporaryFile() as complaints:  # a file: a full pipe of complaints would stop ffmpeg

@@ -278,12 +278,3 @@ def test_surround_and_fine_sound_are_read(ffmpeg, tmp_path, layout, channels, ra
 
     assert (samples.shape, found_rate) == ((channels, rate // 2), rate)
     assert samples.mean() == pytest.approx(0.25, abs=0.01)
-
-
-@pytest.mark.parametrize(
-    ("version", "option"),
-    [("4.2.2-static", "-vsync"), ("5.1", "-fps_mode"), ("7.0.2-static", "-fps_mode"), ("N-1", "-fps_mode")],
-)
-def test_old_and_new_ffmpeg_are_told_in_their_words_to_keep_every_frame(monkeypatch, version, option):
-    monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_version", lambda: version)
-    assert media_ffmpeg.passthrough.__wrapped__() == [option, "passthrough"]
