@@ -21,10 +21,12 @@ import torch
 
 from .. import threads
 from ..errors import FomError
+from ..media import limits
 from ..scaleout import rank, speaks_of_failure
-from . import animate, bench, compress, demo, evaluate, export, faces, motion, preprocess, train, weights
+from . import animate, bench, common, compress, demo, evaluate, export, faces, motion, preprocess, train, weights
 from .progress import log_to_stderr, one_line
 
+WITHOUT_PICTURES = ("weights",)
 VERBS = (animate, demo, faces, motion, weights, preprocess, train, evaluate, compress, export, bench)
 
 
@@ -35,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     with redirect_stderr(io.StringIO() if rank() else sys.stderr):  # of several processes one explains wrong usage
         args = build_parser().parse_args([word for word in words if word != "--debug"])
     log_to_stderr(debug)
+    if args.max_pixels is not None:
+        os.environ[limits.VARIABLE] = str(args.max_pixels)  # processes that are started hear of it too
     if argv is None:  # only as a program: a library's signals and threads belong to its user
         signal.signal(signal.SIGTERM, _terminate)
         threads.follow()
@@ -51,9 +55,20 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"fom {_version()}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error; works with every command")
+    parser.set_defaults(max_pixels=None)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for verb in VERBS:
         verb.add_parser(subparsers)
+    for name, subparser in subparsers.choices.items():
+        if name not in WITHOUT_PICTURES:
+            subparser.add_argument(
+                "--max_pixels",
+                type=common.positive,
+                default=argparse.SUPPRESS,
+                metavar="N",
+                help="largest picture and video frame to open, in pixels "
+                f"(default: {limits.PICTURE_PIXELS} and {limits.FRAME_PIXELS})",
+            )
     return parser
 
 

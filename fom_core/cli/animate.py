@@ -189,8 +189,8 @@ def _animate(args: argparse.Namespace, opened: _Opened) -> None:
         )
         match_drivers(len(driving), len(faces))
         motions = drivers.read_drivers(args, model, driving, detector)
-        if writer is not None and writer.keeps_alpha:
-            picture = _transparent(args.source_image, picture)
+        if writer is not None:
+            picture = _transparent(args.source_image, picture, writer)
         write_animation(
             writer, model, picture, faces, motions, transfer=transfer,
             chunk_size=common.chunk_size(args), mask=args.mask if on_faces else "box", ratio=args.ratio,
@@ -279,10 +279,18 @@ def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detect
     return picked(faces, chosen(args.faces or "all", len(faces)))
 
 
-def _transparent(path: str, opaque: np.ndarray) -> np.ndarray:
-    """The source with its alpha, if it has any to keep."""
+def _transparent(path: str, opaque: np.ndarray, writer: VideoWriter) -> np.ndarray:
+    """The source with its alpha, if it has any and the result keeps it; one line tells where it does not."""
     picture = read_picture(path, alpha=True)
-    return opaque if picture[..., 3].min() == 255 else picture
+    if picture[..., 3].min() == 255:
+        return opaque
+    if not writer.keeps_alpha:
+        log.warning(
+            "%s is transparent, which %s files do not keep: it is laid on white. Name the output .webm, or .png for "
+            "numbered pictures, to keep it.", path, writer.path.suffix,
+        )  # fmt: skip
+        return opaque
+    return picture
 
 
 def _spare_inputs(args: argparse.Namespace, writer: VideoWriter) -> None:

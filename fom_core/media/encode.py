@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import tempfile
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import MediaError, UsageError
+from ..errors import FomError, MediaError, UsageError
 from ..files import missing_folders, remove_empty, reserve_temporary, unwritable
 from . import ffmpeg
 from .encoders import ENCODERS, SOFTWARE, options_of, require_encoder
+from .process import Ending, Ffmpeg, executable, first_complaint
 from .read import VideoReader
 
 log = logging.getLogger(__name__)
@@ -56,14 +54,14 @@ class EncodedVideo:
                 f"{', '.join(sorted(H264_SUFFIXES))}, or leave the encoder out."
             )
         require_encoder(self._encoder)
+        ffmpeg.version_of(executable())  # one that cannot be started shows before the work
         self._sound = sound if sound is not None and sound.has_audio else None
         if self._sound and self._suffix not in _COPIED_SOUND:
             log.warning("%s files hold no sound; that of %s is left out.", self._suffix, self._sound.path)
             self._sound = None
         self._made = missing_folders(path)
         self._temporary = reserve_temporary(path)
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _end
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Ffmpeg | None = None
 
     @property
     def has_audio(self) -> bool:
@@ -72,34 +70,26 @@ class EncodedVideo:
     def write(self, frames: np.ndarray) -> None:
         """Hand (T, H, W, C) frames to the encoder, C = 3 or, where the container keeps alpha, 4."""
         if self._process is None:
-            self._process = ffmpeg.start(
-                *self._command(*frames.shape[1:]),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=self._complaints,
-            )
-        assert self._process.stdin is not None
+            self._process = Ffmpeg(*self._command(*frames.shape[1:]), feed=True)
         try:
-            self._process.stdin.write(np.ascontiguousarray(frames).data.cast("B"))
+            for frame in frames:
+                self._process.write(np.ascontiguousarray(frame).data.cast("B"))
         except OSError:  # a broken pipe, which Windows calls an invalid argument
-            raise self._failed() from None
+            raise self._failed(self._process.end()) from None
 
     def finish(self, frame_count: int) -> None:
         """Complete the file, add the sound and give the file its name."""
         assert self._process is not None
-        try:
-            self._process.communicate()
-        except OSError:
-            raise self._failed() from None
-        if self._process.returncode:
-            raise self._failed()
+        ending = self._process.end()
+        expected = None if self._suffix == ".gif" else frame_count  # GIFs are slowed to 50 frames a second
+        if not self._is_whole(self._temporary, ending, expected):
+            raise self._failed(ending)
         if self._sound:
-            self._add_sound(self._sound, float(frame_count / self._rate))
+            self._add_sound(self._sound, frame_count)
         try:
             self._temporary.replace(self.path)
         except OSError as error:
             raise unwritable(self.path, error) from error
-        self._complaints.close()
 
     def replaces(self, path: Path) -> bool:
         """Whether a file will give way to the video."""
@@ -109,13 +99,8 @@ class EncodedVideo:
         """Stop the encoder and leave nothing behind."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
-            assert self._process.stdin is not None
-            with suppress(OSError):
-                self._process.stdin.close()
         self._temporary.unlink(missing_ok=True)
         remove_empty(self._made)
-        self._complaints.close()
 
     def _command(self, height: int, width: int, channels: int) -> list[str]:
         pixels = [
@@ -153,35 +138,67 @@ class EncodedVideo:
             codec += ["-movflags", "+faststart"]
         return [*command, "-vf", ",".join(filters), *codec, f"file:{self._temporary}"]
 
-    def _add_sound(self, driver: VideoReader, length_s: float) -> None:
-        """Put the driver's sound, cut to the length of the video, beside the finished pictures."""
+    def _add_sound(self, driver: VideoReader, frame_count: int) -> None:
+        """Put the driver's sound, cut to the length of the video, beside the finished pictures.
+
+        What does not fit the container as it is, is encoded; what cannot be used is left out with a warning.
+        """
         copied, codec = _COPIED_SOUND[self._suffix]
         target = reserve_temporary(self.path)
-        sound = ["-ss", f"{driver.start_s:.6f}", "-t", f"{length_s:.6f}", *ffmpeg.input_of(driver.path)]
-        command = ["-v", "error", "-y", *ffmpeg.input_of(self._temporary), *sound, "-map", "0:v:0", "-map", "1:a:0"]
-        command += ["-c:v", "copy", "-c:a", "copy" if driver.audio_codec in copied else codec]
-        command += ["-movflags", "+faststart"] if self._suffix in {".mp4", ".mov"} else []
-        process = ffmpeg.start(*command, f"file:{target}", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
-            _, report = process.communicate()
-            if process.returncode:
-                reason = ffmpeg.first_complaint(report.decode("utf-8", "replace"))
-                log.warning("The sound of %s cannot be used (%s); %s is silent.", driver.path, reason, self.path)
-                self._sound = None
-            else:
-                target.replace(self._temporary)
+            for choice in dict.fromkeys(["copy" if driver.audio_codec in copied else codec, codec]):
+                ending = self._mix(driver, frame_count, choice, target)
+                if self._is_whole(target, ending, frame_count):
+                    target.replace(self._temporary)
+                    return
+                if ending.unwritten or ending.died:
+                    raise self._failed(ending)
+            self._leave_sound_out(driver, ending)
         finally:
-            process.kill()
             target.unlink(missing_ok=True)
 
-    def _failed(self) -> MediaError:
-        assert self._process is not None
-        self._process.wait()
-        self._complaints.seek(0)
-        reason = ffmpeg.first_complaint(self._complaints.read().decode("utf-8", "replace"))
+    def _mix(self, driver: VideoReader, frame_count: int, codec: str, target: Path) -> Ending:
+        length_s = float(frame_count / self._rate)
+        sound = ["-ss", f"{driver.start_s:.6f}", "-t", f"{length_s:.6f}"]
+        sound += ffmpeg.input_of(driver.path, driver.max_pixels)
+        command = ["-v", "error", "-y", *ffmpeg.input_of(self._temporary), *sound, "-map", "0:v:0", "-map", "1:a:0"]
+        command += ["-c:v", "copy", "-c:a", codec]
+        command += ["-movflags", "+faststart"] if self._suffix in {".mp4", ".mov"} else []
+        return _run(*command, f"file:{target}")
+
+    def _leave_sound_out(self, driver: VideoReader, ending: Ending) -> None:
+        """Go on without sound that cannot be decoded; raise MediaError where it can, for then it is not to blame."""
+        alone = _run("-v", "error", *ffmpeg.input_of(driver.path), "-map", "0:a:0", "-f", "null", "-")
+        if not alone.status and not alone.died:
+            raise self._failed(ending)
+        reason = first_complaint(ending.said)
+        log.warning("The sound of %s cannot be used (%s); %s is silent.", driver.path, reason, self.path)
+        self._sound = None
+
+    @staticmethod
+    def _is_whole(path: Path, ending: Ending, frame_count: int | None) -> bool:
+        """Whether an ffmpeg wrote all that it was to write."""
+        counted = ending.frames is not None and (frame_count is None or ending.frames == frame_count)
+        return not ending.status and counted and path.is_file() and path.stat().st_size > 0
+
+    def _failed(self, ending: Ending) -> FomError:
+        if ending.unwritten:
+            return unwritable(self.path, OSError(0, ending.unwritten))
+        reason = ending.reason
+        if not ending.status and not ending.stalled:
+            reason = f"it wrote {ending.frames or 0} frames only, and found nothing wrong"
         return MediaError(
-            f"Cannot write {self.path}: the encoder stopped ({reason}). Check the space left on the disk."
+            f"Cannot write {self.path}: the encoder stopped ({reason}). Try again with more memory free, or name "
+            "another ffmpeg in the environment variable IMAGEIO_FFMPEG_EXE."
         )
+
+
+def _run(*arguments: str) -> Ending:
+    process = Ffmpeg(*arguments)
+    try:
+        return process.end()
+    finally:
+        process.kill()
 
 
 def _repeat_last(row: int, column: int) -> str:

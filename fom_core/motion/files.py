@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import FomError
-from ..files import write_tensors
+from ..files import name_refusal, require_file, write_tensors
 from ..types import Keypoints, Motion
 
 _FORMAT = "fom-motion-1"
@@ -31,8 +31,9 @@ def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
 def load_motion(path: str | os.PathLike[str]) -> Motion:
     """Read a motion file. Raises FomError when it is missing or something else."""
     path = Path(path)
-    if not path.is_file():
+    if not name_refusal(path) and not path.exists():
         raise FomError(f"There is no motion file at {path}. Make one with `fom motion VIDEO --output {path.name}`.")
+    require_file(path, "The motion file")
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}
