@@ -96,7 +96,8 @@ def sha256_of(path: Path) -> str:
 
 
 def spare(source: Path, target: Path) -> None:
-    """Raise UsageError if writing ``target`` would replace what it is made from."""
+    """Raise UsageError if writing ``target`` would replace what it is made from, WriteError for an impossible name."""
+    require_name(target, folder=True)
     if target.exists() and target.samefile(source):
         raise UsageError(f"The output {target} would replace the input {source}. Choose another name for the output.")
 

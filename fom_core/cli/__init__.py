@@ -37,12 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     with redirect_stderr(io.StringIO() if rank() else sys.stderr):  # of several processes one explains wrong usage
         args = build_parser().parse_args([word for word in words if word != "--debug"])
     log_to_stderr(debug)
-    if args.max_pixels is not None:
-        os.environ[limits.VARIABLE] = str(args.max_pixels)  # processes that are started hear of it too
     if argv is None:  # only as a program: a library's signals and threads belong to its user
         signal.signal(signal.SIGTERM, _terminate)
         threads.follow()
-    return _run(args, debug)
+    with limits.allowing(args.max_pixels):
+        return _run(args, debug)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -146,14 +146,15 @@ class EncodedVideo:
         copied, codec = _COPIED_SOUND[self._suffix]
         target = reserve_temporary(self.path)
         try:
-            for choice in dict.fromkeys(["copy" if driver.audio_codec in copied else codec, codec]):
-                ending = self._mix(driver, frame_count, choice, target)
-                if self._is_whole(target, ending, frame_count):
-                    target.replace(self._temporary)
-                    return
-                if ending.unwritten or ending.died:
-                    raise self._failed(ending)
-            self._leave_sound_out(driver, ending)
+            ending = self._mix(driver, frame_count, "copy" if driver.audio_codec in copied else codec, target)
+            if ending.status and driver.audio_codec in copied and not (ending.unwritten or ending.died):
+                ending = self._mix(driver, frame_count, codec, target)
+            if self._is_whole(target, ending, frame_count):
+                target.replace(self._temporary)
+            elif ending.unwritten or ending.died:
+                raise self._failed(ending)
+            else:
+                self._leave_sound_out(driver, ending)
         finally:
             target.unlink(missing_ok=True)
 

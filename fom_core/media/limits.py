@@ -7,6 +7,8 @@ FOM_MAX_PIXELS, which ``fom --max_pixels`` sets, else what is usual.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import MediaError, UsageError
@@ -26,6 +28,21 @@ def most_pixels(max_pixels: int | None, usual: int) -> int:
     if max_pixels < 1:
         raise UsageError(f"The limit of pixels is {max_pixels}. Give a number above 0, such as {usual}.")
     return max_pixels
+
+
+@contextmanager
+def allowing(max_pixels: int | None) -> Iterator[None]:
+    """Let this limit hold, also in processes that are started meanwhile; None leaves it as it is."""
+    before = os.environ.get(VARIABLE)
+    if max_pixels is not None:
+        os.environ[VARIABLE] = str(max_pixels)
+    try:
+        yield
+    finally:
+        if max_pixels is not None:
+            os.environ.pop(VARIABLE)
+            if before is not None:
+                os.environ[VARIABLE] = before
 
 
 def require_modest(path: Path, height: int, width: int, max_pixels: int) -> None:

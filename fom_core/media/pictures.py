@@ -105,18 +105,19 @@ def _decode(path: Path, max_pixels: int) -> np.ndarray:
     """BGR, BGRA or grey pixels of any depth, upright."""
     data = read_coded(path, max_pixels)
     raw = _decoded(data, cv2.IMREAD_UNCHANGED)
-    has_alpha = raw is not None and raw.ndim == 3 and raw.shape[2] == 4
-    if not has_alpha:
+    if raw is not None and (raw.ndim == 2 or raw.shape[2] < 4):
         raw = None  # before the same comes once more, upright
     upright = _decoded(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
     if upright is None:
         raise _no_picture(path, data.size)
+    if raw is None:
+        return upright
     # OpenCV turns a picture upright only where it also drops the alpha, so the turn is read off the colours.
-    for turn in _TURNS if raw is not None else ():
+    for turn in _TURNS:
         turned = turn(raw)
         if np.array_equal(turned[..., :3], upright):
             return np.ascontiguousarray(turned)
-    return upright if raw is None else raw
+    return raw
 
 
 def _decoded(data: np.ndarray, flags: int) -> np.ndarray | None:
