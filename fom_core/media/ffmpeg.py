@@ -224,9 +224,8 @@ def _is_constant(pts: np.ndarray, tick: Fraction, rate: Fraction) -> bool:
 
 
 def _refuse_large(path: Path, report: str, max_pixels: int) -> None:
-    refused = re.search(r"Picture size (\d+)x(\d+) exceeds specified max pixel count", report)
-    if refused:
-        require_modest(path, int(refused[2]), int(refused[1]), max_pixels)
+    for width, height in re.findall(r"Picture size (\d+)x(\d+) (?:exceeds|is invalid)", report):
+        require_modest(path, int(height), int(width), max_pixels)
 
 
 def _explain(path: Path, declared: str, ending: Ending) -> str:

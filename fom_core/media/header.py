@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 _TEXT_BYTES = 1 << 16  # in which a header made of words has its size
 _GAP = rb"(?:\s|#[^\n\r]*[\n\r])+"  # comments stand between the numbers of a PNM header
-_NUMBER = rb"(\d{1,9})(?!\d)"
+_NUMBER = rb"(\d{1,9})(?=[\s#])"  # whole: what follows is there
 _PNM = re.compile(rb"P[1-6]" + _GAP + _NUMBER + _GAP + _NUMBER)
 _PFM = re.compile(rb"P[Ff]\s+" + _NUMBER + rb"\s+" + _NUMBER)
 _HDR = re.compile(rb"-Y\s+" + _NUMBER + rb"\s+\+X\s+" + _NUMBER)
@@ -58,7 +58,8 @@ def _jpeg(data: bytes) -> Iterator[tuple[int, int]]:
 def _webp(data: bytes) -> Iterator[tuple[int, int]]:
     kind = data[12:16]
     if kind == b"VP8X":
-        yield int.from_bytes(data[27:30], "little") + 1, int.from_bytes(data[24:27], "little") + 1
+        width, width_high, height, height_high = struct.unpack_from("<HBHB", data, 24)
+        yield height + (height_high << 16) + 1, width + (width_high << 16) + 1
     elif kind == b"VP8L":
         bits = struct.unpack_from("<I", data, 21)[0]
         yield (bits >> 14 & 0x3FFF) + 1, (bits & 0x3FFF) + 1

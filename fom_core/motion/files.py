@@ -31,7 +31,7 @@ def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
 def load_motion(path: str | os.PathLike[str]) -> Motion:
     """Read a motion file. Raises FomError when it is missing or something else."""
     path = Path(path)
-    if not name_refusal(path) and not path.exists():
+    if not name_refusal(path) and not os.path.exists(path):  # noqa: PTH110 - of names that are too long, too
         raise FomError(f"There is no motion file at {path}. Make one with `fom motion VIDEO --output {path.name}`.")
     require_file(path, "The motion file")
     try:
