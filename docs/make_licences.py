@@ -25,7 +25,7 @@ ROW = re.compile(r"^\| `([^`]+)` \|.*$", re.MULTILINE)
 
 TEXT = """# Licences
 
-Written by `python docs/make_licences.py` from installed metadata, the weights' catalogue and ffmpeg itself. It tells what the
+Written by `python docs/make_licences.py` from installed metadata, the weights' catalogue and ffmpeg itself. It tells what
 authors say; it is no legal advice. The code of this project is under the [MIT licence](../LICENSE).
 
 ## Packages that are always needed

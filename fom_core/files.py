@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,18 +20,70 @@ from .errors import MediaError, WriteError
 _PACKAGE = Path(__file__).resolve().parent
 ASSETS = _PACKAGE / "assets"
 CONFIGS = _PACKAGE / "configs"
+_STEM_KEPT = 32  # characters of a result's name in that of its temporary file
+_LONGEST_SUFFIX = 16  # characters; longer ones name no format
 
 
-def require_file(path: str | os.PathLike[str], what: str) -> Path:
-    """The path, once it is known to exist and to hold something. Raises MediaError otherwise."""
+def require_file(path: str | os.PathLike[str], what: str, *, folder: bool = False) -> Path:
+    """The path, once it is known to be a file that holds something, or with ``folder`` perhaps a folder.
+
+    Raises MediaError otherwise: pipes and devices may keep a reader waiting for ever, or never end.
+    """
     path = Path(path)
-    if not path.exists():
-        raise MediaError(f"{what} {path} does not exist. Check the path; relative ones start at {Path.cwd()}.")
+    refusal = name_refusal(path)
+    if refusal:
+        raise MediaError(f"{what} {printable(path)} cannot be read: {refusal}. Check the path.")
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        raise MediaError(
+            f"{what} {path} does not exist. Check the path; relative ones start at {Path.cwd()}."
+        ) from None
+    except OSError as error:
+        raise MediaError(f"{what} {path} cannot be read: {error.strerror}. Check the path.") from error
+    if stat.S_ISDIR(mode) and not folder:
+        raise MediaError(f"{what} {path} is a folder. Give one file of it.")
+    if _kind(mode):
+        raise MediaError(f"{what} {path} is {_kind(mode)}, not a file. Save what comes from it as a file first.")
     if not os.access(path, os.R_OK):
         raise MediaError(f"{what} {path} cannot be read: permission denied. Change its permissions or copy it.")
-    if path.is_file() and path.stat().st_size == 0:
+    if stat.S_ISREG(mode) and path.stat().st_size == 0:
         raise MediaError(f"{what} {path} is empty (0 bytes). Copy or download it again.")
     return path
+
+
+def no_file(path: Path) -> str | None:
+    """What a path leads to that must not be opened: a pipe, a socket or a device. None for all else."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return None
+    return _kind(mode)
+
+
+def _kind(mode: int) -> str | None:
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return None
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return kinds.get(stat.S_IFMT(mode), "a device")
+
+
+def name_refusal(path: Path) -> str | None:
+    """Why no file can have this path, whatever the disk holds; None where it can."""
+    if path == Path():
+        return "its name is empty, or the current folder's"
+    if "\0" in str(path):
+        return "its name holds a NUL character"
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        return "its name holds half a character"
+    return None
+
+
+def printable(path: Path) -> str:
+    """A path as a line of text, whatever its name holds."""
+    return "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in str(path))
 
 
 def sha256_of(path: Path) -> str:
@@ -42,7 +96,11 @@ def sha256_of(path: Path) -> str:
 
 
 def missing_folders(path: Path) -> list[Path]:
-    """The folders above ``path`` that do not exist yet, deepest first: to be given back by :func:`remove_empty`."""
+    """The folders above ``path`` that do not exist yet, deepest first: to be given back by :func:`remove_empty`.
+
+    Raises WriteError for a name that no result can have.
+    """
+    require_name(path, folder=True)
     return [folder for folder in path.parents if not folder.exists()]
 
 
@@ -58,15 +116,39 @@ def reserve_temporary(path: Path) -> Path:
 
     The suffix is kept because encoders choose the container by it. Missing folders are made. Raises WriteError.
     """
-    if path.is_dir():
-        raise WriteError(f"Cannot write {path}: it is a folder. Give the name of a file.")
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
+    require_name(path)
+    suffix = path.suffix if len(path.suffix) <= _LONGEST_SUFFIX else ""
+    temporary = path.with_name(f".{short(path.stem)}.{secrets.token_hex(4)}.tmp{suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch(exist_ok=False)
     except OSError as error:
         raise unwritable(path, error) from error
     return temporary
+
+
+def short(name: str) -> str:
+    """The beginning of a name, for that of a temporary file beside it: with more around it, it must still fit."""
+    return name[:_STEM_KEPT]
+
+
+def require_name(path: Path, *, folder: bool = False) -> None:
+    """Raise WriteError if no file (with ``folder``, nothing) can have this name: it would show late otherwise."""
+    refusal = name_refusal(path)
+    if refusal:
+        raise WriteError(f"Cannot write {printable(path)}: {refusal}. Give the result another name.")
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:  # such as a name that is too long
+        raise unwritable(path, error) from error
+    if folder:
+        return
+    if stat.S_ISDIR(mode):
+        raise WriteError(f"Cannot write {path}: it is a folder. Give the name of a file.")
+    if _kind(mode):
+        raise WriteError(f"Cannot write {path}: it is {_kind(mode)}, not a file. Give the name of a file.")
 
 
 @contextmanager
@@ -96,4 +178,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
 def unwritable(path: Path, error: Exception) -> WriteError:
     """The error for a place that refuses a file."""
     reason = getattr(error, "strerror", None) or str(error)
-    return WriteError(f"Cannot write {path}: {reason}. Choose another place, or free this one.")
+    advice = "Choose another place, or free this one."
+    if getattr(error, "errno", None) == errno.ENAMETOOLONG:
+        advice = "Give it a shorter one."
+    return WriteError(f"Cannot write {path}: {reason}. {advice}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, get_args
 
 import numpy as np
@@ -23,6 +24,8 @@ from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions, transfers
 from .detect_faces import detector_explanation, open_detector
 from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces
+
+log = logging.getLogger(__name__)
 
 
 class AnimatePicture(io.ComfyNode):
@@ -183,6 +186,11 @@ def one_picture(image: Tensor) -> np.ndarray:
         raise UsageError(
             f"Animate Picture takes one picture, found a batch of {len(pictures)}. Pick one with Get Image from Batch, "
             "or use Detect Faces, Animate Face and Paste Faces."
+        )
+    if pictures[0].ndim == 3 and pictures[0].shape[2] == 4 and pictures[0][..., 3].min() < 255:
+        log.warning(
+            "The picture is transparent, which the .mp4 file of Animate Picture does not keep. Use Detect Faces, "
+            "Animate Face and Paste Faces to keep it."
         )
     return to_rgb(pictures[0])
 

@@ -18,12 +18,14 @@ import torch
 
 from .. import signals, threads
 from ..errors import FomError
+from ..media import limits
 from ..memory import share_heaps
 from ..scaleout import rank, speaks_of_failure
 from ..version import version
-from . import animate, bench, compress, demo, evaluate, export, faces, motion, preprocess, train, weights
+from . import animate, bench, common, compress, demo, evaluate, export, faces, motion, preprocess, train, weights
 from .progress import log_to_stderr, one_line
 
+WITHOUT_PICTURES = ("weights",)
 VERBS = (animate, demo, faces, motion, weights, preprocess, train, evaluate, compress, export, bench)
 
 
@@ -40,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         share_heaps()
         if sys.stdout is not None and isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="surrogateescape")  # names of files are told as they are
-    status = _run(args, debug, program)
+    with limits.allowing(args.max_pixels):
+        status = _run(args, debug, program)
     if program:
         signals.leaving(status)
     return status
@@ -65,9 +68,20 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"fom {version()}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error; works with every command")
+    parser.set_defaults(max_pixels=None)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for verb in VERBS:
         verb.add_parser(subparsers)
+    for name, subparser in subparsers.choices.items():
+        if name not in WITHOUT_PICTURES:
+            subparser.add_argument(
+                "--max_pixels",
+                type=common.positive,
+                default=argparse.SUPPRESS,
+                metavar="N",
+                help="largest picture and video frame to open, in pixels "
+                f"(default: {limits.PICTURE_PIXELS} and {limits.FRAME_PIXELS})",
+            )
     return parser
 
 

@@ -22,6 +22,7 @@ from ..faces.detect import detect_faces
 from ..faces.detection import Detector
 from ..faces.regions import CropRule, whole_picture
 from ..faces.selection import LEFT_TO_RIGHT, ORDERS, chosen, in_order, most_prominent, picked
+from ..files import require_name
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoWriter, read_picture
 from ..media.encoders import ENCODERS, SOFTWARE
 from ..media.mark import BOTTOM_RIGHT, Corner
@@ -218,8 +219,8 @@ def _animate(args: argparse.Namespace, opened: _Opened) -> None:
         )
         match_drivers(len(driving), len(faces))
         motions = drivers.read_drivers(args, model, driving, detector)
-        if writer is not None and writer.keeps_alpha:
-            picture = _transparent(args.source_image, picture)
+        if writer is not None:
+            picture = _transparent(args.source_image, picture, writer)
         write_animation(
             writer, model, picture, faces, motions, transfer=transfer,
             chunk_size=common.chunk_size(args), mask=args.mask if on_faces else "box", ratio=args.ratio,
@@ -290,6 +291,7 @@ def write_animation(
 def output_path(args: argparse.Namespace) -> Path:
     """``--output`` as a folder with ``--filename`` in it, or as the file itself where only it is given."""
     output = Path(args.output)
+    require_name(output, folder=True)
     is_file = output.suffix.lower() in VIDEO_SUFFIXES | PICTURE_SUFFIXES and not output.is_dir()
     return output if is_file and args.filename is None else output / (args.filename or FILENAME)
 
@@ -308,7 +310,15 @@ def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detect
     return picked(faces, chosen(args.faces or "all", len(faces)))
 
 
-def _transparent(path: str, opaque: np.ndarray) -> np.ndarray:
-    """The source with its alpha, if it has any to keep."""
+def _transparent(path: str, opaque: np.ndarray, writer: VideoWriter) -> np.ndarray:
+    """The source with its alpha, if it has any and the result keeps it; one line tells where it does not."""
     picture = read_picture(path, alpha=True)
-    return opaque if picture[..., 3].min() == 255 else picture
+    if picture[..., 3].min() == 255:
+        return opaque
+    if not writer.keeps_alpha:
+        log.warning(
+            "%s is transparent, which %s files do not keep: it is laid on white. Name the output .webm, or .png for "
+            "numbered pictures, to keep it.", path, writer.path.suffix,
+        )  # fmt: skip
+        return opaque
+    return picture

@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
             model,
         )
     if args.driving_video is not None:
-        require_file(args.driving_video, "The video")
+        require_file(args.driving_video, "The video", folder=True)
     if args.plot is not None and not {"network", "growth"} & set(args.parts):
         raise UsageError("There is nothing to plot. Add network or growth to --parts.")
     if args.backends and args.device not in ("auto", "cpu"):

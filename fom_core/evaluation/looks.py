@@ -153,7 +153,7 @@ def _block_sums(values: np.ndarray, crop: Box, block: int) -> np.ndarray:
     """Sums over square blocks of the crop, from its top left; what lies outside the array counts as nothing."""
     rows, columns = inside(values.shape, crop)
     part = values[rows, columns].astype(np.float64)
-    below, right = (int(-length % block) for length in part.shape)
-    padded = np.pad(part, ((0, below), (0, right)))
-    height, width = padded.shape[0] // block, padded.shape[1] // block
+    height, width = (-(-length // block) for length in part.shape)
+    padded = np.zeros((height * block, width * block))
+    padded[: part.shape[0], : part.shape[1]] = part
     return padded.reshape(height, block, width, block).sum(axis=(1, 3))

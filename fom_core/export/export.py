@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..backends import MANIFEST, ExportedModel, Package, write_manifest
 from ..errors import FomError, UsageError
-from ..files import missing_folders, remove_empty, unwritable
+from ..files import missing_folders, remove_empty, short, unwritable
 from ..networks import MotionModel
 from .compare import Judge, Plain, read_frames
 from .graph_file import OPSET, require_onnx
@@ -148,7 +148,7 @@ def _work_folder(folder: Path) -> Iterator[Path]:
     made = missing_folders(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+        work = Path(tempfile.mkdtemp(prefix=f".{short(folder.name)}.", suffix=".tmp", dir=folder.parent))
     except OSError as error:
         raise unwritable(folder, error) from error
     try:

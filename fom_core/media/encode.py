@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import tempfile
-from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import MediaError, UsageError
+from ..errors import FomError, MediaError, UsageError
 from ..files import missing_folders, remove_empty, reserve_temporary, unwritable
 from . import ffmpeg, label
 from .encoders import ENCODERS, SOFTWARE, options_of, require_encoder
+from .process import Ending, Ffmpeg, first_complaint
 from .program import executable
 from .read import VideoReader
 
@@ -67,8 +65,7 @@ class EncodedVideo:
             self._sound = None
         self._made = missing_folders(path)
         self._temporary = reserve_temporary(path)
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 - closed in _end
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Ffmpeg | None = None
 
     @property
     def has_audio(self) -> bool:
@@ -77,36 +74,28 @@ class EncodedVideo:
     def write(self, frames: np.ndarray) -> None:
         """Hand (T, H, W, C) frames to the encoder, C = 3 or, where the container keeps alpha, 4."""
         if self._process is None:
-            self._process = ffmpeg.start(
-                *self._command(*frames.shape[1:]),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=self._complaints,
-            )
-        assert self._process.stdin is not None
+            self._process = Ffmpeg(*self._command(*frames.shape[1:]), feed=True)
         try:
-            self._process.stdin.write(np.ascontiguousarray(frames).data.cast("B"))
+            for frame in frames:
+                self._process.write(np.ascontiguousarray(frame).data.cast("B"))
         except OSError:  # a broken pipe, which Windows calls an invalid argument
-            raise self._failed() from None
+            raise self._failed(self._process.end()) from None
 
     def finish(self, frame_count: int) -> None:
         """Complete the file, add the sound and give the file its name."""
         assert self._process is not None
-        try:
-            self._process.communicate()
-        except OSError:
-            raise self._failed() from None
-        if self._process.returncode:
-            raise self._failed()
+        ending = self._process.end()
+        expected = None if self._suffix == ".gif" else frame_count  # GIFs are slowed to 50 frames a second
+        if not self._is_whole(self._temporary, ending, expected):
+            raise self._failed(ending)
         if self._sound:
-            self._add_sound(self._sound, float(frame_count / self._rate))
+            self._add_sound(self._sound, frame_count)
         try:
             if self._synthetic:
                 label.seal(self._temporary)
             self._temporary.replace(self.path)
         except OSError as error:
             raise unwritable(self.path, error) from error
-        self._complaints.close()
 
     def replaces(self, path: Path) -> bool:
         """Whether a file will give way to the video."""
@@ -116,13 +105,8 @@ class EncodedVideo:
         """Stop the encoder and leave nothing behind."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
-            assert self._process.stdin is not None
-            with suppress(OSError):
-                self._process.stdin.close()
         self._temporary.unlink(missing_ok=True)
         remove_empty(self._made)
-        self._complaints.close()
 
     def _command(self, height: int, width: int, channels: int) -> list[str]:
         pixels = [
@@ -165,36 +149,68 @@ class EncodedVideo:
         options = label.options_for(self._suffix) if self._synthetic else []
         return [*options, "-fflags", "+bitexact"] if self._suffix in {".mkv", ".webm"} else options
 
-    def _add_sound(self, driver: VideoReader, length_s: float) -> None:
-        """Put the driver's sound, cut to the length of the video, beside the finished pictures."""
+    def _add_sound(self, driver: VideoReader, frame_count: int) -> None:
+        """Put the driver's sound, cut to the length of the video, beside the finished pictures.
+
+        What does not fit the container as it is, is encoded; what cannot be used is left out with a warning.
+        """
         copied, codec = _COPIED_SOUND[self._suffix]
         target = reserve_temporary(self.path)
-        sound = ["-ss", f"{driver.start_s:.6f}", "-t", f"{length_s:.6f}", *ffmpeg.input_of(driver.path)]
-        command = ["-v", "error", "-y", *ffmpeg.input_of(self._temporary), *sound, "-map", "0:v:0", "-map", "1:a:0"]
-        command += ["-c:v", "copy", "-c:a", "copy" if driver.audio_codec in copied else codec]
-        command += ["-movflags", "+faststart"] if self._suffix in {".mp4", ".mov"} else []
-        command += self._container()
-        process = ffmpeg.start(*command, f"file:{target}", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
-            _, report = process.communicate()
-            if process.returncode:
-                reason = ffmpeg.first_complaint(report.decode("utf-8", "replace"))
-                log.warning("The sound of %s cannot be used (%s); %s is silent.", driver.path, reason, self.path)
-                self._sound = None
-            else:
+            ending = self._mix(driver, frame_count, "copy" if driver.audio_codec in copied else codec, target)
+            if ending.status and driver.audio_codec in copied and not (ending.unwritten or ending.died):
+                ending = self._mix(driver, frame_count, codec, target)
+            if self._is_whole(target, ending, frame_count):
                 target.replace(self._temporary)
+            elif ending.unwritten or ending.died:
+                raise self._failed(ending)
+            else:
+                self._leave_sound_out(driver, ending)
         finally:
-            process.kill()
             target.unlink(missing_ok=True)
 
-    def _failed(self) -> MediaError:
-        assert self._process is not None
-        self._process.wait()
-        self._complaints.seek(0)
-        reason = ffmpeg.first_complaint(self._complaints.read().decode("utf-8", "replace"))
+    def _mix(self, driver: VideoReader, frame_count: int, codec: str, target: Path) -> Ending:
+        length_s = float(frame_count / self._rate)
+        sound = ["-ss", f"{driver.start_s:.6f}", "-t", f"{length_s:.6f}"]
+        sound += ffmpeg.input_of(driver.path, driver.max_pixels)
+        command = ["-v", "error", "-y", *ffmpeg.input_of(self._temporary), *sound, "-map", "0:v:0", "-map", "1:a:0"]
+        command += ["-c:v", "copy", "-c:a", codec]
+        command += ["-movflags", "+faststart"] if self._suffix in {".mp4", ".mov"} else []
+        return _run(*command, *self._container(), f"file:{target}")
+
+    def _leave_sound_out(self, driver: VideoReader, ending: Ending) -> None:
+        """Go on without sound that cannot be decoded; raise MediaError where it can, for then it is not to blame."""
+        alone = _run("-v", "error", *ffmpeg.input_of(driver.path), "-map", "0:a:0", "-f", "null", "-")
+        if not alone.status and not alone.died:
+            raise self._failed(ending)
+        reason = first_complaint(ending.said)
+        log.warning("The sound of %s cannot be used (%s); %s is silent.", driver.path, reason, self.path)
+        self._sound = None
+
+    @staticmethod
+    def _is_whole(path: Path, ending: Ending, frame_count: int | None) -> bool:
+        """Whether an ffmpeg wrote all that it was to write."""
+        counted = ending.frames is not None and (frame_count is None or ending.frames == frame_count)
+        return not ending.status and counted and path.is_file() and path.stat().st_size > 0
+
+    def _failed(self, ending: Ending) -> FomError:
+        if ending.unwritten:
+            return unwritable(self.path, OSError(0, ending.unwritten))
+        reason = ending.reason
+        if not ending.status and not ending.stalled:
+            reason = f"it wrote {ending.frames or 0} frames only, and found nothing wrong"
         return MediaError(
-            f"Cannot write {self.path}: the encoder stopped ({reason}). Check the space left on the disk."
+            f"Cannot write {self.path}: the encoder stopped ({reason}). Try again with more memory free, or name "
+            "another ffmpeg in the environment variable IMAGEIO_FFMPEG_EXE."
         )
+
+
+def _run(*arguments: str) -> Ending:
+    process = Ffmpeg(*arguments)
+    try:
+        return process.end()
+    finally:
+        process.kill()
 
 
 def _repeat_last(row: int, column: int) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from dataclasses import dataclass
 
 from ..errors import MediaError, UsageError
-from . import ffmpeg
+from .ffmpeg import run
+from .process import first_complaint
 
 SOFTWARE = "libx264"
 
@@ -52,14 +52,14 @@ def require_encoder(name: str) -> None:
         raise UsageError(f"There is no H.264 encoder {name!r} here; use one of {', '.join(ENCODERS)}.")
     if name == SOFTWARE:
         return
-    listed = _run("-v", "error", "-encoders")
-    built_in = [known for known in ENCODERS if re.search(rf"^ V\S+ {known} ", listed.stdout, re.MULTILINE)]
+    listed, _ = run("-v", "error", "-encoders")
+    built_in = [known for known in ENCODERS if re.search(rf"^ V\S+ {known} ", listed, re.MULTILINE)]
     if name not in built_in:
         raise MediaError(f"This ffmpeg has no encoder {name}. It has {', '.join(built_in)}; choose one of these.")
     encoder = ENCODERS[name]
     grey = ["-f", "lavfi", "-i", "color=gray:size=256x256:rate=25:duration=0.04"]
     filters = ["-vf", ",".join(encoder.filters)] if encoder.filters else []
-    trial = _run(
+    _, ending = run(
         "-v",
         "error",
         *encoder.device.split(),
@@ -72,19 +72,8 @@ def require_encoder(name: str) -> None:
         "null",
         "-",
     )
-    if trial.returncode:
+    if ending.status:
         raise MediaError(
-            f"The encoder {name} does not work on this machine ({ffmpeg.first_complaint(trial.stderr)}). "
+            f"The encoder {name} does not work on this machine ({first_complaint(ending.said)}). "
             f"Choose another; {SOFTWARE} works everywhere."
         )
-
-
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    process = ffmpeg.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    try:
-        out, report = process.communicate()
-    finally:
-        process.kill()
-    return subprocess.CompletedProcess(
-        arguments, process.returncode, out.decode("utf-8", "replace"), report.decode("utf-8", "replace")
-    )

@@ -1,4 +1,4 @@
-"""The ffmpeg program: how it is started, and what it says about a video.
+"""What ffmpeg says about a video, and how it is told to open one.
 
 There is no ffprobe beside it. One run of ffmpeg tells everything instead: the packet table of the video (exact
 timestamps, without decoding), the delivered size of the first decoded frame, and the streams of the file.
@@ -6,29 +6,31 @@ timestamps, without decoding), the delivered size of the first decoded frame, an
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
+from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..errors import MediaError
-from .program import environment, executable
+from .limits import require_modest
+from .process import Ending, Ffmpeg
 
 DEFAULT_FPS = Fraction(25)  # of sources that have no rate of their own: folders and single pictures
 _NTSC = tuple(Fraction(base * 1000, 1001) for base in (24, 30, 48, 60, 120))
 _REORDERED = 16  # frames at most stand between where a frame is stored and where it is shown
 _NO_TIME = -(2**63)  # ffmpeg's timestamp of a packet that has none
+_PACKET = re.compile(rb"0, *(-?\d{1,18}|-9223372036854775808), *(-?\d{1,18}|-9223372036854775808),")
 # Containers and bare streams that hold their pictures themselves. Left out are the formats that name other files, such
 # as concat and hls: a file from a stranger opens nothing but itself.
 _FORMATS = (
     "mov,matroska,webm,avi,gif,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,mxf,nut,ivf,h264,hevc,obu,av1,rm,wtv,dv,apng,"
     "webp_pipe,yuv4mpegpipe,mjpeg,wav,mp3,aac,flac"
 )
+_ANY_SIZE = 2**31 - 1
 LIP_SYNC_S = 0.04  # sound and picture further apart than this are noticed (EBU R37)
 
 
@@ -44,6 +46,7 @@ class VideoFacts:
     constant_rate:  False if the frames must be spread anew to stay with the sound.
     start_s:        when the first frame is shown, on the file's clock.
     audio_codec:    ffmpeg's name of the first sound stream's codec, or None.
+    sound_decoders: ffmpeg's names of all sound streams' codecs and decoders.
     """
 
     size: tuple[int, int]
@@ -54,36 +57,45 @@ class VideoFacts:
     constant_rate: bool
     start_s: float
     audio_codec: str | None
+    sound_decoders: frozenset[str]
 
 
-def start(*arguments: str, **pipes: Any) -> subprocess.Popen[bytes]:
-    """Start ffmpeg quietly in a process group of its own, so that Ctrl-C reaches Python alone and we end it."""
-    apart: dict[str, Any] = {"start_new_session": True}
-    if os.name == "nt":
-        apart = {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
-    command = [executable(), "-hide_banner", "-nostdin", *arguments]
-    return subprocess.Popen[bytes](command, env=environment(), **pipes, **apart)
+def run(*arguments: str) -> tuple[str, Ending]:
+    """What ffmpeg prints, and how it ended."""
+    process = Ffmpeg(*arguments, read=True)
+    try:
+        printed = process.rest(1 << 20)
+        return printed.decode("utf-8", "replace"), process.end()
+    finally:
+        process.kill()
 
 
-def input_of(path: Path) -> list[str]:
-    """Arguments that open a local file and nothing else, whatever its name or content looks like."""
-    return ["-protocol_whitelist", "file", "-format_whitelist", _FORMATS, "-i", f"file:{path}"]
+def input_of(path: Path, max_pixels: int = _ANY_SIZE) -> list[str]:
+    """Arguments that open a local file and nothing else, whatever its name or content looks like.
+
+    max_pixels: of a frame; ffmpeg refuses larger ones before it takes memory for them.
+    """
+    limit = ["-max_pixels", str(min(max_pixels, _ANY_SIZE))]
+    return [*limit, "-protocol_whitelist", "file", "-format_whitelist", _FORMATS, "-i", f"file:{path}"]
 
 
-def probe(path: Path) -> VideoFacts:
-    """Read the facts of a video file. Raises MediaError when it is none or holds no frame."""
-    table, report = _scan(path)
+def probe(path: Path, max_pixels: int) -> VideoFacts:
+    """Read the facts of a video file. Raises MediaError when it is none, holds no frame or too large ones."""
+    table, ending = _scan(path, max_pixels)
+    report = ending.said
+    if ending.died or (not ending.status and ending.frames != len(table.times) + table.early):
+        raise broken(f"looking through {path}", ending)
     delivered = re.search(r"Output #1.*?Video: wrapped_avframe.*?, (\d+)x(\d+)[ ,\n]", report, re.DOTALL)
     declared = report.split("Stream mapping:")[0].split("Output #")[0]
-    damaged = "[error]" in report
-    pts, tick = _timestamps(table)
-    if damaged:
-        pts = _before_the_gap(pts)
+    sound = re.findall(r"Stream #0:.*?Audio: (\w+)(?: \((\w+)\))?", declared)
+    decoders = frozenset(name for names in sound for name in names if name)
+    damaged = "[error]" in of_pictures(report, decoders)
+    pts = _before_the_gap(table.times) if damaged else table.times
     if delivered is None or not len(pts):
-        raise MediaError(_explain(path, declared, report))
+        _refuse_large(path, report, max_pixels)
+        raise MediaError(_explain(path, declared, ending))
     hints = {nominal_rate(float(rate)) for rate in re.findall(r" ([\d.]+) (?:fps|tbr)", declared)} - {Fraction(0)}
-    rate = _frame_rate(pts, tick, sorted(hints, key=lambda hint: hint.denominator))
-    audio = re.search(r"Stream #0:.*?Audio: (\w+)", declared)
+    rate = _frame_rate(pts, table.tick, sorted(hints, key=lambda hint: hint.denominator))
     promised = re.search(r"Duration: (\d+):(\d+):([\d.]+)", declared)
     length_s = 3600 * int(promised[1]) + 60 * int(promised[2]) + float(promised[3]) if promised else 0.0
     return VideoFacts(
@@ -92,46 +104,70 @@ def probe(path: Path) -> VideoFacts:
         frame_count=len(pts),
         promised_count=max(len(pts), round(length_s * rate)),
         damaged=damaged,
-        constant_rate=_is_constant(pts, tick, rate),
-        start_s=max(0.0, float(pts[0] * tick)),
-        audio_codec=audio[1] if audio else None,
+        constant_rate=_is_constant(pts, table.tick, rate),
+        start_s=max(0.0, float(pts[0] * table.tick)),
+        audio_codec=sound[0][0] if sound else None,
+        sound_decoders=decoders,
     )
 
 
-def first_complaint(report: str) -> str:
-    """The line of ffmpeg's error output that came first, without its memory addresses."""
-    lines = [re.sub(r"^(\[[^\]]*\] )+", "", line).strip() for line in report.splitlines() if line.strip()]
-    return lines[0] if lines else "no reason given"
+def of_pictures(said: str, sound_decoders: frozenset[str]) -> str:
+    """What ffmpeg said, without the words of the sound's decoders: they speak even where no sound is asked for."""
+    kept, ours = [], True
+    for line in said.splitlines():
+        if "Last message repeated" not in line:  # these go with the line before
+            speaker = re.match(r"\[(?:dec:)?([\w#:./]+)", line)
+            ours = speaker is None or not (speaker[1] in sound_decoders or speaker[1].startswith("aist#"))
+        if ours:
+            kept.append(line)
+    return "\n".join(kept)
 
 
-def _scan(path: Path) -> tuple[str, str]:
+def broken(doing: str, ending: Ending) -> MediaError:
+    """The error for an ffmpeg that failed by itself, not by the file it was given."""
+    return MediaError(
+        f"ffmpeg failed while {doing}: {ending.reason}. Try again with more memory free, or name another ffmpeg in the "
+        "environment variable IMAGEIO_FFMPEG_EXE."
+    )
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Sorted presentation times of frames in ticks; the tick in seconds; and how many packets came before zero."""
+
+    times: np.ndarray
+    tick: Fraction
+    early: int
+
+
+def _scan(path: Path, max_pixels: int) -> tuple[_Table, Ending]:
     packets = ["-map", "0:V:0", "-c", "copy", "-f", "framecrc", "pipe:1"]
     first_frame = ["-map", "0:V:0", "-frames:v", "1", "-pix_fmt", "rgb24", "-f", "null", "-"]
-    process = start(
-        "-v", "level+info", *input_of(path), *packets, *first_frame, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    with process:
-        try:
-            table, report = process.communicate()
-        except BaseException:
-            process.kill()
-            raise
-    return table.decode("utf-8", "replace"), report.decode("utf-8", "replace")
+    process = Ffmpeg("-v", "level+info", *input_of(path, max_pixels), *packets, *first_frame, read=True)
+    try:
+        table = _read_table(process.lines())
+        return table, process.end()
+    finally:
+        process.kill()
 
 
-def _timestamps(table: str) -> tuple[np.ndarray, Fraction]:
-    """Sorted presentation times of the frames in ticks, and the tick in seconds."""
-    unit = re.search(r"^#tb 0: (\d+)/(\d+)", table, re.MULTILINE)
-    tick = Fraction(int(unit[1]), int(unit[2])) if unit else Fraction(1)
-    rows = [line.split(",") for line in table.splitlines() if line.startswith("0,")]
-    shown, decoded = [int(row[2]) for row in rows], [int(row[1]) for row in rows]
-    if _NO_TIME not in shown:
-        times = [time for time in shown if time >= 0]  # packets before zero only prepare the decoder
-    elif _NO_TIME not in decoded:
-        times = decoded
+def _read_table(lines: Iterator[bytes]) -> _Table:
+    """Read ffmpeg's list of packets: 16 bytes are kept of each."""
+    shown, decoded, tick = array("q"), array("q"), Fraction(1)
+    for line in lines:
+        if packet := _PACKET.match(line):
+            decoded.append(int(packet[1]))
+            shown.append(int(packet[2]))
+        elif unit := re.match(rb"#tb 0: (\d+)/(\d+)", line):
+            tick = Fraction(int(unit[1]), int(unit[2]))
+    times = np.array(shown, np.int64)
+    if _NO_TIME not in times:
+        times = times[times >= 0]  # packets before zero only prepare the decoder
+    elif _NO_TIME not in (ordered := np.array(decoded, np.int64)):
+        times = ordered
     else:
-        times, tick = list(range(len(rows))), 1 / DEFAULT_FPS
-    return np.sort(np.array(times, np.int64)), tick
+        times, tick = np.arange(len(shown)), 1 / DEFAULT_FPS
+    return _Table(np.sort(times), tick, len(shown) - len(times))
 
 
 def _before_the_gap(pts: np.ndarray) -> np.ndarray:
@@ -171,10 +207,17 @@ def _is_constant(pts: np.ndarray, tick: Fraction, rate: Fraction) -> bool:
     return bool(np.abs(late).max() <= max(LIP_SYNC_S, 0.5 / float(rate)))
 
 
-def _explain(path: Path, declared: str, report: str) -> str:
+def _refuse_large(path: Path, report: str, max_pixels: int) -> None:
+    for width, height in re.findall(r"Picture size (\d+)x(\d+) (?:exceeds|is invalid)", report):
+        require_modest(path, int(height), int(width), max_pixels)
+
+
+def _explain(path: Path, declared: str, ending: Ending) -> str:
     if "Input #0" not in declared:
+        if not re.search("Error opening input|Invalid data found|moov atom not found|End of file", ending.said):
+            return str(broken(f"opening {path}", ending))
         with path.open("rb") as file:
-            unfinished = b"ftyp" in file.read(12) and "moov atom not found" in report
+            unfinished = b"ftyp" in file.read(12) and "moov atom not found" in ending.said
         cause = "its index is missing, so it is incomplete" if unfinished else "it is no video"
         return f"{path} cannot be opened as a video ({cause}). Copy or download it again, or convert it to MP4."
     if not re.search(r"Stream #0:.*?Video:", declared):

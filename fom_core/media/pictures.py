@@ -12,22 +12,26 @@ import numpy as np
 
 from ..errors import MediaError
 from ..files import replacing, require_file
+from .header import declared_size
+from .limits import PICTURE_PIXELS, most_pixels, require_modest
 from .packets import labelled
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
+_WIDEST = 16  # bytes of a pixel in a file that is not compressed
+_EXTRAS = 1 << 26  # bytes beside the pixels, such as profiles and thumbnails
+_BAND = 1 << 22  # numbers that are brought to eight bits at a time
 
 
-def read_picture(path: str | os.PathLike[str], *, alpha: bool = False) -> np.ndarray:
+def read_picture(path: str | os.PathLike[str], *, alpha: bool = False, max_pixels: int | None = None) -> np.ndarray:
     """Read a still as (H, W, 3) uint8 RGB, upright; with ``alpha`` as (H, W, 4) RGBA.
 
     The camera's orientation tag is applied; 16-bit, float and grey sources become 8-bit RGB. Without ``alpha`` a
     transparent picture is laid on white, which is what viewers show; with it, an opaque one gets alpha 255.
-    Raises MediaError when the file is missing or is no picture.
+    ``max_pixels``: None for what is usual, see :mod:`~fom_core.media.limits`. Raises MediaError when the file is
+    missing, is no picture, or declares more pixels; these are refused before they are decoded.
     """
     path = require_file(path, "The picture")
-    if path.is_dir():
-        raise MediaError(f"The picture {path} is a folder. Give one picture file of it.")
-    pixels = _to_8_bit(_decode(path))
+    pixels = _to_8_bit(_decode(path, most_pixels(max_pixels, PICTURE_PIXELS)))
     if pixels.ndim == 2:
         pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
     elif pixels.shape[2] == 3:
@@ -43,8 +47,8 @@ def write_picture(path: str | os.PathLike[str], array: np.ndarray, *, synthetic:
     """Write an (H, W, 3) RGB, (H, W, 4) RGBA or (H, W) grey uint8 array; the suffix chooses the format.
 
     synthetic: say in the file that a model made the picture, see :mod:`~fom_core.media.label`.
-    The file appears under its name only when complete. Raises MediaError for an unknown suffix,
-    WriteError for an unwritable place.
+    The file appears under its name only when complete. Raises MediaError for an unknown suffix or a size that
+    the format does not hold, WriteError for an unwritable place.
     """
     path = Path(path)
     code = {2: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[array.shape[2] if array.ndim == 3 else 2]
@@ -52,9 +56,15 @@ def write_picture(path: str | os.PathLike[str], array: np.ndarray, *, synthetic:
     options = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.suffix.lower() in {".jpg", ".jpeg"} else []
     if path.suffix.lower() not in PICTURE_SUFFIXES:
         raise MediaError(f"Cannot write {path}: '{path.suffix}' is no picture format. Use .png, .jpg or .webp.")
-    done, data = cv2.imencode(path.suffix, pixels, options)
-    if not done:  # such as JPEG 2000 below 32 pixels
-        raise MediaError(f"Cannot write {path}: the format does not hold pictures of {pixels.shape}. Use .png.")
+    try:
+        made, data = cv2.imencode(path.suffix, pixels, options)
+    except cv2.error:
+        made, data = False, np.empty(0, np.uint8)
+    if not made:
+        raise MediaError(
+            f"Cannot write {path}: {path.suffix} files do not hold {pixels.shape[1]}x{pixels.shape[0]} pixels. "
+            "Make the picture smaller, or use .png."
+        )
     with replacing(path) as temporary:
         encoded = data.tobytes()
         temporary.write_bytes(labelled(encoded, path.suffix.lower(), array.shape) if synthetic else encoded)
@@ -71,20 +81,39 @@ def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part.lower()) for part in re.split(r"(\d+)", name) if part]
 
 
-def _decode(path: Path) -> np.ndarray:
-    """BGR, BGRA or grey pixels of any depth, upright."""
-    data = np.fromfile(path, np.uint8)  # not cv2.imread: it cannot open non-ASCII names on Windows
+def read_coded(path: Path, max_pixels: int) -> np.ndarray:
+    """The bytes of a picture file that declares no more pixels than allowed. Raises MediaError."""
     try:
-        raw = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-        upright = None if raw is None else cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
-    except cv2.error:
-        raw = upright = None
-    if raw is None or upright is None:
-        raise MediaError(
-            f"{path} is not a picture that can be read: wanted JPEG, PNG, WebP, BMP or TIFF, "
-            f"found {data.size:,} bytes of something else or a damaged file. Convert or copy it again."
-        )
-    if raw.ndim == 2 or raw.shape[2] < 4:
+        size = path.stat().st_size
+        if size > _WIDEST * max_pixels + _EXTRAS:
+            raise MediaError(f"{path} has {size:,} bytes, more than a picture of {max_pixels:,} pixels takes.")
+        data = path.read_bytes()  # not cv2.imread: it cannot open non-ASCII names on Windows
+    except OSError as error:
+        raise MediaError(f"The picture {path} cannot be read: {error.strerror}. Copy it again.") from error
+    declared = declared_size(data)
+    if declared is None:
+        raise _no_picture(path, size)
+    require_modest(path, *declared, max_pixels)
+    return np.frombuffer(data, np.uint8)
+
+
+def _no_picture(path: Path, size: int) -> MediaError:
+    return MediaError(
+        f"{path} is not a picture that can be read: wanted JPEG, PNG, WebP, BMP or TIFF, "
+        f"found {size:,} bytes of something else or a damaged file. Convert or copy it again."
+    )
+
+
+def _decode(path: Path, max_pixels: int) -> np.ndarray:
+    """BGR, BGRA or grey pixels of any depth, upright."""
+    data = read_coded(path, max_pixels)
+    raw = _decoded(data, cv2.IMREAD_UNCHANGED)
+    if raw is not None and (raw.ndim == 2 or raw.shape[2] < 4):
+        raw = None  # before the same comes once more, upright
+    upright = _decoded(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
+    if upright is None:
+        raise _no_picture(path, data.size)
+    if raw is None:
         return upright
     # OpenCV turns a picture upright only where it also drops the alpha, so the turn is read off the colours.
     for turn in _TURNS:
@@ -92,6 +121,13 @@ def _decode(path: Path) -> np.ndarray:
         if np.array_equal(turned[..., :3], upright):
             return np.ascontiguousarray(turned)
     return raw
+
+
+def _decoded(data: np.ndarray, flags: int) -> np.ndarray | None:
+    try:
+        return cv2.imdecode(data, flags)
+    except cv2.error:
+        return None
 
 
 _TURNS: tuple[Callable[[np.ndarray], np.ndarray], ...] = (
@@ -111,9 +147,18 @@ def _to_8_bit(pixels: np.ndarray) -> np.ndarray:
         return pixels
     # Integers span their whole range; floats are light in [0, 1], brighter parts are clipped.
     scale = 255.0 / np.iinfo(pixels.dtype).max if np.issubdtype(pixels.dtype, np.integer) else 255.0
-    return np.clip(np.nan_to_num(pixels.astype(np.float32)) * scale + 0.5, 0, 255).astype(np.uint8)
+    eight = np.empty(pixels.shape, np.uint8)
+    rows = max(1, _BAND // pixels[0].size)
+    for top in range(0, len(pixels), rows):
+        band = np.nan_to_num(pixels[top : top + rows].astype(np.float32)) * scale
+        eight[top : top + rows] = np.clip(band + 0.5, 0, 255)
+    return eight
 
 
 def _on_white(rgba: np.ndarray) -> np.ndarray:
-    opacity = rgba[..., 3:].astype(np.float32) / 255
-    return (rgba[..., :3] * opacity + 255 * (1 - opacity) + 0.5).astype(np.uint8)
+    rgb = np.ascontiguousarray(rgba[..., :3])
+    rows = max(1, _BAND // rgba[0].size)
+    for top in range(0, len(rgba), rows):
+        opacity = rgba[top : top + rows, :, 3:].astype(np.float32) / 255
+        rgb[top : top + rows] = rgb[top : top + rows] * opacity + 255 * (1 - opacity) + 0.5
+    return rgb

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
-import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from itertools import islice
@@ -17,7 +15,9 @@ import numpy as np
 from ..errors import MediaError
 from ..files import require_file
 from . import ffmpeg
+from .limits import FRAME_PIXELS, most_pixels
 from .pictures import PICTURE_SUFFIXES, list_pictures, read_picture
+from .process import Ending, Ffmpeg, first_complaint
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ class VideoReader:
     used and a warning says how many. A folder is read in natural order of its names, 25 frames a second.
 
     from_s, length_s: the part to read, in seconds; a length of 0 means to the end.
+    max_pixels:       of a frame; None for what is usual, see :mod:`~fom_core.media.limits`.
 
     size:        height, width.
     rate, fps:   frames a second as a fraction and as a float.
@@ -38,9 +39,18 @@ class VideoReader:
     has_audio:   whether the file holds sound.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, from_s: float = 0.0, length_s: float = 0.0) -> None:
-        """Find out what ``path`` is. Raises MediaError when it is missing or holds no frame."""
-        self.path = require_file(path, "The video")
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        from_s: float = 0.0,
+        length_s: float = 0.0,
+        max_pixels: int | None = None,
+    ) -> None:
+        """Find out what ``path`` is. Raises MediaError when it is missing, holds no frame, or too large ones."""
+        self.path = require_file(path, "The video", folder=True)
+        self._asked_pixels = max_pixels
+        self.max_pixels = most_pixels(max_pixels, FRAME_PIXELS)
         # Weak, so that a pass that nobody holds any more ends at once, and its ffmpeg with it.
         self._open: WeakSet[Generator[np.ndarray, None, None]] = WeakSet()
         self._warned = False
@@ -53,10 +63,10 @@ class VideoReader:
         elif self.path.suffix.lower() in PICTURE_SUFFIXES:
             self._pictures = [self.path]
         if self._pictures:
-            height, width = read_picture(self._pictures[0]).shape[:2]
+            height, width = self._picture(self._pictures[0]).shape[:2]
             self.size, self.rate, self.frame_count = (height, width), ffmpeg.DEFAULT_FPS, len(self._pictures)
         else:
-            self._facts = ffmpeg.probe(self.path)
+            self._facts = ffmpeg.probe(self.path, self.max_pixels)
             self.size, self.rate, self.frame_count = self._facts.size, self._facts.rate, self._facts.frame_count
         self._first = round(from_s * self.rate)
         self._stop = self._first + max(1, round(length_s * self.rate)) if length_s else None
@@ -113,7 +123,7 @@ class VideoReader:
 
     def _read_pictures(self) -> Generator[np.ndarray, None, None]:
         for path in self._pictures:
-            frame = read_picture(path)
+            frame = self._picture(path)
             if frame.shape[:2] != self.size:
                 raise MediaError(
                     f"The pictures of {self.path} differ in size: {self._pictures[0].name} is "
@@ -121,47 +131,51 @@ class VideoReader:
                 )
             yield frame
 
+    def _picture(self, path: Path) -> np.ndarray:
+        return read_picture(path, max_pixels=self._asked_pixels)
+
     def _decode(self, facts: ffmpeg.VideoFacts) -> Generator[np.ndarray, None, None]:
         # Half a packet decodes to a half grey frame; discardcorrupt leaves it out.
-        command = ["-v", "error", "-fflags", "+discardcorrupt", *ffmpeg.input_of(self.path), "-map", "0:V:0"]
-        command += [] if facts.constant_rate else ["-vf", f"fps={facts.rate}"]
+        command = ["-v", "error", "-fflags", "+discardcorrupt", *ffmpeg.input_of(self.path, self.max_pixels)]
+        command += ["-map", "0:V:0", *([] if facts.constant_rate else ["-vf", f"fps={facts.rate}"])]
         # Passthrough: what the filter gives and no more, or pictures that start late would be preceded by copies.
         command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
         limit = facts.frame_count if facts.damaged and facts.constant_rate else None
-        count = 0
-        with tempfile.TemporaryFile() as complaints:  # a file: a full pipe of complaints would stop ffmpeg
-            process = ffmpeg.start(*command, stdout=subprocess.PIPE, stderr=complaints)
-            try:
-                while count != limit and (frame := _read_frame(process, facts.size)) is not None:
-                    count += 1
-                    yield frame
-                if count != limit:
-                    process.wait()
-            finally:
-                process.kill()
-                process.communicate()
-            complaints.seek(0)
-            report = complaints.read().decode("utf-8", "replace")
-        self._finish(count, report, facts)
+        count, ending = 0, None
+        process = Ffmpeg(*command, read=True)
+        try:
+            while count != limit and process.fill(frame := np.empty((*facts.size, 3), np.uint8)):
+                count += 1
+                yield frame
+            if count != limit:
+                ending = process.end()
+        finally:
+            process.kill()
+        self._finish(count, ending, facts)
 
-    def _finish(self, count: int, report: str, facts: ffmpeg.VideoFacts) -> None:
+    def _finish(self, count: int, ending: Ending | None, facts: ffmpeg.VideoFacts) -> None:
+        """Check a whole pass; without an ending ffmpeg was stopped where the damage begins."""
         self.frame_count = self._in_part(count)
+        if ending is not None and (ending.died or ending.frames != count):
+            raise ffmpeg.broken(f"decoding {self.path}, after {count} of about {facts.frame_count} frames", ending)
+        said = ffmpeg.of_pictures(ending.said, facts.sound_decoders) if ending else ""
         if count == 0:
-            reason = ffmpeg.first_complaint(report)
+            reason = first_complaint(said)
             raise MediaError(f"{self.path} has no frame that can be decoded ({reason}). Copy or download it again.")
+        if not self._warned:
+            self._warn(count, facts, bool(said) or (ending is not None and ending.status != 0))
+
+    def _warn(self, count: int, facts: ffmpeg.VideoFacts, complained: bool) -> None:
         missing = count < facts.promised_count
-        if (report or (facts.damaged and missing)) and not self._warned:
-            self._warned = True
+        if complained or (facts.damaged and missing):
             found = (
                 f"{count} of about {facts.promised_count} frames"
                 if missing
                 else f"{count} frames, not all of them whole,"
             )
             log.warning("%s is damaged: %s could be read and are used.", self.path, found)
-
-
-def _read_frame(process: subprocess.Popen[bytes], size: tuple[int, int]) -> np.ndarray | None:
-    """The next frame straight from the pipe into its own array; None at the end."""
-    frame = np.empty((*size, 3), np.uint8)
-    assert process.stdout is not None
-    return frame if process.stdout.readinto(memoryview(frame).cast("B")) == frame.nbytes else None  # type: ignore[attr-defined]
+        elif facts.constant_rate and count < facts.frame_count:
+            log.warning("%s gave %d of about %d frames; these are used.", self.path, count, facts.frame_count)
+        else:
+            return
+        self._warned = True

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import missing_folders, remove_empty, unwritable
+from ..files import missing_folders, remove_empty, require_name, unwritable
 from ..places import NUMBER
 from .pictures import write_picture
 
@@ -36,6 +36,7 @@ class NumberedPictures:
         self._digits = int(number[1] or 0)
         self._count = 0
         self._made = missing_folders(path)
+        require_name(path.with_name(self._name(0)))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._aside = Path(tempfile.mkdtemp(prefix=".frames.", suffix=".tmp", dir=path.parent))

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
-from pathlib import Path
+import logging
 
 import numpy as np
 
 from . import ffmpeg
+from .process import Ffmpeg, first_complaint
 from .read import VideoReader
+
+log = logging.getLogger(__name__)
+_HEADER_BYTES = 24
 
 
 def read_sound(reader: VideoReader, length_s: float) -> tuple[np.ndarray, int] | None:
     """The sound beside the frames of ``reader``: (channels, samples) float32 in [-1, 1], and samples a second.
 
     At most ``length_s`` seconds from the first frame on; None where there is none, or none that can be decoded.
+    Raises MediaError when ffmpeg fails.
     """
     if not reader.has_audio:
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        # Not .wav: of more than two channels or above 48 kHz, Python before 3.12 does not read what ffmpeg writes.
-        target = Path(folder) / "sound.au"
-        part = ["-ss", f"{reader.start_s:.6f}", "-t", f"{length_s:.6f}", *ffmpeg.input_of(reader.path)]
-        command = ["-v", "error", *part, "-map", "0:a:0", "-c:a", "pcm_s16be", "-f", "au", f"file:{target}"]
-        process = ffmpeg.start(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            process.communicate()
-        finally:
-            process.kill()
-        if process.returncode or not target.is_file():
-            return None
-        _, start, _, _, rate, channels = np.fromfile(target, ">u4", count=6).tolist()
-        samples = np.fromfile(target, ">i2", offset=start)
+    # Not .wav, whose reader in Python is narrow, and not a file, for which there may be no room.
+    part = ["-ss", f"{reader.start_s:.6f}", "-t", f"{length_s:.6f}", *ffmpeg.input_of(reader.path)]
+    process = Ffmpeg("-v", "error", *part, "-map", "0:a:0", "-c:a", "pcm_s16be", "-f", "au", "pipe:1", read=True)
+    try:
+        data = process.rest(-1)
+        ending = process.end()
+    finally:
+        process.kill()
+    if ending.died:
+        raise ffmpeg.broken(f"decoding the sound of {reader.path}", ending)
+    samples = np.empty(0, np.int16)
+    rate, channels = 0, 1
+    if len(data) >= _HEADER_BYTES:
+        _, start, _, _, rate, channels = np.frombuffer(data, ">u4", count=6).tolist()
+        samples = np.frombuffer(data[start : len(data) - (len(data) - start) % (2 * channels)], ">i2")
     if not samples.size:
+        log.warning("The sound of %s cannot be used (%s); it is left out.", reader.path, first_complaint(ending.said))
         return None
     return samples.reshape(-1, channels).T.astype(np.float32) / 32768, rate

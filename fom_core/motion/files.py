@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..documents import parse_json, shortened
 from ..errors import FomError
-from ..files import write_tensors
+from ..files import name_refusal, require_file, write_tensors
 from ..types import Keypoints, Motion
 
 _FORMAT = "fom-motion-1"
@@ -32,8 +32,9 @@ def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
 def load_motion(path: str | os.PathLike[str]) -> Motion:
     """Read a motion file. Raises FomError when it is missing or something else."""
     path = Path(path)
-    if not path.is_file():
+    if not name_refusal(path) and not os.path.exists(path):  # noqa: PTH110 - of names that are too long, too
         raise FomError(f"There is no motion file at {path}. Make one with `fom motion VIDEO --output {path.name}`.")
+    require_file(path, "The motion file")
     try:
         with safe_open(path, framework="pt") as file:
             about = file.metadata() or {}

@@ -18,8 +18,10 @@ import numpy as np
 
 from ..documents import read_csv, wrong_as
 from ..errors import MediaError, WriteError
-from ..files import replacing
+from ..files import replacing, require_file
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoReader, list_pictures
+from ..media.limits import PICTURE_PIXELS, most_pixels
+from ..media.pictures import read_coded
 from ..pictures import resize_picture
 
 log = logging.getLogger(__name__)
@@ -112,11 +114,12 @@ def _split_strip(path: Path, strip: np.ndarray, shape: tuple[int, int] | None) -
 def decode_picture(path: Path) -> np.ndarray:
     """A picture file as (H, W, 3) uint8 RGB, without the care of media.read_picture: twice as fast.
 
-    Raises MediaError when it cannot be read.
+    Raises MediaError when it cannot be read, or declares too many pixels.
     """
+    data = read_coded(require_file(path, "The picture"), most_pixels(None, PICTURE_PIXELS))
     try:
-        return decode(np.fromfile(path, np.uint8))  # not cv2.imread: it cannot open non-ASCII names on Windows
-    except (OSError, cv2.error) as error:
+        return decode(data)
+    except cv2.error as error:
         raise MediaError(f"{path} is not a picture that can be read. Copy it again, or remove it.") from error
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from ..documents import read_csv, wrong_as
@@ -16,7 +15,7 @@ from ..faces.boxes import iou
 from ..faces.detection import Detection, Detector, distinct
 from ..faces.embedded import EmbeddedDetector
 from ..files import replacing
-from ..media.pictures import read_picture
+from ..media import VideoReader, read_picture
 from .face_photographs import Photograph
 from .face_pictures import FACE, IGNORE
 from .face_scenes import Portrait
@@ -82,15 +81,9 @@ def labelled_once(cache: Path, label: Callable[[], list[Portrait]]) -> list[Port
 
 
 def _pictures(path: Path, kind: str, every: int) -> Iterator[np.ndarray]:
-    capture = cv2.VideoCapture(str(path))  # opens stills as well
-    index = 0
-    while True:
-        more, image = capture.read()
-        if not more:
-            return
+    for index, image in enumerate(VideoReader(path)):
         if index % every == 0:
-            yield np.ascontiguousarray(image[..., ::-1])
-        index += 1
+            yield image
         if kind != "video":
             return
 

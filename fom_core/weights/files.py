@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import UnsupportedModel
+from ..files import no_file
 from .layout import RawTensors, StateDict, count_numbers, find_networks, to_state_dict
 from .pickle_machine import short
 from .pickles import read_arrays
@@ -86,6 +87,9 @@ def recognise(path: Path) -> str:
             f"{path} is a folder. A .pth.tar file is not an archive, in spite of its name: leave it as downloaded, "
             "do not unpack it."
         )
+    odd = no_file(path)
+    if odd:
+        raise UnsupportedModel(f"The weights file {path} is {odd}, not a file. {EXPECTED}")
     try:
         with path.open("rb") as file:
             start = file.read(512)

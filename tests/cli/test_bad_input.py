@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from fom_core.faces.detection import Detection
-from fom_core.media import VideoReader, VideoWriter
+from fom_core.media import VideoReader, VideoWriter, write_picture
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -258,6 +259,28 @@ def test_shares_beyond_one_are_refused(fom, whole_picture, option):
     outcome = fom(*whole_picture, option, "1.5")
     assert outcome.status == 2
     assert f"{option}: must be from 0 to 1, got 1.5" in outcome.messages[-1]
+
+
+def test_a_picture_of_too_many_pixels_is_refused_until_more_are_allowed(fom, refused, whole_picture, tmp_path):
+    with_option = [*whole_picture, "--max_pixels", "100"]
+
+    line = refused(with_option)
+
+    assert "--max_pixels" in line
+    assert "FOM_MAX_PIXELS" not in os.environ
+    assert fom(*whole_picture, "--max-pixels", "100000", "--output", tmp_path / "out").status == 0
+
+
+@pytest.mark.parametrize(("filename", "keeps"), [("a.mp4", False), ("a.gif", False), ("a.webm", True)])
+def test_transparency_that_the_result_does_not_keep_is_told_of(fom, whole_picture, tmp_path, filename, keeps):
+    source = tmp_path / "clear.png"
+    write_picture(source, np.dstack([np.full((64, 64, 3), 90, np.uint8), np.full((64, 64), 128, np.uint8)]))
+
+    outcome = fom(*swapped(whole_picture, "--source_image", source), "--output", tmp_path, "--filename", filename)
+
+    told = [line for line in outcome.messages if "is transparent, which" in line]
+    assert outcome.status == 0
+    assert len(told) == (0 if keeps else 1)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT as a terminal does")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import numpy as np
 import pytest
 
 from fom_core.errors import MediaError, UsageError
 from fom_core.media import VideoReader, VideoWriter, encoders
 from fom_core.media.encoders import ENCODERS, options_of, require_encoder
+from fom_core.media.process import Ending
 
 
 def test_an_unknown_encoder_is_refused_with_those_that_are_known():
@@ -19,7 +18,7 @@ def test_an_unknown_encoder_is_refused_with_those_that_are_known():
 
 def test_an_encoder_that_ffmpeg_was_built_without_is_named_with_those_it_has(monkeypatch):
     listed = " V....D libx264    libx264 H.264 (codec h264)\n V....D h264_nvenc  NVIDIA (codec h264)\n"
-    monkeypatch.setattr(encoders, "_run", lambda *_: subprocess.CompletedProcess((), 0, listed, ""))
+    monkeypatch.setattr(encoders, "run", lambda *_: (listed, Ending(0, "", None)))
     with pytest.raises(MediaError, match=r"has no encoder h264_videotoolbox\. It has libx264, h264_nvenc; choose"):
         require_encoder("h264_videotoolbox")
 

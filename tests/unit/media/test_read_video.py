@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from fom_core.errors import MediaError
-from fom_core.media import VideoReader, VideoWriter, read_sound, write_picture
-from fom_core.media import ffmpeg as media_ffmpeg
+from fom_core.media import VideoReader, VideoWriter, read, read_sound, write_picture
+from fom_core.media.process import Ffmpeg
 
 
 def stack(path: Path) -> np.ndarray:
@@ -51,14 +51,13 @@ def test_an_abandoned_pass_ends_its_ffmpeg(sound_clip):
 
 def test_a_pass_that_nobody_holds_ends_its_ffmpeg(sound_clip, monkeypatch):
     processes = []
-    start = media_ffmpeg.start
     reader = VideoReader(sound_clip)
-    monkeypatch.setattr(media_ffmpeg, "start", lambda *a, **k: processes.append(start(*a, **k)) or processes[-1])
+    monkeypatch.setattr(read, "Ffmpeg", lambda *a, **k: processes.append(Ffmpeg(*a, **k)) or processes[-1])
 
     for _ in reader:
         break
 
-    assert [process.poll() is not None for process in processes] == [True]
+    assert [process.runs for process in processes] == [False]
 
 
 @pytest.mark.parametrize("suffix", [".mov", ".webm", ".mkv", ".avi", ".ts", ".gif"])

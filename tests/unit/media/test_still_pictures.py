@@ -112,7 +112,7 @@ def test_numbers_in_names_sort_by_value(tmp_path):
 
 
 def test_a_picture_too_small_for_its_format_is_refused_with_a_remedy(tmp_path):
-    with pytest.raises(MediaError, match=r"Use \.png"):
+    with pytest.raises(MediaError, match=r"or use \.png"):
         write_picture(tmp_path / "tiny.jp2", np.zeros((4, 4, 3), np.uint8))
 
     assert list(tmp_path.iterdir()) == []
