@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .errors import MediaError, UsageError, WriteError
+from .leftovers import reserve_file
 
 _PACKAGE = Path(__file__).resolve().parent
 ASSETS = _PACKAGE / "assets"
@@ -62,17 +62,16 @@ def remove_empty(folders: list[Path]) -> None:
 def reserve_temporary(path: Path) -> Path:
     """Create an empty file beside ``path`` to be renamed to it later, so that an unwritable place shows at once.
 
-    The suffix is kept because encoders choose the container by it. Missing folders are made. Raises WriteError.
+    The suffix is kept because encoders choose the container by it. Missing folders are made; what
+    killed runs left there is removed. Raises WriteError.
     """
     if path.is_dir():
         raise WriteError(f"Cannot write {path}: it is a folder. Give the name of a file.")
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch(exist_ok=False)
+        return reserve_file(path)
     except OSError as error:
         raise unwritable(path, error) from error
-    return temporary
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import UnsupportedModel
 from ..files import replacing, sha256_of
+from ..leftovers import tidy
 from ..networks.config import ModelConfig
 
 FORMAT = "fom-export-1"
@@ -92,6 +93,7 @@ def write_manifest(package: Package, path: Path) -> None:
 def read_package(folder: Path) -> Package:
     """Read ``model.json`` of an exported model. Raises UnsupportedModel where it is missing or something else."""
     path = folder / MANIFEST
+    tidy(folder)  # where an export was killed in its last moment, the rest of it takes its place
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
-from pathlib import Path
 
 import numpy as np
 
+from ..leftovers import scratch_folder
 from . import ffmpeg
 from .read import VideoReader
 
@@ -19,9 +18,9 @@ def read_sound(reader: VideoReader, length_s: float) -> tuple[np.ndarray, int] |
     """
     if not reader.has_audio:
         return None
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         # Not .wav: of more than two channels or above 48 kHz, Python before 3.12 does not read what ffmpeg writes.
-        target = Path(folder) / "sound.au"
+        target = folder / "sound.au"
         part = ["-ss", f"{reader.start_s:.6f}", "-t", f"{length_s:.6f}", *ffmpeg.input_of(reader.path)]
         command = ["-v", "error", *part, "-map", "0:a:0", "-c:a", "pcm_s16be", "-f", "au", f"file:{target}"]
         process = ffmpeg.start(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
