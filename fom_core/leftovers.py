@@ -25,6 +25,8 @@ from functools import cache
 from pathlib import Path
 
 from .handover import complete
+from .locks import SUFFIX as LOCK
+from .locks import remove_free_lock
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +91,8 @@ _swept: dict[Path, float] = {}
 
 def sweep(folder: Path) -> None:
     """Remove what runs that are gone left in a folder; partial downloads stay, whole results find their place."""
+    for lock in _locks_in(folder):
+        remove_free_lock(lock)
     for path in ours_in(folder):
         kind = _facts(path)["kind"]
         if kind == PART or not is_abandoned(path):
@@ -107,9 +111,17 @@ def sweep(folder: Path) -> None:
 
 def ours_in(folder: Path) -> list[Path]:
     """Everything in a folder that bears a name of :func:`temporary_name`."""
+    return [path for path in _marked_in(folder) if _OURS.fullmatch(path.name)]
+
+
+def _locks_in(folder: Path) -> list[Path]:
+    return [path for path in _marked_in(folder) if path.name.startswith(".") and path.suffix == LOCK]
+
+
+def _marked_in(folder: Path) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
-            return [folder / entry.name for entry in entries if ".fom-" in entry.name and _OURS.fullmatch(entry.name)]
+            return [folder / entry.name for entry in entries if ".fom-" in entry.name]
     except OSError:
         return []
 
