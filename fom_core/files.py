@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,12 +15,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .errors import MediaError, WriteError
+from .leftovers import reserve_file
 
 _PACKAGE = Path(__file__).resolve().parent
 ASSETS = _PACKAGE / "assets"
 CONFIGS = _PACKAGE / "configs"
-_STEM_KEPT = 32  # characters of a result's name in that of its temporary file
-_LONGEST_SUFFIX = 16  # characters; longer ones name no format
 
 
 def require_file(path: str | os.PathLike[str], what: str, *, folder: bool = False) -> Path:
@@ -114,22 +112,15 @@ def remove_empty(folders: list[Path]) -> None:
 def reserve_temporary(path: Path) -> Path:
     """Create an empty file beside ``path`` to be renamed to it later, so that an unwritable place shows at once.
 
-    The suffix is kept because encoders choose the container by it. Missing folders are made. Raises WriteError.
+    The suffix is kept because encoders choose the container by it. Missing folders are made; what
+    killed runs left there is removed. Raises WriteError.
     """
     require_name(path)
-    suffix = path.suffix if len(path.suffix) <= _LONGEST_SUFFIX else ""
-    temporary = path.with_name(f".{short(path.stem)}.{secrets.token_hex(4)}.tmp{suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch(exist_ok=False)
+        return reserve_file(path)
     except OSError as error:
         raise unwritable(path, error) from error
-    return temporary
-
-
-def short(name: str) -> str:
-    """The beginning of a name, for that of a temporary file beside it: with more around it, it must still fit."""
-    return name[:_STEM_KEPT]
 
 
 def require_name(path: Path, *, folder: bool = False) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from ..documents import DocumentError, read_json, shortened
 from ..errors import UnsupportedModel
 from ..files import replacing, sha256_of
+from ..leftovers import tidy
 from ..networks.config import ModelConfig
 from ..networks.limits import check_config
 
@@ -94,6 +95,7 @@ def write_manifest(package: Package, path: Path) -> None:
 def read_package(folder: Path) -> Package:
     """Read ``model.json`` of an exported model. Raises UnsupportedModel where it is missing or something else."""
     path = folder / MANIFEST
+    tidy(folder)  # where an export was killed in its last moment, the rest of it takes its place
     try:
         values = read_json(path)
     except DocumentError as error:

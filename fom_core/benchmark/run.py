@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..leftovers import scratch_folder
 from .against import SIDES, Contest, measure_against
 from .backends import measure_backends
 from .measure import machine, matmul_flops
@@ -45,8 +45,7 @@ class Order:
 
 def run_order(order: Order) -> dict[str, Any]:
     """Measure everything asked for; plain values, for JSON."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with scratch_folder() as folder:
         model = order.subject.open(folder)
         dtype = model.plan.dtype
         results: dict[str, Any] = {

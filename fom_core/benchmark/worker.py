@@ -9,11 +9,11 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from ..errors import FomError
+from ..leftovers import scratch_folder
 from .against import Contest, peak_of, runner
 from .subject import Subject
 from .whole import Job, prepare, run_job
@@ -42,8 +42,8 @@ def measure(order: dict[str, Any]) -> dict[str, Any]:
     kind, subject, folder = order.pop("kind"), Subject(**order.pop("subject")), Path(order.pop("folder"))
     if kind == "job":
         model = subject.open(folder)
-        with tempfile.TemporaryDirectory() as place:
-            return run_job(Job(**order["job"]), model, Path(order["driver"]), Path(place) / "result.mp4")
+        with scratch_folder() as place:
+            return run_job(Job(**order["job"]), model, Path(order["driver"]), place / "result.mp4")
     return {"peak_mib": peak_of(*runner(kind, Contest(subject, **order), folder))}
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..leftovers import scratch_folder
 from ..networks.model import MotionModel
 from ..weights.load import save_model
 
@@ -66,8 +65,8 @@ def frame_ms(model: MotionModel, batch: int = 8, repeats: int = 7) -> float:
 
 def stored_bytes(model: MotionModel) -> int:
     """Size of the model's file in float32."""
-    with TemporaryDirectory() as folder:
-        return save_model(model, Path(folder) / "model.safetensors").stat().st_size
+    with scratch_folder() as folder:
+        return save_model(model, folder / "model.safetensors").stat().st_size
 
 
 def _noise(model: MotionModel, batch: int) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +11,9 @@ from pathlib import Path
 
 from ..backends import MANIFEST, ExportedModel, Package, write_manifest
 from ..errors import FomError, UsageError
-from ..files import missing_folders, remove_empty, short, unwritable
+from ..files import missing_folders, remove_empty, unwritable
+from ..handover import hand_over
+from ..leftovers import READY, reserve_folder, temporary_name
 from ..networks import MotionModel
 from .compare import Judge, Plain, read_frames
 from .graph_file import OPSET, require_onnx
@@ -148,7 +149,7 @@ def _work_folder(folder: Path) -> Iterator[Path]:
     made = missing_folders(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{short(folder.name)}.", suffix=".tmp", dir=folder.parent))
+        work = reserve_folder(folder.parent, folder.name)
     except OSError as error:
         raise unwritable(folder, error) from error
     try:
@@ -167,12 +168,6 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def _hand_over(work: Path, folder: Path) -> None:
-    """Move the files into the target folder, ``model.json`` last: with it the export is whole."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / MANIFEST).unlink(missing_ok=True)
-    new = {path.name for path in work.iterdir()}
-    for path in files_in(folder)[1:]:
-        if path.name not in new:  # of an earlier export
-            path.unlink(missing_ok=True)
-    for path in sorted(work.iterdir(), key=lambda path: path.name == MANIFEST):
-        path.replace(folder / path.name)
+    """Put the files in the place of an earlier export's; others in the folder stay."""
+    outdated = {path.name for path in files_in(folder)[1:]} - {path.name for path in work.iterdir()} - {MANIFEST}
+    hand_over(work, folder, temporary_name(folder.name, kind=READY), outdated)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from ..files import missing_folders, remove_empty, require_name, unwritable
+from ..handover import hand_over
+from ..leftovers import READY, reserve_folder, temporary_name
 from ..places import NUMBER
 from .pictures import write_picture
 
@@ -38,8 +39,10 @@ class NumberedPictures:
         self._made = missing_folders(path)
         require_name(path.with_name(self._name(0)))
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._aside = Path(tempfile.mkdtemp(prefix=".frames.", suffix=".tmp", dir=path.parent))
+            # A new folder is made beside its place, so that it appears with all pictures in it.
+            place = path.parent if path.parent.exists() else path.parent.parent
+            place.mkdir(parents=True, exist_ok=True)
+            self._aside = reserve_folder(place, path.parent.name)
         except OSError as error:
             raise unwritable(path, error) from error
 
@@ -52,11 +55,12 @@ class NumberedPictures:
     def finish(self, frame_count: int) -> None:
         """Move all pictures to their place."""
         try:
-            for path in list(self.path.parent.iterdir()):
-                if self._is_ours(path.name):
-                    path.unlink()
-            for path in self._aside.iterdir():
-                path.replace(self.path.parent / path.name)
+            folder = self.path.parent
+            outdated: set[str] = set()
+            if folder.exists():
+                outdated = {path.name for path in folder.iterdir() if self._is_ours(path.name)}
+                outdated -= {self._name(number) for number in range(self._count)}
+            hand_over(self._aside, folder, temporary_name(folder.name, kind=READY), outdated)
         except OSError as error:
             raise unwritable(self.path, error) from error
         self.discard()
@@ -64,6 +68,8 @@ class NumberedPictures:
     def replaces(self, path: Path) -> bool:
         """Whether a file, or files in a folder, will give way to the pictures."""
         folder = self.path.parent
+        if not folder.exists():
+            return False
         return path.samefile(folder) or (path.parent.samefile(folder) and self._is_ours(path.name))
 
     def discard(self) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..documents import DocumentError, parse_json, read_text
 from ..errors import WriteError
+from ..leftovers import keep_alive, sweep, temporary_name
 from ..weights.files import read_state_dict, read_tree
 
 log = logging.getLogger(__name__)
@@ -42,10 +43,10 @@ def save_checkpoint(
     Raises WriteError when the place is full or refuses; earlier checkpoints stay as they are then.
     """
     final = folder / f"step-{step:06d}"
-    partial = folder / f"{final.name}.part"
+    partial = folder / temporary_name(final.name)
     try:
-        shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
+        keep_alive(partial)
         save_file({name: value.detach().cpu().contiguous() for name, value in weights.items()}, partial / WEIGHTS)
         with (partial / STATE).open("wb") as file:
             torch.save(dict(state), file)
@@ -80,8 +81,7 @@ def load_checkpoint(path: Path) -> Loaded:
 
 def load_latest(folder: Path) -> Loaded | None:
     """The newest checkpoint that opens; a damaged one is reported and passed over, remains of a killed run vanish."""
-    for remains in folder.glob("step-*.*"):
-        shutil.rmtree(remains)
+    sweep(folder)
     return next((loaded for path in reversed(_finished(folder)) if (loaded := _load_whole(path))), None)
 
 
@@ -117,7 +117,7 @@ def _drop_old(folder: Path, keep: int) -> None:
 def _remove(path: Path) -> None:
     """Take a checkpoint's name away first: one that is half removed must not look like a whole one."""
     if path.exists():
-        shutil.rmtree(path.rename(path.with_suffix(".old")))
+        shutil.rmtree(path.rename(path.with_name(temporary_name(path.name))))
 
 
 def _settle(path: Path) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -26,6 +27,7 @@ from ..errors import MediaError, UsageError
 from ..faces.detect import load_detector
 from ..faces.detection import Detector
 from ..files import replacing
+from ..leftovers import tidy
 from ..media import VideoReader
 from ..types import Box
 from .clip_sources import Job, Row
@@ -68,6 +70,8 @@ def preprocess(
         raise UsageError(
             f"Two videos would make clips named {'#'.join(twice)}. Rename one, or give their folders apart."
         )
+    for folder in {output, output / RECORDS, *(output / job.split for job in jobs)}:
+        tidy(folder)
     records = {job: output / RECORDS / f"{_key(job, recipe)}.json" for job in jobs}
     open_jobs = [job for job in jobs if not records[job].is_file()]
     if len(open_jobs) < len(jobs):
@@ -129,9 +133,18 @@ _detector: Detector | None = None  # of a worker, which loads it once
 def _start_worker(name: str) -> None:
     global _detector  # noqa: PLW0603
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an exception: unfinished clips are cleared away
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     _detector = load_detector(name)
+
+
+def _end_with_parent() -> None:
+    """A killed parent sends no signal, and the pool's processes would wait for its next video for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _cut_in_worker(job: Job, output: Path, recipe: Recipe) -> list[dict[str, Any]]:

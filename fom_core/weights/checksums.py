@@ -14,8 +14,9 @@ from pathlib import Path
 from ..documents import read_json
 from ..errors import DownloadError, UnsupportedModel, WriteError
 from ..files import replacing, sha256_of
+from ..locks import alone
 from .catalogue import Entry
-from .files import recognise
+from .files import has_end, recognise
 
 CHECKSUMS = "checksums.json"  # beside the weights: what was found in files whose checksum nobody published
 VERIFIED = "verified.json"  # the same: size, date and checksum of files that were right, to spare hashing them again
@@ -39,8 +40,8 @@ def verify(path: Path, entry: Entry, folder: Path) -> None:
             "it is taken as it is."
         )
     if not known and found:
-        _refuse_pages(path)
-        _write(folder / CHECKSUMS, {**_read(folder / CHECKSUMS), entry.file: found})
+        _refuse_unlikely(path)
+        _remember(folder / CHECKSUMS, entry.file, found)
 
 
 def verify_once(path: Path, entry: Entry) -> None:
@@ -66,12 +67,20 @@ def verify_once(path: Path, entry: Entry) -> None:
         log.debug("%s is hashed again the next time: %s", path, error)
 
 
-def _refuse_pages(path: Path) -> None:
-    """A first download has no checksum to fail: at least it has to look like weights."""
+def _refuse_unlikely(path: Path) -> None:
+    """A first download has no checksum to fail: at least it has to look like weights, and to have an end."""
     try:
-        recognise(path)
+        cut_off = not has_end(path, recognise(path))
     except UnsupportedModel as error:
         raise DownloadError(str(error)) from error
+    if cut_off:
+        raise DownloadError(f"what arrived is cut off after {path.stat().st_size} bytes. It was deleted.")
+
+
+def _remember(record: Path, name: str, value: str) -> None:
+    """Add a line to a record that other processes add to as well."""
+    with alone(record, patience_s=10):
+        _write(record, {**_read(record), name: value})
 
 
 def _read(path: Path) -> dict[str, str]:

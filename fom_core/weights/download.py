@@ -1,33 +1,29 @@
-"""Fetches a catalogue entry: mirrors in order, resumed after a break, verified before the file takes its name."""
+"""Fetches a catalogue entry: mirrors in order, resumed after a break, verified before the file takes its name.
+
+Several processes may want one file at once, also on machines that share the folder: one downloads, the others wait and
+find it. Should that fail, each has a temporary file of its own, and only what is right is renamed.
+"""
 
 from __future__ import annotations
 
-import http.client
 import logging
+import os
 import shutil
-import socket
-import ssl
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import DownloadError
+from ..leftovers import tidy
+from ..locks import alone
 from .catalogue import Entry, size_text
 from .checksums import verify
+from .fetch import Broken, Progress, fetch
+from .part import Part, sizes
 from .store import how_to_get
 
-Progress = Callable[[int, int | None], None]  # bytes done, bytes in all where known
-
-BLOCK = 1 << 20
-TIMEOUT_S = 30
-TRIES = 4  # per mirror, as long as each brings something new
+HUB = "https://huggingface.co"  # unless HF_ENDPOINT names another
+PATIENCE_S = 300  # with another process whose download stands still; longer than any wait of its own
 log = logging.getLogger(__name__)
-
-
-class _Broken(Exception):
-    """A mirror that failed; the next try or mirror may do better."""
 
 
 def download(entry: Entry, folder: Path, *, progress: Progress | None = None) -> Path:
@@ -35,7 +31,7 @@ def download(entry: Entry, folder: Path, *, progress: Progress | None = None) ->
 
     An unfinished file stays as ``NAME.part`` and the next call goes on from it. A file without published checksum is
     trusted the first time: its checksum goes into ``checksums.json``, and another content is refused later.
-    Raises DownloadError.
+    ``progress`` is also called while nothing arrives, and may raise to stop. Raises DownloadError.
     """
     target = folder / entry.file
     if entry.embedded and entry.asset.is_file():
@@ -45,154 +41,121 @@ def download(entry: Entry, folder: Path, *, progress: Progress | None = None) ->
     if target.is_file():
         verify(target, entry, folder)
         return target
+    _refuse_offline(entry, folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _check_space(entry, folder)
-        part = _fetch_from_mirrors(entry, folder, progress or (lambda done, total: None))
-        part.replace(target)
+        tidy(folder)
+        progress = progress or (lambda done, total: None)
+        waiting = _Waiting(entry, folder, progress)
+        with alone(target, patience_s=PATIENCE_S, waiting=waiting, signs=lambda: sizes(target)):
+            if target.is_file():
+                verify(target, entry, folder)
+                return target
+            return _bring(entry, target, progress)
     except OSError as error:
         raise DownloadError(
             f"{target} cannot be written: {error}. Free some space or choose another folder."
         ) from error
-    _sidecar(target).unlink(missing_ok=True)
-    return target
 
 
-def _fetch_from_mirrors(entry: Entry, folder: Path, progress: Progress) -> Path:
-    """The verified file under its temporary name."""
-    part = folder / f"{entry.file}.part"
+class _Waiting:
+    """Says once that another process is at it, and lets the user stop the waiting."""
+
+    def __init__(self, entry: Entry, folder: Path, progress: Progress) -> None:
+        self.entry, self.folder, self.progress = entry, folder, progress
+        self.calls = 0
+
+    def __call__(self) -> None:
+        self.calls += 1
+        if self.calls == 2:  # not for a lock that is just being cleared away
+            log.info("Waiting for another process that downloads %s to %s.", self.entry.file, self.folder)
+        self.progress(0, self.entry.size)
+
+
+def _refuse_offline(entry: Entry, folder: Path) -> None:
+    """Raise DownloadError where the user forbade downloads, in the way that Hugging Face's tools know."""
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
+        raise DownloadError(
+            f"{entry.file} is not in {folder} and was not downloaded: HF_HUB_OFFLINE is set. Unset it, or get the file "
+            f"from {entry.home} and put it there."
+        )
+
+
+def _bring(entry: Entry, target: Path, progress: Progress) -> Path:
+    """Download into a file of this process and give it its name; what arrived is kept when that fails."""
+    _check_space(entry, target.parent)
+    part = Part(target)
+    try:
+        problems = _tried(entry, part, progress)
+        if problems is None:
+            _finish(part, entry)
+            return target
+    except BaseException:
+        part.keep()
+        raise
+    others = f" (and {len(problems) - 1} more, see above)" if len(problems) > 1 else ""
+    kept = ", which goes on from the part that arrived," if part.keep() else ""
+    raise DownloadError(
+        f"{entry.file} could not be downloaded: {problems[0]}{others} Try again later{kept} or get the file from "
+        f"{entry.home} and put it into {target.parent}."
+    )
+
+
+def _tried(entry: Entry, part: Part, progress: Progress) -> list[str] | None:
+    """None once ``part`` is whole and right; what went wrong with each mirror otherwise."""
     problems = []
     for url in entry.urls:
         log.info("downloading %s from %s", entry.file, url)
         try:
-            fetch = _fetch_from_hub if url.startswith("hf://") else _fetch_over_http
-            fetch(url, part, entry, progress)
-            _accept(part, entry, folder)
-            return part
-        except (_Broken, DownloadError) as error:
+            _fetch_right(_address(url), part, entry, progress)
+            return None
+        except (Broken, DownloadError) as error:
             problems.append(f"{url}: {error}")
             log.warning("%s", problems[-1])
-    others = f" (and {len(problems) - 1} more, see above)" if len(problems) > 1 else ""
-    kept = ", which goes on from the part that arrived," if part.exists() else ""
-    raise DownloadError(
-        f"{entry.file} could not be downloaded: {problems[0]}{others} Try again later{kept} or get the file from "
-        f"{entry.home} and put it into {folder}."
-    )
+    return problems
 
 
-def _fetch_over_http(url: str, part: Path, entry: Entry, progress: Progress) -> None:
-    """Fill ``part`` from one mirror, trying again from where it broke off while tries bring something new."""
-    for attempt in range(TRIES):
-        before = part.stat().st_size if part.exists() else 0
-        try:
-            return _fetch_once(url, part, entry, progress)
-        except _Broken:
-            arrived = part.stat().st_size if part.exists() else 0
-            if arrived <= before or attempt == TRIES - 1:
-                raise
-    return None
-
-
-def _fetch_once(url: str, part: Path, entry: Entry, progress: Progress) -> None:
-    start = part.stat().st_size if part.exists() else 0
-    if start and start == entry.size:
-        return
-    headers = {"User-Agent": "fom", "Accept-Encoding": "identity"}
-    validator = _sidecar(part)
-    if start and not entry.sha256 and not validator.exists():
-        start = 0  # without a checksum, only the server can tell that the rest belongs to this beginning
-    if start:
-        headers["Range"] = f"bytes={start}-"
-        if not entry.sha256:
-            headers["If-Range"] = validator.read_text(encoding="utf-8")
+def _fetch_right(address: str, part: Part, entry: Entry, progress: Progress) -> None:
+    """Fetch and verify; what is wrong and was joined from pieces is fetched once more, in one go."""
+    fetch(address, part, entry, progress)
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S) as response:
-            _receive(response, part, start, entry, progress)
-    except urllib.error.HTTPError as error:
-        if error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-            _discard(part)  # at least as long as the file on the server, so not a beginning of it
-            return _fetch_once(url, part, entry, progress)
-        raise _Broken(f"the server answered {error.code} {error.reason}.") from error
-    except (urllib.error.URLError, http.client.HTTPException, ssl.SSLError, TimeoutError, ConnectionError) as error:
-        raise _Broken(f"the connection broke ({error}).") from error
+        _accept(part, entry)
+    except DownloadError as error:
+        if part.in_one:
+            raise
+        log.info("%s: %s It is fetched anew.", address, error)
+        fetch(address, part, entry, progress)
+        _accept(part, entry)
 
 
-def _receive(response: http.client.HTTPResponse, part: Path, start: int, entry: Entry, progress: Progress) -> None:
-    """Append the answer to ``part``, or begin anew when the server sends the file from its beginning."""
-    resumed = response.status == http.client.PARTIAL_CONTENT
-    if resumed and not (response.headers.get("Content-Range") or "").startswith(f"bytes {start}-"):
-        raise _Broken("the server sent another part of the file than the one asked for.")
-    done = start if resumed else 0
-    length = response.headers.get("Content-Length")
-    total = done + int(length) if length else entry.size
-    if entry.size is not None and total != entry.size:
-        raise _Broken(f"the server has a file of {total} bytes instead of {entry.size}.")
-    if not resumed:
-        _keep_version(part, response.headers.get("ETag"))
-    with part.open("ab" if resumed else "wb") as file:
-        progress(done, total)
-        while block := response.read(BLOCK):
-            file.write(block)
-            done += len(block)
-            progress(done, total)
-            if total is not None and done > total:
-                raise _Broken(f"the server sent more than {total} bytes.")
-    if total is not None and done < total:
-        raise _Broken(f"the connection broke after {done} of {total} bytes.")
-
-
-def _fetch_from_hub(url: str, part: Path, entry: Entry, progress: Progress) -> None:
-    """Fetch hf://owner/repository/file with huggingface_hub, which resumes and shows its own progress."""
-    from huggingface_hub import constants, hf_hub_download  # noqa: PLC0415 - slow to import, needed only here
-
-    _look_up(constants.ENDPOINT)
-    owner, repository, file = url.removeprefix("hf://").split("/", 2)
-    scratch = part.with_name(f".{entry.file}.hub")
-    try:
-        fetched = hf_hub_download(f"{owner}/{repository}", file, local_dir=scratch)
-    except Exception as error:  # its errors come from the hub, the HTTP client and the file system alike
-        if not any(scratch.rglob("*.incomplete")):
-            shutil.rmtree(scratch, ignore_errors=True)
-        raise _Broken(f"huggingface_hub could not fetch it ({' '.join(str(error).split())[:200]}).") from error
-    Path(fetched).replace(part)
-    shutil.rmtree(scratch, ignore_errors=True)
-    size = part.stat().st_size
-    progress(size, size)
-
-
-def _look_up(endpoint: str) -> None:
-    """Fail at once where a name cannot be resolved: the hub's client would try again for half a minute."""
-    host = urllib.parse.urlsplit(endpoint).hostname
-    try:
-        socket.getaddrinfo(host, None)
-    except OSError as error:
-        raise _Broken(f"{host} cannot be looked up; is this machine online?") from error
-
-
-def _accept(part: Path, entry: Entry, folder: Path) -> None:
+def _accept(part: Part, entry: Entry) -> None:
     """Verify what arrived; what is something else is removed."""
     try:
-        verify(part, entry, folder)
+        verify(part.path, entry, part.path.parent)
     except DownloadError:
-        _discard(part)
+        part.discard()
         raise
 
 
-def _sidecar(path: Path) -> Path:
-    """Holds the server's name (ETag) for the version that a ``.part`` is the beginning of."""
-    return path.with_name(f"{path.name.removesuffix('.part')}.part.etag")
+def _finish(part: Part, entry: Entry) -> None:
+    try:
+        part.finish()
+    except OSError:  # Windows does not replace what is in use
+        if not part.target.is_file():
+            raise
+        verify(part.target, entry, part.target.parent)
+        part.discard()
 
 
-def _keep_version(part: Path, etag: str | None) -> None:
-    if etag and not etag.startswith("W/"):  # a weak one does not promise the same bytes
-        _sidecar(part).write_text(etag, encoding="utf-8")
-    else:
-        _sidecar(part).unlink(missing_ok=True)
-
-
-def _discard(part: Path) -> None:
-    part.unlink(missing_ok=True)
-    _sidecar(part).unlink(missing_ok=True)
+def _address(url: str) -> str:
+    """The web address of a mirror; hf://owner/repository/file lies at Hugging Face, or where HF_ENDPOINT says."""
+    if not url.startswith("hf://"):
+        return url
+    endpoint = (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
+    if urllib.parse.urlsplit(endpoint).scheme not in ("http", "https"):
+        raise Broken(f"HF_ENDPOINT is {endpoint!r}; wanted is an address such as {HUB}.")
+    owner, repository, file = url.removeprefix("hf://").split("/", 2)
+    return f"{endpoint}/{owner}/{repository}/resolve/main/{urllib.parse.quote(file)}"
 
 
 def _check_space(entry: Entry, folder: Path) -> None:

@@ -7,8 +7,10 @@ alike. No file is ever unpickled, and none reaches ``torch.load``, whatever its 
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,6 +107,26 @@ def recognise(path: Path) -> str:
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= size:
         return "safetensors"
     raise UnsupportedModel(f"{path.name} {_what_else(start)} {EXPECTED}")
+
+
+def has_end(path: Path, kind: str) -> bool:
+    """Whether a file of a format is there up to its end, as far as that shows without reading it all."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if kind == "torch-zip":
+            return zipfile.is_zipfile(file)
+        if kind == "paddle":  # a pickle says where it stops
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"."
+        if kind != "safetensors":
+            return True
+        length = int.from_bytes(file.read(8), "little")
+        try:
+            tensors = json.loads(file.read(length)).items()
+            ends = [facts["data_offsets"][1] for name, facts in tensors if name != "__metadata__"]
+        except (ValueError, AttributeError, LookupError, TypeError):
+            return False
+        return size == 8 + length + max(ends, default=0)
 
 
 def _what_else(start: bytes) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UnsupportedModel
+from ..leftovers import tidy
 from .catalogue import Entry, catalogue, entry_for_file, preferred, size_text
 from .checksums import verify_once
 
@@ -50,6 +51,7 @@ def locate(name_or_path: str | Path, kind: str = "model") -> tuple[Path, Entry |
     A name of the catalogue wins over a file of that name; write ``./name`` for the file. ``kind`` is what is looked
     for, and only words the error. Raises UnsupportedModel; DownloadError for a file that is not the catalogue's.
     """
+    tidy(models_dir())
     entry = catalogue().get(str(name_or_path))
     if entry is None:
         path = Path(name_or_path).expanduser()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -14,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from huggingface_hub import constants
 
 from fom_core.errors import DownloadError
+from fom_core.leftovers import STEM_BYTES
 from fom_core.weights import download as downloads
-from fom_core.weights.catalogue import Entry
+from fom_core.weights import fetch as fetching
+from fom_core.weights.catalogue import Entry, catalogue
 from fom_core.weights.download import download
 
 CONTENT = pickle.dumps({"generator": {"w": np.arange(30_000, dtype=np.float32)}}, 4)
@@ -36,10 +36,12 @@ class Site:
     etag: str | None = None
     cut: int | None = None  # close the connection after so many bytes of a body, once
     requests: list[str] = field(default_factory=list)  # the Range of each
+    paths: list[str] = field(default_factory=list)
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         wanted = handler.headers.get("Range", "")
         self.requests.append(wanted)
+        self.paths.append(handler.path)
         if handler.path.startswith("/missing"):
             handler.send_error(404)
             return
@@ -78,6 +80,11 @@ def site() -> Iterator[Site]:
     yield site
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch) -> None:
+    monkeypatch.setattr(fetching, "PAUSE_S", 0)
 
 
 def entry(*urls: str, known: bool = True) -> Entry:
@@ -173,7 +180,8 @@ def test_a_server_without_ranges_sends_the_file_from_its_beginning(site, tmp_pat
 def test_a_part_longer_than_the_file_is_thrown_away(site, tmp_path, known):
     site.etag = '"1"'
     (tmp_path / "vox.pdparams.part").write_bytes(CONTENT + b"more")
-    (tmp_path / "vox.pdparams.part.etag").write_text('"1"')
+    note = {"url": f"{site.url}/vox", "etag": '"1"'}
+    (tmp_path / "vox.pdparams.part.etag").write_text(json.dumps(note))
     assert download(entry(f"{site.url}/vox", known=known), tmp_path).read_bytes() == CONTENT
 
 
@@ -221,13 +229,13 @@ def test_a_later_change_of_a_remembered_file_is_refused(site, tmp_path):
 
 def test_a_web_page_is_not_remembered_as_weights(site, tmp_path):
     site.content = b"<html>Please sign in</html>"
-    with pytest.raises(DownloadError, match="is a web page"):
+    with pytest.raises(DownloadError, match="sent a web page in place of the file"):
         download(entry(f"{site.url}/vox", known=False), tmp_path)
     assert not files(tmp_path)
 
 
 def test_without_a_checksum_only_the_same_version_is_continued(site, tmp_path, monkeypatch):
-    monkeypatch.setattr(downloads, "TRIES", 1)
+    monkeypatch.setattr(fetching, "TRIES", 1)
     wanted = entry(f"{site.url}/vox", known=False)
     site.etag, site.cut = '"1"', HALF
     with pytest.raises(DownloadError, match=f"broke after {HALF} of {len(CONTENT)} bytes"):
@@ -262,57 +270,40 @@ def test_weights_without_a_public_copy_say_how_to_get_them(tmp_path):
         download(entry(), tmp_path)
 
 
-class Hub(BaseHTTPRequestHandler):
-    """As much of the Hugging Face Hub as one file needs."""
-
-    asked: list[str]
-
-    def do_HEAD(self) -> None:
-        self.respond(CONTENT)
-
-    def do_GET(self) -> None:
-        start = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        self.respond(CONTENT[int(start[1]) if start else 0 :])
-
-    def respond(self, body: bytes) -> None:
-        self.asked.append(f"{self.command} {self.path}")
-        if not self.path.startswith("/owner/repository/resolve/main/folder/"):
-            self.send_error(404)
-            return
-        self.send_response(200)
-        self.send_header("X-Repo-Commit", "0" * 40)
-        self.send_header("ETag", f'"{hashlib.sha256(CONTENT).hexdigest()}"')
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-@pytest.fixture
-def hub(monkeypatch) -> Iterator[list[str]]:
-    """Requests to a stand-in for huggingface.co on this machine."""
-    asked: list[str] = []
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Hub,), {"asked": asked}))
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    url = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(constants, "ENDPOINT", url)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", url + "/{repo_id}/resolve/{revision}/{filename}")
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    yield asked
-    server.shutdown()
-    server.server_close()
-
-
-def test_hugging_face_mirrors_go_through_its_own_library(hub, tmp_path):
-    path = download(entry("hf://owner/repository/folder/vox.bin"), tmp_path)
+@pytest.mark.parametrize("ending", ["", "/"])
+def test_hugging_face_mirrors_are_asked_where_its_variable_says(site, tmp_path, monkeypatch, ending):
+    monkeypatch.setenv("HF_ENDPOINT", site.url + ending)
+    path = download(entry("hf://owner/repository/folder/vox 1.bin"), tmp_path)
     assert path.read_bytes() == CONTENT
-    assert files(tmp_path) == {"vox.pdparams"}
-    assert "GET /owner/repository/resolve/main/folder/vox.bin" in hub
+    assert site.paths == ["/owner/repository/resolve/main/folder/vox%201.bin"]
 
 
-def test_a_failing_hub_gives_way_to_the_next_mirror(hub, site, tmp_path):
-    assert download(entry("hf://owner/other/vox.bin", f"{site.url}/vox"), tmp_path).read_bytes() == CONTENT
-    assert any("/owner/other/" in line for line in hub)
+def test_without_the_variable_the_hub_itself_is_asked(monkeypatch):
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    assert downloads._address("hf://o/r/f/a.bin") == "https://huggingface.co/o/r/resolve/main/f/a.bin"
+
+
+def test_a_hub_that_is_no_web_address_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "hf-mirror.com")
+    with pytest.raises(DownloadError, match=r"HF_ENDPOINT is 'hf-mirror.com'; wanted is an address such as https://"):
+        download(entry("hf://owner/repository/vox.bin"), tmp_path)
+
+
+@pytest.mark.parametrize("value", ["1", "true", "ON"])
+def test_offline_by_hugging_face_s_variable_refuses_in_one_line(site, tmp_path, monkeypatch, value):
+    monkeypatch.setenv("HF_HUB_OFFLINE", value)
+    with pytest.raises(DownloadError, match=r"vox.pdparams is not in .*HF_HUB_OFFLINE is set. Unset it, or get"):
+        download(entry(f"{site.url}/vox"), tmp_path / "new")
+    assert not site.requests
+    assert not (tmp_path / "new").exists()
+
+
+def test_offline_a_file_that_is_there_is_used(site, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    (tmp_path / "vox.pdparams").write_bytes(CONTENT)
+    assert download(entry(f"{site.url}/vox"), tmp_path).read_bytes() == CONTENT
+
+
+def test_the_names_of_parts_tell_the_catalogue_s_files_apart():
+    names = [known.file for known in catalogue().values() if known.urls]
+    assert max(len(name.encode()) for name in names) <= STEM_BYTES
