@@ -32,8 +32,8 @@ what the authors say; it is no legal advice. The code of this project is under t
 
 {required}
 
-PyTorch for NVIDIA cards brings NVIDIA's libraries (`nvidia-*`) from PyPI, which are proprietary. The complete list, with
-what these packages need in turn, is the CycloneDX file of each release.
+PyTorch for NVIDIA cards brings NVIDIA's libraries (`nvidia-*`) from PyPI, which are proprietary. The complete list,
+with what these packages need in turn, is the CycloneDX file of each release.
 
 ## Packages of the extras
 
@@ -66,7 +66,7 @@ def main() -> None:
 
 def packages_of(text: str) -> dict[str, str]:
     """The lines about packages on a page, by their names."""
-    return {row[1]: row[0] for row in ROW.finditer(text.split("## Weights")[0])}
+    return {row[1]: row[0] for row in ROW.finditer(text.split("## Weights", maxsplit=1)[0])}
 
 
 def page(known: dict[str, str]) -> str:
