@@ -25,15 +25,15 @@ ROW = re.compile(r"^\| `([^`]+)` \|.*$", re.MULTILINE)
 
 TEXT = """# Licences
 
-Written by `python docs/make_licences.py` from installed metadata, the weights' catalogue and ffmpeg itself. It tells what
-authors say; it is no legal advice. The code of this project is under the [MIT licence](../LICENSE).
+Written by `python docs/make_licences.py` from installed metadata, the weights' catalogue and ffmpeg itself. It tells
+what the authors say; it is no legal advice. The code of this project is under the [MIT licence](../LICENSE).
 
 ## Packages that are always needed
 
 {required}
 
-PyTorch for NVIDIA cards brings NVIDIA's libraries (`nvidia-*`) from PyPI, which are proprietary. The complete list, with what
-these packages need in turn, is the CycloneDX file of each release.
+PyTorch for NVIDIA cards brings NVIDIA's libraries (`nvidia-*`) from PyPI, which are proprietary. The complete list,
+with what these packages need in turn, is the CycloneDX file of each release.
 
 ## Packages of the extras
 
@@ -41,10 +41,10 @@ these packages need in turn, is the CycloneDX file of each release.
 
 ## ffmpeg
 
-`imageio-ffmpeg` is under BSD-2-Clause, but its wheels carry a build of ffmpeg that is not: the program of version {ffmpeg}
-of the package on {system} says that it is {terms}{options}.
-This project starts it as a program of its own and neither contains nor changes it. Who hands on an installation hands on that
-program, under its terms. The environment variable `IMAGEIO_FFMPEG_EXE` puts another ffmpeg in its place.
+`imageio-ffmpeg` is under BSD-2-Clause, but its wheels carry a build of ffmpeg that is not: the program of version
+{ffmpeg} of the package on {system} says that it is {terms}{options}.
+This project starts it as a program of its own and neither contains nor changes it. Who hands on an installation hands
+on that program, under its terms. The environment variable `IMAGEIO_FFMPEG_EXE` puts another ffmpeg in its place.
 
 ## Weights
 
@@ -60,10 +60,13 @@ What the embedded ones were trained on, repository by repository, stands in thei
 
 def main() -> None:
     """Write the page."""
-    known = (
-        {name: row[0] for row in ROW.finditer(PAGE.read_text("utf-8")) for name in [row[1]]} if PAGE.exists() else {}
-    )
+    known = packages_of(PAGE.read_text(encoding="utf-8")) if PAGE.exists() else {}
     PAGE.write_text(page(known), encoding="utf-8")
+
+
+def packages_of(text: str) -> dict[str, str]:
+    """The lines about packages on a page, by their names."""
+    return {row[1]: row[0] for row in ROW.finditer(text.split("## Weights", maxsplit=1)[0])}
 
 
 def page(known: dict[str, str]) -> str:
@@ -71,10 +74,8 @@ def page(known: dict[str, str]) -> str:
     required, extras = requirements()
     listed = [package_row(name, "", known) for name in required]
     optional = [package_row(name, ", ".join(sorted(groups)), known) for name, groups in sorted(extras.items())]
-    weights = [
-        f"| `{entry.name}` | {entry.title} | {entry.licence} |"
-        for entry in sorted(catalogue().values(), key=lambda e: e.name)
-    ]
+    entries = sorted(catalogue().values(), key=lambda entry: entry.name)
+    weights = [f"| `{entry.name}` | {entry.title} | {entry.licence} |" for entry in entries]
     terms, options = ffmpeg_terms()
     return TEXT.format(
         required="\n".join(["| package | licence |", "| --- | --- |", *listed]),
@@ -113,7 +114,7 @@ def package_row(name: str, groups: str, known: dict[str, str]) -> str:
 def licence_of(name: str) -> str:
     """What a package says of itself: an expression, a short name, or else its classifiers."""
     about = metadata.metadata(name)
-    expression, words = about.get("License-Expression"), about.get("License") or ""
+    expression, words = ((about.get_all(key) or [""])[0] for key in ("License-Expression", "License"))
     if expression:
         return expression
     if words and len(words) < 40 and "\n" not in words:

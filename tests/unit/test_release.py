@@ -102,7 +102,7 @@ def test_the_page_about_licences_lists_every_direct_dependency_and_no_other():
     required, extras = licences.requirements()
     text = licences.PAGE.read_text(encoding="utf-8")
 
-    listed = {row[1] for row in licences.ROW.finditer(text)} - set(catalogue())
+    listed = set(licences.packages_of(text))
 
     assert listed == {*required, *extras}, "run python docs/make_licences.py"
     for name, groups in extras.items():
