@@ -145,8 +145,7 @@ def track_keypoints(
     views = (np.stack([look_at(model, frame, box) for frame in chunk]) for chunk in _chunks(frames, chunk_size))
     with closing(ahead(views)) as batches:
         for views_of_chunk in batches:
-            batch = to_batch(views_of_chunk, channels=model.config.num_channels, device=model.device)
-            parts.append(detect_keypoints(model, batch, chunk_size))
+            parts.append(_detected(model, views_of_chunk, chunk_size))
             done += len(views_of_chunk)
             if progress:
                 progress(done, None)
@@ -164,6 +163,17 @@ def detect_keypoints(model: Backend, images: Tensor, chunk_size: int) -> Keypoin
     """Keypoints of a network batch of any length. Raises MediaError for none."""
     parts = in_chunks(lambda part: model.detect_keypoints(images[part].to(model.device)), len(images), chunk_size)
     return _joined(list(parts))
+
+
+@torch.inference_mode()
+def _detected(model: Backend, views: np.ndarray, chunk_size: int) -> Keypoints:
+    """Keypoints of what the model sees, (T, H, W, 3) uint8."""
+
+    def work(part: slice) -> Keypoints:
+        batch = to_batch(views[part], channels=model.config.num_channels, device=model.device)
+        return model.detect_keypoints(batch)
+
+    return _joined(list(in_chunks(work, len(views), chunk_size)))
 
 
 def _joined(parts: list[Keypoints]) -> Keypoints:

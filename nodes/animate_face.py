@@ -18,13 +18,14 @@ from ..fom_core.pipeline import animate_details, match_drivers
 from ..fom_core.types import Generated
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, motions, transfers
+from .base import Node
 from .canvases import HandingOut
 from .sockets import ALIASES, CATEGORY, Faces, Model, Motion, PictureFaces
 
 COMPOSED, AS_PAINTED = "composed", "as painted"
 
 
-class AnimateFace(io.ComfyNode):
+class AnimateFace(Node):
     """Move each face like a driver."""
 
     @classmethod
@@ -153,10 +154,11 @@ class AnimateFace(io.ComfyNode):
             handing_out = HandingOut(network, faces, compose)
             results = [Result(network, reading.length, *shape) for shape in handing_out.shapes]
             chunks = (
-                (chunk, handing_out.begin(chunk))
+                piece
                 for chunk in animate_details(
                     network, handing_out.sources, reading.aligned, transfer, chunk_size=chunk_size
                 )
+                for piece in handing_out.pieces(chunk)
             )
             done = 0
             for chunk, shown in applied(lambda begun: (begun[0], begun[1]()), chunks):

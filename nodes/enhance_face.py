@@ -18,6 +18,7 @@ from ..fom_core.faces.detection import Detector
 from ..fom_core.faces.regions import to_rgb
 from ..fom_core.weights.catalogue import catalogue, entry_for_file
 from . import host
+from .base import Node
 from .detect_faces import open_detector
 from .sockets import ALIASES, CATEGORY
 
@@ -26,7 +27,7 @@ FOLDERS = ("facerestore_models", "upscale_models")
 UPSCALER = re.compile(r"gfpgan|restoreformer|codeformer|face", re.IGNORECASE)  # of upscale_models, what is for faces
 
 
-class EnhanceFace(io.ComfyNode):
+class EnhanceFace(Node):
     """Restore detail in the frames of a face, without flicker."""
 
     @classmethod

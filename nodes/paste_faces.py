@@ -13,11 +13,12 @@ from ..fom_core.compose.cover import Cover
 from ..fom_core.compose.masks import Look
 from ..fom_core.compose.paste import FEATHER
 from . import host
+from .base import Node
 from .paste_jobs import Job, held, jobs_of
 from .sockets import ALIASES, CATEGORY, Faces, PictureFaces
 
 
-class PasteFaces(io.ComfyNode):
+class PasteFaces(Node):
     """Put animated faces back into the picture or pictures they came from, or into a video of the same scene."""
 
     @classmethod

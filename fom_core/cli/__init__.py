@@ -17,10 +17,9 @@ from contextlib import redirect_stderr
 from importlib import metadata
 from typing import Any, NoReturn
 
-import torch
-
 from .. import threads
 from ..errors import FomError
+from ..faults import told
 from ..scaleout import rank, speaks_of_failure
 from . import animate, bench, compress, demo, evaluate, export, faces, motion, preprocess, train, weights
 from .progress import log_to_stderr, one_line
@@ -88,11 +87,10 @@ def _run(args: argparse.Namespace, debug: bool) -> int:
 
 
 def _one_line(error: Exception) -> str:
+    sentence = told(error)
+    if sentence is not None:
+        return one_line(str(sentence))
     message = one_line(str(error))
-    if isinstance(error, FomError):
-        return message
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
-        return "out of memory. Lower --chunk_size, or choose --cpu."
     return f"unexpected error ({type(error).__name__}: {message}). Run again with --debug to see where."
 
 

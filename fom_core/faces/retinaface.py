@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ..errors import MissingPackage, UnsupportedModel
+from ..faults import pass_on
 from .detection import Detection, detect_at_sizes
 
 LONG_SIDES = (1280, 480)
@@ -26,6 +27,7 @@ class RetinaFaceDetector:
             state = torch.load(weights, map_location="cpu", weights_only=True)
             self._network.load_state_dict({key.removeprefix("module."): value for key, value in state.items()})
         except Exception as error:  # torch raises many kinds for a damaged file
+            pass_on(error)
             raise UnsupportedModel(
                 f"{weights} does not hold the RetinaFace {NETWORKS[name]} weights: {str(error).splitlines()[0]} "
                 f"Delete it and run `fom weights download {name}`."

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import UnsupportedModel
+from ..faults import pass_on
 from .detection import Detection, detect_at_sizes
 
 LONG_SIDES = (960, 384)
@@ -117,6 +118,7 @@ class S3FDDetector:
             state = torch.load(weights, map_location="cpu", weights_only=True) if isinstance(weights, Path) else weights
             self.network.load_state_dict(state)
         except Exception as error:  # torch raises many kinds for a damaged file
+            pass_on(error)
             raise UnsupportedModel(
                 f"{weights} does not hold the S3FD weights: {str(error).splitlines()[0]} "
                 "Delete it and run `fom weights download s3fd`."

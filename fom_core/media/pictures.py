@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from ..errors import MediaError
+from ..faults import pass_on
 from ..files import replacing, require_file
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
@@ -72,7 +73,8 @@ def _decode(path: Path) -> np.ndarray:
     try:
         raw = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
         upright = None if raw is None else cv2.imdecode(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
-    except cv2.error:
+    except cv2.error as error:
+        pass_on(error)
         raw = upright = None
     if raw is None or upright is None:
         raise MediaError(

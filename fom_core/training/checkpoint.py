@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ..errors import WriteError
+from ..faults import pass_on
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ def _load_whole(path: Path) -> Loaded | None:
     try:
         return load_checkpoint(path)
     except Exception as error:  # damage shows in many ways
+        pass_on(error)
         log.warning("The checkpoint %s is damaged (%s); an older one is used.", path, error)
         return None
 

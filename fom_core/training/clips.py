@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from ..errors import MediaError, WriteError
+from ..faults import pass_on
 from ..files import replacing
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoReader, list_pictures
 from ..pictures import resize_picture
@@ -120,6 +121,7 @@ def decode_picture(path: Path) -> np.ndarray:
     try:
         return decode(np.fromfile(path, np.uint8))  # not cv2.imread: it cannot open non-ASCII names on Windows
     except (OSError, cv2.error) as error:
+        pass_on(error)
         raise MediaError(f"{path} is not a picture that can be read. Copy it again, or remove it.") from error
 
 
@@ -222,6 +224,7 @@ class Pack:
         try:
             return decode(np.asarray(self.data[self.bounds[index] : self.bounds[index + 1]]))
         except cv2.error as error:
+            pass_on(error)
             raise MediaError(f"A frame of {self.path} cannot be read. Remove the file; it is made anew.") from error
 
 

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import FomError, UnsupportedModel
+from ..faults import pass_on
 from ..files import require_file
 
 # torchvision's numbering of the VGG networks: convolutions, each followed by a ReLU; before every stage but the first,
@@ -30,6 +31,7 @@ def read_weights(path: Path, what: str) -> dict[str, Tensor]:
     except FomError:
         raise
     except Exception as error:  # damage shows in many ways
+        pass_on(error)
         raise UnsupportedModel(f"{what} {path} is no state dict that torch opens. Download it again.") from error
     if not isinstance(weights, dict):
         raise UnsupportedModel(f"{what} {path} holds a {type(weights).__name__} in place of a state dict.")
