@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import subprocess
 import tempfile
 from contextlib import suppress
@@ -179,6 +180,11 @@ class EncodedVideo:
         self._process.wait()
         self._complaints.seek(0)
         reason = ffmpeg.first_complaint(self._complaints.read().decode("utf-8", "replace"))
+        if self._process.returncode == -signal.SIGKILL:
+            return MediaError(
+                f"Cannot write {self.path}: the encoder stopped (the system ended it, as it does when memory runs "
+                "out). Close other programs, or use a smaller picture."
+            )
         return MediaError(
             f"Cannot write {self.path}: the encoder stopped ({reason}). Check the space left on the disk."
         )

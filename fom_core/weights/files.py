@@ -7,6 +7,7 @@ No file is ever unpickled: ``.pth.tar`` goes through torch's ``weights_only`` re
 from __future__ import annotations
 
 import os
+import math
 import pickle
 import re
 import sys
@@ -21,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import UnsupportedModel
+from ..faults import asked_bytes, pass_on
 from .layout import RawTensors, StateDict, count_numbers, find_networks, to_state_dict
 from .pickles import read_arrays
 from .quantise import dequantise
@@ -138,6 +140,8 @@ def _read_torch(path: Path, kind: str) -> Any:
         ) from error
     # The reader meets damage wherever it happens to be: in text, numbers, memory sizes, the end of the file.
     except (RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, MemoryError, OSError) as error:
+        if (asked_bytes(error) or math.inf) <= path.stat().st_size:  # no more than there is to read
+            pass_on(error)
         raise UnsupportedModel(
             f"{path.name} is damaged or incomplete ({type(error).__name__} while reading). Download it again."
         ) from error
