@@ -20,9 +20,14 @@ from ..fom_core.weights.catalogue import is_for_faces
 from . import host, motions, transfers
 from .base import Node
 from .canvases import HandingOut
+from .room import foresee
 from .sockets import ALIASES, CATEGORY, Faces, Model, Motion, PictureFaces
 
 COMPOSED, AS_PAINTED = "composed", "as painted"
+ADVICE = (
+    "If that is too much, use a shorter driver, fewer faces or frames 'as painted'; or use Animate Picture, which "
+    "needs the same memory for any length."
+)
 
 
 class AnimateFace(Node):
@@ -152,6 +157,9 @@ class AnimateFace(Node):
             )  # fmt: skip
             compose = frames == COMPOSED and is_for_faces(host.name_of(model))
             handing_out = HandingOut(network, faces, compose)
+            pictures = [(reading.length, *shape) for shape in handing_out.shapes]
+            masks = [(reading.length, *network.config.image_size)] * len(pictures)
+            foresee("Animate Face", [*pictures, *masks], ADVICE)
             results = [Result(network, reading.length, *shape) for shape in handing_out.shapes]
             chunks = (
                 piece

@@ -15,7 +15,13 @@ from ..fom_core.compose.paste import FEATHER
 from . import host
 from .base import Node
 from .paste_jobs import Job, held, jobs_of
+from .room import foresee
 from .sockets import ALIASES, CATEGORY, Faces, PictureFaces
+
+ADVICE = (
+    "If that is too much, use fewer frames or a smaller picture; or use Animate Picture, which needs the same memory "
+    "for any length."
+)
 
 
 class PasteFaces(Node):
@@ -126,6 +132,7 @@ class PasteFaces(Node):
     ) -> io.NodeOutput:
         jobs = jobs_of(image, faces, animated_faces, face_masks or [])
         progress, done = host.Progress(sum(job.length for job in jobs)), 0
+        foresee("Paste Faces", [job.shape for job in jobs], ADVICE, image[0].dtype)
         images, covers = [], []
         for job in jobs:
             canvases = job.canvases(frames_cover[0] if frames_cover else "auto")

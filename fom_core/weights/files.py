@@ -6,8 +6,8 @@ No file is ever unpickled: ``.pth.tar`` goes through torch's ``weights_only`` re
 
 from __future__ import annotations
 
-import os
 import math
+import os
 import pickle
 import re
 import sys

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from fom_core.media import VideoReader, read_picture
+from tests.comfyui.conftest import checkout, install_pack, python
 from tests.comfyui.prompts import Prompt, of_type, workflow
-from tests.comfyui.server import Finished, Server
+from tests.comfyui.server import PACK, Finished, Server
 
+__all__ = [
+    "State",
+    "Watched",
+    "animates",
+    "checkout",
+    "graph",
+    "install_pack",
+    "one_node",
+    "pixels",
+    "python",
+    "watched",
+]
 SETTLE_S = 2.0  # in which what a prompt left behind ends
 
 
@@ -42,6 +58,24 @@ class Watched:
         unfinished = [file for name in ("output", "temp") for file in (self.server.base / name).rglob(".*")]
         left = len(unfinished) + len(list(self.temporary.rglob("*")))
         return State(self.server.memory_mb(), len(tasks), len(list((process / "fd").iterdir())), len(children), left)
+
+
+@pytest.fixture(scope="module")
+def watched(
+    checkout: Path, python: str, install_pack: Any, ffmpeg: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Watched]:
+    """ComfyUI with the pack, of which is told what it holds; its temporary files lie in a folder of its own."""
+    base = tmp_path_factory.mktemp("comfyui")
+    install_pack(base, PACK)
+    temporary = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(temporary))
+        with Server(checkout, python, base) as server:
+            source = base / "input" / "fom_driving.mp4"
+            for frames in (4, 60):
+                clip = base / "input" / f"{frames}.mp4"
+                ffmpeg("-i", source, "-frames:v", frames, "-an", "-c", "copy", clip)
+            yield Watched(server, temporary)
 
 
 def graph(gain: float = 1.0, frames: int = 4) -> Prompt:

@@ -1,4 +1,8 @@
-"""Hundreds of prompts leave ComfyUI as it was, and the next result is the same to the last bit."""
+"""Hundreds of prompts leave ComfyUI as it was, and the next result is the same to the last bit.
+
+They run in a real ComfyUI, see tests/comfyui/conftest.py. ``FOM_RUNS`` is the number of prompts in a row (200),
+``FOM_CANCELS`` that of cancelled ones (20).
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,25 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from tests.comfyui.prompts import Prompt
 from tests.comfyui.server import Server
-from tests.reliability.host_state import State, Watched, animates, graph, one_node, pixels
+from tests.reliability.host_state import (
+    State,
+    Watched,
+    animates,
+    checkout,
+    graph,
+    install_pack,
+    one_node,
+    pixels,
+    python,
+    watched,
+)
+
+__all__ = ["checkout", "install_pack", "python", "watched"]  # fixtures
+pytestmark = [pytest.mark.comfyui, pytest.mark.slow]
 
 RUNS = int(os.environ.get("FOM_RUNS", "200"))
 CANCELS = int(os.environ.get("FOM_CANCELS", "20"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
@@ -113,8 +114,7 @@ def run(tiny_model, picture, clip, monkeypatch) -> Callable[..., np.ndarray]:
 
     def animated(stage: Stage, model: MotionModel = tiny_model) -> np.ndarray:
         if stage.on_card:
-            on_card = lambda *given: DevicePainter(*given, torch.device("cpu"))  # noqa: E731
-            monkeypatch.setattr(composer, "HostPainter", on_card)
+            monkeypatch.setattr(composer, "HostPainter", partial(DevicePainter, device=torch.device("cpu")))
         enhance = FaceEnhancer(Negative()) if stage.enhanced else None
         chunks = animate_picture(model, picture, FACES, iter(clip), mask=stage.mask, enhance=enhance)  # type: ignore
         return np.concatenate(list(chunks))
