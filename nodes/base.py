@@ -16,8 +16,8 @@ class Node(io.ComfyNode):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        own = cls.__dict__.get("execute")  # the host makes subclasses without one
-        if own is not None:
+        own = cls.__dict__.get("execute")
+        if own is not None and not hasattr(own.__func__, "__wrapped__"):  # not in the host's clones, which are locked
             cls.execute = classmethod(told(own.__func__))
 
 

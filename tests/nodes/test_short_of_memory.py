@@ -119,3 +119,14 @@ def test_every_node_speaks_so(pack):
     from fom_pack.nodes.base import Node
 
     assert all(issubclass(node, Node) and hasattr(node.execute, "__wrapped__") for node in NODES)
+
+
+def test_the_host_may_clone_and_lock_a_node(pack, node):
+    from comfy_api.internal import lock_class, shallow_clone_class
+
+    from fom_pack.nodes import NODES
+
+    for each in NODES:
+        clone = shallow_clone_class(each)
+        assert clone.execute.__func__ is each.execute.__func__
+        lock_class(shallow_clone_class(lock_class(clone)))
