@@ -9,6 +9,7 @@ import torch
 
 from .backends import Backend
 from .crew import Crew
+from .memory import in_chunks
 from .types import Generated, Keypoints, SourceFeatures
 
 
@@ -26,21 +27,38 @@ class MovingFace:
 
 @dataclass
 class Batch:
-    """Faces that go through the generator together."""
+    """Faces that go through the generator together; fewer at a time where not even one frame of all fits."""
 
     faces: list[MovingFace]
-    _repeated: dict[int, SourceFeatures] = field(default_factory=dict)  # by frames of a chunk; the last one is kept
+    # By frames of a chunk and the faces in it; the last one is kept.
+    _repeated: dict[tuple[int, int, int], SourceFeatures] = field(default_factory=dict)
+    _most: int | None = None  # faces that fit; None: all of them, as far as is known
 
     def generate(self, model: Backend, part: slice) -> list[Generated]:
         """These frames of each face."""
-        if len(self.faces) == 1:
-            return [model.generate(self.faces[0].source, self.faces[0].keypoints[part])]
-        keypoints = [face.keypoints[part] for face in self.faces]
+        if part.stop - part.start > 1:
+            return self._together(model, part, slice(0, len(self.faces)))
+
+        def work(group: slice) -> list[Generated]:
+            made = self._together(model, part, group)
+            self._most = max(group.stop - group.start, self._most or 1)
+            return made
+
+        groups = in_chunks(work, len(self.faces), self._most or len(self.faces))
+        return [generated for group in groups for generated in group]
+
+    def _together(self, model: Backend, part: slice, group: slice) -> list[Generated]:
+        faces = self.faces[group]
+        if len(faces) == 1:
+            return [model.generate(faces[0].source, faces[0].keypoints[part])]
+        keypoints = [face.keypoints[part] for face in faces]
         frames = len(keypoints[0])
-        if frames not in self._repeated:
-            self._repeated = {frames: SourceFeatures.cat([face.source for face in self.faces], frames)}
-        together = model.generate(self._repeated[frames], Keypoints.cat(keypoints))
-        return [together[slice(start, start + frames)] for start in range(0, frames * len(self.faces), frames)]
+        key = frames, group.start, group.stop
+        if key not in self._repeated:
+            self._repeated = {}  # its memory first
+            self._repeated = {key: SourceFeatures.cat([face.source for face in faces], frames)}
+        together = model.generate(self._repeated[key], Keypoints.cat(keypoints))
+        return [together[slice(start, start + frames)] for start in range(0, frames * len(faces), frames)]
 
 
 def in_batches(faces: list[MovingFace], device: torch.device) -> list[Batch]:

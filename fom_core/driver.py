@@ -148,8 +148,7 @@ def track_keypoints(
     views = (np.stack([look_at(model, frame, box) for frame in chunk]) for chunk in _chunks(frames, chunk_size))
     with closing(ahead(views)) as batches, crew_for(model, chunk_size) as crew:
         for views_of_chunk in batches:
-            batch = to_batch(views_of_chunk, channels=model.config.num_channels, device=model.device)
-            parts.append(detect_keypoints(model, batch, chunk_size, crew))
+            parts.append(_detected(model, views_of_chunk, chunk_size, crew))
             done += len(views_of_chunk)
             if progress:
                 progress(done, None)
@@ -162,13 +161,25 @@ def look_at(model: Backend, frame: np.ndarray, box: Box | None) -> np.ndarray:
     return resize_picture(frame, size) if box is None else crop_face(frame, box, size)
 
 
-def detect_keypoints(model: Backend, images: Tensor, chunk_size: int, crew: Crew = ALONE) -> Keypoints:
+def detect_keypoints(model: Backend, images: Tensor, chunk_size: int) -> Keypoints:
     """Keypoints of a network batch of any length. Raises MediaError for none."""
+    return _in_pieces(
+        lambda piece: model.detect_keypoints(images[piece].to(model.device)), len(images), chunk_size, ALONE
+    )
 
-    def detect(part: slice) -> list[Keypoints]:
-        return crew.map(lambda piece: model.detect_keypoints(images[piece].to(model.device)), crew.pieces(part))
 
-    return _joined([piece for pieces in in_chunks(detect, len(images), chunk_size) for piece in pieces])
+def _detected(model: Backend, views: np.ndarray, chunk_size: int, crew: Crew) -> Keypoints:
+    """Keypoints of what the model sees, (T, H, W, 3) uint8."""
+
+    def detect(piece: slice) -> Keypoints:
+        return model.detect_keypoints(to_batch(views[piece], channels=model.config.num_channels, device=model.device))
+
+    return _in_pieces(detect, len(views), chunk_size, crew)
+
+
+def _in_pieces(detect: Callable[[slice], Keypoints], length: int, chunk_size: int, crew: Crew) -> Keypoints:
+    chunks = in_chunks(lambda part: crew.map(detect, crew.pieces(part)), length, chunk_size)
+    return _joined([piece for chunk in chunks for piece in chunk])
 
 
 def _joined(parts: list[Keypoints]) -> Keypoints:

@@ -43,3 +43,11 @@ class MissingPackage(FomError):
 
 class TrainingDiverged(FomError):
     """A training step whose losses or gradients are no numbers any more."""
+
+
+class OutOfMemory(FomError):
+    """Memory that did not suffice, even for one frame at a time."""
+
+
+class DeviceLost(FomError):
+    """A graphics card that failed while it worked."""

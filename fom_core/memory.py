@@ -18,7 +18,9 @@ import torch
 from torch import Tensor
 
 from .errors import UsageError
+from .faults import is_out_of_memory
 
+__all__ = ["apart_from_heap", "empty_caches", "in_chunks", "is_out_of_memory", "let_go", "trim_heap"]
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 LARGE, LARGEST = 2**20, 2**25  # bytes: from which memory is apart, and glibc's own ceiling for that
@@ -41,7 +43,7 @@ def in_chunks(work: Callable[[slice], T], length: int, size: int) -> Generator[T
         size = min(size, length - start)
         try:
             result = work(slice(start, start + size))
-        except RuntimeError as error:
+        except Exception as error:
             if size == 1 or not is_out_of_memory(error):
                 raise
         else:
@@ -52,14 +54,6 @@ def in_chunks(work: Callable[[slice], T], length: int, size: int) -> Generator[T
         size //= 2
         log.info("Memory is short: going on with %d at a time.", size)
         empty_caches()
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether a device (or the processor) had no room; the errors of some of them are told by their text alone."""
-    said = str(error).lower()
-    return isinstance(error, torch.cuda.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and ("out of memory" in said or "can't allocate memory" in said)
-    )
 
 
 def empty_caches() -> None:

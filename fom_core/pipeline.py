@@ -21,6 +21,7 @@ from .batching import MovingFace, generated, in_batches
 from .compose.finish import Enhance, Finisher, open_finisher
 from .compose.masks import Look
 from .compose.paste import FEATHER
+from .compose.sparing import Sparing
 from .crew import crew_for
 from .driver import Progress, detect_keypoints, look_at, read_motion, track_keypoints
 from .errors import UsageError
@@ -163,10 +164,12 @@ def finished(
     progress: Progress | None = None,
 ) -> Generator[Callable[[], np.ndarray], None, None]:
     """Chunk by chunk, calls that wait for the frames of :func:`animate_picture` or make them, in any thread."""
+    sparing = Sparing(finisher.begin, np.concatenate)
     for chunk in animate_details(
         model, sources, driving, transfer, chunk_size=chunk_size, frames=frames, progress=progress
     ):
-        yield finisher.begin(chunk)
+        for piece in sparing.pieces(chunk):
+            yield sparing.begin(piece)
 
 
 @torch.inference_mode()

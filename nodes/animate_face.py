@@ -18,13 +18,19 @@ from ..fom_core.pipeline import animate_details, match_drivers
 from ..fom_core.types import Generated
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, motions, transfers
+from .base import Node
 from .canvases import HandingOut
+from .room import foresee
 from .sockets import ALIASES, CATEGORY, Faces, Model, Motion, PictureFaces
 
 COMPOSED, AS_PAINTED = "composed", "as painted"
+ADVICE = (
+    "If that is too much, use a shorter driver, fewer faces or frames 'as painted'; or use Animate Picture, which "
+    "needs the same memory for any length."
+)
 
 
-class AnimateFace(io.ComfyNode):
+class AnimateFace(Node):
     """Move each face like a driver."""
 
     @classmethod
@@ -151,12 +157,16 @@ class AnimateFace(io.ComfyNode):
             )  # fmt: skip
             compose = frames == COMPOSED and is_for_faces(host.name_of(model))
             handing_out = HandingOut(network, faces, compose)
+            pictures = [(reading.length, *shape) for shape in handing_out.shapes]
+            masks = [(reading.length, *network.config.image_size)] * len(pictures)
+            foresee("Animate Face", [*pictures, *masks], ADVICE)
             results = [Result(network, reading.length, *shape) for shape in handing_out.shapes]
             chunks = (
-                (chunk, handing_out.begin(chunk))
+                piece
                 for chunk in animate_details(
                     network, handing_out.sources, reading.aligned, transfer, chunk_size=chunk_size
                 )
+                for piece in handing_out.pieces(chunk)
             )
             done = 0
             for chunk, shown in applied(lambda begun: (begun[0], begun[1]()), chunks):

@@ -22,13 +22,14 @@ from ..fom_core.pipeline import animate_picture
 from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions, transfers
+from .base import Node
 from .detect_faces import detector_explanation, open_detector
 from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces
 
 log = logging.getLogger(__name__)
 
 
-class AnimatePicture(io.ComfyNode):
+class AnimatePicture(Node):
     """The whole way in one node: picture and driving video in, video out, however long it is."""
 
     @classmethod

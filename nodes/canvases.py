@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ..fom_core.compose import Composer, canvas_box, open_composer
+from ..fom_core.compose.sparing import Sparing
 from ..fom_core.faces.regions import crop_face
 from ..fom_core.networks import MotionModel
 from ..fom_core.pictures import resize_picture, to_pictures
@@ -42,6 +44,7 @@ class HandingOut:
         self.sources: list[SourceFeatures] = []
         self._members: list[FaceSet] = []
         self._composers: list[Composer] = []
+        self._sparing = Sparing(self._begin, joined)
         for picture, members in pictures_with_faces(faces):
             encoded = [encode_face(model, crop_face(picture, face, model.config.image_size)) for face in members]
             self.sources += encoded
@@ -60,8 +63,15 @@ class HandingOut:
         boxes = [canvas_box(face) for members in self._members for face in members]
         return [(bottom - top, right - left, self._channels) for left, top, right, bottom in boxes]
 
-    def begin(self, chunk: Sequence[Generated]) -> Callable[[], Shown]:
-        """Start on the frames of a chunk; the call that comes back, from any thread, gives them."""
+    def pieces(self, chunk: Sequence[Generated]) -> Iterator[tuple[Sequence[Generated], Callable[[], Shown]]]:
+        """Start on the frames of a chunk, in parts where memory is short: each with a call that gives them.
+
+        The call may come from any thread.
+        """
+        for piece in self._sparing.pieces(chunk):
+            yield piece, self._sparing.begin(piece)
+
+    def _begin(self, chunk: Sequence[Generated]) -> Callable[[], Shown]:
         if not self._composers:
             return lambda: Shown([generated.prediction for generated in chunk], lambda: [*map(newest, chunk)])
         calls, first = [], 0
@@ -78,6 +88,18 @@ class HandingOut:
             [frames[:, top:bottom, left:right] for frames, (left, top, right, bottom) in boxes],
             lambda: [crop_face(frames[-1], face, (PREVIEW_PX, PREVIEW_PX)) for frames, face in pairs],
         )
+
+
+def joined(parts: Sequence[Shown]) -> Shown:
+    """Consecutive frames as one."""
+    faces = zip(*(part.frames for part in parts), strict=True)
+    return Shown([together(frames) for frames in faces], parts[-1].crops)
+
+
+def together(parts: Sequence[np.ndarray | Tensor]) -> np.ndarray | Tensor:
+    """Frames of one kind, one after the other."""
+    tensors = [part for part in parts if isinstance(part, Tensor)]
+    return torch.cat(tensors) if tensors else np.concatenate([np.asarray(part) for part in parts])
 
 
 def pictures_with_faces(faces: PictureFaces) -> list[tuple[np.ndarray, FaceSet]]:

@@ -19,6 +19,7 @@ from ..fom_core.faces.selection import ORDERS, chosen, in_order, picked
 from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import catalogue, size_text
 from . import host
+from .base import Node
 from .boxes import as_bounding_box, boxes_of_landmarks, boxes_per_picture, faces_from_boxes
 from .sockets import ALIASES, CATEGORY, FaceLandmarks, Faces, PictureFaces
 
@@ -26,7 +27,7 @@ PASS_THROUGH = "pass through"
 PREVIEWS = 32  # pictures of a batch that the node shows
 
 
-class DetectFaces(io.ComfyNode):
+class DetectFaces(Node):
     """Find the faces of one or more pictures, or take them from boxes that another node found."""
 
     @classmethod

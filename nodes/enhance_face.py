@@ -18,15 +18,18 @@ from ..fom_core.faces.detection import Detector
 from ..fom_core.faces.regions import to_rgb
 from ..fom_core.weights.catalogue import catalogue, entry_for_file
 from . import host
+from .base import Node
 from .detect_faces import open_detector
+from .room import foresee
 from .sockets import ALIASES, CATEGORY
 
 FULL, SAME = "as the restorer (512)", "as the input"
+ADVICE = f"If that is too much, choose the size '{SAME}', or use fewer frames."
 FOLDERS = ("facerestore_models", "upscale_models")
 UPSCALER = re.compile(r"gfpgan|restoreformer|codeformer|face", re.IGNORECASE)  # of upscale_models, what is for faces
 
 
-class EnhanceFace(io.ComfyNode):
+class EnhanceFace(Node):
     """Restore detail in the frames of a face, without flicker."""
 
     @classmethod
@@ -117,13 +120,14 @@ class EnhanceFace(io.ComfyNode):
             host.check_images(batch, f"The face {number}" if len(images) > 1 else "The face")
         finder = open_detector(detector[0])
         places = [place_of(batch, finder) for batch in images]  # before a download for pictures that show no face
+        sizes = [grown_size(batch, place, size[0]) for batch, place in zip(images, places, strict=True)]
+        shapes = [(len(batch), *grown, 3) for batch, grown in zip(images, sizes, strict=True)]
+        foresee("Enhance Face", shapes, ADVICE)
         patcher = host.manage(load_restorer(find(restorer[0])))
         progress, done, results = host.Progress(sum(map(len, images))), 0, []
         network = host.restorer_for(patcher, chunk_size[0])
-        for batch, place in zip(images, places, strict=True):
+        for batch, place, grown in zip(images, places, sizes, strict=True):
             frames = in_colour(batch).movedim(-1, 1)
-            frame_size = frames.shape[2], frames.shape[3]
-            grown = full_size(place, frame_size) if size[0] == FULL else frame_size
             result, start = host.new_images(len(frames), *grown, channels=frames.shape[1]), 0
             for chunk in restored_chunks(
                 network, frames, place, strength=strength[0], size=grown, chunk_size=chunk_size[0]
@@ -166,6 +170,12 @@ def find(name: str) -> Path:
     if path is None and entry is not None:
         return host.weights(entry)
     return path or host.file(FOLDERS[0], name)
+
+
+def grown_size(batch: Tensor, place: Alignment, size: str) -> tuple[int, int]:
+    """Height and width of the restored frames of a batch."""
+    own = batch.shape[1], batch.shape[2]
+    return full_size(place, own) if size == FULL else own
 
 
 def place_of(batch: Tensor, finder: Detector) -> Alignment:

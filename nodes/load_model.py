@@ -10,6 +10,7 @@ from ..fom_core.weights.catalogue import Entry, catalogue, size_text
 from ..fom_core.weights.load import load_model, slim
 from ..fom_core.weights.store import path_on_disk
 from . import host
+from .base import Node
 from .sockets import ALIASES, CATEGORY, Model
 
 PRECISIONS = {"auto": "auto", "fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
@@ -18,7 +19,7 @@ NO_CONFIG = "auto"
 OWN_SIZE, SIZES = "auto", (128, 192, 256, 384, 512, 768, 1024)
 
 
-class LoadFOMModel(io.ComfyNode):
+class LoadFOMModel(Node):
     """Open a First Order Motion model by catalogue name or file."""
 
     @classmethod

@@ -11,13 +11,14 @@ from ..fom_core.errors import FomError
 from ..fom_core.files import ASSETS
 from ..fom_core.motion import is_motion, load_motion
 from . import host
+from .base import Node
 from .sockets import ALIASES, CATEGORY, Motion
 
 EMBEDDED, OUTPUT = " (embedded)", " [output]"
 PREFIX, SUFFIX = "motion_", ".safetensors"
 
 
-class LoadMotion(io.ComfyNode):
+class LoadMotion(Node):
     """Take a motion from a file in place of a driving video."""
 
     @classmethod

@@ -13,11 +13,18 @@ from ..fom_core.compose.cover import Cover
 from ..fom_core.compose.masks import Look
 from ..fom_core.compose.paste import FEATHER
 from . import host, marks
+from .base import Node
 from .paste_jobs import Job, held, jobs_of
+from .room import foresee
 from .sockets import ALIASES, CATEGORY, Faces, PictureFaces
 
+ADVICE = (
+    "If that is too much, use fewer frames or a smaller picture; or use Animate Picture, which needs the same memory "
+    "for any length."
+)
 
-class PasteFaces(io.ComfyNode):
+
+class PasteFaces(Node):
     """Put animated faces back into the picture or pictures they came from, or into a video of the same scene."""
 
     @classmethod
@@ -127,6 +134,7 @@ class PasteFaces(io.ComfyNode):
     ) -> io.NodeOutput:
         jobs = jobs_of(image, faces, animated_faces, face_masks or [])
         progress, done = host.Progress(sum(job.length for job in jobs)), 0
+        foresee("Paste Faces", [job.shape for job in jobs], ADVICE, image[0].dtype)
         images, covers = [], []
         corner = marks.corner_of(mark[0]) if mark else None
         for job in jobs:

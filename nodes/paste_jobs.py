@@ -35,6 +35,12 @@ class Job:
         return max(len(self.background), *map(len, self.batches)) if self.batches else len(self.background)
 
     @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Of the frames to be made."""
+        _, height, width, channels = self.background.shape
+        return self.length, height, width, channels
+
+    @property
     def moving(self) -> bool:
         """Whether the background is another in each frame."""
         return len(self.background) > 1

@@ -14,11 +14,12 @@ from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.pipeline import driving_keypoints, look_at
 from . import host, motions, transfers
+from .base import Node
 from .canvases import crops_of
 from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces
 
 
-class PreviewKeypoints(io.ComfyNode):
+class PreviewKeypoints(Node):
     """See why a face moves as it does."""
 
     @classmethod

@@ -7,12 +7,13 @@ from comfy_api.latest import io
 from ..fom_core.motion import save_motion
 from ..fom_core.types import Motion as MotionValue
 from . import host
+from .base import Node
 from .sockets import ALIASES, CATEGORY, Motion
 
 FOLDERS = ("models/fom_motions", "output")
 
 
-class SaveMotion(io.ComfyNode):
+class SaveMotion(Node):
     """Keep a driver's motion as a small file, to be used on many pictures."""
 
     @classmethod

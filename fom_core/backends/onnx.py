@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingPackage, UnsupportedModel, UsageError
+from ..faults import pass_on
 from .exported import Run
 from .quiet import import_onnxruntime
 
@@ -65,6 +66,7 @@ def open_graph(path: Path, provider: str = "auto") -> Run:
         with _quietly(runtime):
             session = runtime.InferenceSession(path, options, providers=providers)
     except Exception as error:  # ONNX Runtime has a class of its own for every status
+        pass_on(error)
         raise UnsupportedModel(
             f"ONNX Runtime cannot open {path.name} ({_first_line(error)}). Export the model again."
         ) from error

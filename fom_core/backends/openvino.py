@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingPackage, UnsupportedModel, UsageError
+from ..faults import pass_on
 from .exported import Run
 from .quiet import import_openvino
 
@@ -46,6 +47,7 @@ def open_graph(path: Path, device: str = "auto") -> Run:
     try:
         compile_for(1)
     except RuntimeError as error:
+        pass_on(error)
         raise UnsupportedModel(
             f"OpenVINO cannot open {path.name} ({str(error).strip().splitlines()[-1][:200]}). Export the model again."
         ) from error

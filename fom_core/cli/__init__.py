@@ -14,10 +14,9 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 
-import torch
-
 from .. import signals, threads
 from ..errors import FomError
+from ..faults import told
 from ..media import limits
 from ..memory import share_heaps
 from ..scaleout import rank, speaks_of_failure
@@ -131,9 +130,8 @@ def _run(args: argparse.Namespace, debug: bool, program: bool) -> int:
 
 
 def _one_line(error: Exception) -> str:
+    sentence = told(error)
+    if sentence is not None:
+        return one_line(str(sentence))
     message = one_line(str(error))
-    if isinstance(error, FomError):
-        return message
-    if isinstance(error, MemoryError | torch.cuda.OutOfMemoryError):
-        return "out of memory. Lower --chunk_size, or choose --cpu."
     return f"unexpected error ({type(error).__name__}: {message}). Run again with --debug to see where."

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import MissingPackage, UnsupportedModel
+from ..faults import pass_on
 from ..weights.files import read_tree
 
 Call = Callable[[nn.Module, Tensor], Tensor]
@@ -64,6 +65,7 @@ def load_restorer(path: str | Path, device: str | torch.device = "cpu") -> Resto
         kind = next((each.architecture for each in registry.architectures("detection") if each.detect(tensors)), None)
         network = kind.load(tensors).model if kind and kind.id in RESTORERS else None
     except (RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError) as error:
+        pass_on(error)
         raise UnsupportedModel(
             f"{path.name} looks like {kind.name if kind else 'a model'}, but its tensors do not fit: "
             f"{str(error).splitlines()[0]} Get a published file of it."

@@ -58,7 +58,8 @@ def write_picture(path: str | os.PathLike[str], array: np.ndarray, *, synthetic:
         raise MediaError(f"Cannot write {path}: '{path.suffix}' is no picture format. Use .png, .jpg or .webp.")
     try:
         made, data = cv2.imencode(path.suffix, pixels, options)
-    except cv2.error:
+    except cv2.error as error:
+        pass_on(error)
         made, data = False, np.empty(0, np.uint8)
     if not made:
         raise MediaError(
@@ -126,7 +127,8 @@ def _decode(path: Path, max_pixels: int) -> np.ndarray:
 def _decoded(data: np.ndarray, flags: int) -> np.ndarray | None:
     try:
         return cv2.imdecode(data, flags)
-    except cv2.error:
+    except cv2.error as error:
+        pass_on(error)
         return None
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..documents import DocumentError, parse_json, read_text
 from ..errors import WriteError
+from ..faults import pass_on
 from ..leftovers import keep_alive, sweep, temporary_name
 from ..weights.files import read_state_dict, read_tree
 
@@ -98,6 +99,7 @@ def _load_whole(path: Path) -> Loaded | None:
     try:
         return load_checkpoint(path)
     except Exception as error:  # damage shows in many ways
+        pass_on(error)
         log.warning("The checkpoint %s is damaged (%s); an older one is used.", path, error)
         return None
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ..documents import read_csv, wrong_as
 from ..errors import MediaError, WriteError
+from ..faults import pass_on
 from ..files import replacing, require_file
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoReader, list_pictures
 from ..media.limits import PICTURE_PIXELS, most_pixels
@@ -120,6 +121,7 @@ def decode_picture(path: Path) -> np.ndarray:
     try:
         return decode(data)
     except cv2.error as error:
+        pass_on(error)
         raise MediaError(f"{path} is not a picture that can be read. Copy it again, or remove it.") from error
 
 
@@ -222,6 +224,7 @@ class Pack:
         try:
             return decode(np.asarray(self.data[self.bounds[index] : self.bounds[index + 1]]))
         except cv2.error as error:
+            pass_on(error)
             raise MediaError(f"A frame of {self.path} cannot be read. Remove the file; it is made anew.") from error
 
 

@@ -157,7 +157,7 @@ def train(args: argparse.Namespace) -> None:
     composer = Composer(portraits, args.size, args.seed, photographs=photographs)
     pictures = Composed(composer, done * args.batch, args.steps * args.batch)
     loader = DataLoader(pictures, args.batch, collate_fn=collate, num_workers=args.workers)
-    started = time.time()
+    started = time.monotonic()
     for step, (images, boxes) in enumerate(loader, start=done + 1):
         batch = (images.float() / 255).contiguous(memory_format=torch.channels_last)
         score_loss, box_loss = loss(network(batch), boxes, args.size)
@@ -168,7 +168,7 @@ def train(args: argparse.Namespace) -> None:
         schedule.step()
         average.update_parameters(network)
         if step % 20 == 0:
-            pace = (time.time() - started) / (step - done)
+            pace = (time.monotonic() - started) / (step - done)
             log.info("step %d score %.4f box %.4f, %.2f s a step", step, score_loss, box_loss, pace)
         if step % args.save_every == 0 or step == args.steps:
             figures = measure(shadow, check_pictures)

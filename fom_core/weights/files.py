@@ -173,6 +173,7 @@ def _read_safetensors(path: Path) -> tuple[StateDict, dict[str, str]]:
             return dequantise(tensors, path.name), file.metadata() or {}
     # The last three: numbers of a kind that this version of torch does not have.
     except (SafetensorError, OSError, ValueError, AttributeError, TypeError, RuntimeError) as error:
+        pass_on(error)
         raise UnsupportedModel(
             f"{path.name} is a damaged safetensors file ({short(str(error))}). Download it again."
         ) from error

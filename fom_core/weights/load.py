@@ -15,6 +15,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..documents import parse_json, shortened
 from ..errors import UnsupportedModel, UsageError, WriteError
+from ..faults import pass_on
 from ..files import write_tensors
 from ..networks.config import ModelConfig
 from ..networks.limits import check_config
@@ -109,6 +110,7 @@ def build(config: ModelConfig, checkpoint: Checkpoint, name: str) -> MotionModel
         with _Unfilled():
             model = create_model(config)
     except (ValueError, IndexError, RuntimeError, ZeroDivisionError) as error:
+        pass_on(error)
         raise UnsupportedModel(f"{name}: no model can be built from the sizes of its tensors ({error}).") from error
     for network in ("keypoint_detector", "generator"):
         module, tensors = getattr(model, network), getattr(checkpoint, network)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UnsupportedModel
+from ..faults import asked_bytes, pass_on
 from .pickle_machine import COMMON_GLOBALS, DAMAGE, Global, Machine, short
 from .torch_archive import PICKLE, open_records, read_bytes
 
@@ -64,6 +65,8 @@ def read_torch(path: Path, kind: str, expected: str) -> Any:
         with path.open("rb") as file:
             return _read_zip(path, file, expected) if kind == "torch-zip" else _read_legacy(path, file)
     except (*DAMAGE, OSError, RuntimeError, MemoryError) as error:  # the last two: sizes that no file of that size has
+        if (asked_bytes(error) or math.inf) <= path.stat().st_size:  # no more than there is to read
+            pass_on(error)
         raise UnsupportedModel(
             f"{path.name} is damaged or incomplete ({short(str(error) or type(error).__name__)}). Download it again."
         ) from error

@@ -124,10 +124,14 @@ class Server:
         """All that ComfyUI has printed, without colours."""
         return COLOUR.sub("", (self.base / "server.log").read_text(encoding="utf-8", errors="replace"))
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def memory_mb(self) -> float:
         """Resident memory of the process, from Linux's /proc."""
-        assert self._process is not None
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
     def ask(self, path: str, data: Any = None, timeout_s: float = 60) -> Any:

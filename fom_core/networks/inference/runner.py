@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from ...memory import is_out_of_memory, let_go, trim_heap
+from ...faults import pass_on
+from ...memory import let_go, trim_heap
 from ...types import DenseMotion, Generated, Keypoints, SourceFeatures
 from . import bounds
 from .form import Form
@@ -140,8 +141,7 @@ def _try(model: MotionModel, plan: Plan) -> tuple[Plan, bounds.Error | None]:
     try:
         return plan, bounds.measure(model, make_form(model, plan))
     except Exception as failure:  # Triton has many kinds: no compiler, an old driver, a card that it does not know
-        if isinstance(failure, RuntimeError) and is_out_of_memory(failure):
-            raise
+        pass_on(failure)
         log.info("%s, trying a plainer way: %s", plan.dtype, str(failure).splitlines()[:1])
     if not plan.triton:
         return plan, None
