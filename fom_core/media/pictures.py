@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from ..errors import MediaError
+from ..faults import pass_on
 from ..files import replacing, require_file
 from .header import declared_size
 from .limits import PICTURE_PIXELS, most_pixels, require_modest

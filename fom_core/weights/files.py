@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import UnsupportedModel
+from ..faults import pass_on
 from ..files import no_file
 from .layout import RawTensors, StateDict, count_numbers, find_networks, to_state_dict
 from .pickle_machine import short
