@@ -76,7 +76,7 @@ class Pace:
 
 
 def ask(url: str, headers: Mapping[str, str], pace: Pace) -> http.client.HTTPResponse:
-    """The server's answer 200 or 206, its body unread. Raises Broken."""
+    """The server's answer 200 or 206, its body unread; nobody else it leads to is told who asks. Raises Broken."""
     address = url
     for _ in range(REDIRECTS):
         try:
@@ -85,7 +85,9 @@ def ask(url: str, headers: Mapping[str, str], pace: Pace) -> http.client.HTTPRes
             with error:
                 if error.code not in REDIRECTED or not error.headers.get("Location"):
                     raise _refusal(error) from error
-                address = _redirected(address, error.headers["Location"])
+                before, address = address, _redirected(address, error.headers["Location"])
+                if urllib.parse.urlsplit(before).netloc != urllib.parse.urlsplit(address).netloc:
+                    headers = {name: value for name, value in headers.items() if name != "Authorization"}
                 continue
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Broken(_why(error, pace, address)) from error

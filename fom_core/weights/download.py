@@ -21,6 +21,7 @@ from .fetch import Broken, Progress, fetch
 from .part import Part, sizes
 from .store import how_to_get
 
+AT_HUB = "hf://"
 HUB = "https://huggingface.co"  # unless HF_ENDPOINT names another
 PATIENCE_S = 300  # with another process whose download stands still; longer than any wait of its own
 log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ def _tried(entry: Entry, part: Part, progress: Progress) -> list[str] | None:
     for url in entry.urls:
         log.info("downloading %s from %s", entry.file, url)
         try:
-            _fetch_right(_address(url), part, entry, progress)
+            _fetch_right(_address(url), part, entry, progress, hub_token() if url.startswith(AT_HUB) else None)
             return None
         except (Broken, DownloadError) as error:
             problems.append(f"{url}: {error}")
@@ -115,16 +116,16 @@ def _tried(entry: Entry, part: Part, progress: Progress) -> list[str] | None:
     return problems
 
 
-def _fetch_right(address: str, part: Part, entry: Entry, progress: Progress) -> None:
+def _fetch_right(address: str, part: Part, entry: Entry, progress: Progress, token: str | None) -> None:
     """Fetch and verify; what is wrong and was joined from pieces is fetched once more, in one go."""
-    fetch(address, part, entry, progress)
+    fetch(address, part, entry, progress, token)
     try:
         _accept(part, entry)
     except DownloadError as error:
         if part.in_one:
             raise
         log.info("%s: %s It is fetched anew.", address, error)
-        fetch(address, part, entry, progress)
+        fetch(address, part, entry, progress, token)
         _accept(part, entry)
 
 
@@ -149,13 +150,22 @@ def _finish(part: Part, entry: Entry) -> None:
 
 def _address(url: str) -> str:
     """The web address of a mirror; hf://owner/repository/file lies at Hugging Face, or where HF_ENDPOINT says."""
-    if not url.startswith("hf://"):
+    if not url.startswith(AT_HUB):
         return url
     endpoint = (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
     if urllib.parse.urlsplit(endpoint).scheme not in ("http", "https"):
         raise Broken(f"HF_ENDPOINT is {endpoint!r}; wanted is an address such as {HUB}.")
-    owner, repository, file = url.removeprefix("hf://").split("/", 2)
+    owner, repository, file = url.removeprefix(AT_HUB).split("/", 2)
     return f"{endpoint}/{owner}/{repository}/resolve/main/{urllib.parse.quote(file)}"
+
+
+def hub_token() -> str | None:
+    """What Hugging Face knows its user by, who is logged in and has huggingface_hub; None without."""
+    try:
+        from huggingface_hub import constants, get_token  # noqa: PLC0415 - an extra
+    except ImportError:
+        return None
+    return None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else get_token()
 
 
 def _check_space(entry: Entry, folder: Path) -> None:

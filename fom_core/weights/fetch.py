@@ -23,13 +23,16 @@ LARGEST = 8 << 30  # no weights are larger; where no size is known, more is refu
 log = logging.getLogger(__name__)
 
 
-def fetch(url: str, part: Part, entry: Entry, progress: Progress) -> None:
-    """Fill ``part`` from an address, trying again while that makes sense. Raises Broken; OSError of the disk."""
+def fetch(url: str, part: Part, entry: Entry, progress: Progress, token: str | None = None) -> None:
+    """Fill ``part`` from an address, trying again while that makes sense. Raises Broken; OSError of the disk.
+
+    token: by which the server knows who asks.
+    """
     failures, reached = 0, part.size
     while True:
         before = part.size
         try:
-            return _fetch_once(url, part, entry, progress)
+            return _fetch_once(url, part, entry, progress, token)
         except Broken as problem:
             failures = 1 if part.size - reached >= WORTHWHILE else failures + 1
             if failures >= TRIES or not (problem.again or part.size > before):
@@ -48,7 +51,7 @@ def _rest(seconds: float, meanwhile: Callable[[], None]) -> None:
         time.sleep(min(0.5, left))
 
 
-def _fetch_once(url: str, part: Part, entry: Entry, progress: Progress) -> None:
+def _fetch_once(url: str, part: Part, entry: Entry, progress: Progress, token: str | None) -> None:
     start, version = part.size, part.version
     if start and start == entry.size:
         return
@@ -57,6 +60,8 @@ def _fetch_once(url: str, part: Part, entry: Entry, progress: Progress) -> None:
         part.discard()  # without a checksum, only the server can tell that the rest belongs to this beginning
         start, same = 0, False
     headers = {"User-Agent": "fom", "Accept-Encoding": "identity"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
     if start:
         headers["Range"] = f"bytes={start}-"
     if same and version is not None:

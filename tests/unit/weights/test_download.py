@@ -37,11 +37,20 @@ class Site:
     cut: int | None = None  # close the connection after so many bytes of a body, once
     requests: list[str] = field(default_factory=list)  # the Range of each
     paths: list[str] = field(default_factory=list)
+    accounts: list[str | None] = field(default_factory=list)  # who asked
+    elsewhere: str | None = None  # where the hub's addresses lead
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         wanted = handler.headers.get("Range", "")
         self.requests.append(wanted)
         self.paths.append(handler.path)
+        self.accounts.append(handler.headers.get("Authorization"))
+        if self.elsewhere and "/resolve/" in handler.path:
+            handler.send_response(302)
+            handler.send_header("Location", self.elsewhere)
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+            return
         if handler.path.startswith("/missing"):
             handler.send_error(404)
             return
@@ -276,6 +285,24 @@ def test_hugging_face_mirrors_are_asked_where_its_variable_says(site, tmp_path, 
     path = download(entry("hf://owner/repository/folder/vox 1.bin"), tmp_path)
     assert path.read_bytes() == CONTENT
     assert site.paths == ["/owner/repository/resolve/main/folder/vox%201.bin"]
+
+
+def test_the_hub_alone_is_told_who_asks(site, tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", site.url)
+    monkeypatch.setattr(downloads, "hub_token", lambda: "hf_of_a_user")
+    site.elsewhere = f"{site.url}/same/host".replace("127.0.0.1", "localhost")
+
+    download(entry("hf://owner/repository/vox.bin"), tmp_path)
+    download(replace(entry(f"{site.url}/vox"), file="other.bin"), tmp_path)
+
+    assert site.paths == ["/owner/repository/resolve/main/vox.bin", "/same/host", "/vox"]
+    assert site.accounts == ["Bearer hf_of_a_user", None, None]
+
+
+def test_who_is_logged_in_nowhere_asks_without_a_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "none"))
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    assert downloads.hub_token() is None
 
 
 def test_without_the_variable_the_hub_itself_is_asked(monkeypatch):
