@@ -66,9 +66,9 @@ def _kind(mode: int) -> str | None:
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
-def name_refusal(path: Path) -> str | None:
-    """Why no file can have this path, whatever the disk holds; None where it can."""
-    if path == Path():
+def name_refusal(path: Path, *, folder: bool = False) -> str | None:
+    """Why no file (or folder) can have this path, whatever the disk holds; None where it can."""
+    if path == Path() and not folder:
         return "its name is empty, or the current folder's"
     if "\0" in str(path):
         return "its name holds a NUL character"
@@ -125,7 +125,7 @@ def reserve_temporary(path: Path) -> Path:
 
 def require_name(path: Path, *, folder: bool = False) -> None:
     """Raise WriteError if no file (with ``folder``, nothing) can have this name: it would show late otherwise."""
-    refusal = name_refusal(path)
+    refusal = name_refusal(path, folder=folder)
     if refusal:
         raise WriteError(f"Cannot write {printable(path)}: {refusal}. Give the result another name.")
     try:

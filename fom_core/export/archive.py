@@ -26,7 +26,7 @@ def trace(graph: Graph) -> Any:
 
 def free_batch(graph: Graph) -> Any:
     """Which dimensions of the inputs are free, as ``torch.export`` wants it: ``*points`` are one argument."""
-    free = torch.export.Dim(BATCH)
+    free = torch.export.Dim(BATCH, max=2**31 - 1)  # PyTorch 2.6 wants to be told that it is not the largest integer
     shapes = [{0: free} if name in graph.batched else {} for name in graph.inputs]
     plain = graph.plain_inputs
     return (*shapes[:plain], tuple(shapes[plain:])) if plain < len(shapes) else tuple(shapes)

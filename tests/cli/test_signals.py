@@ -54,7 +54,8 @@ def test_a_signal_at_any_moment_ends_in_at_most_a_word(tmp_path, moment, number,
 
 def test_a_second_and_third_ctrl_c_are_heard_at_last(tmp_path):
     code = (
-        "import fom_core.signals as s, signal, time; s.starting(); s.working()\n"
+        "import fom_core.signals as s, signal, time\n"
+        "signal.signal(2, signal.default_int_handler); s.starting(); s.working()\n"  # a shell's & ignores it
         "try: signal.raise_signal(2)\n"
         "except KeyboardInterrupt: signal.raise_signal(2); print('cleared', flush=True); signal.raise_signal(2)"
     )
@@ -64,7 +65,8 @@ def test_a_second_and_third_ctrl_c_are_heard_at_last(tmp_path):
 
 def test_ctrl_c_is_not_lost_where_python_drops_it():
     code = (
-        "import fom_core.signals as s, signal, time; s.starting(); s.working()\n"
+        "import fom_core.signals as s, signal, time\n"
+        "signal.signal(2, signal.default_int_handler); s.starting(); s.working()\n"  # a shell's & ignores it
         "class Loud:\n def __del__(self): signal.raise_signal(2)\n"
         "try:\n Loud()\n time.sleep(5)\nexcept KeyboardInterrupt: print('heard')"
     )

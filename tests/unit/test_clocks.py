@@ -21,9 +21,12 @@ FUTURE_S, PAST_S = 4_000_000_000, 1  # 2096 and 1970
 
 
 def test_nothing_asks_the_clock_on_the_wall():
-    """It jumps: by hand, by the network's time, by a machine that slept. ``time.monotonic`` does not."""
+    """It jumps: by hand, by the network's time, by a machine that slept. ``time.monotonic`` does not.
+
+    But a server's Retry-After may name a moment of it; that wait is bounded.
+    """
     asked = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
+        f"{path.relative_to(ROOT).as_posix()}:{node.lineno}"
         for path in FILES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute)
@@ -32,7 +35,7 @@ def test_nothing_asks_the_clock_on_the_wall():
         and node.value.id in {"time", "datetime", "date"}
     ]
     assert len(FILES) > 100
-    assert asked == []
+    assert [place.partition(":")[0] for place in asked] == ["fom_core/weights/connect.py"]
 
 
 @pytest.mark.parametrize("jump_s", [86_400, -86_400])

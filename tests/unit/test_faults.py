@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 
 import cv2
+import numpy as np
 import pytest
 import torch
 
 from fom_core.errors import DeviceLost, MediaError, OutOfMemory, UnsupportedModel
 from fom_core.faces.s3fd import S3FDDetector
 from fom_core.faults import asked_bytes, is_device_lost, is_out_of_memory, telling, told
-from fom_core.media import read_picture
+from fom_core.media import read_picture, write_picture
 from fom_core.training.checkpoint import _load_whole
 from fom_core.weights.files import read_tree
 
@@ -154,8 +155,11 @@ def test_want_of_memory_is_not_taken_for_a_damaged_file(monkeypatch, tmp_path):
     def short(*_, **__):
         raise ON_THE_HOST
 
-    (tmp_path / "weights.pth").write_bytes(b"weights")
-    monkeypatch.setattr("torch.load", short)
+    def little(*_, **__):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4096 bytes.")
+
+    torch.save({"a": torch.zeros(2000)}, tmp_path / "weights.pth")
+    monkeypatch.setattr("fom_core.weights.torch_files.open_records", little)
     with pytest.raises(RuntimeError, match="can't allocate"):
         S3FDDetector(tmp_path / "weights.pth")
     monkeypatch.setattr("fom_core.training.checkpoint.load_checkpoint", short)
@@ -165,7 +169,7 @@ def test_want_of_memory_is_not_taken_for_a_damaged_file(monkeypatch, tmp_path):
     def no_room(*_):
         raise SHORT[4]
 
-    (tmp_path / "picture.png").write_bytes(b"picture")
+    write_picture(tmp_path / "picture.png", np.zeros((8, 8, 3), np.uint8))
     monkeypatch.setattr("cv2.imdecode", no_room)
     with pytest.raises(cv2.error):
         read_picture(tmp_path / "picture.png")
@@ -177,7 +181,7 @@ def test_weights_that_ask_for_more_than_they_hold_are_damaged_and_others_met_wan
 
     file = tmp_path / "weights.pth"
     torch.save({"a": torch.zeros(2000)}, file)
-    monkeypatch.setattr("torch.load", short)
+    monkeypatch.setattr("fom_core.weights.torch_files.open_records", short)
     with pytest.raises(RuntimeError, match="can't allocate"):
         read_tree(file)
     torch.save({"a": torch.zeros(2)}, file)
@@ -187,5 +191,5 @@ def test_weights_that_ask_for_more_than_they_hold_are_damaged_and_others_met_wan
 
 def test_damage_is_still_damage(tmp_path):
     (tmp_path / "weights.pth").write_bytes(b"weights")
-    with pytest.raises(UnsupportedModel, match="does not hold the S3FD weights"):
+    with pytest.raises(UnsupportedModel, match="is not a weights file, or is damaged"):
         S3FDDetector(tmp_path / "weights.pth")

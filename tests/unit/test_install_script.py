@@ -33,6 +33,7 @@ def commands(script, monkeypatch) -> list[list[str]]:
         return subprocess.CompletedProcess(command, 0)
 
     monkeypatch.setattr(script.subprocess, "run", record)
+    monkeypatch.setattr(script, "found", lambda module: module == "pip")
     return run
 
 
@@ -44,12 +45,12 @@ def test_nothing_is_done_nor_said_where_opencv_can_be_imported(tmp_path):
 
 def test_opencv_is_installed_beside_the_numpy_and_torch_that_are_there(script, commands, monkeypatch, capsys):
     monkeypatch.setattr(script, "import_problem", lambda: "No module named 'cv2'")
-    monkeypatch.setattr(script, "installed", {"numpy": "1.26.4", "torch": "2.4.0+cu121"}.get)
+    monkeypatch.setattr(script, "installed", {"numpy": "1.26.4", "torch": "2.6.0+cu124"}.get)
     monkeypatch.setattr(script.ctypes.util, "find_library", lambda name: "libGL.so.1")
 
     assert script.main() == 0
 
-    assert commands[0][-3:] == ["opencv-python>=4.8", "numpy==1.26.4", "torch==2.4.0+cu121"]
+    assert commands[0][-3:] == ["opencv-python>=4.8", "numpy==1.26.4", "torch==2.6.0+cu124"]
     assert capsys.readouterr().out.splitlines() == ["Installed opencv-python>=4.8."]
 
 

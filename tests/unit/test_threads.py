@@ -158,7 +158,7 @@ def test_threads_are_followed_by_the_program_and_left_to_the_user_of_the_library
     main(["weights", "list"])
     assert threads._following is None
     monkeypatch.setattr("sys.argv", ["fom", "weights", "list"])
-    monkeypatch.setattr("fom_core.cli.signal.signal", lambda *_: None)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     main()
     assert threads._following is not None
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 PSNR_BOUND_DB = 45.0
 KEYPOINT_BOUND = 1e-3  # of half a picture's side
+COARSE_DB = 20.0  # below it, a picture in a type that was asked for is wrong rather than rounded
+CLEARLY_DB = 6.0  # twice the error
+SMALL = 128  # pixels of a side that suffice to see whether a plan works at all
 
 
 @dataclass(frozen=True)
@@ -32,20 +35,36 @@ class Error:
         """Whether nobody sees it. Values that are no numbers are never within."""
         return self.psnr_db >= PSNR_BOUND_DB and self.keypoints <= KEYPOINT_BOUND
 
+    def no_worse_than(self, plain: Error) -> bool:
+        """Whether it is what the type brings anyhow, going by the error of a plainer way in the same type."""
+        by_picture = self.psnr_db >= max(plain.psnr_db - CLEARLY_DB, COARSE_DB)
+        return by_picture and self.keypoints <= max(2 * plain.keypoints, KEYPOINT_BOUND)
+
     def __str__(self) -> str:
         return f"{self.psnr_db:.1f} dB, keypoints {self.keypoints:.1e}"
 
 
 @torch.no_grad()
-def measure(model: MotionModel, form: Form) -> Error:
-    """One frame by both. The same model on the same device always gives the same answer."""
-    images = probe(model.config.num_channels, model.config.image_size).to(model.device)
+def measure(model: MotionModel, form: Form, *, small: bool = False) -> Error:
+    """One frame by both. The same model on the same device always gives the same answer.
+
+    ``small``: at 128 pixels at most, a quarter of the time at 256. It tells whether the plan works, not how precisely.
+    """
+    height, width = model.config.image_size
+    if small:
+        multiple = model.config.size_multiple
+        side = multiple * max(1, SMALL // multiple)
+        height, width = min(height, side), min(width, side)
+    images = probe(model.config.num_channels, (height, width)).to(model.device)
     with settings(EAGER, model.device):
         wanted_points, wanted = _animate(model, images)
     with settings(form.plan, model.device):
         points, picture = _animate(form, images)
     mean = float((picture - wanted).square().mean())
-    return Error(-10 * math.log10(mean) if mean > 0 else math.inf, float((points - wanted_points).abs().max()))
+    return Error(
+        math.inf if mean == 0 else -10 * math.log10(mean) if mean > 0 else math.nan,
+        float((points - wanted_points).abs().max()),
+    )
 
 
 def probe(channels: int, size: tuple[int, int]) -> Tensor:

@@ -42,6 +42,17 @@ class Plan:
 EAGER = Plan(fast=False, channels_last=False)
 TRITON: dict[str, Any] = {"warp": "triton", "triton": True}
 WITHOUT_TRITON: dict[str, Any] = {"warp": "sample", "triton": False}
+# What rests on calls that PyTorch does not promise to keep, and on tools beside it.
+PUBLIC: dict[str, Any] = {"packed": False, "fused": False, "compiled": False, "graphs": False, **WITHOUT_TRITON}
+
+
+def plainer(plan: Plan) -> Plan | None:
+    """The next plan to try where one does not work, the trained modules at last; None after these."""
+    for setting in (WITHOUT_TRITON, PUBLIC) if plan.triton or plan.warp == "triton" else (PUBLIC,):
+        other = replace(plan, **setting)
+        if other != plan:
+            return other
+    return EAGER if plan != EAGER else None
 
 
 def plans_for(device: torch.device, dtype: torch.dtype | None, widest: int = WIDE) -> list[Plan]:
@@ -77,13 +88,19 @@ def _cuda_plans(dtype: torch.dtype | None) -> list[Plan]:
 
 def has_fast_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 faster than float32."""
+    if not has_packed_convolutions():
+        return False
     told = [getattr(torch.cpu, f"_is_{feature}_supported", None) for feature in ("avx512_bf16", "amx_tile")]
-    return has_packed_convolutions() and any(supported is not None and supported() for supported in told)
+    try:
+        return any(supported is not None and supported() for supported in told)
+    except (TypeError, RuntimeError):  # asked in another way by some PyTorch
+        return False
 
 
 def has_packed_convolutions() -> bool:
     """Whether this PyTorch has the oneDNN calls that its own compiler uses on processors."""
-    return torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    calls = ("_convolution_pointwise", "_reorder_convolution_weight")
+    return torch.backends.mkldnn.is_available() and all(hasattr(torch.ops.mkldnn, call) for call in calls)
 
 
 @contextmanager

@@ -3,6 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from fom_core.errors import FomError, UsageError, WriteError
 from fom_core.files import write_tensors
@@ -66,13 +68,22 @@ def test_a_motion_file_is_told_from_others(motion, tmp_path):
         {"keypoints": Keypoints(torch.zeros(0, 4, 2))},
         {"keypoints": Keypoints(torch.full((5, 4, 2), float("nan")))},
         {"keypoints": Keypoints(torch.zeros(5, 4, 2), torch.zeros(4, 4, 2, 2))},
-        {"seen": (True,) * 6},
     ],
 )
 def test_a_motion_without_sense_is_refused(motion, tmp_path, change):
     save_motion(replace(motion, **change), tmp_path / "wave.safetensors")
     with pytest.raises(FomError, match=r"wave\.safetensors is damaged"):
         load_motion(tmp_path / "wave.safetensors")
+
+
+def test_a_file_with_marks_for_other_frames_is_refused(motion, tmp_path):
+    path = tmp_path / "wave.safetensors"
+    save_motion(replace(motion, seen=(True,) * 5), path)
+    with safe_open(path, framework="pt") as file:
+        about = file.metadata()
+    save_file({**load_file(path), "seen": torch.ones(6, dtype=torch.bool)}, path, about)
+    with pytest.raises(FomError, match=r"wave\.safetensors is damaged.*\(6,\) marks for 5 frames"):
+        load_motion(path)
 
 
 def test_a_missing_motion_file_says_how_to_make_one(tmp_path):

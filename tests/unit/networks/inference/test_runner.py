@@ -153,7 +153,7 @@ def test_automatic_precision_is_given_up_beyond_its_bound(model, images, monkeyp
     half, exact = Plan(dtype=torch.bfloat16), Plan()
     monkeypatch.setattr(runner, "plans_for", lambda device, dtype, widest: [exact] if dtype else [half, exact])
     assert model.to_dtype(None).plan == half  # the tiny model bears it
-    monkeypatch.setattr(bounds, "measure", lambda model, form: error)
+    monkeypatch.setattr(bounds, "measure", lambda model, form, small=False: bounds.Error(99.0, 0.0) if small else error)
     assert model.to_dtype(None).plan == exact
     torch.testing.assert_close(animate(model, images), animate(model.use(EAGER), images), rtol=0, atol=1e-5)
 
@@ -171,7 +171,7 @@ def test_numbers_out_of_range_are_computed_again_in_float32_with_one_line(model,
     exact = Plan()
     half = replace(exact, dtype=torch.float16)
     monkeypatch.setattr(runner, "plans_for", lambda device, dtype, widest: [exact] if dtype else [half, exact])
-    monkeypatch.setattr(bounds, "measure", lambda model, form: bounds.Error(99.0, 0.0))
+    monkeypatch.setattr(bounds, "measure", lambda model, form, small=False: bounds.Error(99.0, 0.0))
     with torch.no_grad():  # too large for float16 within, small again behind
         block = model.generator.bottleneck[0]
         block.conv1.weight.mul_(1e6)
@@ -190,7 +190,7 @@ def test_a_source_encoded_out_of_range_is_encoded_again(model, images, monkeypat
     exact = Plan()
     half = replace(exact, dtype=torch.float16)
     monkeypatch.setattr(runner, "plans_for", lambda device, dtype, widest: [exact] if dtype else [half, exact])
-    monkeypatch.setattr(bounds, "measure", lambda model, form: bounds.Error(99.0, 0.0))
+    monkeypatch.setattr(bounds, "measure", lambda model, form, small=False: bounds.Error(99.0, 0.0))
     with torch.no_grad():  # the encoder's last features are too large for float16
         model.generator.down_blocks[-1].norm.weight.mul_(1e6)
         model.generator.bottleneck[0].conv1.weight.mul_(1e-6)
