@@ -6,12 +6,14 @@ import contextlib
 import io
 import logging
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..errors import MissingPackage
+from ..memory import is_out_of_memory
 from .archive import free_batch
 from .parts import Graph
 
@@ -21,18 +23,26 @@ OPSET = 18  # GridSample came with 16 and changed its words in 20, which onnxrun
 def write_onnx(graph: Graph, path: Path) -> None:
     """Trace a graph into a single file, checked by the ONNX checker. Raises MissingPackage."""
     onnx = require_onnx()
-    with quietly():
-        program = torch.onnx.export(
-            graph.module,
-            tuple(graph.inputs.values()),
-            input_names=list(graph.inputs),
-            output_names=list(graph.outputs),
-            opset_version=OPSET,
-            dynamic_shapes=free_batch(graph),
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+    try:
+        with quietly():
+            program = torch.onnx.export(
+                graph.module,
+                tuple(graph.inputs.values()),
+                input_names=list(graph.inputs),
+                output_names=list(graph.outputs),
+                opset_version=OPSET,
+                dynamic_shapes=free_batch(graph),
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+    except Exception as error:  # of many kinds: the exporter and its translations are two packages, which must match
+        if is_out_of_memory(error):
+            raise
+        raise MissingPackage(
+            f"PyTorch {torch.__version__} and onnxscript {version('onnxscript')} do not export this model together. "
+            "Run: pip install -U torch onnx onnxscript onnx-ir; PyTorch 2.6 wants onnxscript==0.3.0 onnx-ir==0.1.0."
+        ) from error
     assert program is not None
     model = program.model_proto
     _strip(model)
