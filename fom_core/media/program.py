@@ -30,8 +30,8 @@ def executable() -> str:
 
 
 def environment() -> dict[str, str]:
-    """Variables for ffmpeg. The static builds in imageio-ffmpeg 0.6 and 0.7 crash on the names of channels in MPEG-TS
-    where they find the system's tables of characters (glibc's gconv), so they are shown none."""
+    """Variables for ffmpeg. The static builds in imageio-ffmpeg 0.6 and 0.7 may crash where they load the system's
+    tables of characters (glibc's gconv), so they are shown none."""
     return {**os.environ, "GCONV_PATH": os.devnull}
 
 
