@@ -75,7 +75,8 @@ def _plugin_of_box(data: bytes, path: Path) -> str:
     """AVIF is opened by Pillow, HEIC by pillow-heif. Raises MissingPackage."""
     stop = min(int.from_bytes(data[:4], "big"), _BRANDS)
     if {data[at : at + 4] for at in (8, *range(16, stop, 4))} & {b"avif", b"avis"}:
-        if not features.check("avif"):
+        Image.init()
+        if "AVIF" not in Image.OPEN or not features.check("avif"):
             raise MissingPackage(
                 f"{path} is an AVIF picture, which needs Pillow 11.3 or newer. Run: python -m pip install -U pillow"
             )
