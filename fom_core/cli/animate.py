@@ -23,7 +23,7 @@ from ..faces.detection import Detector
 from ..faces.regions import CropRule, whole_picture
 from ..faces.selection import LEFT_TO_RIGHT, ORDERS, chosen, in_order, most_prominent, picked
 from ..files import require_name
-from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoWriter, read_picture
+from ..media import VIDEO_SUFFIXES, WRITTEN_SUFFIXES, VideoWriter, read_picture
 from ..media.encoders import ENCODERS, SOFTWARE
 from ..media.mark import BOTTOM_RIGHT, Corner
 from ..media.write import target_of
@@ -292,7 +292,7 @@ def output_path(args: argparse.Namespace) -> Path:
     """``--output`` as a folder with ``--filename`` in it, or as the file itself where only it is given."""
     output = Path(args.output)
     require_name(output, folder=True)
-    is_file = output.suffix.lower() in VIDEO_SUFFIXES | PICTURE_SUFFIXES and not output.is_dir()
+    is_file = output.suffix.lower() in VIDEO_SUFFIXES | WRITTEN_SUFFIXES and not output.is_dir()
     return output if is_file and args.filename is None else output / (args.filename or FILENAME)
 
 

@@ -4,7 +4,7 @@ Pictures are ``(H, W, 3)`` uint8 RGB arrays and videos are streams of them, one 
 """
 
 from .encode import VIDEO_SUFFIXES
-from .pictures import PICTURE_SUFFIXES, list_pictures, read_picture, write_picture
+from .pictures import PICTURE_SUFFIXES, WRITTEN_SUFFIXES, list_pictures, read_picture, write_picture
 from .read import VideoReader
 from .sound import read_sound
 from .write import VideoWriter
@@ -12,6 +12,7 @@ from .write import VideoWriter
 __all__ = [
     "PICTURE_SUFFIXES",
     "VIDEO_SUFFIXES",
+    "WRITTEN_SUFFIXES",
     "VideoReader",
     "VideoWriter",
     "list_pictures",

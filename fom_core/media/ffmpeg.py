@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MediaError
+from .colour import curve_of_video, warn_of_hdr
 from .limits import require_modest
 from .process import Ending, Ffmpeg
 
@@ -87,6 +88,7 @@ def probe(path: Path, max_pixels: int) -> VideoFacts:
         raise broken(f"looking through {path}", ending)
     delivered = re.search(r"Output #1.*?Video: wrapped_avframe.*?, (\d+)x(\d+)[ ,\n]", report, re.DOTALL)
     declared = report.split("Stream mapping:")[0].split("Output #")[0]
+    warn_of_hdr(path, curve_of_video(declared), "its frames are read without tone mapping, so colours look flat")
     sound = re.findall(r"Stream #0:.*?Audio: (\w+)(?: \((\w+)\))?", declared)
     decoders = frozenset(name for names in sound for name in names if name)
     damaged = "[error]" in of_pictures(report, decoders)

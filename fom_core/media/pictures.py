@@ -1,9 +1,11 @@
-"""Still pictures: any depth and layout in, 8-bit RGB out; written whole or not at all."""
+"""Still pictures: any depth, layout and colour space in, 8-bit sRGB out; written whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import re
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,35 +15,52 @@ import numpy as np
 from ..errors import MediaError
 from ..faults import pass_on
 from ..files import replacing, require_file
+from . import stills
+from .colour import to_srgb
 from .header import declared_size
 from .limits import PICTURE_PIXELS, most_pixels, require_modest
 from .packets import labelled
 
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
+WRITTEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
+PICTURE_SUFFIXES = WRITTEN_SUFFIXES | {".avif", ".heic", ".heif", ".hif"}  # those that are read
 _WIDEST = 16  # bytes of a pixel in a file that is not compressed
 _EXTRAS = 1 << 26  # bytes beside the pixels, such as profiles and thumbnails
 _BAND = 1 << 22  # numbers that are brought to eight bits at a time
+_PNG_HEADER = 33  # bytes, after which come the chunks
 
 
 def read_picture(path: str | os.PathLike[str], *, alpha: bool = False, max_pixels: int | None = None) -> np.ndarray:
-    """Read a still as (H, W, 3) uint8 RGB, upright; with ``alpha`` as (H, W, 4) RGBA.
+    """Read a still as (H, W, 3) uint8 RGB in sRGB, upright; with ``alpha`` as (H, W, 4) RGBA.
 
-    The camera's orientation tag is applied; 16-bit, float and grey sources become 8-bit RGB. Without ``alpha`` a
-    transparent picture is laid on white, which is what viewers show; with it, an opaque one gets alpha 255.
-    ``max_pixels``: None for what is usual, see :mod:`~fom_core.media.limits`. Raises MediaError when the file is
-    missing, is no picture, or declares more pixels; these are refused before they are decoded.
+    The camera's orientation tag is applied, and so are colour profiles, see :mod:`~fom_core.media.colour`; 16-bit,
+    float, grey and CMYK sources become 8-bit RGB. Without ``alpha`` a transparent picture is laid on white, which is
+    what viewers show; with it, an opaque one gets alpha 255. ``max_pixels``: None for what is usual, see
+    :mod:`~fom_core.media.limits`. Raises MediaError when the file is missing, is no picture, or declares more pixels,
+    which are refused before they are decoded; MissingPackage for HEIC without the package pillow-heif.
     """
     path = require_file(path, "The picture")
-    pixels = _to_8_bit(_decode(path, most_pixels(max_pixels, PICTURE_PIXELS)))
-    if pixels.ndim == 2:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB)
-    elif pixels.shape[2] == 3:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
-    else:
-        pixels = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA)
+    pixels = _to_rgb(path, most_pixels(max_pixels, PICTURE_PIXELS))
     if alpha:
         return pixels if pixels.shape[2] == 4 else cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
     return pixels if pixels.shape[2] == 3 else _on_white(pixels)
+
+
+def _to_rgb(path: Path, max_pixels: int) -> np.ndarray:
+    """Upright (H, W, 3 or 4) uint8 RGB or RGBA in sRGB."""
+    data = _read(path, max_pixels)
+    image, colours = stills.opened(data, path)
+    if image is not None and stills.needs_pillow(image):
+        try:
+            pixels = _to_8_bit(stills.decoded(image, colours, path))
+        except stills.DAMAGED as error:
+            pass_on(error)
+            raise _no_picture(path, len(data)) from error
+    else:
+        pixels = _to_8_bit(_decode(path, np.frombuffer(data, np.uint8)))
+        if pixels.ndim == 3:
+            pixels = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA)
+    pixels = to_srgb(pixels, colours, path)
+    return cv2.cvtColor(pixels, cv2.COLOR_GRAY2RGB) if pixels.ndim == 2 else pixels
 
 
 def write_picture(path: str | os.PathLike[str], array: np.ndarray, *, synthetic: bool = False) -> None:
@@ -55,7 +74,7 @@ def write_picture(path: str | os.PathLike[str], array: np.ndarray, *, synthetic:
     code = {2: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[array.shape[2] if array.ndim == 3 else 2]
     pixels = np.ascontiguousarray(array) if code is None else cv2.cvtColor(array, code)
     options = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.suffix.lower() in {".jpg", ".jpeg"} else []
-    if path.suffix.lower() not in PICTURE_SUFFIXES:
+    if path.suffix.lower() not in WRITTEN_SUFFIXES:
         raise MediaError(f"Cannot write {path}: '{path.suffix}' is no picture format. Use .png, .jpg or .webp.")
     try:
         made, data = cv2.imencode(path.suffix, pixels, options)
@@ -69,7 +88,12 @@ def write_picture(path: str | os.PathLike[str], array: np.ndarray, *, synthetic:
         )
     with replacing(path) as temporary:
         encoded = data.tobytes()
+        if path.suffix.lower() == ".png":
+            encoded = encoded[:_PNG_HEADER] + _SRGB_CHUNK + encoded[_PNG_HEADER:]
         temporary.write_bytes(labelled(encoded, path.suffix.lower(), array.shape) if synthetic else encoded)
+
+
+_SRGB_CHUNK = struct.pack(">I5sI", 1, b"sRGB\0", zlib.crc32(b"sRGB\0"))
 
 
 def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
@@ -84,6 +108,11 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 
 def read_coded(path: Path, max_pixels: int) -> np.ndarray:
+    """The content of a picture file, for OpenCV. Raises MediaError, as for one that declares too many pixels."""
+    return np.frombuffer(_read(path, max_pixels), np.uint8)
+
+
+def _read(path: Path, max_pixels: int) -> bytes:
     """The bytes of a picture file that declares no more pixels than allowed. Raises MediaError."""
     try:
         size = path.stat().st_size
@@ -96,19 +125,18 @@ def read_coded(path: Path, max_pixels: int) -> np.ndarray:
     if declared is None:
         raise _no_picture(path, size)
     require_modest(path, *declared, max_pixels)
-    return np.frombuffer(data, np.uint8)
+    return data
 
 
 def _no_picture(path: Path, size: int) -> MediaError:
     return MediaError(
-        f"{path} is not a picture that can be read: wanted JPEG, PNG, WebP, BMP or TIFF, "
+        f"{path} is not a picture that can be read: wanted JPEG, PNG, WebP, AVIF, HEIC, BMP or TIFF, "
         f"found {size:,} bytes of something else or a damaged file. Convert or copy it again."
     )
 
 
-def _decode(path: Path, max_pixels: int) -> np.ndarray:
+def _decode(path: Path, data: np.ndarray) -> np.ndarray:
     """BGR, BGRA or grey pixels of any depth, upright."""
-    data = read_coded(path, max_pixels)
     raw = _decoded(data, cv2.IMREAD_UNCHANGED)
     if raw is not None and (raw.ndim == 2 or raw.shape[2] < 4):
         raw = None  # before the same comes once more, upright

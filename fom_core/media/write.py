@@ -12,7 +12,7 @@ from ..errors import MediaError, UsageError
 from . import ffmpeg
 from .encode import ALPHA_SUFFIXES, VIDEO_SUFFIXES, EncodedVideo
 from .mark import Corner, marked
-from .pictures import PICTURE_SUFFIXES
+from .pictures import WRITTEN_SUFFIXES
 from .read import VideoReader
 from .sequence import NumberedPictures, pattern_of
 
@@ -20,7 +20,7 @@ from .sequence import NumberedPictures, pattern_of
 def target_of(path: Path) -> Path:
     """What a :class:`VideoWriter` for this path writes: the file, or the pattern of numbered pictures."""
     suffix = path.suffix.lower()
-    return pattern_of(path) if not suffix or suffix in PICTURE_SUFFIXES else path
+    return pattern_of(path) if not suffix or suffix in WRITTEN_SUFFIXES else path
 
 
 class VideoWriter:
@@ -68,7 +68,7 @@ class VideoWriter:
             )
         elif encoder is not None:
             raise UsageError(f"The encoder {encoder} makes videos. Name the output .mp4, .mov or .mkv.")
-        elif not suffix or suffix in PICTURE_SUFFIXES:
+        elif not suffix or suffix in WRITTEN_SUFFIXES:
             self._sink = NumberedPictures(path, synthetic)
         else:
             raise MediaError(f"Cannot write '{suffix}' files. Name the output .mp4, .webm, .gif, .mov, .mkv or .png.")

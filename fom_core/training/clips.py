@@ -20,7 +20,7 @@ from ..documents import read_csv, wrong_as
 from ..errors import MediaError, WriteError
 from ..faults import pass_on
 from ..files import replacing, require_file
-from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, VideoReader, list_pictures
+from ..media import VIDEO_SUFFIXES, WRITTEN_SUFFIXES, VideoReader, list_pictures
 from ..media.limits import PICTURE_PIXELS, most_pixels
 from ..media.pictures import read_coded
 from ..pictures import resize_picture
@@ -28,7 +28,7 @@ from ..pictures import resize_picture
 log = logging.getLogger(__name__)
 
 SPLITS = {"train": ("train",), "val": ("val", "test")}  # folders that hold a split
-LOSSLESS = frozenset({".gif", *PICTURE_SUFFIXES})  # sources whose frames are packed without loss
+LOSSLESS = frozenset({".gif", *WRITTEN_SUFFIXES})  # sources whose frames are packed without loss
 QUALITY = 95  # of JPEG, for frames that a video has coded with loss already
 
 
@@ -86,7 +86,7 @@ def _indexed(index: Path, split: str | None, licence_classes: Sequence[str] | No
 def _is_clip(path: Path) -> bool:
     if path.is_dir():
         return bool(list_pictures(path))
-    return path.suffix.lower() in VIDEO_SUFFIXES | PICTURE_SUFFIXES
+    return path.suffix.lower() in VIDEO_SUFFIXES | WRITTEN_SUFFIXES
 
 
 def read_frames(path: Path, shape: tuple[int, int] | None = None) -> Iterator[np.ndarray]:
@@ -94,7 +94,7 @@ def read_frames(path: Path, shape: tuple[int, int] | None = None) -> Iterator[np
 
     Raises MediaError for a clip that cannot be read.
     """
-    if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES:
+    if path.is_file() and path.suffix.lower() in WRITTEN_SUFFIXES:
         yield from _split_strip(path, decode_picture(path), shape)
     else:
         with VideoReader(path) as reader:
