@@ -17,6 +17,7 @@ from ..errors import MediaError
 from ..files import require_file
 from . import ffmpeg
 from .animation import Animation
+from .facts import VideoFacts, probe
 from .kinds import kind_of
 from .limits import FRAME_PIXELS, most_pixels
 from .pictures import PICTURE_SUFFIXES, list_pictures, read_picture
@@ -59,7 +60,7 @@ class VideoReader:
         # Weak, so that a pass that nobody holds any more ends at once, and its ffmpeg with it.
         self._open: WeakSet[Generator[np.ndarray, None, None]] = WeakSet()
         self._warned = False
-        self._facts: ffmpeg.VideoFacts | None = None
+        self._facts: VideoFacts | None = None
         self._pictures: list[Path] = []
         self._animation: Animation | None = None
         if self.path.is_dir():
@@ -82,7 +83,7 @@ class VideoReader:
             clock = self._animation.clock
             self.size, self.rate, self.frame_count = self._animation.size, clock.rate, clock.frame_count
         else:
-            self._facts = ffmpeg.probe(self.path, self.max_pixels)
+            self._facts = probe(self.path, self.max_pixels)
             self.size, self.rate, self.frame_count = self._facts.size, self._facts.clock.rate, self._facts.frame_count
         self._first = self._frame_at(from_s) if from_s else 0
         self._stop = max(self._first + 1, self._frame_at(from_s + length_s)) if length_s else None
@@ -162,7 +163,7 @@ class VideoReader:
     def _picture(self, path: Path) -> np.ndarray:
         return read_picture(path, max_pixels=self._asked_pixels)
 
-    def _decode(self, facts: ffmpeg.VideoFacts) -> Generator[np.ndarray, None, None]:
+    def _decode(self, facts: VideoFacts) -> Generator[np.ndarray, None, None]:
         # Half a packet decodes to a half grey frame; discardcorrupt leaves it out.
         command = ["-v", "error", "-fflags", "+discardcorrupt", *ffmpeg.input_of(self.path, self.max_pixels)]
         command += ["-map", f"0:{facts.track}", *(["-vf", ",".join(facts.filters)] if facts.filters else [])]
@@ -183,7 +184,7 @@ class VideoReader:
             process.kill()
         self._finish(count, ending, facts)
 
-    def _finish(self, count: int, ending: Ending | None, facts: ffmpeg.VideoFacts) -> None:
+    def _finish(self, count: int, ending: Ending | None, facts: VideoFacts) -> None:
         """Check a whole pass; without an ending ffmpeg was stopped where the damage begins."""
         self.frame_count = self._in_part(count)
         if ending is not None and (ending.died or ending.frames != count):
@@ -195,7 +196,7 @@ class VideoReader:
         if not self._warned:
             self._warn(count, facts, bool(said) or (ending is not None and ending.status != 0))
 
-    def _warn(self, count: int, facts: ffmpeg.VideoFacts, complained: bool) -> None:
+    def _warn(self, count: int, facts: VideoFacts, complained: bool) -> None:
         missing = count < facts.promised_count
         if complained or (facts.damaged and missing):
             found = (
