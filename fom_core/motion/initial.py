@@ -15,6 +15,7 @@ from .size import hull_area
 
 log = logging.getLogger(__name__)
 MOST = 500  # frames that are compared with one another, spread over the video
+_SAME = 1e-6  # keypoints of the same picture differ by rounding alone
 FAR = 0.9  # share of the frames that a medoid is near to
 
 
@@ -60,7 +61,8 @@ def settled(driving: Motion, transfer: MotionTransfer) -> MotionTransfer:
 
 def stands_still(driving: Motion) -> bool:
     """Whether all frames are the same one, as those of a single picture that is held."""
-    return bool((driving.keypoints.value == driving.keypoints.value[:1]).all())
+    points = driving.keypoints.value
+    return bool((points - points[:1]).abs().max() < _SAME)
 
 
 def find_best_frame(source: Keypoints, driving: Keypoints) -> int:

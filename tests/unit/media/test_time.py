@@ -29,7 +29,18 @@ def flash_and_beep(ffmpeg, path: Path, rate: str, course: str = "", *options: ob
         beep += "*(lt(t,40/30)+gte(t,40/30+2))"
     ffmpeg(
         *("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", f"aevalsrc='{beep}':s=48000:d=5.2"),
-        *("-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-pix_fmt", "yuv420p", *options, path),
+        *(
+            "-fps_mode",
+            "passthrough",
+            "-enc_time_base",
+            "1:90000",
+            "-c:v",
+            "libx264",
+            "-pix_fmt",
+            "yuv420p",
+            *options,
+            path,
+        ),
     )
     return path
 
