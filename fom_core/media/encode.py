@@ -173,14 +173,14 @@ class EncodedVideo:
         length_s = float(frame_count / self._rate)
         sound = ["-ss", f"{driver.start_s:.6f}", "-t", f"{length_s:.6f}"]
         sound += ffmpeg.input_of(driver.path, driver.max_pixels)
-        command = ["-v", "error", "-y", *ffmpeg.input_of(self._temporary), *sound, "-map", "0:v:0", "-map", "1:a:0"]
-        command += ["-c:v", "copy", "-c:a", codec]
+        command = ["-v", "error", "-y", *ffmpeg.input_of(self._temporary), *sound, "-map", "0:v:0"]
+        command += ["-map", f"1:{driver.sound_track}", "-c:v", "copy", "-c:a", codec]
         command += ["-movflags", "+faststart"] if self._suffix in {".mp4", ".mov"} else []
         return _run(*command, *self._container(), f"file:{target}")
 
     def _leave_sound_out(self, driver: VideoReader, ending: Ending) -> None:
         """Go on without sound that cannot be decoded; raise MediaError where it can, for then it is not to blame."""
-        alone = _run("-v", "error", *ffmpeg.input_of(driver.path), "-map", "0:a:0", "-f", "null", "-")
+        alone = _run("-v", "error", *ffmpeg.input_of(driver.path), "-map", f"0:{driver.sound_track}", "-f", "null", "-")
         if not alone.status and not alone.died:
             raise self._failed(ending)
         reason = first_complaint(ending.said)

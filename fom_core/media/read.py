@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -15,6 +16,9 @@ import numpy as np
 from ..errors import MediaError
 from ..files import require_file
 from . import ffmpeg
+from .animation import Animation
+from .facts import VideoFacts, probe
+from .kinds import kind_of
 from .limits import FRAME_PIXELS, most_pixels
 from .pictures import PICTURE_SUFFIXES, list_pictures, read_picture
 from .process import Ending, Ffmpeg, first_complaint
@@ -26,11 +30,13 @@ class VideoReader:
     """A video file, a folder of pictures or a single picture as a stream of (H, W, 3) uint8 RGB frames.
 
     Iterate as often as needed: every pass decodes anew and holds one frame at a time. Frames come upright (rotation
-    metadata applied) in the pixels the file stores, at a constant rate: a variable one is resampled to its average, so
-    frame ``i`` is shown at ``i / fps`` and sound stays in step. Of a damaged video the frames that can be decoded are
-    used and a warning says how many. A folder is read in natural order of its names, 25 frames a second.
+    metadata applied) and with square pixels, at a constant rate: of a variable one that of its usual step, with repeats
+    in its pauses, so that every frame is kept, frame ``i`` is shown at ``i / fps`` and sound stays in step. Of several
+    tracks the default ones are taken. Of a damaged video the frames that can be decoded are
+    used and a warning says how many. What a file is tells its content, not its name; animated
+    pictures (GIF, APNG, WebP, AVIF) are videos. A folder is read in natural order of its names, 25 frames a second.
 
-    from_s, length_s: the part to read, in seconds; a length of 0 means to the end.
+    from_s, length_s: the part to read, in seconds of the file's own clock; a length of 0 means to the end.
     max_pixels:       of a frame; None for what is usual, see :mod:`~fom_core.media.limits`.
 
     size:        height, width.
@@ -54,22 +60,33 @@ class VideoReader:
         # Weak, so that a pass that nobody holds any more ends at once, and its ffmpeg with it.
         self._open: WeakSet[Generator[np.ndarray, None, None]] = WeakSet()
         self._warned = False
-        self._facts: ffmpeg.VideoFacts | None = None
+        self._facts: VideoFacts | None = None
         self._pictures: list[Path] = []
+        self._animation: Animation | None = None
         if self.path.is_dir():
             self._pictures = list_pictures(self.path)
             if not self._pictures:
                 raise MediaError(f"The folder {self.path} holds no pictures. Give one with .png or .jpg frames.")
-        elif self.path.suffix.lower() in PICTURE_SUFFIXES:
+        elif (kind := kind_of(self.path, PICTURE_SUFFIXES)) == "still":
             self._pictures = [self.path]
+        elif kind == "animation":
+            self._animation = Animation(self.path, self.max_pixels, ffmpeg.DEFAULT_FPS)
+        elif kind == "heic":
+            raise MediaError(
+                f"{self.path} is a HEIC picture, which cannot be read here. Export it as JPEG; of a Live Photo, give "
+                "its .mov file."
+            )
         if self._pictures:
             height, width = self._picture(self._pictures[0]).shape[:2]
             self.size, self.rate, self.frame_count = (height, width), ffmpeg.DEFAULT_FPS, len(self._pictures)
+        elif self._animation is not None:
+            clock = self._animation.clock
+            self.size, self.rate, self.frame_count = self._animation.size, clock.rate, clock.frame_count
         else:
-            self._facts = ffmpeg.probe(self.path, self.max_pixels)
-            self.size, self.rate, self.frame_count = self._facts.size, self._facts.rate, self._facts.frame_count
-        self._first = round(from_s * self.rate)
-        self._stop = self._first + max(1, round(length_s * self.rate)) if length_s else None
+            self._facts = probe(self.path, self.max_pixels)
+            self.size, self.rate, self.frame_count = self._facts.size, self._facts.clock.rate, self._facts.frame_count
+        self._first = self._frame_at(from_s) if from_s else 0
+        self._stop = max(self._first + 1, self._frame_at(from_s + length_s)) if length_s else None
         whole, self.frame_count = self.frame_count, self._in_part(self.frame_count)
         if not self.frame_count:
             raise MediaError(
@@ -92,7 +109,12 @@ class VideoReader:
     @property
     def audio_codec(self) -> str | None:
         """ffmpeg's name of the sound's codec, such as "aac"; None without sound."""
-        return self._facts.audio_codec if self._facts else None
+        return self._facts.sound.codec if self._facts and self._facts.sound else None
+
+    @property
+    def sound_track(self) -> int | None:
+        """ffmpeg's number of the track that the sound comes from; None without sound."""
+        return self._facts.sound.number if self._facts and self._facts.sound else None
 
     @property
     def start_s(self) -> float:
@@ -107,7 +129,10 @@ class VideoReader:
             frames.close()
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        frames = self._decode(self._facts) if self._facts else self._read_pictures()
+        if self._animation is not None:
+            frames = self._animation.frames()
+        else:
+            frames = self._decode(self._facts) if self._facts else self._read_pictures()
         if self._first or self._stop is not None:
             frames = self._part(frames)
         self._open.add(frames)
@@ -116,6 +141,10 @@ class VideoReader:
     def _part(self, frames: Generator[np.ndarray, None, None]) -> Generator[np.ndarray, None, None]:
         with closing(frames):
             yield from islice(frames, self._first, self._stop)
+
+    def _frame_at(self, moment_s: float) -> int:
+        """The first frame from this moment of the file on."""
+        return self._facts.slot_at(moment_s) if self._facts else math.ceil(moment_s * self.rate - 1e-6)
 
     def _in_part(self, count: int) -> int:
         """How many of the file's frames belong to the part."""
@@ -134,13 +163,15 @@ class VideoReader:
     def _picture(self, path: Path) -> np.ndarray:
         return read_picture(path, max_pixels=self._asked_pixels)
 
-    def _decode(self, facts: ffmpeg.VideoFacts) -> Generator[np.ndarray, None, None]:
+    def _decode(self, facts: VideoFacts) -> Generator[np.ndarray, None, None]:
         # Half a packet decodes to a half grey frame; discardcorrupt leaves it out.
         command = ["-v", "error", "-fflags", "+discardcorrupt", *ffmpeg.input_of(self.path, self.max_pixels)]
-        command += ["-map", "0:V:0", *([] if facts.constant_rate else ["-vf", f"fps={facts.rate}"])]
+        command += ["-map", f"0:{facts.track}", *(["-vf", ",".join(facts.filters)] if facts.filters else [])]
+        whole = not (facts.clock.constant or facts.damaged)
+        command += ["-frames:v", str(facts.frame_count)] if whole else []  # else ffmpeg may repeat the last one
         # Passthrough: what the filter gives and no more, or pictures that start late would be preceded by copies.
         command += ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
-        limit = facts.frame_count if facts.damaged and facts.constant_rate else None
+        limit = facts.frame_count if facts.damaged and facts.clock.constant else None
         count, ending = 0, None
         process = Ffmpeg(*command, read=True)
         try:
@@ -153,7 +184,7 @@ class VideoReader:
             process.kill()
         self._finish(count, ending, facts)
 
-    def _finish(self, count: int, ending: Ending | None, facts: ffmpeg.VideoFacts) -> None:
+    def _finish(self, count: int, ending: Ending | None, facts: VideoFacts) -> None:
         """Check a whole pass; without an ending ffmpeg was stopped where the damage begins."""
         self.frame_count = self._in_part(count)
         if ending is not None and (ending.died or ending.frames != count):
@@ -165,7 +196,7 @@ class VideoReader:
         if not self._warned:
             self._warn(count, facts, bool(said) or (ending is not None and ending.status != 0))
 
-    def _warn(self, count: int, facts: ffmpeg.VideoFacts, complained: bool) -> None:
+    def _warn(self, count: int, facts: VideoFacts, complained: bool) -> None:
         missing = count < facts.promised_count
         if complained or (facts.damaged and missing):
             found = (
@@ -174,7 +205,7 @@ class VideoReader:
                 else f"{count} frames, not all of them whole,"
             )
             log.warning("%s is damaged: %s could be read and are used.", self.path, found)
-        elif facts.constant_rate and count < facts.frame_count:
+        elif facts.clock.constant and count < facts.frame_count:
             log.warning("%s gave %d of about %d frames; these are used.", self.path, count, facts.frame_count)
         else:
             return

@@ -20,11 +20,13 @@ def read_sound(reader: VideoReader, length_s: float) -> tuple[np.ndarray, int] |
     At most ``length_s`` seconds from the first frame on; None where there is none, or none that can be decoded.
     Raises MediaError when ffmpeg fails.
     """
-    if not reader.has_audio:
+    if reader.sound_track is None:
         return None
     # Not .wav, whose reader in Python is narrow, and not a file, for which there may be no room.
     part = ["-ss", f"{reader.start_s:.6f}", "-t", f"{length_s:.6f}", *ffmpeg.input_of(reader.path)]
-    process = Ffmpeg("-v", "error", *part, "-map", "0:a:0", "-c:a", "pcm_s16be", "-f", "au", "pipe:1", read=True)
+    # Samples have no times: sound that begins later than the pictures, or pauses, is led in and filled by silence.
+    track = ["-map", f"0:{reader.sound_track}", "-af", "aresample=async=1:first_pts=0"]
+    process = Ffmpeg("-v", "error", *part, *track, "-c:a", "pcm_s16be", "-f", "au", "pipe:1", read=True)
     try:
         data = process.rest(-1)
         ending = process.end()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MediaError, UsageError
-from . import ffmpeg
+from .clock import nominal_rate
 from .encode import ALPHA_SUFFIXES, VIDEO_SUFFIXES, EncodedVideo
 from .mark import Corner, marked
 from .pictures import WRITTEN_SUFFIXES
@@ -60,7 +60,7 @@ class VideoWriter:
         mark:       the corner in which every frame carries a visible mark, see :mod:`~fom_core.media.mark`.
         """
         path = Path(path)
-        rate = fps if isinstance(fps, Fraction) else ffmpeg.nominal_rate(float(fps))
+        rate = fps if isinstance(fps, Fraction) else nominal_rate(float(fps))
         suffix = path.suffix.lower()
         if suffix in VIDEO_SUFFIXES:
             self._sink: EncodedVideo | NumberedPictures = EncodedVideo(

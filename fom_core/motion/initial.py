@@ -15,6 +15,7 @@ from .size import hull_area
 
 log = logging.getLogger(__name__)
 MOST = 500  # frames that are compared with one another, spread over the video
+_SAME = 1e-6  # keypoints of the same picture differ by rounding alone
 FAR = 0.9  # share of the frames that a medoid is near to
 
 
@@ -45,12 +46,23 @@ def settled(driving: Motion, transfer: MotionTransfer) -> MotionTransfer:
     A line in the log says so where it is another frame than the one asked for. Raises UsageError beyond the end.
     """
     asked = transfer.initial_frame
+    if transfer.relative_motion and stands_still(driving):
+        log.warning(
+            "The driver is a still picture: in relative motion nothing can move. Take its pose by --no_relative; in "
+            "ComfyUI and Python, switch relative_motion off."
+        )
     if asked == "best":
         return transfer
     frame = initial_frame(driving.keypoints, driving.keypoints, transfer, driving.seen)
     if isinstance(asked, int) and frame != asked and transfer.relative_motion:
         log.warning("The driver's face is not seen in frame %d: its motion counts from frame %d on.", asked, frame)
     return replace(transfer, initial_frame=frame)
+
+
+def stands_still(driving: Motion) -> bool:
+    """Whether all frames are the same one, as those of a single picture that is held."""
+    points = driving.keypoints.value
+    return bool((points - points[:1]).abs().max() < _SAME)
 
 
 def find_best_frame(source: Keypoints, driving: Keypoints) -> int:
