@@ -23,7 +23,7 @@ STAND_IN = """#!{python} -SE
 import json, os, resource, signal, subprocess, sys, time
 real, stage, deed, count = json.load(open({plan!r}))
 words = sys.argv[1:]
-found = next((name for name, word in (("scan", "framecrc"), ("sound", "au"), ("encode", "pipe:0"), ("mix", "1:a:0"),
+found = next((name for name, word in (("scan", "framecrc"), ("sound", "au"), ("encode", "pipe:0"), ("mix", "1:1"),
                                       ("version", "-version"), ("decode", "rawvideo")) if word in words), "other")
 if found != stage:
     os.execv(real, [real, *words])
