@@ -8,7 +8,10 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..fom_core.errors import FomError
 from ..fom_core.faults import telling
+
+SHOWN_AS = "FOM"
 
 
 class Node(io.ComfyNode):
@@ -22,11 +25,15 @@ class Node(io.ComfyNode):
 
 
 def told(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutput]:
-    """The same function, with sentences in place of libraries' errors."""
+    """The same function, with sentences in place of libraries' errors, and short names of their kinds."""
 
     @wraps(execute)
     def run(*args: Any, **inputs: Any) -> io.NodeOutput:
-        with telling():
-            return execute(*args, **inputs)
+        try:
+            with telling():
+                return execute(*args, **inputs)
+        except FomError as error:
+            type(error).__module__ = SHOWN_AS  # the host shows it before the message; ours is a path on the disk
+            raise
 
     return run

@@ -16,16 +16,30 @@ from contextlib import contextmanager, redirect_stderr
 
 from .. import signals, threads
 from ..errors import FomError
-from ..faults import told
 from ..media import limits
 from ..memory import share_heaps
 from ..scaleout import rank, speaks_of_failure
 from ..version import version
-from . import animate, bench, common, compress, demo, evaluate, export, faces, motion, preprocess, train, weights
-from .progress import log_to_stderr, one_line
+from . import (
+    animate,
+    bench,
+    common,
+    compress,
+    crop_video,
+    demo,
+    evaluate,
+    export,
+    faces,
+    motion,
+    preprocess,
+    train,
+    weights,
+)
+from .parser import Parser
+from .progress import log_to_stderr, sentence
 
 WITHOUT_PICTURES = ("weights",)
-VERBS = (animate, demo, faces, motion, weights, preprocess, train, evaluate, compress, export, bench)
+VERBS = (animate, demo, faces, crop_video, motion, weights, preprocess, train, evaluate, compress, export, bench)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +73,7 @@ def _parsed(words: list[str]) -> argparse.Namespace:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all verbs."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="fom",
         description="Bring still faces to life with the motion of a video.",
         epilog="Options are accepted with - or _ between their words.",
@@ -85,13 +99,16 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def with_underscores(argv: Sequence[str]) -> list[str]:
-    """Write ``--adapt-scale`` as ``--adapt_scale``; values are left alone, and so is everything after ``--``."""
+    """Write ``--adapt-scale`` as ``--adapt_scale``, and the command ``crop-video`` so.
+
+    Values are left alone, and so is everything after ``--``.
+    """
     end = list(argv).index("--") if "--" in argv else len(argv)
     words = []
     for word in argv[:end]:
         name, equals, value = word.partition("=")
         words.append("--" + name[2:].replace("-", "_") + equals + value if word.startswith("--") else word)
-    return [*words, *argv[end:]]
+    return [*(word.replace("crop-video", "crop_video") for word in words[:1]), *words[1:], *argv[end:]]
 
 
 @contextmanager
@@ -125,13 +142,5 @@ def _run(args: argparse.Namespace, debug: bool, program: bool) -> int:
         if debug:
             traceback.print_exc()
         if speaks_of_failure(error):
-            print(f"fom: {_one_line(error)}", file=sys.stderr)
+            print(f"fom: {sentence(error)}", file=sys.stderr)
         return error.exit_status if isinstance(error, FomError) else 1
-
-
-def _one_line(error: Exception) -> str:
-    sentence = told(error)
-    if sentence is not None:
-        return one_line(str(sentence))
-    message = one_line(str(error))
-    return f"unexpected error ({type(error).__name__}: {message}). Run again with --debug to see where."

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import torch
 
 from .. import threads
 from ..backends import Backend
@@ -33,8 +32,9 @@ from ..places import Work, keep_apart
 from ..scaleout import animate_picture, joined, team
 from ..types import FaceSet, Motion, MotionTransfer
 from . import common, drivers
-from .backend import add_backend_options, open_backend
-from .enhancement import add_enhancement_options, open_enhancer
+from .backend import add_backend_options
+from .enhancement import add_enhancement_options
+from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
 from .progress import ProgressBar
 
@@ -56,7 +56,13 @@ def add_parser(subparsers: Any) -> None:
 
 def _declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--source_image", type=common.file_name, metavar="FILE", help="picture with one or many faces; required"
+        "-s",
+        "--source_image",
+        type=common.file_name,
+        nargs="+",
+        metavar="FILE",
+        help="picture with one or many faces; required. Several, or a folder of pictures, give a result each, named "
+        "after the picture",
     )
     drivers.add_drivers(parser)
     parser.add_argument(
@@ -77,7 +83,22 @@ def _declare(parser: argparse.ArgumentParser) -> None:
         "--filename",
         type=common.file_name,
         metavar="NAME",
-        help=f".mp4, .webm, .mov, .mkv, .gif, or .png for numbered pictures (default: {FILENAME})",
+        help=f".mp4, .webm, .mov, .mkv, .gif, or .png for numbered pictures (default: {FILENAME}); of several "
+        "pictures only the ending counts",
+    )
+    parser.add_argument(
+        "--result_video",
+        type=common.file_name,
+        dest="output",
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="the authors' name for --output",
+    )
+    parser.add_argument("--audio", action="store_true", help="the authors' option; the driver's sound is always kept")
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="of many jobs, also make those again whose result is there and newer than what it is made from",
     )
     parser.add_argument(
         "--encoder",
@@ -156,52 +177,32 @@ def _add_face_options(group: argparse._ActionsContainer) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Animate one picture or every job of a manifest, alone or with the processes that torchrun started."""
+    """Animate pictures or the jobs of a manifest, alone or with the processes that torchrun started."""
     with joined(args.device) as args.device:
-        jobs = [("", args)] if args.manifest is None else jobs_of(args, _declare)
+        given = [("", args)] if args.manifest is None else jobs_of(args, _declare)
+        jobs = one_each(given, Path(FILENAME).suffix)
         for name, job in jobs:
             with named(name):
                 _check_complete(job)
         keep_apart(_work(job, name, args.manifest) for name, job in jobs)
-        opened = _Opened()
-        for name, job in jobs:
-            with named(name):
-                _animate(job, opened)
-    return 0
+        if args.manifest is not None or jobs[0][0]:
+            jobs = left_to_do(jobs, _work)
+        opened = Opened()
+        return work_off(jobs, lambda job, label: _animate(job, opened, label))
 
 
-def _work(job: argparse.Namespace, name: str, manifest: str | None) -> Work:
+def _work(job: argparse.Namespace, name: str, manifest: str | None = None) -> Work:
     """What a job reads and writes."""
     media = (job.source_image, *(job.driving_video or ()), *(job.motion or ()))
     return Work(common.files_of_model(job, *media, job.enhancer, manifest), [target_of(output_path(job))], name)
 
 
-class _Opened:
-    """The model and the detector of the last job, for the next one that asks for the same."""
-
-    def __init__(self) -> None:
-        self._last: dict[str, tuple[object, Any]] = {}
-
-    def model(self, args: argparse.Namespace) -> Backend:
-        names = ("model", "config", "mobile_net", "image_size", "device", "dtype", "backend", "provider", "precision")
-        return self._same("model", [getattr(args, name) for name in names], lambda: open_backend(args))
-
-    def detector(self, args: argparse.Namespace, device: torch.device) -> Detector:
-        return self._same("detector", (args.face_detector, device), lambda: common.open_detector(args, device))
-
-    def _same(self, kind: str, asked: object, open_it: Callable[[], Any]) -> Any:
-        if kind not in self._last or self._last[kind][0] != asked:
-            self._last.pop(kind, None)  # its memory first
-            self._last[kind] = asked, open_it()
-        return self._last[kind][1]
-
-
-def _animate(args: argparse.Namespace, opened: _Opened) -> None:
+def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
     """Open everything, so that mistakes show before work starts; animate; say where the result is."""
     transfer = drivers.transfer_of(args)
     picture = read_picture(args.source_image)
-    enhancer = open_enhancer(args)
-    driving = drivers.open_drivers(args)
+    enhancer = opened.enhancer(args)
+    driving = opened.drivers(args)
     with _open_writer(args, driving) as writer:
         threads.fit()
         model = opened.model(args)
@@ -218,13 +219,14 @@ def _animate(args: argparse.Namespace, opened: _Opened) -> None:
             choose_faces(args, picture, detector, every) if on_faces and detector else whole_picture(picture.shape[:2])
         )
         match_drivers(len(driving), len(faces))
-        motions = drivers.read_drivers(args, model, driving, detector)
+        drivers.check_initial_frame(transfer, driving)
+        motions = opened.motions(args, model, driving, detector)
         if writer is not None:
             picture = _transparent(args.source_image, picture, writer)
         write_animation(
             writer, model, picture, faces, motions, transfer=transfer,
             chunk_size=common.chunk_size(args), mask=args.mask if on_faces else "box", ratio=args.ratio,
-            feather=args.feather, colour_match=args.colour_match, enhancer=enhancer,
+            feather=args.feather, colour_match=args.colour_match, enhancer=enhancer, label=label,
         )  # fmt: skip
     if writer is not None:
         print(writer.path)
@@ -266,6 +268,7 @@ def write_animation(
     feather: float = FEATHER,
     colour_match: float = 0.0,
     enhancer: FaceEnhancer | None = None,
+    label: str = "animating",
 ) -> None:
     """Animate chunk by chunk into the writer, with a progress bar and a summary.
 
@@ -273,7 +276,7 @@ def write_animation(
     """
     if enhancer is not None:
         enhancer.restorer.to(model.device)
-    with ProgressBar("animating", len(motions[0])) as bar, ExitStack() as stack:
+    with ProgressBar(label, len(motions[0])) as bar, ExitStack() as stack:
         write = stack.enter_context(behind(writer.write)) if writer else None
         for frames in animate_picture(
             model, picture, faces, motions, transfer,

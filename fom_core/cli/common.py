@@ -36,6 +36,9 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--weight_path", type=file_name, dest="model", metavar="FILE", help="PaddleGAN's name for --model"
     )
+    which.add_argument(
+        "--checkpoint", type=file_name, dest="model", metavar="FILE", help="the authors' name for --model"
+    )
     group.add_argument(
         "--config", type=file_name, metavar="YAML", help="configuration of a weights file that does not carry it"
     )
@@ -46,6 +49,9 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         metavar="PIXELS",
         help="size at which faces are painted: chooses the model of that size if it is here; any other sees motion at "
         "the size that it learnt, and paints at this one (default: the model's own; animating, twice that up to 256)",
+    )
+    group.add_argument(
+        "--img_shape", type=square, dest="image_size", metavar="H,W", help="its name in forks of the authors' program"
     )
     where = group.add_mutually_exclusive_group()
     where.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
@@ -213,9 +219,25 @@ def positive(text: str) -> int:
     return value
 
 
+def square(text: str) -> int:
+    """Argument type: a height and a width that are the same, such as 256,256; or the one number."""
+    sides = {positive(side) for side in text.strip("()").split(",")}
+    if len(sides) != 1:
+        raise argparse.ArgumentTypeError(f"must be a square such as 256,256, got {text}")
+    return sides.pop()
+
+
+def number(text: str) -> float:
+    """Argument type: a number."""
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be a number, got {text!r}") from error
+
+
 def not_negative(text: str) -> float:
     """Argument type: a number that is not below zero."""
-    value = float(text)
+    value = number(text)
     if not 0 <= value < float("inf"):
         raise argparse.ArgumentTypeError(f"must be 0 or above, got {text}")
     return value
@@ -223,7 +245,7 @@ def not_negative(text: str) -> float:
 
 def zero_to_one(text: str) -> float:
     """Argument type: a number from 0 to 1."""
-    value = float(text)
+    value = number(text)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"must be from 0 to 1, got {text}")
     return value

@@ -19,6 +19,7 @@ from . import common
 from .progress import ProgressBar
 
 Driver = VideoReader | Motion
+UNSURE = 0.1  # share of its frames by which a file may be longer than it says
 INITIAL_FRAME: InitialFrame = "medoid"  # faces are bent least from there
 
 
@@ -26,6 +27,7 @@ def add_drivers(parser: argparse.ArgumentParser) -> None:
     """Which videos or motions."""
     driving = parser.add_mutually_exclusive_group()
     driving.add_argument(
+        "-d",
         "--driving_video",
         type=common.file_name,
         nargs="+",
@@ -131,6 +133,20 @@ def frame_rate(drivers: list[Driver]) -> Fraction | float:
 def sound_of(drivers: list[Driver]) -> VideoReader | None:
     """The first driver that has sound."""
     return next((driver for driver in drivers if isinstance(driver, VideoReader) and driver.has_audio), None)
+
+
+def check_initial_frame(transfer: MotionTransfer, drivers: list[Driver]) -> None:
+    """Raise UsageError for an initial frame that no driver can have, before one is read.
+
+    The number of a video's frames is what its file says: near it, reading decides.
+    """
+    asked = transfer.initial_frame
+    longest = max(len(driver) if isinstance(driver, Motion) else driver.frame_count for driver in drivers)
+    if isinstance(asked, int) and not 0 <= asked < longest + UNSURE * longest + 1:
+        raise UsageError(
+            f"The initial frame must be one of the {longest} driving frames, 0 to {longest - 1}; got {asked}. "
+            'Choose another, "best" or "medoid".'
+        )
 
 
 def read_drivers(

@@ -11,11 +11,12 @@ from ..documents import DocumentError, parse_json, read_lines, shortened, wrong_
 from ..errors import FomError, MediaError, UsageError
 from ..files import require_file
 from ..tables import described
+from .parser import without_letters
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
+        raise UsageError(without_letters(message))
 
 
 def jobs_of(
@@ -29,7 +30,7 @@ def jobs_of(
     path = require_file(args.manifest, "The manifest")
     parser = _Parser(add_help=False, allow_abbrev=False)
     declare(parser)
-    known = {flag[2:]: action for action in parser._actions for flag in action.option_strings}
+    known = {flag[2:]: action for action in parser._actions for flag in action.option_strings if flag.startswith("--")}
     jobs = []
     with wrong_as(MediaError, f"The manifest {path}"):
         lines = read_lines(path)

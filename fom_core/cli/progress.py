@@ -8,6 +8,7 @@ import time
 from contextlib import suppress
 
 from .. import threads
+from ..faults import told
 from ..scaleout import rank
 
 BAR_WIDTH = 24
@@ -91,6 +92,15 @@ def one_line(text: str) -> str:
     """
     line = "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
     return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE // 2]} ... {line[-LONGEST_LINE // 2 :]}"
+
+
+def sentence(error: Exception) -> str:
+    """An error in a line: its own sentence, or what it is where nobody foresaw it."""
+    foreseen = told(error)
+    if foreseen is not None:
+        return one_line(str(foreseen))
+    message = one_line(str(error))
+    return f"unexpected error ({type(error).__name__}: {message}). Run again with --debug to see where."
 
 
 def log_to_stderr(debug: bool) -> None:

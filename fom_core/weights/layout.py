@@ -18,18 +18,21 @@ NETWORKS = {
     "generator": ("generator",),
     "discriminator": ("discriminator", "Dis"),
 }
-TRAINER_NETWORK = "Gen_Full"  # PaddleGAN's trainer saves both networks in one, beside the losses' own
+WRAPPERS = (
+    "Gen_Full",  # PaddleGAN's trainer saves both networks in one, beside the losses' own
+    "state_dict",  # forks whose networks are parts of one module
+)
 
 
 def find_networks(tree: Mapping[str, Any]) -> dict[str, RawTensors]:
     """The networks of a checkpoint by our name, their values as they are in the file; absent networks are left out.
 
-    Accepts ``{network: {name: tensor}}``, ``{"network.name": tensor}`` and PaddleGAN's trainer checkpoints, with
-    tensors, numpy arrays or Paddle's (parameter name, array) pairs. Counters and Paddle's name table are left out.
+    Accepts ``{network: {name: tensor}}`` and ``{"network.name": tensor}``, also within one of WRAPPERS and with
+    DataParallel's prefix at any level, of tensors, numpy arrays or Paddle's (parameter name, array) pairs. Counters and
+    Paddle's name table are left out.
     """
     scopes = [_without_module(tree)]
-    if isinstance(tree.get(TRAINER_NETWORK), Mapping):
-        scopes.append(_without_module(tree[TRAINER_NETWORK]))
+    scopes += [_without_module(tree[name]) for name in WRAPPERS if isinstance(tree.get(name), Mapping)]
     found = {}
     for network, aliases in NETWORKS.items():
         candidates = (_subtree(scope, alias) for scope in scopes for alias in aliases)
@@ -51,13 +54,10 @@ def to_state_dict(values: RawTensors) -> StateDict:
 
 def _subtree(tree: Mapping[str, Any], alias: str) -> RawTensors:
     nested = tree.get(alias)
-    values: dict[str, Any]
-    if isinstance(nested, Mapping):
-        values = _without_module(nested)
-    else:
-        values = {name.removeprefix(f"{alias}."): value for name, value in tree.items() if name.startswith(f"{alias}.")}
+    if not isinstance(nested, Mapping):
+        nested = {name.removeprefix(f"{alias}."): value for name, value in tree.items() if name.startswith(f"{alias}.")}
     weights: RawTensors = {}
-    for name, value in values.items():
+    for name, value in _without_module(nested).items():
         array = value[1] if isinstance(value, tuple) and len(value) == 2 else value
         if _is_weight(array):
             weights[name] = array

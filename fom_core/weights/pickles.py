@@ -14,15 +14,8 @@ from typing import IO, Any, cast
 import numpy as np
 
 from ..errors import UnsupportedModel
-from .pickle_machine import COMMON_GLOBALS, DAMAGE, Global, Machine, short
-
-NUMERIC = frozenset(["f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"])
-
-
-@dataclass
-class _Dtype:
-    code: str
-    byte_order: str = "="
+from .numpy_pickle import NUMPY_GLOBALS, Dtype, NumpyMachine
+from .pickle_machine import COMMON_GLOBALS, DAMAGE, Global, short
 
 
 @dataclass
@@ -64,48 +57,37 @@ def _leaf(value: Any) -> Any:
     return value.value if isinstance(value, _Array) else value
 
 
-class _ArrayMachine(Machine):
-    globals = COMMON_GLOBALS | {
-        "numpy.core.multiarray _reconstruct": "reconstruct",
-        "numpy._core.multiarray _reconstruct": "reconstruct",  # numpy 2 moved the module
-        "numpy ndarray": "ndarray",
-        "numpy dtype": "dtype",
-        "_codecs encode": "encode",  # protocol 2 has no bytes: it writes latin-1 text and this call
-    }
+class _ArrayMachine(NumpyMachine):
+    globals = (
+        COMMON_GLOBALS
+        | NUMPY_GLOBALS
+        | {
+            "numpy.core.multiarray _reconstruct": "reconstruct",
+            "numpy._core.multiarray _reconstruct": "reconstruct",  # numpy 2 moved the module
+            "numpy ndarray": "ndarray",
+        }
+    )
     needs = "numeric arrays"
-
-    def __init__(self, name: str, size: int) -> None:
-        super().__init__(name)
-        self.unencoded = size  # bytes of text that may still become bytes: each can, once
 
     def construct(self, role: str, arguments: tuple[Any, ...]) -> Any:
         match role, arguments:
             case "reconstruct", (Global(role="ndarray"), tuple(), _):
                 return _Array()
-            case "dtype", (str(code), *_):
-                if code not in NUMERIC:
-                    raise self.refused(f"an array of type {short(code)}")
-                return _Dtype(code)
-            case "encode", (str(text), "latin1" | "latin-1") if len(text) <= self.unencoded:
-                self.unencoded -= len(text)
-                return text.encode("latin-1")
             case _:
                 return super().construct(role, arguments)
 
     def fill(self, target: Any, state: Any) -> None:
         match target, state:
-            case _Dtype(), (int(), "<" | ">" | "|" | "=" as order, None, None, None, *_):
-                target.byte_order = order
-            case _Array(value=None), (int(), tuple(shape), _Dtype() as dtype, bool(fortran), bytes(content)):
+            case _Array(value=None), (int(), tuple(shape), Dtype() as dtype, bool(fortran), bytes(content)):
                 target.value = _array(shape, dtype, fortran, content)
             case _:
                 super().fill(target, state)
 
 
-def _array(shape: tuple[Any, ...], dtype: _Dtype, fortran: bool, content: bytes) -> np.ndarray:
+def _array(shape: tuple[Any, ...], dtype: Dtype, fortran: bool, content: bytes) -> np.ndarray:
     if not all(isinstance(length, int) and length >= 0 for length in shape):
         raise ValueError("an array's shape is not made of numbers")
-    kind = np.dtype(dtype.byte_order + dtype.code)
+    kind = dtype.numpy
     if math.prod(shape) * kind.itemsize != len(content):
         raise ValueError(f"an array of shape {short(str(shape))} comes with {len(content)} bytes")
     return np.frombuffer(content, kind).reshape(shape, order="F" if fortran else "C")

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..errors import UnsupportedModel
 from ..faults import asked_bytes, pass_on
+from .numpy_pickle import NUMPY_GLOBALS, NumpyMachine
 from .pickle_machine import COMMON_GLOBALS, DAMAGE, Global, Machine, short
 from .torch_archive import PICKLE, open_records, read_bytes
 
@@ -76,8 +77,9 @@ def _read_zip(path: Path, file: IO[bytes], expected: str) -> Any:
     records = open_records(path, file, expected)
     if "byteorder" in records.entries and records.bytes_of("byteorder") != b"little":
         raise ValueError("its numbers are stored in another byte order than this machine's")
-    machine = _TensorMachine(path.name)
-    tree = machine.run(io.BytesIO(records.bytes_of(PICKLE)))
+    pickled = records.bytes_of(PICKLE)
+    machine = _TensorMachine(path.name, len(pickled))
+    tree = machine.run(io.BytesIO(pickled))
     machine.bind(lambda storage: records.tensor_of(f"data/{storage.key}"))
     return tree
 
@@ -90,7 +92,7 @@ def _read_legacy(path: Path, file: IO[bytes]) -> Any:
             raise ValueError("its first lines are not torch.save's")
         if not _plain(path, pickles).get("little_endian", True):
             raise ValueError("its numbers are stored in another byte order than this machine's")
-        machine = _TensorMachine(path.name)
+        machine = _TensorMachine(path.name, len(data))
         tree = machine.run(pickles)
         keys = [str(key) for key in _plain(path, pickles)]
         file.seek(data.tell())
@@ -139,9 +141,10 @@ class _View:
     stride: tuple[int, ...]
 
 
-class _TensorMachine(Machine):
+class _TensorMachine(NumpyMachine):
     globals = (
         COMMON_GLOBALS
+        | NUMPY_GLOBALS
         | {f"torch {name}": f"storage {name}" for name in (*STORAGES, UNTYPED)}
         | {f"torch.storage {name}": f"storage {name}" for name in (*STORAGES, UNTYPED)}
         | {f"torch {name}": f"dtype {name}" for name in DTYPES}
@@ -162,8 +165,8 @@ class _TensorMachine(Machine):
     )
     needs = "tensors"
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, size: int) -> None:
+        super().__init__(name, size)
         self.storages: dict[str, _Storage] = {}
         self.views: list[_View] = []
 

@@ -240,6 +240,11 @@ def test_an_initial_frame_beyond_the_video_is_refused(refused, whole_picture):
     assert "0 to 59" in refused([*whole_picture, "--best_frame", "60"], status=2)
 
 
+def test_an_initial_frame_far_beyond_the_video_is_refused_before_it_is_read(refused, whole_picture, monkeypatch):
+    monkeypatch.setattr("fom_core.cli.drivers.read_driver", lambda *_, **__: pytest.fail("it was read"))
+    assert "0 to 59; got 99" in refused([*whole_picture, "--best_frame", "99"], status=2)
+
+
 @pytest.mark.parametrize("option", ["--gain", "--head_gain", "--expression_gain"])
 def test_gains_without_relative_motion_are_refused(refused, whole_picture, option):
     line = refused([*whole_picture, option, "2", "--no_relative"], status=2)

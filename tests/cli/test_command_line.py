@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fom_core.cli import build_parser, with_underscores
+from fom_core.cli.animate import output_path
 from fom_core.cli.progress import clock, one_line, progress_line
 
 
@@ -37,7 +38,7 @@ def test_messages_are_one_line_without_control_characters():
     assert one_line("a name:\n \x1b[2Jevil Zoë") == "a name: ?[2Jevil Zoë"
 
 
-@pytest.mark.parametrize("verb", ["animate", "demo", "faces", "motion", "weights", "train"])
+@pytest.mark.parametrize("verb", ["animate", "demo", "faces", "crop_video", "motion", "weights", "train"])
 def test_every_command_explains_itself(fom, verb):
     outcome = fom(verb, "--help")
 
@@ -92,3 +93,35 @@ def test_paddlegans_commands_are_understood_as_they_stand(options):
     assert args.relative
     assert args.adapt_scale
     assert [Path(video).suffix.lower() for video in args.driving_video] == [".mp4"]
+
+
+@pytest.mark.parametrize("options", [
+    "--config config/vox-256.yaml --driving_video a.mp4 --source_image b.png --checkpoint d.pth.tar --relative "
+    "--adapt_scale --result_video c.mp4 --audio --find_best_frame --img_shape 256,256",
+    "-s b.png -d a.mp4 --checkpoint d.pth.tar --result-video c.mp4 --img-shape (256,256) --cpu --best_frame 3",
+])  # fmt: skip
+def test_the_authors_commands_are_understood_as_they_stand(options):
+    args = build_parser().parse_args(["animate", *with_underscores(options.split())])
+
+    assert (args.source_image, args.driving_video, args.model) == (["b.png"], ["a.mp4"], "d.pth.tar")
+    assert (output_path(args), args.image_size) == (Path("c.mp4"), 256)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("animate --gian 2", "fom animate: there is no option --gian. Did you mean --gain? Usage: fom animate --help"),
+        ("animate --driving a.mp4", "fom animate: there is no option --driving. Did you mean --driving_video?"),
+        ("animate --flag-relative-motion", "there is no option --flag_relative_motion. Did you mean --relative?"),
+        ("motion a.mp4 --output b --flag_relative_motion", "fom motion: there is no option --flag_relative_motion. Us"),
+        ("animate --xyzzy", "fom animate: there is no option --xyzzy. Usage: fom animate --help"),
+        ("animate extra", "fom animate: too many words: extra. Usage: fom animate --help"),
+        ("animate --gain much", "argument --gain: must be a number, got 'much'. Usage: fom animate --help"),
+        ("animate --img_shape 256,128", "argument --img_shape: must be a square such as 256,256, got 256,128."),
+        ("motion", "fom motion: the following arguments are required: VIDEO, --output. Usage: fom motion --help"),
+    ],
+)
+def test_wrong_usage_is_a_line_that_says_what_was_meant_and_where_to_look(fom, words, message):
+    outcome = fom(*words.split())
+    assert (outcome.status, outcome.results, len(outcome.messages)) == (2, [], 1)
+    assert message in outcome.messages[0]

@@ -61,3 +61,15 @@ def test_nothing_of_ours_is_importable_under_the_names_of_comfyui(pack):
 
 def test_the_folder_that_people_are_told_to_put_models_into_is_there(pack, comfyui):
     assert (comfyui / "models" / "fom").is_dir()
+
+
+def test_errors_are_shown_without_the_folder_of_the_pack(pack):
+    from fom_pack.fom_core.errors import MediaError
+    from fom_pack.nodes.base import told
+
+    def execute(cls):
+        raise MediaError("There is no picture.")
+
+    with pytest.raises(MediaError) as raised:
+        told(execute)(None)
+    assert f"{raised.type.__module__}.{raised.type.__qualname__}" == "FOM.MediaError"

@@ -108,3 +108,12 @@ def test_a_motion_of_another_model_is_refused(tiny_model, motion):
 def test_hull_area_ignores_points_inside():
     square = torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 2.0], [0.0, 2.0], [0.5, 1.0]])
     assert hull_area(square) == pytest.approx(2.0)
+
+
+def test_a_motion_saved_twice_is_the_same_file(motion, tmp_path):
+    contents = set()
+    for _ in range(8):
+        save_motion(motion, tmp_path / "a.safetensors")
+        contents.add((tmp_path / "a.safetensors").read_bytes())
+    assert len(contents) == 1
+    assert load_motion(tmp_path / "a.safetensors").model == motion.model

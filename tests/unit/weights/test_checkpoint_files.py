@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from fom_core.errors import UnsupportedModel
-from fom_core.weights.files import load_checkpoint
+from fom_core.weights.files import load_checkpoint, read_tree
+from fom_core.weights.load import convert
 
 NETWORKS = ("keypoint_detector", "generator")
 
@@ -59,6 +60,16 @@ def layouts(states: dict[str, dict[str, torch.Tensor]]) -> dict[str, tuple[Any, 
             {net: {f"module.{name}": value for name, value in state.items()} for net, state in states.items()},
         ),
         "torch, flat": (torch.save, flat(states, prefix="module.")),
+        "torch, one module": (torch.save, {"state_dict": {**flat(states), "discriminator.fc.weight": torch.ones(2)}}),
+        "torch, flat, data parallel": (
+            torch.save,
+            {
+                name.replace("generator.", "generator.module.").replace("kp_detector.", "kp_detector.module."): value
+                for name, value in flat(states).items()
+            },
+        ),
+        "torch, numpy's numbers": (torch.save, {**torch_nested, "epoch": np.int64(99), "loss": np.float32(0.1)}),
+        "torch, legacy, numpy's numbers": (save_legacy, {**torch_nested, "epoch": np.int64(99)}),
         "torch, half": (
             torch.save,
             {net: {name: value.half() for name, value in floats(state).items()} for net, state in states.items()},
@@ -78,6 +89,10 @@ def layouts(states: dict[str, dict[str, torch.Tensor]]) -> dict[str, tuple[Any, 
         "torch, legacy",
         "torch, data parallel",
         "torch, flat",
+        "torch, one module",
+        "torch, flat, data parallel",
+        "torch, numpy's numbers",
+        "torch, legacy, numpy's numbers",
         "torch, half",
         "paddle",
         "paddle, pairs",
@@ -218,3 +233,32 @@ def test_the_header_of_a_safetensors_file_is_handed_on(tmp_path, states):
     path = tmp_path / "a.safetensors"
     save_file(flat(states), path, {"fom.name": "x"})
     assert load_checkpoint(path).metadata == {"fom.name": "x"}
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+@pytest.mark.parametrize("number", [np.int64(99), np.float32(0.5), np.float64(-1e300), np.bool_(True), np.uint8(7)])
+def test_numpys_numbers_come_out_as_pythons(tmp_path, number, protocol):
+    torch.save({"epoch": number}, tmp_path / "a.pth", pickle_protocol=protocol)
+    dump({"epoch": number}, tmp_path / "a.pdparams")
+    for name in ("a.pth", "a.pdparams"):
+        found = read_tree(tmp_path / name)[0]["epoch"]
+        assert (found, type(found)) == (number.item(), type(number.item()))
+
+
+def test_no_more_of_numpy_is_let_into_torchs_files(tmp_path):
+    torch.save({"history": np.ones(3)}, tmp_path / "a.pth")
+    with pytest.raises(UnsupportedModel, match=r"multiarray\._reconstruct"):
+        read_tree(tmp_path / "a.pth")
+    torch.save({"name": np.str_("a")}, tmp_path / "b.pth")
+    with pytest.raises(UnsupportedModel, match="numbers of type U1"):
+        read_tree(tmp_path / "b.pth")
+
+
+@pytest.mark.parametrize("name", ["npscalar.pth.tar", "statedict.pth"])
+def test_checkpoints_of_other_programs_open_and_convert_to_the_same(shared, tmp_path, name):
+    convert(shared / "cases" / name, tmp_path / "a.safetensors")
+    foreign, ours = load_checkpoint(shared / "cases" / name), load_checkpoint(tmp_path / "a.safetensors")
+    for network in NETWORKS:
+        expected, found = floats(getattr(foreign, network)), getattr(ours, network)
+        assert len(expected) > 20
+        assert all(torch.equal(found[key], value) for key, value in expected.items())

@@ -1,0 +1,197 @@
+"""Many results from one call: which there are to make, which are there already, and what became of each."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..backends import Backend
+from ..enhance import FaceEnhancer
+from ..errors import DeviceLost, MediaError, UsageError
+from ..faces.detection import Detector
+from ..faults import told
+from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, list_pictures
+from ..places import NUMBER, Work
+from ..scaleout import team
+from ..types import Motion
+from . import common, drivers
+from .backend import open_backend
+from .enhancement import open_enhancer
+from .manifest import named
+from .progress import clock, sentence
+
+log = logging.getLogger(__name__)
+Job = tuple[str, argparse.Namespace]  # what messages call it, and its options
+SHOWN = 5  # names in a line
+
+
+def one_each(jobs: Sequence[Job], ending: str) -> list[Job]:
+    """A job for every picture: each of several, and those of a folder, named after the picture.
+
+    ending: of results whose options name none, such as ".mp4". Raises UsageError for a file as ``--output`` of several
+    pictures, MediaError for a folder without any.
+    """
+    found: list[Job] = []
+    for name, job in jobs:
+        with named(name):
+            found += _of_each_picture(name, job, ending)
+    return found
+
+
+def _of_each_picture(name: str, job: argparse.Namespace, ending: str) -> list[Job]:
+    given = job.source_image
+    if not given or (len(given) == 1 and not Path(given[0]).is_dir()):
+        return [(name, _with(job, source_image=given[0] if given else None))]
+    pictures = [picture for path in given for picture in _pictures_at(Path(path))]
+    output = Path(job.output)
+    if output.suffix.lower() in VIDEO_SUFFIXES | PICTURE_SUFFIXES and not output.is_dir():
+        raise UsageError(f"{len(pictures)} pictures give as many results: --output names their folder, not {output}.")
+    suffix = ending if job.filename is None else Path(job.filename).suffix
+    stems = Counter(picture.stem.casefold() for picture in pictures)
+    return [
+        (
+            f"{name}, {picture.name}" if name else str(picture),
+            _with(
+                job,
+                source_image=str(picture),
+                filename=(picture.stem if stems[picture.stem.casefold()] == 1 else picture.name) + suffix,
+            ),
+        )
+        for picture in pictures
+    ]
+
+
+def _with(job: argparse.Namespace, **changes: Any) -> argparse.Namespace:
+    return argparse.Namespace(**{**vars(job), **changes})
+
+
+def _pictures_at(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    pictures = list_pictures(path)
+    if not pictures:
+        raise MediaError(f"The folder {path} holds no pictures. Give one with .png or .jpg files.")
+    return pictures
+
+
+def left_to_do(jobs: Sequence[Job], work: Callable[[argparse.Namespace, str], Work]) -> list[Job]:
+    """The jobs whose result is not there yet, or is older than what it is made from; a line tells of the others."""
+    there = [job for job in jobs if not job[1].overwrite and _is_there(work(job[1], job[0]))]
+    if there:
+        results = [str(work(job, name).outputs[0]) for name, job in there[:SHOWN]]
+        more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+        log.info(
+            "%d of %d results are there and newer than what they are made from, so they are left as they are: %s%s. "
+            "--overwrite makes them anew.", len(there), len(jobs), ", ".join(results), more,
+        )  # fmt: skip
+    names = {name for name, _ in there}
+    return [job for job in jobs if job[0] not in names]
+
+
+def _is_there(work: Work) -> bool:
+    """Whether a result is newer than its inputs, and so was finished: results appear as a whole."""
+    result = Path(work.outputs[0])
+    if NUMBER.search(result.name):
+        result = result.with_name(result.name % 0)
+    with suppress(OSError):
+        written = result.stat().st_mtime_ns
+        return all(_changed_ns(Path(source)) < written for source in work.inputs)
+    return False
+
+
+def _changed_ns(path: Path) -> int:
+    """When a file changed last, or any file of a folder; 0 for what is only a name."""
+    with suppress(OSError):
+        inside = [file.stat().st_mtime_ns for file in path.iterdir()] if path.is_dir() else []
+        return max(path.stat().st_mtime_ns, *inside, 0)
+    return 0
+
+
+def work_off(jobs: Sequence[Job], do: Callable[[argparse.Namespace, str], None]) -> int:
+    """Do one job after the other; those that fail are listed at the end. Gives the exit status.
+
+    ``do`` takes the job's options and the label of its progress. An only job, and one of several processes, which wait
+    for one another, raises its error instead.
+    """
+    failures: list[str] = []
+    started = time.monotonic()
+    for number, (name, job) in enumerate(jobs, 1):
+        try:
+            with named(name):
+                do(job, "animating" if len(jobs) == 1 else f"animating {number} of {len(jobs)}")
+        except Exception as error:
+            if len(jobs) == 1 or team().size > 1:
+                raise
+            if log.isEnabledFor(logging.DEBUG):
+                traceback.print_exc()
+            line = sentence(error)
+            failures.append(line if line.startswith(name) else f"{name}: {line}")
+            if isinstance(told(error), DeviceLost):
+                failures.append(f"{len(jobs) - number} jobs were not begun.")
+                break
+        _tell(number, len(jobs), len(failures), time.monotonic() - started)
+    if failures and team().first:
+        print(f"fom: {len(failures)} of {len(jobs)} jobs failed; the results of the others are there.", file=sys.stderr)
+        for line in failures:
+            print(f"fom: {line}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _tell(done: int, total: int, failed: int, elapsed_s: float) -> None:
+    if done < total:
+        left = clock(elapsed_s / done * (total - done))
+        log.info("%d of %d jobs done%s, about %s left.", done, total, f", {failed} of them failed" * bool(failed), left)
+
+
+class Opened:
+    """What the last job used, for the next one that asks for the same: the networks, and the driver's motion."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[object, Any]] = {}
+
+    def model(self, args: argparse.Namespace) -> Backend:
+        return self._same("model", _asked_model(args), lambda: open_backend(args))
+
+    def detector(self, args: argparse.Namespace, device: torch.device) -> Detector:
+        return self._same("detector", (args.face_detector, device), lambda: common.open_detector(args, device))
+
+    def enhancer(self, args: argparse.Namespace) -> FaceEnhancer | None:
+        asked = (args.face_enhancement, args.enhancer, args.enhancement_strength)
+        return self._same("enhancer", asked, lambda: open_enhancer(args))
+
+    def drivers(self, args: argparse.Namespace) -> list[drivers.Driver]:
+        return self._same("drivers", _asked_drivers(args), lambda: drivers.open_drivers(args))
+
+    def motions(
+        self, args: argparse.Namespace, model: Backend, driving: list[drivers.Driver], detector: Detector | None
+    ) -> list[Motion]:
+        """The drivers' motions, which the networks need not look for again."""
+        ways = (args.driving_crop, args.driving_face, args.smoothing, args.length, args.face_detector)
+        asked = (_asked_model(args), _asked_drivers(args), ways, detector is None)
+        return self._same("motions", asked, lambda: drivers.read_drivers(args, model, driving, detector))
+
+    def _same(self, kind: str, asked: object, open_it: Callable[[], Any]) -> Any:
+        if kind not in self._last or self._last[kind][0] != asked:
+            self._last.pop(kind, None)  # its memory first
+            self._last[kind] = asked, open_it()
+        return self._last[kind][1]
+
+
+def _asked_model(args: argparse.Namespace) -> list[Any]:
+    names = ("model", "config", "mobile_net", "image_size", "device", "dtype", "backend", "provider", "precision")
+    return [getattr(args, name) for name in names]
+
+
+def _asked_drivers(args: argparse.Namespace) -> list[Any]:
+    """The drivers by name and date, for a file may be replaced between two jobs."""
+    return [(path, _changed_ns(Path(path))) for path in args.motion or args.driving_video] + [bool(args.motion)]

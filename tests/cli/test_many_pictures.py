@@ -1,0 +1,116 @@
+"""Several pictures in one call: one result each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from fom_core.media import VideoReader
+
+
+@pytest.fixture
+def album(tmp_path, picture_file):
+    """A folder of three pictures, one of them no picture inside."""
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for name in ("anna.png", "bert.png"):
+        shutil.copyfile(picture_file, folder / name)
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+@pytest.fixture
+def words(sound_clip, tiny_weights):
+    crops = ["--source_crop", "none", "--driving_crop", "none"]
+    return ["--driving_video", sound_clip, "--model", tiny_weights, *crops, "--image_size", 64, "--cpu"]
+
+
+def test_every_picture_of_a_folder_gives_a_result_named_after_it(fom, album, words, tmp_path):
+    outcome = fom("animate", "--source_image", album, *words, "--output", tmp_path / "out", "--filename", "x.mkv")
+
+    results = [tmp_path / "out" / name for name in ("anna.mkv", "bert.mkv")]
+    assert (outcome.status, outcome.results) == (0, list(map(str, results)))
+    assert [VideoReader(path).frame_count for path in results] == [60, 60]
+
+
+def test_many_give_the_frames_of_one_and_the_driver_is_read_once(fom, album, words, tmp_path, monkeypatch):
+    from fom_core.cli import drivers
+
+    fom("animate", "--source_image", album / "bert.png", *words, "--output", tmp_path / "one.png")
+    reads = []
+    read = drivers.read_driver
+    monkeypatch.setattr(drivers, "read_driver", lambda *args, **options: reads.append(1) or read(*args, **options))
+
+    pictures = ["--source_image", album / "anna.png", album / "bert.png"]
+    outcome = fom("animate", *pictures, *words, "--output", tmp_path / "out", "--filename", ".png", "--gain", 1)
+
+    assert outcome.status == 0
+    assert len(reads) == 1
+    one, many = sorted(tmp_path.glob("one_*.png")), sorted((tmp_path / "out").rglob("*.png"))
+    assert len(one) == 60
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in many[-60:]]
+
+
+def test_a_picture_that_fails_is_listed_at_the_end_and_the_others_go_on(fom, album, words, tmp_path):
+    (album / "broken.png").write_text("no picture")
+
+    outcome = fom("animate", "--source_image", album, *words, "--output", tmp_path)
+
+    assert outcome.status == 1
+    assert outcome.results == [str(tmp_path / "anna.mp4"), str(tmp_path / "bert.mp4")]
+    assert outcome.messages[-2] == "fom: 1 of 3 jobs failed; the results of the others are there."
+    assert "broken.png" in outcome.messages[-1]
+
+
+def test_a_second_call_goes_on_where_the_first_stopped(fom, album, words, tmp_path):
+    command = ["animate", "--source_image", album, *words, "--output", tmp_path / "out"]
+    fom(*command)
+    (tmp_path / "out" / "bert.mp4").unlink()
+
+    again = fom(*command)
+    assert again.results == [str(tmp_path / "out" / "bert.mp4")]
+    assert "1 of 2 results are there and newer" in again.messages[0]
+    assert "anna.mp4. --overwrite makes them anew." in again.messages[0]
+
+    later = (tmp_path / "out" / "anna.mp4").stat().st_mtime + 10
+    os.utime(album / "anna.png", (later, later))
+    assert fom(*command).results == [str(tmp_path / "out" / "anna.mp4")]
+    assert len(fom(*command, "--overwrite").results) == 2
+
+
+def test_pictures_of_one_name_keep_their_endings(fom, album, picture_file, words, tmp_path):
+    shutil.copyfile(picture_file, album / "anna.PNG.png")
+    shutil.copyfile(picture_file, album / "Anna.jpg")
+
+    outcome = fom("animate", "--source_image", album, *words, "--output", tmp_path / "out")
+
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert outcome.status == 0
+    assert names == {"Anna.jpg.mp4", "anna.PNG.mp4", "anna.png.mp4", "bert.mp4"}
+
+
+def test_several_pictures_want_a_folder(fom, album, words, tmp_path):
+    outcome = fom("animate", "--source_image", album, *words, "--output", tmp_path / "one.mp4")
+    assert outcome.status == 2
+    assert "2 pictures give as many results: --output names their folder" in outcome.messages[-1]
+
+
+def test_a_folder_without_pictures_is_told(fom, words, tmp_path):
+    (tmp_path / "empty").mkdir()
+    outcome = fom("animate", "--source_image", tmp_path / "empty", *words)
+    assert outcome.status == 1
+    assert "empty holds no pictures" in outcome.messages[-1]
+
+
+def test_a_line_of_a_manifest_may_name_several_pictures(fom, album, words, tmp_path):
+    path = tmp_path / "jobs.jsonl"
+    path.write_text(
+        f'{{"source_image": ["{(album / "anna.png").as_posix()}", "none.png"], "output": "{tmp_path.as_posix()}"}}\n'
+    )
+
+    outcome = fom("animate", "--manifest", path, *words)
+
+    assert (outcome.status, outcome.results) == (1, [str(tmp_path / "anna.mp4")])
+    assert "jobs.jsonl, line 1, none.png: " in outcome.messages[-1]
