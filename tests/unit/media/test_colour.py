@@ -78,7 +78,7 @@ def cmyk_profile() -> bytes:
     table = b""
     for amounts in itertools.product((0, 1), repeat=4):
         rgb = np.prod([ink if amount else np.ones(3) for ink, amount in zip(inks, amounts, strict=True)], 0)
-        lab = cv2.cvtColor(rgb[None, None].astype(np.float32), cv2.COLOR_RGB2Lab)[0, 0]
+        lab = np.asarray(cv2.cvtColor(rgb[None, None].astype(np.float32), cv2.COLOR_RGB2Lab))[0, 0]
         table += bytes(np.rint([lab[0] * 2.55, lab[1] + 128, lab[2] + 128]).astype(np.uint8).tolist())
     straight = bytes(range(256))
     lut = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + fixed(1, 0, 0, 0, 1, 0, 0, 0, 1) + 4 * straight + table
