@@ -101,7 +101,7 @@ class FrameCache:
 def _mapped(path: Path) -> np.ndarray:
     """An array of numbers in a file, read when used. Raises MediaError for a damaged file."""
     try:
-        return np.load(path, mmap_mode="r")
+        return np.lib.format.open_memmap(path, mode="r")
     # NumPy reads the header as Python's text, in which mistakes have many names.
     except (OSError, ValueError, SyntaxError, TokenError, EOFError, ArithmeticError, TypeError) as error:
         reason = shortened(str(error).split("\n")[0])
@@ -112,7 +112,10 @@ def _clips(values: object, frames: int) -> list[Clip]:
     """What a list of clips says of so many frames. Raises DocumentError."""
     try:
         clips = [Clip(**each) for each in values]  # type: ignore[attr-defined]
-        whole = all(0 <= clip.start < clip.start + clip.length <= frames for clip in clips)
+        whole = all(
+            type(clip.start) is type(clip.length) is int and 0 <= clip.start < clip.start + clip.length <= frames
+            for clip in clips
+        )
     except TypeError as error:
         raise DocumentError("is damaged: it lists no clips.") from error
     if not whole or not clips:

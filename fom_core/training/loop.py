@@ -75,7 +75,7 @@ def train_stage(
 
 
 def resume(trainer: Trainer, feed: Feed, folder: Path) -> None:
-    """Go on from the newest checkpoint in ``folder``, if there is one. Raises UnsupportedModel where it does not fit."""
+    """Go on from the newest checkpoint in ``folder``, if there is one. Raises UnsupportedModel if it does not fit."""
     found = from_first(None if rank() else load_latest(folder))
     if found is None:
         return

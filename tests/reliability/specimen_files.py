@@ -6,7 +6,6 @@ import json
 import pickle
 import shutil
 import subprocess
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
