@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from threading import Barrier
 from typing import TypeVar
@@ -62,12 +62,11 @@ def crew_for(model: Backend, most: int) -> Iterator[Crew]:
         yield ALONE
         return
     with ThreadPoolExecutor(size, "fom-crew") as pool:
-        _give_each(pool, size, processors // size)
-        yield Crew(size, pool)
+        yield Crew(size, pool) if _give_each(pool, size, processors // size) else ALONE
 
 
-def _give_each(pool: ThreadPoolExecutor, size: int, share: int) -> None:
-    """Give each of a pool's threads ``share`` OpenMP threads; all others keep theirs.
+def _give_each(pool: ThreadPoolExecutor, size: int, share: int) -> bool:
+    """Give each of a pool's threads ``share`` OpenMP threads; all others keep theirs. False where not all can start.
 
     PyTorch notes the last number that was set for threads that are yet to come, so the caller's is set again.
     """
@@ -79,5 +78,16 @@ def _give_each(pool: ThreadPoolExecutor, size: int, share: int) -> None:
         together.wait()
 
     before = torch.get_num_threads()
-    list(pool.map(take, range(size)))
-    torch.set_num_threads(before)
+    taking: list[Future[None]] = []
+    try:
+        for index in range(size):
+            taking.append(pool.submit(take, index))  # noqa: PERF401 - those that began count, if one cannot
+        wait(taking)
+    except RuntimeError:  # no further thread is allowed here
+        return False
+    finally:
+        if len(taking) < size:
+            together.abort()  # those that have begun wait for no one who does not come
+            wait(taking)
+        torch.set_num_threads(before)
+    return True

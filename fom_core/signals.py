@@ -7,6 +7,7 @@ belong to its user.
 
 from __future__ import annotations
 
+import _thread
 import os
 import signal
 import sys
@@ -17,7 +18,7 @@ from typing import Any, NoReturn
 STOPPED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 WORD = "Stopped."
 AGAIN_S = 0.02  # by then Python has left the place that drops exceptions
-_pressed = 0
+_arrived = 0
 
 
 def starting() -> None:
@@ -28,17 +29,17 @@ def starting() -> None:
 
 
 def working() -> None:
-    """From now on the signals raise. A second Ctrl-C waits for the clearing away; a third one ends it."""
+    """From now on the signals raise. A second one waits for the clearing away; a third one ends it."""
     if signal.getsignal(signal.SIGINT) in (_stop, signal.default_int_handler):
         signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.unraisablehook = _raise_again
 
 
 def leaving(status: int) -> None:
     """The work is done: from now on either signal ends the program at once with its status."""
-    for number, handler in ((signal.SIGINT, _interrupt), (signal.SIGTERM, _terminate)):
-        if signal.getsignal(number) is handler:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is _interrupt:
             signal.signal(number, lambda *_: os._exit(status))
 
 
@@ -49,23 +50,30 @@ def _stop(*_: object) -> NoReturn:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    global _pressed  # noqa: PLW0603 - a program has one keyboard
-    _pressed += 1
-    if _pressed == 1:
-        raise KeyboardInterrupt
-    if _pressed > 2:
-        _stop()
-
-
-def _terminate(*_: object) -> NoReturn:
-    raise SystemExit(TERMINATED)
+    global _arrived  # noqa: PLW0603 - a program has one keyboard
+    _arrived += 1
+    if _arrived == 1:
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(TERMINATED)
+    if _arrived > 2:
+        _stop() if number == signal.SIGINT else os._exit(TERMINATED)
 
 
 def _raise_again(problem: Any) -> None:
-    """Python drops what is raised while it clears an object away; Ctrl-C is not to be lost there."""
-    global _pressed  # noqa: PLW0603
+    """Python drops what is raised while it clears an object away; a signal is not to be lost there."""
+    global _arrived  # noqa: PLW0603
     if problem.exc_type is KeyboardInterrupt:
-        _pressed = 0
-        threading.Timer(AGAIN_S, os.kill, (os.getpid(), signal.SIGINT)).start()
+        number = signal.SIGINT
+    elif problem.exc_type is SystemExit and problem.exc_value.code == TERMINATED:
+        number = signal.SIGTERM
     else:
         sys.__unraisablehook__(problem)
+        return
+    _arrived = 0
+    threading.Timer(AGAIN_S, _arrive, (number,)).start()
+
+
+def _arrive(number: signal.Signals) -> None:
+    if os.name == "nt":  # where os.kill ends the process at once
+        _thread.interrupt_main(number)
+    else:
+        os.kill(os.getpid(), number)

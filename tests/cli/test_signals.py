@@ -63,15 +63,26 @@ def test_a_second_and_third_ctrl_c_are_heard_at_last(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (130, "cleared\n", "Stopped.\n")
 
 
-def test_ctrl_c_is_not_lost_where_python_drops_it():
+@pytest.mark.parametrize(("number", "error"), [(2, "KeyboardInterrupt"), (15, "SystemExit")])
+def test_a_signal_is_not_lost_where_python_drops_it(number, error):
     code = (
         "import fom_core.signals as s, signal, time\n"
         "signal.signal(2, signal.default_int_handler); s.starting(); s.working()\n"  # a shell's & ignores it
-        "class Loud:\n def __del__(self): signal.raise_signal(2)\n"
-        "try:\n Loud()\n time.sleep(5)\nexcept KeyboardInterrupt: print('heard')"
+        f"class Loud:\n def __del__(self): signal.raise_signal({number})\n"
+        f"try:\n Loud()\n time.sleep(5)\nexcept {error}: print('heard')"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("heard\n", "")
+
+
+def test_a_second_sigterm_waits_for_the_clearing_away():
+    code = (
+        "import fom_core.signals as s, signal; s.starting(); s.working()\n"
+        "try: signal.raise_signal(15)\n"
+        "finally: signal.raise_signal(15); print('cleared', flush=True); signal.raise_signal(15); print('never')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "cleared\n", "")
 
 
 @pytest.mark.parametrize("words", [["weights", "list"], ["--help"], ["--version"]])

@@ -73,6 +73,22 @@ def test_an_error_is_raised_once_all_have_ended(model, three_threads):
         assert sorted(ended) == [1, 2, 3, 4, 5]
 
 
+def test_where_no_further_thread_can_start_the_caller_works_alone(model, three_threads, monkeypatch):
+    start, started = threading.Thread.start, []
+
+    def limited(self):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(self)
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    with crew_for(model, most=8) as crew:
+        assert crew is ALONE
+    assert not started[0].is_alive()
+    assert torch.get_num_threads() == 3
+
+
 @pytest.mark.parametrize(
     ("size", "part", "among", "wanted"),
     [

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import Tensor
 
+from ...errors import FomError
 from ...faults import pass_on
 from ...memory import let_go, trim_heap
 from ...types import DenseMotion, Generated, Keypoints, SourceFeatures
@@ -69,15 +70,20 @@ class Runner:
         """A batch of pictures."""
         if self.unsound and source.features.dtype != self.ready(model).plan.dtype:  # from before: may hold no numbers
             source = self.encode(model, source.image, source.keypoints)
-        generated = self._run(model, lambda form: self._generate(form, _fitting(source, form), driving, details))
-        plan = self.ready(model).plan
+
+        def work(form: Form) -> tuple[Plan, Generated]:
+            return form.plan, self._generate(form, _fitting(source, form), driving, details)
+
+        plan, generated = self._run(model, work)
         if not plan.half or bool(generated.prediction.isfinite().all()):
             return generated
         if self.precision is not None or self.fixed is not None:
             return generated
-        log.warning("%s gives values that are no numbers on %s: going on in float32.", plan.dtype, model.device)
-        self.forget()
-        self.unsound = True
+        with self._making:
+            if not self.unsound:  # unless another thread has seen it too
+                log.warning("%s gives values that are no numbers on %s: going on in float32.", plan.dtype, model.device)
+                self.forget()
+                self.unsound = True
         return self.generate(model, source, driving, details)
 
     def _run(self, model: MotionModel, work: Callable[[Form], T]) -> T:
@@ -87,7 +93,7 @@ class Runner:
             with settings(form.plan, model.device):
                 return work(form)
         except Exception as error:
-            if self.fixed is not None or form.plan == EAGER:
+            if self.fixed is not None or form.plan == EAGER or isinstance(error, FomError):
                 raise
             pass_on(error)
             failure = error

@@ -3,6 +3,8 @@
 import copy
 import logging
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -184,6 +186,35 @@ def test_numbers_out_of_range_are_computed_again_in_float32_with_one_line(model,
     assert actual.isfinite().all()
     torch.testing.assert_close(actual, expected, rtol=0, atol=1e-3)
     assert model.plan == exact and len(caplog.records) == 1 and "float32" in caplog.text
+
+
+def test_no_thread_hands_out_what_another_saw_to_be_no_numbers(model, images, monkeypatch, caplog):
+    half, exact = replace(Plan(), dtype=torch.bfloat16), Plan()
+    monkeypatch.setattr(runner, "plans_for", lambda device, dtype, widest: [exact] if dtype else [half, exact])
+    monkeypatch.setattr(bounds, "measure", lambda model, form, small=False: bounds.Error(99.0, 0.0))
+    model.to_dtype(None)
+    generate, together = runner.Runner._generate, threading.Barrier(4)
+
+    def spoilt(self, form, *given):
+        generated = generate(self, form, *given)
+        if not form.plan.half:
+            return generated
+        together.wait()
+        return replace(generated, prediction=generated.prediction * torch.nan)
+
+    with torch.inference_mode():
+        source = model.encode_source(images[:1])
+    monkeypatch.setattr(runner.Runner, "_generate", spoilt)
+
+    @torch.inference_mode()
+    def work(_):
+        return model.generate(source, source.keypoints).prediction
+
+    with ThreadPoolExecutor(4) as pool, caplog.at_level(logging.WARNING):
+        pictures = list(pool.map(work, range(4)))
+
+    assert all(picture.isfinite().all() for picture in pictures)
+    assert len(caplog.records) == 1
 
 
 def test_a_source_encoded_out_of_range_is_encoded_again(model, images, monkeypatch):
