@@ -9,6 +9,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 
+_MISSING = 1 << 24  # bytes of a piece that may be cut off: OpenCV takes memory for all that it declares
 _TEXT_BYTES = 1 << 16  # in which a header made of words has its size
 _GAP = rb"(?:\s|#[^\n\r]*[\n\r])+"  # comments stand between the numbers of a PNM header
 _NUMBER = rb"(\d{1,9})(?=[\s#])"  # whole: what follows is there
@@ -38,6 +39,12 @@ def _png(data: bytes) -> Iterator[tuple[int, int]]:
     if data[12:16] == b"IHDR":
         width, height = struct.unpack_from(">II", data, 16)
         yield height, width
+    at = 8
+    while at + 4 <= len(data):
+        length = struct.unpack_from(">I", data, at)[0]
+        if length > len(data) + _MISSING:
+            raise ValueError(f"a piece of {length} bytes")
+        at += 12 + length
 
 
 def _jpeg(data: bytes) -> Iterator[tuple[int, int]]:

@@ -203,6 +203,8 @@ class Pack:
     def __init__(self, data: np.ndarray, path: Path) -> None:
         """``data``: bytes as :func:`packed` makes them. Raises ValueError when they are something else."""
         count = int(data[:8].view("<u8")[0])
+        if count > len(data) // 8:
+            raise ValueError("cut off")
         self.bounds = np.concatenate([[8 * (count + 1)], data[8 : 8 * (count + 1)].view("<u8")]).astype(np.int64)
         if not count or self.bounds[-1] != len(data):
             raise ValueError("cut off")

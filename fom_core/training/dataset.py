@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 
-from ..documents import DocumentError, read_json, wrong_as
+from ..documents import DocumentError, read_json, shortened, wrong_as
 from ..errors import MediaError
 from ..faces.detection import Detector
 from ..files import replacing
@@ -29,6 +30,7 @@ from .landmarks import NO_FACE, find_landmarks
 
 log = logging.getLogger(__name__)
 MOST_THREADS = 16
+ANEW = "Remove its folder; it is made anew."
 FRAMES, LANDMARKS, CLIPS, STAMP = "frames.npy", "landmarks.npy", "clips.json", "built_from.json"
 
 
@@ -51,10 +53,14 @@ class FrameCache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with wrong_as(MediaError, folder / CLIPS, "Remove its folder; it is made anew."):
-            self.clips = [Clip(**values) for values in read_json(folder / CLIPS)]
-        self.frames = np.load(folder / FRAMES, mmap_mode="r")
-        self.landmarks = np.load(folder / LANDMARKS)
+        self.frames = _mapped(folder / FRAMES)
+        self.landmarks = np.array(_mapped(folder / LANDMARKS))
+        with wrong_as(MediaError, folder / CLIPS, ANEW):
+            self.clips = _clips(read_json(folder / CLIPS), len(self.frames) if self.frames.ndim else 0)
+        side = self.frames.shape[1:2]
+        right = self.frames.dtype == np.uint8 and self.frames.shape[1:] == (*side, *side, 3)
+        if not right or self.landmarks.shape != (len(self.frames), 5, 2):
+            raise MediaError(f"The frames and landmarks in {folder} do not belong together. {ANEW}")
 
     @classmethod
     def build(cls, folder: Path, entries: Sequence[Entry], size: int, detector: Detector | None = None) -> FrameCache:
@@ -90,6 +96,31 @@ class FrameCache:
                     file.write(frame)
             _finish(folder, self.clips, self.landmarks, made_of)
         return FrameCache(folder)
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """An array of numbers in a file, read when used. Raises MediaError for a damaged file."""
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    # NumPy reads the header as Python's text, in which mistakes have many names.
+    except (OSError, ValueError, SyntaxError, TokenError, EOFError, ArithmeticError, TypeError) as error:
+        reason = shortened(str(error).split("\n")[0])
+        raise MediaError(f"{path} is damaged ({reason}). {ANEW}") from error
+
+
+def _clips(values: object, frames: int) -> list[Clip]:
+    """What a list of clips says of so many frames. Raises DocumentError."""
+    try:
+        clips = [Clip(**each) for each in values]  # type: ignore[attr-defined]
+        whole = all(
+            type(clip.start) is type(clip.length) is int and 0 <= clip.start < clip.start + clip.length <= frames
+            for clip in clips
+        )
+    except TypeError as error:
+        raise DocumentError("is damaged: it lists no clips.") from error
+    if not whole or not clips:
+        raise DocumentError(f"is damaged: its clips are not those of {frames} frames.")
+    return clips
 
 
 @dataclass(frozen=True)

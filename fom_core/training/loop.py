@@ -11,7 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..errors import UnsupportedModel
+from ..faults import pass_on
 from ..networks.model import MotionModel
+from ..weights.pickle_machine import short
 from .augment import Pairs
 from .checkpoint import carry_over, load_latest, save_checkpoint
 from .config import Stage, TrainConfig
@@ -46,12 +49,7 @@ def train_stage(
     The first process measures and writes. Raises TrainingDiverged, and WriteError when the disk is full; checkpoints
     of earlier steps stay whole.
     """
-    found = from_first(None if rank() else load_latest(folder))
-    if found is not None:
-        weights, state = found
-        trainer.restore(weights, state)
-        feeds = state["feeds"]
-        feed.restore(feeds[rank() % len(feeds)])
+    resume(trainer, feed, folder)
     journal = None
     if not rank():
         folder.mkdir(parents=True, exist_ok=True)
@@ -74,6 +72,24 @@ def train_stage(
     finally:
         if journal is not None:
             journal.close()
+
+
+def resume(trainer: Trainer, feed: Feed, folder: Path) -> None:
+    """Go on from the newest checkpoint in ``folder``, if there is one. Raises UnsupportedModel if it does not fit."""
+    found = from_first(None if rank() else load_latest(folder))
+    if found is None:
+        return
+    weights, state = found
+    try:
+        trainer.restore(weights, state)
+        feeds = state["feeds"]
+        feed.restore(feeds[rank() % len(feeds)])
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+        pass_on(error)
+        raise UnsupportedModel(
+            f"The newest checkpoint in {folder} is none of this training ({short(repr(error))}). Remove it, or choose "
+            "another --output."
+        ) from error
 
 
 def _look(trainer: Trainer, journal: Journal, pairs: Pairs, validation: FrameCache | None) -> Mapping[str, Any]:

@@ -65,6 +65,16 @@ def headers(width: int, height: int) -> dict[str, bytes]:
     }
 
 
+def test_a_piece_that_declares_gigabytes_is_refused_before_memory_is_taken(tmp_path):
+    path = tmp_path / "cut.png"
+    path.write_bytes(png(10, 10) + struct.pack(">I", 2**32 - 1) + b"IDAT" + bytes(64))
+
+    assert declared_size(path.read_bytes()) is None
+    for read in (read_picture, decode_picture):
+        with pytest.raises(MediaError, match=r"cut\.png is not a picture"):
+            read(path)
+
+
 @pytest.mark.parametrize("name", headers(1, 1))
 def test_every_format_tells_its_size_before_its_pixels(name, tmp_path):
     path = tmp_path / "large.png"

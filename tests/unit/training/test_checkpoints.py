@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,9 +12,13 @@ import pytest
 import torch
 
 from fom_core import leftovers
-from fom_core.errors import WriteError
+from fom_core.errors import MediaError, UnsupportedModel, WriteError
 from fom_core.training import checkpoint
 from fom_core.training.checkpoint import best_checkpoint, latest_checkpoint, load_latest, save_checkpoint
+from fom_core.training.clips import Pack
+from fom_core.training.dataset import FrameCache
+from fom_core.training.feed import open_feed
+from fom_core.training.loop import resume
 
 
 def save(folder: Path, step: int, **options) -> None:
@@ -143,3 +148,32 @@ def test_a_disk_that_is_full_before_the_first_checkpoint_says_so(tmp_path, monke
         save(tmp_path, 1)
 
     assert names(tmp_path) == []
+
+
+def test_a_checkpoint_of_another_training_is_told(tmp_path, cache, stage, new_trainer):
+    save(tmp_path, 1)
+    trainer = new_trainer(stage)
+
+    with pytest.raises(UnsupportedModel, match="is none of this training") as error:
+        resume(trainer, open_feed(cache, stage, seed=0), tmp_path)
+
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["frames.npy", "landmarks.npy", "clips.json"])
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY\x01\0\x10\0{'descr': '|u1'\n", b"PK\x03\x04", b"[{}]", b"[]"])
+def test_a_damaged_cache_of_frames_is_told(tmp_path, cache, name, content):
+    shutil.copytree(cache.folder, tmp_path / "cache")
+    (tmp_path / "cache" / name).write_bytes(content)
+
+    with pytest.raises(MediaError, match="Remove its folder; it is made anew"):
+        FrameCache(tmp_path / "cache")
+
+
+def test_a_pack_that_claims_endless_frames_is_removed(tmp_path):
+    (tmp_path / "a.pack").write_bytes(b"\xff" * 64)
+
+    with pytest.raises(MediaError, match="was damaged and is removed"):
+        Pack.open(tmp_path / "a.pack")
+
+    assert not (tmp_path / "a.pack").exists()
