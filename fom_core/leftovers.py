@@ -2,31 +2,28 @@
 
 A name is ``.STEM.fom-HOST-PROCESS-BEGAN-RANDOM.KIND``, then the suffix of the result. Whose process is gone, on this
 machine, its remains go at once; where nobody can be asked, such as another machine that shares the folder, a day after
-their last change: a running process touches its own from time to time. Nothing of another name is ever removed.
+their last change: a running process touches its own from time to time. Nothing of another name is ever removed, and
+nothing of another user's: in a folder that all may write to, anybody can give a file such a name.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
 import secrets
 import shutil
-import socket
-import sys
+import stat
 import tempfile
 import threading
 import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
 from pathlib import Path
 
-from .handover import complete
 from .locks import SUFFIX as LOCK
 from .locks import remove_free_lock
+from .processes import began_at, this_host
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +44,7 @@ def temporary_name(stem: str, suffix: str = "", kind: str = TEMPORARY) -> str:
     short = stem.encode("utf-8", "ignore")[:STEM_BYTES].decode("utf-8", "ignore")
     suffix = suffix if len(suffix.encode("utf-8", "ignore")) <= SUFFIX_BYTES else ""
     pid = os.getpid()
-    return f".{short}.fom-{_host()}-{pid:x}-{_began(pid) or 0:x}-{secrets.token_hex(4)}.{kind}{suffix}"
+    return f".{short}.fom-{this_host()}-{pid:x}-{began_at(pid) or 0:x}-{secrets.token_hex(4)}.{kind}{suffix}"
 
 
 def reserve_file(beside: Path) -> Path:
@@ -90,23 +87,53 @@ _swept: dict[Path, float] = {}
 
 
 def sweep(folder: Path) -> None:
-    """Remove what runs that are gone left in a folder; partial downloads stay, whole results find their place."""
+    """Remove what this user's runs that are gone left in a folder; partial downloads stay.
+
+    Whole results find their place, but for those among the system's temporary files.
+    """
     for lock in _locks_in(folder):
         remove_free_lock(lock)
+    if not _is_for_all(folder):
+        for path in results_in(folder):
+            if is_abandoned(path):
+                with suppress(OSError):  # gone meanwhile
+                    complete(path, spare_newer=True)
+                    log.info("Put %s in place, which a run that ended had just finished.", path.parent)
     for path in ours_in(folder):
-        kind = _facts(path)["kind"]
-        if kind == PART or not is_abandoned(path):
+        if _facts(path)["kind"] != TEMPORARY or not _is_mine(path) or not is_abandoned(path):
             continue
-        with suppress(OSError):  # somebody else's, or gone meanwhile
-            if kind == READY:
-                complete(path)
-                log.info("Put %s in place, which a run that ended had just finished.", path.parent)
-            elif path.is_dir() and not path.is_symlink():
+        with suppress(OSError):  # gone meanwhile
+            if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
                 log.info("Removed %s, left by a run that ended.", path)
             else:
                 path.unlink()
                 log.info("Removed %s, left by a run that ended.", path)
+
+
+def results_in(folder: Path) -> list[Path]:
+    """The whole results of this user that are on their way to a folder, oldest first."""
+    found = [path for path in ours_in(folder) if _facts(path)["kind"] == READY and _is_mine(path, stat.S_ISDIR)]
+    return sorted(found, key=_changed_ns)
+
+
+def complete(ready: Path, *, spare_newer: bool = False) -> None:
+    """Move everything to the folder around ``ready``, tables of contents (JSON) last. Raises OSError.
+
+    spare_newer: leave files there that were written after ``ready`` was; what ``ready`` has instead is removed.
+    """
+    since = _changed_ns(ready)
+    for path in sorted(ready.iterdir(), key=lambda path: path.suffix == ".json"):
+        place = ready.parent / path.name
+        with suppress(FileNotFoundError):  # another run took it away, for it brings a newer one
+            if spare_newer and _changed_ns(place) > since:
+                path.unlink()
+            elif path.lstat().st_size:
+                path.replace(place)
+            else:
+                place.unlink(missing_ok=True)
+                path.unlink()
+    ready.rmdir()
 
 
 def ours_in(folder: Path) -> list[Path]:
@@ -115,7 +142,8 @@ def ours_in(folder: Path) -> list[Path]:
 
 
 def _locks_in(folder: Path) -> list[Path]:
-    return [path for path in _marked_in(folder) if path.name.startswith(".") and path.suffix == LOCK]
+    locks = (path for path in _marked_in(folder) if path.name.startswith(".") and path.suffix == LOCK)
+    return [path for path in locks if _is_mine(path, stat.S_ISREG)]
 
 
 def _marked_in(folder: Path) -> list[Path]:
@@ -126,11 +154,34 @@ def _marked_in(folder: Path) -> list[Path]:
         return []
 
 
+def _is_mine(path: Path, kind: Callable[[int], bool] = lambda mode: True) -> bool:
+    """Whether what bears a name, not what it may link to, is of a kind and of this user, where users are told."""
+    try:
+        about = path.lstat()
+    except OSError:
+        return False
+    return kind(about.st_mode) and (not hasattr(os, "geteuid") or about.st_uid == os.geteuid())
+
+
+def _is_for_all(folder: Path) -> bool:
+    try:
+        return folder.samefile(tempfile.gettempdir())
+    except OSError:
+        return False
+
+
+def _changed_ns(path: Path) -> int:
+    try:
+        return path.lstat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def is_abandoned(path: Path) -> bool:
     """Whether the process that made ``path``, of a name of ours, is gone."""
     facts = _facts(path)
-    if facts["host"] == _host():
-        began, then = _began(int(facts["pid"], 16)), int(facts["began"], 16)
+    if facts["host"] == this_host():
+        began, then = began_at(int(facts["pid"], 16)), int(facts["began"], 16)
         if began is None:
             return True
         if began and then:
@@ -181,54 +232,9 @@ def _untouched_s(path: Path) -> float:
     probe = path.with_name(temporary_name("clock"))
     try:
         probe.touch(exist_ok=False)
-        return probe.stat().st_mtime - path.stat().st_mtime
+        return probe.lstat().st_mtime - path.lstat().st_mtime
     except OSError:
         return 0.0
     finally:
         with suppress(OSError):
             probe.unlink()
-
-
-@cache
-def _host() -> str:
-    """Eight digits for this machine since it was started and, in a container, for the numbers of its processes."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")
-        where = f"{boot.strip()} {Path('/proc/self/ns/pid').stat().st_ino}"
-    except OSError:  # not Linux
-        where = f"{uuid.getnode():x}"
-    return hashlib.sha256(f"{socket.gethostname()} {where}".encode()).hexdigest()[:8]
-
-
-def _began(pid: int) -> int | None:
-    """When a process of this machine began, in ticks; 0 where that is not told, None where there is none."""
-    if sys.platform == "win32":
-        return 0 if _runs_on_windows(pid) else None
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        return None if state[0] in "ZX" else int(state[19])
-    except (OSError, IndexError, ValueError):  # gone, hidden, or not Linux
-        pass
-    try:
-        os.kill(pid, 0)  # only asks
-    except ProcessLookupError:
-        return None
-    except OSError:  # somebody else's
-        return 0
-    return 0
-
-
-def _runs_on_windows(pid: int) -> bool:
-    """os.kill would end the process there, or interrupt it."""
-    import ctypes  # noqa: PLC0415 - elsewhere not needed
-
-    windows = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined]
-    windows.OpenProcess.restype = ctypes.c_void_p
-    synchronize, access_denied, still_running = 0x100000, 5, 0x102
-    handle = windows.OpenProcess(synchronize, False, pid)
-    if not handle:
-        return ctypes.get_last_error() == access_denied  # type: ignore[attr-defined]
-    try:
-        return windows.WaitForSingleObject(ctypes.c_void_p(handle), 0) == still_running
-    finally:
-        windows.CloseHandle(ctypes.c_void_p(handle))

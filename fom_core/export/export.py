@@ -169,5 +169,5 @@ def files_in(folder: Path) -> list[Path]:
 
 def _hand_over(work: Path, folder: Path) -> None:
     """Put the files in the place of an earlier export's; others in the folder stay."""
-    outdated = {path.name for path in files_in(folder)[1:]} - {path.name for path in work.iterdir()} - {MANIFEST}
-    hand_over(work, folder, temporary_name(folder.name, kind=READY), outdated)
+    ours = {path.name for path in files_in(folder)[1:]}
+    hand_over(work, folder, temporary_name(folder.name, kind=READY), lambda name: name in ours)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from shutil import copyfileobj
 
+from ..files import reserve_temporary
 from ..version import version
 
 TOOL = "ComfyUI-FOM"
@@ -51,13 +52,16 @@ def options_for(suffix: str) -> list[str]:
 
 
 def seal(path: Path) -> None:
-    """Add to a finished video what ffmpeg cannot write: an XMP box to MP4, comment and XMP to GIF. Raises OSError."""
+    """Add to a finished video what ffmpeg cannot write: an XMP box to MP4, comment and XMP to GIF.
+
+    Raises OSError, WriteError.
+    """
     suffix = path.suffix.lower()
     if suffix == ".mp4":
         with path.open("ab") as file:  # at the end, so that no offset in the file changes
             file.write(xmp_box())
     elif suffix == ".gif":
-        fresh = path.with_name(f"{path.name}.labelled")
+        fresh = reserve_temporary(path)
         try:
             with path.open("rb") as made, fresh.open("wb") as file:
                 head = made.read(13)

@@ -56,11 +56,7 @@ class NumberedPictures:
         """Move all pictures to their place."""
         try:
             folder = self.path.parent
-            outdated: set[str] = set()
-            if folder.exists():
-                outdated = {path.name for path in folder.iterdir() if self._is_ours(path.name)}
-                outdated -= {self._name(number) for number in range(self._count)}
-            hand_over(self._aside, folder, temporary_name(folder.name, kind=READY), outdated)
+            hand_over(self._aside, folder, temporary_name(folder.name, kind=READY), self._is_ours)
         except OSError as error:
             raise unwritable(self.path, error) from error
         self.discard()

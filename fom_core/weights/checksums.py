@@ -41,7 +41,12 @@ def verify(path: Path, entry: Entry, folder: Path) -> None:
         )
     if not known and found:
         _refuse_unlikely(path)
-        _remember(folder / CHECKSUMS, entry.file, found)
+        try:
+            _remember(folder / CHECKSUMS, entry.file, found)
+        except WriteError as error:  # such as a folder that is only read: its file is as good as the record
+            if path.suffix == ".part":
+                raise
+            log.debug("The checksum of %s is not remembered: %s", path, error)
 
 
 def verify_once(path: Path, entry: Entry) -> None:

@@ -6,6 +6,7 @@ says where it came from; the part of a killed run keeps that run's name. Both ar
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ class Part:
     def __init__(self, target: Path) -> None:
         """Take over the longest part that nobody works on; others are removed."""
         self.target = target
-        self.path = target.with_name(temporary_name(target.name, kind=PART))
+        self.path = target.with_name(_new_name(target))
         self.in_one = True
         for left in sorted(_left_parts(target), key=_size, reverse=True):
             if self.size or not _moved(left, self.path):
@@ -98,12 +99,19 @@ def _left_parts(target: Path) -> list[Path]:
     for note in (path for path in ours_in(target.parent) if path.suffix == ".etag" and is_abandoned(path)):
         if not note.with_suffix("").exists():  # its part was taken over by a run that was killed right then
             note.unlink(missing_ok=True)
-    return [path for path in (target.with_name(f"{target.name}.part"), *ended) if path.exists()]
+    parts = (target.with_name(f"{target.name}.part"), *ended)
+    return [path for path in parts if path.exists() and not path.is_symlink()]  # writing to a link would follow it
 
 
 def _parts_of_processes(target: Path) -> list[Path]:
-    start, _ = temporary_name(target.name, kind=PART).split(".fom-", 1)
+    start, _ = _new_name(target).split(".fom-", 1)
     return [path for path in ours_in(target.parent) if path.name.startswith(f"{start}.fom-") and path.suffix == ".part"]
+
+
+def _new_name(target: Path) -> str:
+    """A temporary name that begins with a hash of the whole name, which may be too long for it."""
+    digest = hashlib.sha256(target.name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return temporary_name(f"{digest}-{target.name}", kind=PART)
 
 
 def _note(part: Path) -> Path:

@@ -13,8 +13,9 @@ import pytest
 
 from fom_core import leftovers
 from fom_core.files import replacing
-from fom_core.handover import complete, hand_over
-from fom_core.leftovers import PART, READY, is_abandoned, keep_alive, sweep, temporary_name
+from fom_core.handover import hand_over
+from fom_core.leftovers import PART, READY, complete, is_abandoned, keep_alive, sweep, temporary_name
+from fom_core.locks import alone
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -208,7 +209,7 @@ def test_a_death_between_the_moves_is_made_good_by_the_next_run(tmp_path, work, 
         patch.setattr(Path, "replace", counted(Path.replace))
         patch.setattr(Path, "unlink", counted(Path.unlink))
         with pytest.raises(KeyboardInterrupt):
-            hand_over(work, folder, of(dead_name, kind=READY), ["3.png", "4.png"])
+            hand_over(work, folder, of(dead_name, kind=READY), {"3.png", "4.png"}.__contains__)
     sweep(folder)
 
     assert {path.name: path.read_text() for path in folder.iterdir()} == {
@@ -232,3 +233,104 @@ def test_a_whole_result_moves_with_its_table_of_contents_last(tmp_path, monkeypa
 
     assert moved[-1] == "model.json"
     assert names(tmp_path) == {"model.json", "a.onnx", "z.onnx"}
+
+
+def a_result_on_its_way(folder: Path, name: str, *files: str) -> Path:
+    ready = folder / of(name, kind=READY)
+    ready.mkdir()
+    for file in files:
+        (ready / file).write_text("of the killed run")
+    return ready
+
+
+def test_an_old_result_on_its_way_replaces_nothing_newer(tmp_path, dead_name):
+    ready = a_result_on_its_way(tmp_path, dead_name, "0.png", "1.png")
+    (ready / "2.png").touch()  # has to go
+    for name in ("0.png", "2.png"):
+        (tmp_path / name).write_text("new")
+    os.utime(ready, (0, 0))
+
+    sweep(tmp_path)
+
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "0.png": "new",
+        "1.png": "of the killed run",
+        "2.png": "new",
+    }
+
+
+@pytest.mark.parametrize("host", [None, "00000000"])
+def test_a_new_result_takes_the_place_of_one_that_is_still_on_its_way(tmp_path, work, dead_name, host):
+    folder = tmp_path / "result"
+    folder.mkdir()
+    name = of(dead_name, host=host) if host else dead_name
+    ready = a_result_on_its_way(folder, name, "0.png", "1.png", "2.png", "3.png")
+
+    hand_over(work, folder, temporary_name("result", kind=READY), lambda name: name.endswith(".png"))
+    if ready.exists():
+        os.utime(ready, (0, 0))
+    sweep(folder)
+
+    assert {path.name: path.read_text() for path in folder.iterdir()} == dict.fromkeys(
+        ["0.png", "1.png", "2.png"], "new"
+    )
+
+
+def test_among_the_system_s_temporary_files_no_result_is_put_in_place(tmp_path, dead_name, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "mine.txt").write_text("mine")
+    ready = a_result_on_its_way(tmp_path, dead_name, "mine.txt")
+
+    with leftovers.scratch_folder():
+        pass
+
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert ready.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="users are told by Unix")
+def test_what_bears_such_a_name_and_is_another_user_s_stays(tmp_path, dead_name, monkeypatch):
+    (tmp_path / "mine.txt").write_text("mine")
+    ready = a_result_on_its_way(tmp_path, dead_name, "mine.txt")
+    (tmp_path / dead_name).write_text("theirs")
+    lock = tmp_path / ".a.fom-lock"
+    lock.touch()
+    monkeypatch.setattr(os, "geteuid", lambda: ready.lstat().st_uid + 1)
+
+    sweep(tmp_path)
+
+    assert names(tmp_path) == {"mine.txt", ready.name, dead_name, lock.name}
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["a result", ".a.fom-lock"])
+def test_links_in_the_place_of_results_and_locks_are_not_followed(tmp_path, dead_name, name):
+    target = tmp_path / "target"
+    link = tmp_path / (of(dead_name, kind=READY) if name == "a result" else name)
+    if name == "a result":
+        target.mkdir()
+        (target / "a.png").write_text("mine")
+    else:
+        target.write_text("mine")
+    try:
+        link.symlink_to(target)
+    except OSError:
+        pytest.skip("links are not allowed here")
+
+    sweep(tmp_path)
+
+    assert names(tmp_path) == {"target", link.name}
+    kept = target / "a.png" if name == "a result" else target
+    assert kept.read_text() == "mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "O_NOFOLLOW"), reason="not told on this system")
+def test_a_lock_that_is_a_link_empties_no_file(tmp_path):
+    target = tmp_path / "target"
+    target.write_text("mine")
+    (tmp_path / ".a.fom-lock").symlink_to(target)
+
+    with alone(tmp_path / "a", patience_s=1):
+        pass
+
+    assert target.read_text() == "mine"

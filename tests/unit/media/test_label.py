@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fom_core import leftovers
+from fom_core.errors import WriteError
 from fom_core.media import VideoReader, VideoWriter, read_picture, write_picture
 from fom_core.media.label import SOURCE_TYPE, XMP_BOX, comment, xmp_packet
 from fom_core.version import version
@@ -148,9 +150,23 @@ def test_the_label_names_the_tool_and_nobody():
     assert SOURCE_TYPE in xmp_packet() and comment() in xmp_packet()
 
 
-def test_a_full_disk_while_labelling_leaves_nothing_behind(tmp_path, monkeypatch):
-    from fom_core.errors import WriteError
+def test_a_run_killed_while_labelling_leaves_names_that_are_found(tmp_path, monkeypatch):
+    seen: list[Path] = []
 
+    def look(*_: object) -> None:
+        seen.extend(tmp_path.iterdir())
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fom_core.media.label.copyfileobj", look)
+
+    with pytest.raises(WriteError):
+        written(tmp_path / f"{'x' * 120}.gif")
+    assert len(seen) == 2
+    assert all(leftovers._OURS.fullmatch(path.name) for path in seen)
+    assert max(len(path.name) for path in seen) <= 143
+
+
+def test_a_full_disk_while_labelling_leaves_nothing_behind(tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 

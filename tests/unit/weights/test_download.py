@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fom_core.errors import DownloadError
+from fom_core.errors import DownloadError, WriteError
 from fom_core.leftovers import STEM_BYTES
 from fom_core.weights import download as downloads
 from fom_core.weights import fetch as fetching
-from fom_core.weights.catalogue import Entry, catalogue
+from fom_core.weights.catalogue import Entry
 from fom_core.weights.download import download
+from fom_core.weights.part import Part
 
 CONTENT = pickle.dumps({"generator": {"w": np.arange(30_000, dtype=np.float32)}}, 4)
 OTHER = pickle.dumps({"generator": {"w": np.arange(1, 30_001, dtype=np.float32)}}, 4)
@@ -331,6 +332,33 @@ def test_offline_a_file_that_is_there_is_used(site, tmp_path, monkeypatch):
     assert download(entry(f"{site.url}/vox"), tmp_path).read_bytes() == CONTENT
 
 
-def test_the_names_of_parts_tell_the_catalogue_s_files_apart():
-    names = [known.file for known in catalogue().values() if known.urls]
-    assert max(len(name.encode()) for name in names) <= STEM_BYTES
+def test_files_whose_long_names_begin_alike_do_not_take_over_each_other_s_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr("fom_core.weights.part.is_abandoned", lambda path: True)
+    one, other = (tmp_path / f"{'a' * STEM_BYTES}-{number}.pth" for number in (1, 2))
+    left = Part(one)
+    left.path.write_bytes(b"half of one")
+
+    assert Part(other).size == 0
+    assert Part(one).size == len(b"half of one")
+
+
+def test_a_part_that_is_a_link_is_not_written_to(tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    try:
+        (tmp_path / "vox.pdparams.part").symlink_to(mine)
+    except OSError:
+        pytest.skip("links are not allowed here")
+
+    assert Part(tmp_path / "vox.pdparams").size == 0
+
+
+def test_a_right_file_in_a_folder_that_is_only_read_needs_no_record(site, tmp_path, monkeypatch):
+    def refuse(path: Path) -> None:
+        raise WriteError(f"Cannot write {path}")
+
+    (tmp_path / "vox.pdparams").write_bytes(CONTENT)
+    monkeypatch.setattr("fom_core.weights.checksums.replacing", refuse)
+
+    assert download(entry(f"{site.url}/vox", known=False), tmp_path).read_bytes() == CONTENT
+    assert files(tmp_path) == {"vox.pdparams"}
