@@ -15,7 +15,7 @@ import torch
 from ..errors import MissingPackage
 from ..memory import is_out_of_memory
 from .archive import free_batch
-from .parts import Graph
+from .parts import BATCH, Graph
 
 OPSET = 18  # GridSample came with 16 and changed its words in 20, which onnxruntime-web's WebGPU does not know
 
@@ -46,6 +46,7 @@ def write_onnx(graph: Graph, path: Path) -> None:
     assert program is not None
     model = program.model_proto
     _strip(model)
+    _name_batch(model, graph)
     onnx.checker.check_model(model, full_check=True)
     path.write_bytes(model.SerializeToString())
 
@@ -78,6 +79,16 @@ def _strip(model: Any) -> None:
             kept = [attribute for attribute in node.attribute if attribute.name != "allowzero"]
             del node.attribute[:]
             node.attribute.extend(kept)
+
+
+def _name_batch(model: Any, graph: Graph) -> None:
+    """Call the free dimension what the description calls it; PyTorch 2.6 gives it a name of its own."""
+    shapes = {value.name: value.type.tensor_type.shape.dim for value in model.graph.input}
+    names = {shapes[name][0].dim_param for name in graph.batched}
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param in names:
+                dim.dim_param = BATCH
 
 
 @contextlib.contextmanager

@@ -48,7 +48,7 @@ def test_a_picture_is_animated_as_by_pytorch(model, tiny_model, clip):
         for each in (model, tiny_model)
     )
     assert len(found) == len(wanted) == len(clip)
-    assert max(abs(a.astype(int) - b.astype(int)).max() for a, b in zip(found, wanted, strict=True)) <= 1
+    assert max(abs(a.astype(int) - b.astype(int)).max() for a, b in zip(found, wanted, strict=True)) <= 2
 
 
 def test_frames_do_not_depend_on_the_chunk(model, clip):
