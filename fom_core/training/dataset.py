@@ -94,7 +94,7 @@ class FrameCache:
             with _begin(folder, size) as file:
                 for frame in self.frames:
                     file.write(frame)
-            _finish(folder, self.clips, self.landmarks, made_of)
+            _finish(folder, self.clips, list(self.landmarks), made_of)
         return FrameCache(folder)
 
 

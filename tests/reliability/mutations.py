@@ -86,7 +86,7 @@ def _place(choice: random.Random, data: bytearray) -> int:
 
 
 def _flip(choice: random.Random, data: bytearray, _: Sequence[bytes]) -> None:
-    for _ in range(choice.choice((1, 1, 4, 16, 64))):
+    for _time in range(choice.choice((1, 1, 4, 16, 64))):
         if data:
             data[_place(choice, data)] ^= 1 << choice.randrange(8)
 

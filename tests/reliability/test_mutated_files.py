@@ -1,8 +1,8 @@
 """Damaged files of every kind are opened, or refused in one line: no crash, no wait, no memory beyond their due.
 
 ``FOM_MUTATIONS`` says how many files of each kind are damaged in the slow test (default 30; of videos a third),
-``FOM_MUTATIONS_SEED`` which (default 1). A tenth is opened by the command line. What a failure names, a kind and a
-number, gives the same file again.
+``FOM_MUTATIONS_SEED`` which (default 1). A tenth of what commands take is opened by the command
+line. What a failure names, a kind and a number, gives the same file again.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def files_of(right: Path, count: int, costly: int, seed: int, commands: int) -> 
     """Damaged files of all kinds by turns; every ``commands``-th is opened by the command line, 0 for none."""
     there = {name: kind for name, kind in KINDS.items() if (right / name / kind.file).is_file()}
     return [
-        (name, seed + number, bool(commands) and number % commands == commands - 1)
+        (name, seed + number, kind.command is not None and bool(commands) and number % commands == commands - 1)
         for name, kind in there.items()
         for number in range(costly if kind.costly else count)
     ]
