@@ -1,6 +1,6 @@
 """Texts that people and other programs write: one careful reader each for JSON, JSON Lines and CSV.
 
-Their YAML is read in :mod:`.settings`. What is wrong is a :class:`DocumentError` of one line, with the place in the
+Their YAML is read in :mod:`.yaml_text`. What is wrong is a :class:`DocumentError` of one line, with the place in the
 document and without the file's name; whoever knows what the file is for raises it anew as a FomError.
 """
 

@@ -56,6 +56,7 @@ LIMITS = {
 }
 """By the name of an option, in configurations and in YAML; in lists, of every item."""
 MOST_ITEMS = {"down": 10, "up": 10, "encoder": 10, "decoder": 10, "bottleneck": 200, "scales": 10}
+LEAST_ITEMS = {"encoder": 1, "decoder": 1}
 
 
 def complaint(name: str, value: Any) -> str | None:
@@ -65,6 +66,8 @@ def complaint(name: str, value: Any) -> str | None:
         return None
     items = value if isinstance(value, tuple | list) else (value,)
     most = MOST_ITEMS.get(name, len(items))
+    if len(items) < LEAST_ITEMS.get(name, 0):
+        return f"has to have at least {LEAST_ITEMS[name]} item, found {len(items)}."
     if len(items) > most:
         return f"has to have at most {most} items, found {len(items)}."
     wrong = next((item for item in items if not limit.admits(item)), None)

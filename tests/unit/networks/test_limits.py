@@ -98,6 +98,8 @@ HEADERS = [
     ("keypoint_detector.scale_factor", 0, "scale_factor has to be a number from 0.015625 to 1, found 0"),
     ("keypoint_detector.mobile", 7, "mobile has to be true or false, found 7"),
     ("keypoint_detector.hourglass.encoder", [8] * 50, "encoder has to have at most 10 items, found 50"),
+    ("keypoint_detector.hourglass.encoder", [], "encoder has to have at least 1 item, found 0"),
+    ("generator.dense_motion.hourglass.decoder", [], "decoder has to have at least 1 item, found 0"),
     ("generator.down", [10**6], "down has to be a whole number from 1 to 16384, found 1000000"),
     ("generator.up", [8, 8], "generator has to go up as many levels as down, found 1 down and 2 up"),
     ("image_size", [10**6, 64], "image_size has to be a whole number from 16 to 4096, found 1000000"),
