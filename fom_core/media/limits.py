@@ -14,7 +14,7 @@ from pathlib import Path
 from ..errors import MediaError, UsageError
 
 VARIABLE = "FOM_MAX_PIXELS"
-PICTURE_PIXELS = 2**27  # 134 million, such as 16384x8192: about 2 GB while a picture is read
+PICTURE_PIXELS = 2**27  # 134 million, 16384x8192: 0.5 GB a copy at 8 bits, 4 GB in the deepest formats
 FRAME_PIXELS = 2**25  # 34 million, such as 8192x4096: of a video many are held at a time
 
 

@@ -28,7 +28,8 @@ _PROGRESS = re.compile(
     rb"(frame|fps|stream_\d+_\d+_\w+|bitrate|total_size|out_time\w*|dup_frames|drop_frames|speed|progress)=\s*(\S*)\s*$"
 )
 _NOT_WRITTEN = re.compile(
-    "No space left on device|File too large|Disk quota exceeded|Read-only file system|Input/output error"
+    "(No space left on device|File too large|Disk quota exceeded|Read-only file system)"
+    r"|(?:out#|writing|\bmuxing|closing)[^\n]*(Input/output error)"  # which an input meets too
 )
 _OUT_OF_MEMORY = re.compile("Cannot allocate memory|Out of memory")
 
@@ -72,7 +73,7 @@ class Ending:
         """The system's words for an output that was refused, such as a full disk; None where nothing was."""
         refusal = _NOT_WRITTEN.search(self.said)
         if self.status and refusal:
-            return refusal[0]
+            return refusal[1] or refusal[2]
         limited = hasattr(signal, "SIGXFSZ") and abs(self.status) in (signal.SIGXFSZ, 128 + signal.SIGXFSZ)
         return "File too large" if limited else None
 
@@ -156,10 +157,11 @@ class Ffmpeg:
 
     def end(self) -> Ending:
         """Close what it is fed with and wait for its end."""
-        if self._process.stdin is not None:
-            with suppress(OSError):
-                self._process.stdin.close()
-        status = self._process.wait()
+        with self._waiting():
+            if self._process.stdin is not None:
+                with suppress(OSError):
+                    self._process.stdin.close()
+            status = self._process.wait()
         self._listener.join(5)  # what it left running may still hold the pipe
         self._close()
         done = self._told.get(b"progress") == b"end"

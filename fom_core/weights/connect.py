@@ -45,7 +45,8 @@ class Pace:
         self._bytes = 0
         self._until = time.monotonic() + WINDOW_S
         self._over = threading.Event()
-        self._socket: socket.socket | None = None
+        self._socket: socket.socket | None = None  # a second handle: TLS takes the first one over
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Pace:
         threading.Thread(target=self._watch, name="fom-pace", daemon=True).start()
@@ -53,6 +54,7 @@ class Pace:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
+        self._watched(None)
 
     def count(self, arrived: int) -> None:
         """Note bytes that came."""
@@ -62,17 +64,28 @@ class Pace:
 
     def connected(self, *address: Any, **options: Any) -> socket.socket:
         """A connection that is under watch, in place of :func:`socket.create_connection`."""
-        self._socket = socket.create_connection(*address, **options)
-        return self._socket
+        connection = socket.create_connection(*address, **options)
+        self._watched(connection.dup())
+        if self.slow:  # its time was over before it stood
+            connection.close()
+            raise OSError("too slow")
+        return connection
+
+    def _watched(self, connection: socket.socket | None) -> None:
+        with self._lock:
+            if self._socket is not None:
+                self._socket.close()
+            self._socket = connection
 
     def _watch(self) -> None:
         while (left := self._until - time.monotonic()) > 0:
             if self._over.wait(left):
                 return
-        self.slow = True
-        if self._socket is not None:
-            with suppress(OSError):  # wakes whoever reads
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        with self._lock:
+            self.slow = True
+            if self._socket is not None:
+                with suppress(OSError):  # wakes whoever reads, by whichever handle
+                    self._socket.shutdown(socket.SHUT_RDWR)
 
 
 def ask(url: str, headers: Mapping[str, str], pace: Pace) -> http.client.HTTPResponse:

@@ -49,15 +49,15 @@ class Machine:
         self.name = name
         self.stack: list[Any] = []
         self.memo: dict[int, Any] = {}
+        self._spent = 0  # instructions, and what they copied: one may name a long list again and again
 
     def run(self, data: IO[bytes]) -> Any:
         """The object that a pickle describes; ``data`` stands behind its end then.
 
         Raises UnsupportedModel for what no weights file needs, one of DAMAGE for what is no whole pickle.
         """
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-            if count > MAX_INSTRUCTIONS:
-                raise self.refused(f"more than {MAX_INSTRUCTIONS} instructions")
+        for opcode, argument, _ in pickletools.genops(data):
+            self._spend(1)
             if opcode.name == "STOP":
                 return self.stack.pop()
             instruction = _INSTRUCTIONS.get(opcode.name)
@@ -65,6 +65,11 @@ class Machine:
                 raise self.refused(f"the pickle instruction {opcode.name}")
             instruction(self, argument)
         raise ValueError("the end is missing")
+
+    def _spend(self, count: int) -> None:
+        self._spent += count
+        if self._spent > MAX_INSTRUCTIONS:
+            raise self.refused(f"more than {MAX_INSTRUCTIONS} instructions")
 
     def construct(self, role: str, arguments: tuple[Any, ...]) -> Any:
         """What calling a global would give. Raises UnsupportedModel for calls that no weights file needs."""
@@ -158,6 +163,7 @@ class Machine:
         arguments, function = self.stack.pop(), self.stack.pop()
         if not isinstance(function, Global) or not isinstance(arguments, tuple):
             raise self.refused("a call of something that is not a known constructor")
+        self._spend(sum(len(part) for part in arguments if isinstance(part, dict | list | tuple | set | frozenset)))
         self.push(self.construct(function.role, arguments))
 
     def build(self) -> None:

@@ -99,6 +99,10 @@ if deed in ("full disk", "limited disk"):
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_FSIZE, (count, count))
     os.execv(real, [real, *words])
+if deed == "hang at end":
+    while own.read(1 << 16):
+        pass
+    time.sleep(120)
 if deed == "hang":
     time.sleep(120)
 raise SystemExit(f"there is no deed {{deed}}")
@@ -345,6 +349,28 @@ def test_an_ffmpeg_that_hangs_is_given_up(plan, earlier, sound_clip, monkeypatch
             list(VideoReader(sound_clip))
 
     assert_untouched(earlier)
+
+
+def test_an_encoder_that_hangs_at_its_end_is_given_up(plan, earlier, monkeypatch):
+    monkeypatch.setattr(process, "STALL_S", 2)
+    plan("encode", "hang at end")
+
+    with pytest.raises(MediaError, match="did nothing for 2 seconds"):
+        write(earlier)
+
+    assert_untouched(earlier)
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ("[in#0 @ 0x1] Error during demuxing: Input/output error", None),
+        ("[out#0/mp4 @ 0x1] Error writing trailer: Input/output error", "Input/output error"),
+        ("av_interleaved_write_frame(): No space left on device", "No space left on device"),
+    ],
+)
+def test_a_disk_that_cannot_be_read_is_not_taken_for_one_that_cannot_be_written(said, refused):
+    assert process.Ending(1, said, None).unwritten == refused
 
 
 def test_noise_in_the_sound_is_not_blamed_on_the_pictures(ffmpeg, tmp_path, caplog):

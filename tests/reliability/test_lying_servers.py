@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import socket
+import ssl
+import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -216,3 +221,37 @@ def test_no_watch_outlives_its_download(tmp_path):
 def test_a_web_page_of_the_right_size_is_named(tmp_path):
     page = b"<html>" + bytes(SIZE - 6)
     assert "sent a web page" in outcome(lambda talk: talk.whole(page), tmp_path, known=True)
+
+
+def test_a_server_that_crawls_behind_tls_is_left_too(tmp_path, monkeypatch):
+    """Encryption takes the connection's first handle over; the watch has another one."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl program here to make a certificate with")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setattr(connect, "WINDOW_S", 1.0)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        with suppress(OSError), context.wrap_socket(listener.accept()[0], server_side=True) as talk:
+            talk.recv(4096)
+            talk.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            for _ in range(200):
+                talk.sendall(b"x")
+                time.sleep(0.1)
+
+    threading.Thread(target=drip, daemon=True).start()
+    began = time.monotonic()
+    with listener, connect.Pace() as pace:
+        response = connect.ask(f"https://localhost:{listener.getsockname()[1]}/vox", {}, pace)
+        with response, pytest.raises(connect.Broken, match="it brings less than"):
+            while connect.read(response, 4096, pace):
+                pass
+    assert time.monotonic() - began < 8

@@ -155,3 +155,14 @@ def test_a_changed_byte_never_ends_in_another_error(tmp_path, place, value):
         read_arrays(path)
     except UnsupportedModel as refusal:
         assert "\n" not in str(refusal)
+
+
+def test_a_list_that_is_copied_again_and_again_counts_each_time(tmp_path, monkeypatch):
+    """Or a small file would take memory without bound."""
+    copy = global_("collections", "OrderedDict") + b"](" + b"K\x01K\x02\x86" * 2 + b"e\x85R"
+    assert read_arrays(write(tmp_path / "few.pdparams", b"\x80\x02}(X\x01\x00\x00\x00a" + copy + b"u.")) is not None
+    pairs = b"](" + b"K\x01K\x02\x86" * 1000 + b"eq\x00"
+    again = (global_("collections", "OrderedDict") + b"h\x00\x85R") * 200
+    monkeypatch.setattr("fom_core.weights.pickle_machine.MAX_INSTRUCTIONS", 50_000)
+    with pytest.raises(UnsupportedModel, match="more than 50000 instructions"):
+        read_arrays(write(tmp_path / "many.pdparams", b"\x80\x02(" + pairs + again + b"l."))
