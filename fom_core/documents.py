@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import FomError
+from .files import no_file
 
 MOST_BYTES = 64 << 20  # of a document that people write; a list of a million clips has as many
 DEEPEST = 64  # tables in tables
@@ -56,6 +57,9 @@ def shortened(text: str) -> str:
 
 def read_text(path: Path, most: int = MOST_BYTES) -> str:
     """A file's text, without a byte order mark. Raises DocumentError for anything else, or more than ``most`` bytes."""
+    odd = no_file(path)
+    if odd:
+        raise DocumentError(f"is {odd}, not a file. Save what comes from it as a file first.")
     try:
         with path.open("rb") as file:
             data = file.read(most + 1)

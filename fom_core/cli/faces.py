@@ -21,8 +21,13 @@ from .common import add_detector_option, file_path, open_detector, zero_to_one
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
-    parser = subparsers.add_parser("faces", help="find the faces of a picture", description=__doc__, allow_abbrev=False)
-    parser.add_argument("picture", type=file_path, metavar="PICTURE")
+    parser = subparsers.add_parser(
+        "faces",
+        help="find the faces of a picture",
+        description="Find the faces of a picture: as JSON, and as a picture with numbered boxes.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("picture", type=file_path, metavar="PICTURE", help="the picture to look at")
     parser.add_argument("--json", type=file_path, metavar="FILE", help="write boxes here instead of to stdout")
     parser.add_argument(
         "--output",

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from ..errors import DownloadError, UnsupportedModel
 from ..networks.config import ModelConfig
 from ..places import Work, keep_apart
 from ..weights.catalogue import Entry, catalogue, size_text
-from ..weights.download import download
+from ..weights.connect import Broken
+from ..weights.download import address, download
 from ..weights.files import load_checkpoint
 from ..weights.foreign import is_foreign, yaml_beside
 from ..weights.load import convert, resolve_config
@@ -25,7 +27,11 @@ from .progress import ProgressBar
 
 
 def add_parser(subparsers: Any) -> None:
-    parser = subparsers.add_parser("weights", help="list, download, convert and describe weights", description=__doc__)
+    parser = subparsers.add_parser(
+        "weights",
+        help="list, download, convert and describe weights",
+        description="List, download, convert and describe weights.",
+    )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
     action = actions.add_parser("list", help="what there is, under which licence, and what is on this machine")
@@ -39,10 +45,13 @@ def add_parser(subparsers: Any) -> None:
     action.set_defaults(run=run_download)
 
     action = actions.add_parser("convert", help="write any supported weights in another format")
-    action.add_argument("source", type=file_name, help="a .pth.tar, .pdparams or .safetensors file, or a name")
+    action.add_argument(
+        "source", type=file_name, metavar="SOURCE", help="a .pth.tar, .pdparams or .safetensors file, or a name"
+    )
     action.add_argument(
         "target",
         type=file_path,
+        metavar="TARGET",
         help="the .safetensors file to write; .pth.tar (for the authors' code) and .pdparams (for PaddleGAN) get "
         "a YAML beside them",
     )
@@ -53,7 +62,9 @@ def add_parser(subparsers: Any) -> None:
     action.set_defaults(run=run_convert)
 
     action = actions.add_parser("info", help="architecture, parameters and conventions of weights")
-    action.add_argument("source", type=file_name, metavar="NAME_OR_PATH")
+    action.add_argument(
+        "source", type=file_name, metavar="NAME_OR_PATH", help="name from `fom weights list`, or a file"
+    )
     action.add_argument("--config", type=file_path, help="YAML with what the tensors do not tell")
     action.add_argument("--json", action="store_true", help="as JSON")
     action.set_defaults(run=run_info)
@@ -77,7 +88,9 @@ def run_download(args: argparse.Namespace) -> int:
     entries = [_entry(name) for name in args.names]
     folder = args.folder or models_dir()
     for entry in entries:
-        print(f"{entry.summary}\nfrom {' or '.join(entry.urls) or entry.home}, to {folder}", file=sys.stderr)
+        print(
+            f"{entry.summary}\nfrom {' or '.join(map(_shown, entry.urls)) or entry.home}, to {folder}", file=sys.stderr
+        )
     if not args.yes and sys.stdin.isatty() and not _confirmed():
         print("Nothing was downloaded.", file=sys.stderr)
         return 1
@@ -194,6 +207,14 @@ def _size(entry: Entry) -> str:
     return size_text(entry.size) if entry.size else "?"
 
 
+def _shown(url: str) -> str:
+    """The address that is asked for a mirror; the mirror's own name where HF_ENDPOINT is none, which shows later."""
+    try:
+        return address(url)
+    except Broken:
+        return url
+
+
 def _absent(entry: Entry) -> str:
     return "no" if entry.urls or entry.embedded else "no, and no public copy"
 
@@ -201,7 +222,11 @@ def _absent(entry: Entry) -> str:
 def _entry(name: str) -> Entry:
     entry = catalogue().get(name)
     if entry is None:
-        raise UnsupportedModel(f"There are no weights called {name!r} in the catalogue: {', '.join(catalogue())}.")
+        near = get_close_matches(name, catalogue(), 1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        raise UnsupportedModel(
+            f"There are no weights called {name!r} in the catalogue: {', '.join(catalogue())}.{meant}"
+        )
     return entry
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..files import require_file
 from .detection import Detection, detect_at_sizes
 
 LONG_SIDES = (1280, 320)  # it misses faces of more than about 300 px, so the picture is also shown small
@@ -22,7 +23,8 @@ class YuNetDetector:
     name = "yunet"
 
     def __init__(self, weights: Path, threshold: float = 0.7):
-        self._weights, self._threshold, self._own = str(weights), threshold, threading.local()
+        path = require_file(weights, "The YuNet file")
+        self._weights, self._threshold, self._own = str(path), threshold, threading.local()
         self._network()  # complains now rather than later
 
     def detect(self, image: np.ndarray) -> list[Detection]:

@@ -49,7 +49,7 @@ def find_entries(folder: Path, split: str | None = None, licence_classes: Sequen
     ``#`` in its name is the identity. Raises MediaError when nothing is left.
     """
     index = folder / "index.csv"
-    if index.is_file():
+    if index.exists():
         entries = _indexed(index, split, licence_classes)
     else:
         roots = [folder / name for name in SPLITS.get(split or "", ()) if (folder / name).is_dir()]
@@ -70,7 +70,7 @@ def find_entries(folder: Path, split: str | None = None, licence_classes: Sequen
 
 def has_split(folder: Path, split: str) -> bool:
     """Whether a data set says which of its clips belong to a split."""
-    return (folder / "index.csv").is_file() or any((folder / name).is_dir() for name in SPLITS[split])
+    return (folder / "index.csv").exists() or any((folder / name).is_dir() for name in SPLITS[split])
 
 
 def _indexed(index: Path, split: str | None, licence_classes: Sequence[str] | None) -> list[Entry]:

@@ -106,26 +106,28 @@ def _tried(entry: Entry, part: Part, progress: Progress) -> list[str] | None:
     """None once ``part`` is whole and right; what went wrong with each mirror otherwise."""
     problems = []
     for url in entry.urls:
-        log.info("downloading %s from %s", entry.file, url)
+        asked = url
         try:
-            _fetch_right(_address(url), part, entry, progress, hub_token() if url.startswith(AT_HUB) else None)
+            asked = address(url)
+            log.info("downloading %s from %s", entry.file, asked)
+            _fetch_right(asked, part, entry, progress, hub_token() if url.startswith(AT_HUB) else None)
             return None
         except (Broken, DownloadError) as error:
-            problems.append(f"{url}: {error}")
+            problems.append(f"{asked}: {error}")
             log.warning("%s", problems[-1])
     return problems
 
 
-def _fetch_right(address: str, part: Part, entry: Entry, progress: Progress, token: str | None) -> None:
+def _fetch_right(asked: str, part: Part, entry: Entry, progress: Progress, token: str | None) -> None:
     """Fetch and verify; what is wrong and was joined from pieces is fetched once more, in one go."""
-    fetch(address, part, entry, progress, token)
+    fetch(asked, part, entry, progress, token)
     try:
         _accept(part, entry)
     except DownloadError as error:
         if part.in_one:
             raise
-        log.info("%s: %s It is fetched anew.", address, error)
-        fetch(address, part, entry, progress, token)
+        log.info("%s: %s It is fetched anew.", asked, error)
+        fetch(asked, part, entry, progress, token)
         _accept(part, entry)
 
 
@@ -148,8 +150,11 @@ def _finish(part: Part, entry: Entry) -> None:
         part.discard()
 
 
-def _address(url: str) -> str:
-    """The web address of a mirror; hf://owner/repository/file lies at Hugging Face, or where HF_ENDPOINT says."""
+def address(url: str) -> str:
+    """The web address of a mirror; hf://owner/repository/file lies at Hugging Face, or where HF_ENDPOINT says.
+
+    Raises Broken for an HF_ENDPOINT that is no address.
+    """
     if not url.startswith(AT_HUB):
         return url
     endpoint = (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")

@@ -28,7 +28,7 @@ from .pickles import read_arrays
 from .quantise import dequantise
 from .torch_files import read_torch
 
-EXPECTED = "Expected a .pth.tar, .pdparams or .safetensors file from the weights table in the README."
+EXPECTED = "Expected a .pth.tar, .pdparams or .safetensors file; `fom weights list` names some."
 _HEADS = {"kp.weight", "kp.0.weight"}
 _STEMS = {"first.conv.weight", "first.0.conv.weight"}
 _TAR_MEMBERS = {b"storages", b"tensors", b"pickle", b"sys_info"}  # of torch.save before version 0.1.10

@@ -98,7 +98,7 @@ class Machine:
         """The error for a file that wants more than ``needs``."""
         return UnsupportedModel(
             f"{self.name} was refused and nothing in it was run: it asks for {what}, and a weights file needs "
-            f"{self.needs} only. Do not open it with other software; get the weights from the table in the README."
+            f"{self.needs} only. Do not open it with other software; `fom weights list` names weights to get instead."
         )
 
     def push(self, value: Any) -> None:

@@ -208,7 +208,7 @@ class _TensorMachine(NumpyMachine):
         if module.partition(".")[0] == "torch" and name in UNUSUAL:
             return UnsupportedModel(
                 f"{self.name} holds {UNUSUAL[name]}, and weights are plain tensors of real numbers; it was not opened. "
-                "Get the weights from the table in the README."
+                "`fom weights list` names weights to get instead."
             )
         return super().refused_global(module, name)
 

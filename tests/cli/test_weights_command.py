@@ -156,3 +156,10 @@ def test_info_of_what_is_not_here_is_what_the_catalogue_knows(capsys):
 def test_info_of_nothing_is_one_line_and_status_1(capsys):
     assert main(["weights", "info", "nothing.pth"]) == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_slip_in_a_name_is_answered_with_the_name(fom):
+    outcome = fom("weights", "download", "yunett", "--yes")
+
+    assert outcome.status == 1
+    assert outcome.messages[-1].endswith("Did you mean yunet?")

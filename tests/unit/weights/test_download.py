@@ -308,7 +308,7 @@ def test_who_is_logged_in_nowhere_asks_without_a_name(tmp_path, monkeypatch):
 
 def test_without_the_variable_the_hub_itself_is_asked(monkeypatch):
     monkeypatch.delenv("HF_ENDPOINT", raising=False)
-    assert downloads._address("hf://o/r/f/a.bin") == "https://huggingface.co/o/r/resolve/main/f/a.bin"
+    assert downloads.address("hf://o/r/f/a.bin") == "https://huggingface.co/o/r/resolve/main/f/a.bin"
 
 
 def test_a_hub_that_is_no_web_address_is_named(tmp_path, monkeypatch):
