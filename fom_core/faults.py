@@ -119,7 +119,7 @@ def asked_bytes(error: BaseException) -> float | None:
     return float(found[1]) * 1024 ** (_UNITS.index(unit) + 1 if unit in _UNITS else 0)
 
 
-def size_text(count: float) -> str:
+def memory_text(count: float) -> str:
     """Bytes for people: 1.5 GB."""
     return f"{count / 2**30:.1f} GB" if count >= 2**30 else f"{count / 2**20:.0f} MB"
 
@@ -135,8 +135,8 @@ def _sizes(error: BaseException, on_host: bool) -> str:
         return ""
     left = f", {free[1]} were free" if free else ""
     if on_host and (available := _available()) is not None and available < asked:
-        left = f", {size_text(available)} are free"
-    return f": {size_text(asked)} more were wanted{left}"
+        left = f", {memory_text(available)} are free"
+    return f": {memory_text(asked)} more were wanted{left}"
 
 
 def _available() -> int | None:

@@ -10,7 +10,7 @@ import psutil
 import torch
 
 from ..fom_core.errors import OutOfMemory
-from ..fom_core.faults import size_text
+from ..fom_core.faults import memory_text
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,8 @@ def foresee(node: str, shapes: Iterable[tuple[int, ...]], advice: str, dtype: to
     largest = max((shape for shape in kept), key=lambda shape: torch.Size(shape).numel())
     told = (
         f"{node} makes {sum(shape[0] for shape in kept if len(shape) == 4)} pictures, up to {largest[2]}x{largest[1]} "
-        f"pixels: {size_text(wanted)} of memory"
+        f"pixels: {memory_text(wanted)} of memory"
     )
     if wanted > most:
-        raise OutOfMemory(f"{told}, more than the {size_text(most)} that there are. {advice}")
-    log.warning("%s, of which %s are free. %s", told, size_text(free), advice)
+        raise OutOfMemory(f"{told}, more than the {memory_text(most)} that there are. {advice}")
+    log.warning("%s, of which %s are free. %s", told, memory_text(free), advice)
