@@ -11,19 +11,11 @@ from fom_core.cli import main
 from fom_core.cli.train import config_path
 from fom_core.files import CONFIGS
 from fom_core.media import VideoWriter
+from tests.tiny_training import NETWORKS
 
-TINY = """
-dataset_params: {frame_shape: [32, 32, 3], num_workers: 0}
-model_params:
-  common_params: {num_kp: 3, num_channels: 3, estimate_jacobian: true}
-  kp_detector_params: {temperature: 0.1, block_expansion: 4, max_features: 8, num_blocks: 2, scale_factor: 0.5}
-  generator_params:
-    block_expansion: 4
-    max_features: 8
-    num_down_blocks: 1
-    num_bottleneck_blocks: 1
-    estimate_occlusion_map: true
-    dense_motion_params: {block_expansion: 4, max_features: 8, num_blocks: 2, scale_factor: 0.5}
+TINY = (
+    NETWORKS
+    + """
 train_params:
   num_epochs: 100
   batch_size: 2
@@ -31,6 +23,7 @@ train_params:
   loss_weights: {perceptual: [1]}
 perceptual_widths: [4]
 """
+)
 
 
 def test_configurations_have_names(tmp_path, monkeypatch):

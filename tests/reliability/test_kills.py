@@ -24,27 +24,20 @@ from fom_core.media import VideoReader, VideoWriter, write_picture
 from fom_core.motion import load_motion
 from fom_core.training.checkpoint import latest_checkpoint, load_checkpoint
 from fom_core.weights.load import load_model, save_model
+from tests.tiny_training import NETWORKS
 
 from .lying import CONTENT, Talk, serving
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 KILLS, SEED = int(os.environ.get("FOM_KILLS", "5")), int(os.environ.get("FOM_KILLS_SEED", "0"))
-TINY = """
-dataset_params: {frame_shape: [32, 32, 3], num_workers: 0}
-model_params:
-  common_params: {num_kp: 3, num_channels: 3, estimate_jacobian: true}
-  kp_detector_params: {temperature: 0.1, block_expansion: 4, max_features: 8, num_blocks: 2, scale_factor: 0.5}
-  generator_params:
-    block_expansion: 4
-    max_features: 8
-    num_down_blocks: 1
-    num_bottleneck_blocks: 1
-    estimate_occlusion_map: true
-    dense_motion_params: {block_expansion: 4, max_features: 8, num_blocks: 2, scale_factor: 0.5}
+TINY = (
+    NETWORKS
+    + """
 train_params: {num_epochs: 12, batch_size: 2, num_repeats: 2, scales: [1], loss_weights: {perceptual: [1]}}
 perceptual_widths: [4]
 """
+)
 DOWNLOAD = """
 import sys
 from pathlib import Path
