@@ -19,10 +19,10 @@ from ..backends import Backend
 from ..enhance import FaceEnhancer
 from ..errors import DeviceLost, MediaError, UsageError
 from ..faces.detection import Detector
-from ..faults import told
+from ..files.places import NUMBER, Work
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, list_pictures
-from ..places import NUMBER, Work
-from ..scaleout import team
+from ..parallel.scaleout import team
+from ..resources.faults import told
 from ..types import Motion
 from . import common, drivers
 from .backend import open_backend

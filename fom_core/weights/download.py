@@ -13,8 +13,8 @@ import urllib.parse
 from pathlib import Path
 
 from ..errors import DownloadError
-from ..leftovers import tidy
-from ..locks import alone
+from ..files.leftovers import tidy
+from ..files.locks import alone
 from .catalogue import Entry, size_text
 from .checksums import verify
 from .fetch import Broken, Progress, fetch

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from fom_core.errors import DownloadError, WriteError
-from fom_core.leftovers import STEM_BYTES
+from fom_core.files.leftovers import STEM_BYTES
 from fom_core.weights import download as downloads
 from fom_core.weights import fetch as fetching
 from fom_core.weights.catalogue import Entry
