@@ -21,7 +21,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ..fom_core.errors import DownloadError, MediaError, UnsupportedModel
+from ..fom_core.errors import MediaError, UnsupportedModel
 from ..fom_core.networks import MotionModel
 from ..fom_core.weights.catalogue import Entry
 from ..fom_core.weights.checksums import verify_once
@@ -103,12 +103,7 @@ def weights(entry: Entry) -> Path:
     if not entry.urls:
         raise UnsupportedModel(how_to_get(entry).replace(str(models_dir()), str(target)))
     log.info("Downloading %s to %s", entry.summary, target)
-    try:
-        return download(entry, target, progress=Progress())
-    except DownloadError as error:
-        raise DownloadError(
-            f"{entry.name} could not be downloaded: {error} Try again, or put {entry.file} into {target}."
-        ) from error
+    return download(entry, target, progress=Progress())
 
 
 class Progress:

@@ -94,10 +94,10 @@ def _bring(entry: Entry, target: Path, progress: Progress) -> Path:
     except BaseException:
         part.keep()
         raise
-    others = f" (and {len(problems) - 1} more, see above)" if len(problems) > 1 else ""
+    reasons = "; ".join(problem.rstrip(".") for problem in problems)
     kept = ", which goes on from the part that arrived," if part.keep() else ""
     raise DownloadError(
-        f"{entry.file} could not be downloaded: {problems[0]}{others} Try again later{kept} or get the file from "
+        f"{entry.file} could not be downloaded: {reasons}. Try again later{kept} or get the file from "
         f"{entry.home} and put it into {target.parent}."
     )
 
