@@ -194,7 +194,9 @@ def run(args: argparse.Namespace) -> int:
 def _work(job: argparse.Namespace, name: str, manifest: str | None = None) -> Work:
     """What a job reads and writes."""
     media = (job.source_image, *(job.driving_video or ()), *(job.motion or ()))
-    return Work(common.files_of_model(job, *media, job.enhancer, manifest), [target_of(output_path(job))], name)
+    with named(name):
+        target = target_of(output_path(job))
+    return Work(common.files_of_model(job, *media, job.enhancer, manifest), [target], name)
 
 
 def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:

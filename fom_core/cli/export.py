@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     common.tell_sizes(model)
     variants = [*args.precision, *(["archive"] if args.archive else [])]
     output = args.output or Path("exports") / model.name
-    keep_apart([Work(common.files_of_model(args, args.frames), files_in(output))])
+    keep_apart([Work(common.files_of_model(args, args.frames), files_in(output), folders=[output])])
     exported = export_model(model, output, variants=variants, frames=args.frames)
     print(exported.folder)
     return 0

@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from ..preprocess.face_clips import Rules  # noqa: PLC0415
 
     inputs = [*args.videos, *([args.metadata] if args.metadata else [])]
-    keep_apart([Work(inputs, [args.output, args.output / REPORT])])
+    keep_apart([Work(inputs, [args.output / REPORT], folders=[args.output])])
     below = next((folder for folder in args.videos if inside(args.output, folder)), None)
     if below is not None:
         raise UsageError(

@@ -70,7 +70,7 @@ def compress_from_folder(
         config = replace(config, stages=tuple(replace(stage, model=begun.config) for stage in config.stages))
     check_landmarks(config, config_path, yunet)
     inputs = [path for path in (teacher, config_path, teacher_config, student, yunet, vgg) if is_file(path)]
-    keep_apart([Work(inputs, [output, *(output / f"{name}.safetensors" for name in _names(config))])])
+    keep_apart([Work(inputs, [output / f"{name}.safetensors" for name in _names(config)], folders=[output])])
     folder = clip_folder(config, config_path, data)
     features = None if vgg is None else open_features(config, config_path, vgg)
     with joined(device) as own_device:

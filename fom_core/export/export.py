@@ -162,12 +162,12 @@ def _work_folder(folder: Path) -> Iterator[Path]:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """All that an export may write into a folder, or remove from it, and the folder itself."""
+    """All that an export may write into a folder, or remove from it."""
     names = [f"{part}{suffix}" for part in PARTS for suffix in SUFFIXES.values()]
-    return [folder, *(folder / name for name in (*names, MANIFEST))]
+    return [folder / name for name in (*names, MANIFEST)]
 
 
 def _hand_over(work: Path, folder: Path) -> None:
     """Put the files in the place of an earlier export's; others in the folder stay."""
-    ours = {path.name for path in files_in(folder)[1:]}
+    ours = {path.name for path in files_in(folder)}
     hand_over(work, folder, temporary_name(folder.name, kind=READY), lambda name: name in ours)

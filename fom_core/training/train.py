@@ -40,7 +40,8 @@ def train_from_folder(
         raise UsageError(f"{config_path.name} learns from a teacher. Run it with `fom compress`, which takes one.")
     check_landmarks(config, config_path, yunet)
     path = output / f"{config.name}.safetensors"
-    keep_apart([Work([each for each in (config_path, yunet, vgg, init_from) if is_file(each)], [output, path])])
+    inputs = [each for each in (config_path, yunet, vgg, init_from) if is_file(each)]
+    keep_apart([Work(inputs, [path], folders=[output])])
     folder = clip_folder(config, config_path, data)
     init = None if init_from is None else load_model(init_from, device="cpu")
     features = None if vgg is None else open_features(config, config_path, vgg)

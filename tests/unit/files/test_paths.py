@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fom_core.errors import FomError, WriteError
-from fom_core.files.paths import replacing, write_tensors
+from fom_core.files.paths import replacing, require_name, write_tensors
 from fom_core.media import VideoReader, VideoWriter, read_picture
 from fom_core.motion import load_motion
 from fom_core.training.data.clips import decode_picture
@@ -29,6 +29,18 @@ def test_an_unwritable_place_is_explained_before_the_work(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteError, match=r"Cannot write .*a\.json"), replacing(tmp_path / "file" / "a.json"):
         pytest.fail("work has started")
+
+
+def test_a_place_below_a_file_or_a_broken_link_is_told_in_words(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name, what in (("file", "a file"), ("link", "a link that leads nowhere")):
+        with pytest.raises(WriteError) as refusal:
+            require_name(tmp_path / name / "new" / "a.json")
+        assert str(refusal.value) == (
+            f"Cannot write {tmp_path / name / 'new' / 'a.json'}: {tmp_path / name} is {what}, not a folder. "
+            "Choose another place, or move that away."
+        )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX systems")
