@@ -40,6 +40,7 @@ from .progress import ProgressBar
 
 log = logging.getLogger(__name__)
 FILENAME = "result.mp4"
+RESULTS = ".mp4, .webm, .mov, .mkv, .gif, or .png for numbered pictures"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -76,15 +77,15 @@ def _declare(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=common.file_name,
         default="output",
-        metavar="DIR",
-        help="folder, or video file (default: output)",
+        metavar="FOLDER_OR_FILE",
+        help=f"a folder, or {RESULTS} (default: output)",
     )
     parser.add_argument(
         "--filename",
         type=common.file_name,
         metavar="NAME",
-        help=f".mp4, .webm, .mov, .mkv, .gif, or .png for numbered pictures (default: {FILENAME}); of several "
-        "pictures only the ending counts",
+        help=f"of the result in the folder: {RESULTS} (default: {FILENAME}); of several pictures only the ending "
+        "counts",
     )
     parser.add_argument(
         "--result_video",
@@ -294,11 +295,23 @@ def write_animation(
 
 
 def output_path(args: argparse.Namespace) -> Path:
-    """``--output`` as a folder with ``--filename`` in it, or as the file itself where only it is given."""
+    """``--output`` as a folder with ``--filename`` in it, or as the file itself where only it is given.
+
+    Raises UsageError for a name that looks like a file's of a kind that is not written, WriteError for one that no
+    result can have.
+    """
     output = Path(args.output)
     require_name(output, folder=True)
-    is_file = output.suffix.lower() in VIDEO_SUFFIXES | WRITTEN_SUFFIXES and not output.is_dir()
-    return output if is_file and args.filename is None else output / (args.filename or FILENAME)
+    name, option = args.output, "--output"
+    if args.filename is not None:
+        output, name, option = output / args.filename, args.filename, "--filename"
+    elif not common.looks_like_file(args.output):
+        output /= FILENAME
+    if output.suffix and output.suffix.lower() not in VIDEO_SUFFIXES | WRITTEN_SUFFIXES:
+        folder = f"; a folder is named {name}/" if option == "--output" else ""
+        raise UsageError(f"{option} {name} ends in {output.suffix}, which is not written. Name it {RESULTS}{folder}.")
+    require_name(output, folder=True)
+    return output
 
 
 def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detector, every: bool) -> FaceSet:

@@ -111,6 +111,8 @@ def run(args: argparse.Namespace) -> int:
         require_file(args.driving_video, "The video", folder=True)
     if args.plot is not None and not {"network", "growth"} & set(args.parts):
         raise UsageError("There is nothing to plot. Add network or growth to --parts.")
+    if args.plot is not None and args.plot.suffix.lower() in common.OUR_SUFFIXES:
+        raise UsageError(f"A plot is an SVG, no {args.plot.suffix} file. Name it {args.plot.with_suffix('.svg')}.")
     if args.backends and args.device not in ("auto", "cpu"):
         raise UsageError("Backends are compared on the processor. Add --device cpu.")
     keep_apart(

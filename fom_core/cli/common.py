@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import re
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from ..backends import Backend
 from ..errors import UsageError
 from ..faces.detect import ALIASES, DETECTORS, best_detector, load_detector
 from ..faces.detection import Detector
+from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from ..networks import MotionModel
 from ..weights.catalogue import Entry, catalogue, is_file, is_for_faces, preferred, size_text
 from ..weights.load import DTYPES, load_model
@@ -21,6 +23,8 @@ from ..weights.store import best_on_disk
 log = logging.getLogger(__name__)
 CHUNK_SIZE = 8
 MOST, LONGEST_NUMBER = 2**31 - 1, 30
+OUR_SUFFIXES = VIDEO_SUFFIXES | PICTURE_SUFFIXES | {".avi", ".m4v", ".mpg", ".safetensors", ".onnx", ".json", ".csv"}
+FILE_SUFFIX = re.compile(r"\.(?:[A-Za-z]{2}[A-Za-z0-9]{0,3}|3g[p2])")  # not that of folders such as out.2 and out.v2
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +103,14 @@ def add_training_options(parser: argparse.ArgumentParser, output: str, option: s
     )
     parser.add_argument("--output", type=file_path, default=Path(output), metavar="FOLDER", help=f"default: {output}")
     parser.add_argument(
-        "--yunet", type=file_path, metavar="FILE", help="YuNet weights; they show the losses mouth and eyes"
+        "--output",
+        type=folder_path,
+        default=Path(output),
+        metavar="FOLDER",
+        help=f"for the model, checkpoints and reports (default: {output})",
+    )
+    parser.add_argument(
+        "--yunet", type=file_path, metavar="FILE", help="YuNet weights: with them the losses know mouth and eyes"
     )
     parser.add_argument(
         "--vgg",
@@ -196,6 +207,27 @@ def file_name(text: str) -> str:
 def file_path(text: str) -> Path:
     """Argument type: :func:`file_name` as a path."""
     return Path(file_name(text))
+
+
+def folder_path(text: str) -> Path:
+    """Argument type: a folder of results; what ends like a file of ours is one if it is there, or with a / behind."""
+    path = file_path(text)
+    if path.suffix.lower() in OUR_SUFFIXES and not _is_folder(text):
+        raise argparse.ArgumentTypeError(
+            f"names the folder of the results, and {text} ends like a file: leave {path.suffix} out, or write "
+            f"{text}/ if that is the folder's name"
+        )
+    return path
+
+
+def looks_like_file(text: str) -> bool:
+    """Whether a name means a file, of whatever kind, rather than a folder that may be made."""
+    return FILE_SUFFIX.fullmatch(Path(text).suffix) is not None and not _is_folder(text)
+
+
+def _is_folder(text: str) -> bool:
+    """Whether a name is a folder's for sure: it is there, or ends as only folders do."""
+    return Path(text).is_dir() or text.endswith(tuple(filter(None, (os.sep, os.altsep))))
 
 
 def whole(text: str) -> int:

@@ -18,7 +18,7 @@ from ..files.paths import replacing
 from ..files.places import Work, keep_apart
 from ..media import VideoReader
 from ..types import Box
-from .common import add_detector_option, file_path, not_negative, open_detector, positive, square
+from .common import add_detector_option, file_path, folder_path, not_negative, open_detector, positive, square
 from .progress import ProgressBar
 
 if TYPE_CHECKING:
@@ -41,7 +41,14 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--inp", type=file_path, metavar="VIDEO", help="the authors' name for VIDEO")
     parser.add_argument("--cut", action="store_true", help="cut the squares into --output, as well")
     parser.add_argument(
-        "--output", type=file_path, default=Path("output"), metavar="DIR", help="of the cut clips (default: output)"
+        "--output",
+        type=folder_path,
+        default=Path("output"),
+        metavar="DIR",
+        help="folder of the cut clips (default: output)",
+    )
+    parser.add_argument(
+        "--json", type=file_path, metavar="FILE", help="also write the frames, seconds and square of each part here"
     )
     parser.add_argument("--json", type=file_path, metavar="FILE", help="write frames, seconds and squares here")
     parser.add_argument(

@@ -14,7 +14,7 @@ from ..motion import FADE_IN_S, load_motion
 from ..types import Motion, MotionTransfer
 from ..weights.load import load_model
 from .animate import FILENAME, write_animation
-from .common import file_path
+from .common import folder_path
 from .drivers import INITIAL_FRAME
 
 
@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--output", type=file_path, default="output", metavar="DIR", help="folder of the result (default: output)"
+        "--output", type=folder_path, default="output", metavar="DIR", help="folder of the result (default: output)"
     )
     parser.set_defaults(run=run)
 

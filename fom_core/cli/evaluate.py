@@ -10,7 +10,7 @@ from ..faces.detect import best_detector, load_detector
 from ..faces.detectors.yunet import YuNetDetector
 from ..files.places import Work, keep_apart
 from . import looks
-from .common import add_model_options, file_name, file_path, files_of_model, open_model, positive
+from .common import add_model_options, file_name, file_path, files_of_model, folder_path, open_model, positive
 from .progress import ProgressBar
 
 FRAMES = 16  # of each clip
@@ -34,7 +34,17 @@ def add_parser(subparsers: Any) -> None:
         "--pairs", type=file_path, metavar="CSV", help="columns source and driving (default: neighbours)"
     )
     parser.add_argument(
-        "--output", type=file_path, default=Path("runs/evaluate"), metavar="FOLDER", help="for the results"
+        "--pairs",
+        type=file_path,
+        metavar="CSV",
+        help="who is driven by whom: columns source and driving (default: everybody by the next person)",
+    )
+    parser.add_argument(
+        "--output",
+        type=folder_path,
+        default=Path("runs/evaluate"),
+        metavar="FOLDER",
+        help="for the results (default: runs/evaluate)",
     )
     how_many = parser.add_mutually_exclusive_group()
     how_many.add_argument(

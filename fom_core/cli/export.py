@@ -27,7 +27,10 @@ def add_parser(subparsers: Any) -> None:
         "model", type=common.file_name, metavar="NAME_OR_FILE", help="name from `fom weights list`, or a weights file"
     )
     parser.add_argument(
-        "--output", type=common.file_path, metavar="DIR", help="folder for the files (default: exports/NAME)"
+        "--output", type=common.folder_path, metavar="DIR", help="folder for the files (default: exports/NAME)"
+    )
+    parser.add_argument(
+        "--config", type=common.file_path, metavar="YAML", help="configuration of a weights file that does not carry it"
     )
     parser.add_argument("--config", type=common.file_path, metavar="YAML", help="what a weights file does not tell")
     size = parser.add_mutually_exclusive_group()

@@ -14,7 +14,7 @@ from ..faces.drawing import draw_faces
 from ..faces.regions import CropRule
 from ..files.paths import replacing
 from ..files.places import Work, keep_apart
-from ..media.pictures import read_picture, write_picture
+from ..media.pictures import read_picture, require_written, write_picture
 from ..types import FaceRegion, FaceSet
 from .common import add_detector_option, file_path, open_detector, zero_to_one
 
@@ -46,6 +46,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Detect, then write what was asked for."""
     keep_apart([Work([args.picture], [path for path in (args.output, args.json) if path is not None])])
+    if args.output is not None:
+        require_written(args.output)  # before the work
     picture = read_picture(args.picture)
     detector = open_detector(args, torch.device("cpu"), args.threshold)
     faces = detect_faces(picture, detector, crop=args.crop)

@@ -20,7 +20,7 @@ from ..enhance import FaceEnhancer
 from ..errors import DeviceLost, MediaError, UsageError
 from ..faces.detection import Detector
 from ..files.places import NUMBER, Work
-from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, list_pictures
+from ..media import list_pictures
 from ..parallel.scaleout import team
 from ..resources.faults import told
 from ..types import Motion
@@ -53,9 +53,11 @@ def _of_each_picture(name: str, job: argparse.Namespace, ending: str) -> list[Jo
     if not given or (len(given) == 1 and not Path(given[0]).is_dir()):
         return [(name, _with(job, source_image=given[0] if given else None))]
     pictures = [picture for path in given for picture in _pictures_at(Path(path))]
-    output = Path(job.output)
-    if output.suffix.lower() in VIDEO_SUFFIXES | PICTURE_SUFFIXES and not output.is_dir():
-        raise UsageError(f"{len(pictures)} pictures give as many results: --output names their folder, not {output}.")
+    if common.looks_like_file(job.output):
+        raise UsageError(
+            f"{len(pictures)} pictures give as many results: --output names their folder, and {job.output} looks like "
+            f"a file. Name a folder; {job.output}/ is one in any case."
+        )
     suffix = ending if job.filename is None else Path(job.filename).suffix
     stems = Counter(picture.stem.casefold() for picture in pictures)
     return [

@@ -6,6 +6,7 @@ import argparse
 import logging
 from typing import Any
 
+from ..errors import UsageError
 from ..files.paths import replacing
 from ..files.places import Work, keep_apart
 from ..media import VideoReader
@@ -14,6 +15,7 @@ from . import common
 from .backend import add_backend_options, open_backend
 from .drivers import add_driving_crop_options, track_driver
 
+SUFFIX = ".safetensors"
 log = logging.getLogger(__name__)
 
 
@@ -42,6 +44,8 @@ def run(args: argparse.Namespace) -> int:
     """Read the driver's keypoints and save them."""
     output = args.output
     keep_apart([Work([args.video, *common.files_of_model(args)], [output])])
+    if output.suffix.lower() in common.OUR_SUFFIXES - {SUFFIX}:
+        raise UsageError(f"A motion is no {output.suffix} file. Name it {output.with_suffix(SUFFIX)}.")
     reader = VideoReader(args.video)
     with replacing(output) as temporary:  # an unwritable place shows before the work
         model = open_backend(args)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..files.places import Work, inside, keep_apart
-from .common import add_detector_option, file_path, positive, zero_to_one
+from .common import add_detector_option, file_path, folder_path, positive, zero_to_one
 from .progress import ProgressBar
 
 
@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="VIDEOS",
         help="folders or files; a folder's subfolders name people",
     )
-    parser.add_argument("--output", type=file_path, required=True, metavar="FOLDER", help="of the data set")
+    parser.add_argument("--output", type=folder_path, required=True, metavar="FOLDER", help="for the data set")
     parser.add_argument(
         "--metadata",
         type=file_path,

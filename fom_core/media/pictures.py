@@ -70,12 +70,10 @@ def write_picture(path: str | os.PathLike[str], array: np.ndarray, *, synthetic:
     The file appears under its name only when complete. Raises MediaError for an unknown suffix or a size that
     the format does not hold, WriteError for an unwritable place.
     """
-    path = Path(path)
+    path = require_written(path)
     code = {2: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[array.shape[2] if array.ndim == 3 else 2]
     pixels = np.ascontiguousarray(array) if code is None else cv2.cvtColor(array, code)
     options = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.suffix.lower() in {".jpg", ".jpeg"} else []
-    if path.suffix.lower() not in WRITTEN_SUFFIXES:
-        raise MediaError(f"Cannot write {path}: '{path.suffix}' is no picture format. Use .png, .jpg or .webp.")
     try:
         made, data = cv2.imencode(path.suffix, pixels, options)
     except cv2.error as error:
@@ -91,6 +89,15 @@ def write_picture(path: str | os.PathLike[str], array: np.ndarray, *, synthetic:
         if path.suffix.lower() == ".png":
             encoded = encoded[:_PNG_HEADER] + _SRGB_CHUNK + encoded[_PNG_HEADER:]
         temporary.write_bytes(labelled(encoded, path.suffix.lower(), array.shape) if synthetic else encoded)
+
+
+def require_written(path: str | os.PathLike[str]) -> Path:
+    """The path, once its suffix is known to be of a format that is written. Raises MediaError."""
+    path = Path(path)
+    if path.suffix.lower() not in WRITTEN_SUFFIXES:
+        found = f"{path.suffix} is no picture format" if path.suffix else "its name has no ending"
+        raise MediaError(f"Cannot write {path}: {found}. Use .png, .jpg or .webp.")
+    return path
 
 
 _SRGB_CHUNK = struct.pack(">I5sI", 1, b"sRGB\0", zlib.crc32(b"sRGB\0"))
