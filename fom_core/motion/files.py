@@ -14,6 +14,7 @@ from ..documents.readers import parse_json, shortened
 from ..errors import FomError
 from ..files.paths import name_refusal, require_file, write_tensors
 from ..types import Keypoints, Motion
+from ..weights.files import breaks_off
 
 _FORMAT = "fom-motion-1"
 
@@ -50,6 +51,11 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
             raise ValueError(f"{fps:g} frames/s")
         return Motion(keypoints, fps, str(header["model"]), (int(height), int(width)), dict(header["metadata"]), seen)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, OverflowError) as error:
+        if breaks_off(path):
+            raise FomError(
+                f"{path.name} breaks off after {path.stat().st_size:,} bytes: its copy did not finish. Copy it again, "
+                "or make it anew with `fom motion`."
+            ) from error
         raise FomError(
             f"{path.name} is damaged or not a motion file ({shortened(str(error))}). Make it anew with `fom motion`."
         ) from error

@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -33,6 +33,7 @@ _HEADS = {"kp.weight", "kp.0.weight"}
 _STEMS = {"first.conv.weight", "first.0.conv.weight"}
 _TAR_MEMBERS = {b"storages", b"tensors", b"pickle", b"sys_info"}  # of torch.save before version 0.1.10
 _PADDLE_BLOCK = bytes.fromhex("080010ffffffff")  # the first block of a program: number 0, with none above it
+_LONGEST_HEADER = 100_000_000  # that the safetensors library reads
 _LEGACY_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")  # opens every file of torch.save before version 1.6
 
 
@@ -107,7 +108,16 @@ def recognise(path: Path) -> str:
         return "paddle"
     if start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= size:
         return "safetensors"
+    if breaks_off(path):
+        raise _cut_off(path)
     raise UnsupportedModel(f"{path.name} {_what_else(start)} {EXPECTED}")
+
+
+def _cut_off(path: Path) -> UnsupportedModel:
+    return UnsupportedModel(
+        f"{path.name} is a safetensors file that breaks off after {path.stat().st_size:,} bytes: its download or copy "
+        "did not finish. Get it again."
+    )
 
 
 def has_end(path: Path, kind: str) -> bool:
@@ -121,13 +131,31 @@ def has_end(path: Path, kind: str) -> bool:
             return file.read(1) == b"."
         if kind != "safetensors":
             return True
-        length = int.from_bytes(file.read(8), "little")
-        try:
-            tensors = json.loads(file.read(length)).items()
-            ends = [facts["data_offsets"][1] for name, facts in tensors if name != "__metadata__"]
-        except (ValueError, AttributeError, LookupError, TypeError):
+        return size == _promised_size(file)
+
+
+def breaks_off(path: Path) -> bool:
+    """Whether a file is a safetensors file that ends before its header says."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(9)
+        length = int.from_bytes(start[:8], "little")
+        if start[8:] != b"{" or length > _LONGEST_HEADER:
             return False
-        return size == 8 + length + max(ends, default=0)
+        file.seek(0)
+        promised = 8 + length if 8 + length > size else _promised_size(file)
+    return promised is not None and size < promised
+
+
+def _promised_size(file: BinaryIO) -> int | None:
+    """Bytes of a safetensors file by its header; None where that is damaged."""
+    length = int.from_bytes(file.read(8), "little")
+    try:
+        tensors = json.loads(file.read(length)).items()
+        ends = [facts["data_offsets"][1] for name, facts in tensors if name != "__metadata__"]
+        return 8 + length + max(ends, default=0)
+    except (ValueError, AttributeError, LookupError, TypeError, RecursionError):
+        return None
 
 
 def _what_else(start: bytes) -> str:
@@ -175,6 +203,8 @@ def _read_safetensors(path: Path) -> tuple[StateDict, dict[str, str]]:
     # The last three: numbers of a kind that this version of torch does not have.
     except (SafetensorError, OSError, ValueError, AttributeError, TypeError, RuntimeError) as error:
         pass_on(error)
+        if breaks_off(path):
+            raise _cut_off(path) from error
         raise UnsupportedModel(
             f"{path.name} is a damaged safetensors file ({short(str(error))}). Download it again."
         ) from error

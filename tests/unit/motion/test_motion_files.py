@@ -49,6 +49,18 @@ def test_another_file_is_refused_in_one_line(tmp_path, content):
     assert "wave.safetensors" in str(error.value) and "\n" not in str(error.value)
 
 
+def test_a_motion_that_is_cut_off_is_told_as_such(motion, tmp_path):
+    path = tmp_path / "wave.safetensors"
+    save_motion(motion, path)
+    whole = path.read_bytes()
+    for length in (100, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(
+            FomError, match=f"^wave.safetensors breaks off after {length:,} bytes: its copy did not"
+        ):
+            load_motion(path)
+
+
 def test_a_motion_file_is_told_from_others(motion, tmp_path):
     save_motion(motion, tmp_path / "wave.safetensors")
     (tmp_path / "text.safetensors").write_text("not a motion")

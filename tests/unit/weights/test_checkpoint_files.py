@@ -149,6 +149,10 @@ def test_an_attack_works_on_a_trusting_reader(tmp_path, attack, trace):
         (b"hello", "not a weights file"),
         (struct.pack("<Q", 10**9) + b'{"a"', "not a weights file"),
         (struct.pack("<Q", 4) + b'{"a"', "damaged safetensors"),
+        (
+            struct.pack("<Q", 5000) + b'{"a"',
+            "is a safetensors file that breaks off after 12 bytes: its download or",
+        ),
         (b"PK\x03\x04" + b"\0" * 100, "damaged"),
         (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "damaged"),
         (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.", "damaged"),
@@ -197,12 +201,14 @@ def test_a_truncated_torch_file_is_reported_as_damaged(tmp_path, states, legacy,
         load_checkpoint(path)
 
 
-def test_a_truncated_safetensors_file_is_reported_as_damaged(tmp_path, states):
+def test_a_truncated_safetensors_file_is_told_as_such(tmp_path, states):
     path = tmp_path / "vox.safetensors"
     save_file(flat(states), path)
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(UnsupportedModel, match="damaged safetensors"):
-        load_checkpoint(path)
+    whole = path.read_bytes()
+    for length in (100, len(whole) - 100):
+        path.write_bytes(whole[:length])
+        with pytest.raises(UnsupportedModel, match=f"that breaks off after {length:,} bytes: .* Get it again"):
+            load_checkpoint(path)
 
 
 def test_tensors_larger_than_their_file_are_refused(tmp_path, states):
