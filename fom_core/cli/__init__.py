@@ -93,7 +93,8 @@ def build_parser() -> argparse.ArgumentParser:
                 type=common.positive,
                 default=argparse.SUPPRESS,
                 metavar="N",
-                help="largest picture and video frame to open, in pixels "
+                help="largest picture and video frame to open, in pixels; those of more than "
+                f"{limits.PIXEL_BYTES} bytes, as of 16 bits, count as several "
                 f"(default: {limits.PICTURE_PIXELS} and {limits.FRAME_PIXELS})",
             )
     return parser

@@ -17,13 +17,14 @@ from ..files.paths import replacing, require_file
 from ..resources.faults import pass_on
 from . import stills
 from .colour import to_srgb
+from .depth import pixel_bytes
 from .header import declared_size
 from .limits import PICTURE_PIXELS, most_pixels, require_modest
 from .packets import labelled
 
 WRITTEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
 PICTURE_SUFFIXES = WRITTEN_SUFFIXES | {".avif", ".heic", ".heif", ".hif"}  # those that are read
-_WIDEST = 16  # bytes of a pixel in a file that is not compressed
+_WIDEST = 16  # bytes of a pixel that is written in digits
 _EXTRAS = 1 << 26  # bytes beside the pixels, such as profiles and thumbnails
 _BAND = 1 << 22  # numbers that are brought to eight bits at a time
 _PNG_HEADER = 33  # bytes, after which come the chunks
@@ -36,7 +37,7 @@ def read_picture(path: str | os.PathLike[str], *, alpha: bool = False, max_pixel
     float, grey and CMYK sources become 8-bit RGB. Without ``alpha`` a transparent picture is laid on white, which is
     what viewers show; with it, an opaque one gets alpha 255. ``max_pixels``: None for what is usual, see
     :mod:`~fom_core.media.limits`. Raises MediaError when the file is missing, is no picture, or declares more pixels,
-    which are refused before they are decoded; MissingPackage for HEIC without the package pillow-heif.
+    or deeper ones, which are refused before they are decoded; MissingPackage for HEIC without the package pillow-heif.
     """
     path = require_file(path, "The picture")
     pixels = _to_rgb(path, most_pixels(max_pixels, PICTURE_PIXELS))
@@ -131,7 +132,7 @@ def _read(path: Path, max_pixels: int) -> bytes:
     declared = declared_size(data)
     if declared is None:
         raise _no_picture(path, size)
-    require_modest(path, *declared, max_pixels)
+    require_modest(path, *declared, max_pixels, pixel_bytes(data))
     return data
 
 
