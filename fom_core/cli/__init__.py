@@ -1,7 +1,7 @@
 """The command line ``fom``: one file per verb; each parses, loads and calls one importable function.
 
 stdout carries results only; progress and messages go to stderr. Exit status: 0 done, 1 bad input, 2 bad usage,
-130 stopped by Ctrl-C.
+130 stopped by Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations
@@ -127,6 +127,12 @@ def _flush() -> None:
         sys.stdout.flush()
 
 
+def _stopped(status: int) -> int:
+    if not rank():
+        print(signals.WORDS[status], file=sys.stderr)
+    return status
+
+
 def _run(args: argparse.Namespace, debug: bool, program: bool) -> int:
     status = 0
     try:
@@ -137,9 +143,11 @@ def _run(args: argparse.Namespace, debug: bool, program: bool) -> int:
             _flush()
         return status
     except KeyboardInterrupt:
-        if not rank():
-            print(signals.WORD, file=sys.stderr)
-        return signals.STOPPED
+        return _stopped(signals.STOPPED)
+    except SystemExit as end:
+        if end.code != signals.TERMINATED:
+            raise
+        return _stopped(signals.TERMINATED)
     except Exception as error:
         if debug:
             traceback.print_exc()
