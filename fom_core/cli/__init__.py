@@ -16,7 +16,7 @@ from contextlib import contextmanager, redirect_stderr
 
 from .. import signals
 from ..errors import FomError
-from ..media import limits
+from ..media import limits, noise
 from ..parallel.scaleout import rank, speaks_of_failure
 from ..resources import threads
 from ..resources.memory import share_heaps
@@ -54,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if program:
         threads.follow()
         share_heaps()
+        if not debug:
+            noise.keep_off_stderr()
         if sys.stdout is not None and isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="surrogateescape")  # names of files are told as they are
     with limits.allowing(args.max_pixels):

@@ -13,6 +13,7 @@ from ..errors import MediaError
 from ..resources.faults import pass_on
 from .clock import Clock, clock_of, unhurry
 from .limits import require_modest
+from .noise import hushed
 from .pictures import read_coded
 
 _TICK = Fraction(1, 1000)
@@ -62,7 +63,8 @@ class Animation:
 
     def _decode(self, start: int, count: int) -> tuple[np.ndarray, ...]:
         try:
-            read, animation = cv2.imdecodeanimation(self._data, start=start, count=count)
+            with hushed():
+                read, animation = cv2.imdecodeanimation(self._data, start=start, count=count)
         except cv2.error as error:
             pass_on(error)
             return ()

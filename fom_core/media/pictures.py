@@ -20,6 +20,7 @@ from .colour import to_srgb
 from .depth import pixel_bytes
 from .header import declared_size
 from .limits import PICTURE_PIXELS, most_pixels, require_modest
+from .noise import hushed
 from .packets import labelled
 
 WRITTEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
@@ -163,7 +164,8 @@ def _decode(path: Path, data: np.ndarray) -> np.ndarray:
 
 def _decoded(data: np.ndarray, flags: int) -> np.ndarray | None:
     try:
-        return cv2.imdecode(data, flags)
+        with hushed():
+            return cv2.imdecode(data, flags)
     except cv2.error as error:
         pass_on(error)
         return None

@@ -29,6 +29,7 @@ from ..faces.detection import Detector
 from ..files.leftovers import tidy
 from ..files.paths import replacing
 from ..media import VideoReader
+from ..media.noise import keep_off_stderr
 from ..types import Box
 from .clip_sources import Job, Row
 from .face_clips import Piece, Rules, find_pieces, write_pieces
@@ -136,6 +137,7 @@ def _start_worker(name: str) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
+    keep_off_stderr()
     _detector = load_detector(name)
 
 

@@ -21,6 +21,7 @@ from ...errors import MediaError, WriteError
 from ...files.paths import replacing, require_file
 from ...media import VIDEO_SUFFIXES, WRITTEN_SUFFIXES, VideoReader, list_pictures
 from ...media.limits import PICTURE_PIXELS, most_pixels
+from ...media.noise import hushed
 from ...media.pictures import read_coded
 from ...pictures import resize_picture
 from ...resources.faults import pass_on
@@ -127,7 +128,8 @@ def decode_picture(path: Path) -> np.ndarray:
 
 def decode(data: np.ndarray) -> np.ndarray:
     """Coded bytes as (H, W, 3) uint8 RGB. Raises cv2.error."""
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    with hushed():
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if picture is None:
         raise cv2.error("no picture")
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
