@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import re
 from typing import Any
 
 import pytest
 
+from fom_core.cli.animate import _declare
+from fom_core.cli.manifest import jobs_of
+from fom_core.errors import FomError
 from fom_core.media import VideoReader
 
 
@@ -54,6 +59,11 @@ def test_every_line_is_a_job_and_the_command_line_holds_for_all(fom, manifest, w
         ("[" * 5000, "jobs.jsonl, line 2: this is nested more than 64 deep."),
         ({"chunk_size": 10**30}, "jobs.jsonl, line 2: this has to hold numbers of at most 64 bits, found one of 31"),
         ({"gain": None}, "line 2: values are texts, numbers or lists of these, not nothing."),
+        ({"gain": [1, 2]}, "line 2: gain takes one value, not a list of 2."),
+        (
+            {"driving_video": ["-a.mp4"]},
+            "line 2: driving_video: '-a.mp4' begins as options do. Write ./ before the name",
+        ),
         ({"driving_video": [["a"]]}, "line 2: values are texts, numbers or lists of these, not a list of 1."),
         ({"output": ""}, "line 2: argument --output: wants a name, got nothing"),
         ({"output": " "}, "line 2: argument --output: wants a name, got blanks"),
@@ -84,6 +94,34 @@ def test_without_picture_or_driver_one_line_says_what_is_missing(fom, picture_fi
     outcome = fom("animate", "--source_image", picture_file)
     assert outcome.status == 2
     assert outcome.messages[-1].endswith("--driving_video or --motion is missing. Many jobs: --manifest FILE.")
+
+
+@pytest.mark.parametrize(
+    "value", ["lots", "", "²", "1e5", "a,b", -1, 0.5, 10**18, True, None, [], [1, 2], ["a"], [["a"]], {}, {"a": 1}]
+)
+def test_values_of_another_kind_are_told_without_names_of_the_program(manifest, value):
+    parser = argparse.ArgumentParser(add_help=False)
+    _declare(parser)
+    leaks = re.compile(r"invalid \w+ value|unrecognized|NoneType|Namespace|object at|<|\b(dict|str|bool|int|float)\b")
+    for option in (flag[2:] for action in parser._actions for flag in action.option_strings if flag.startswith("--")):
+        args = argparse.Namespace(manifest=manifest({option: value}))
+        try:
+            jobs_of(args, _declare)
+        except FomError as error:
+            assert str(error).startswith("jobs.jsonl, line 1: ")
+            assert option in str(error) or "values are texts, numbers or lists" in str(error)
+            assert not leaks.search(str(error).replace(option, "")), error
+
+
+def test_an_option_whose_value_may_be_left_out_takes_true_and_false(manifest):
+    path = manifest({"mark": True}, {"mark": False}, {"mark": "top left"})
+    jobs = jobs_of(argparse.Namespace(manifest=path), _declare)
+    assert [job.mark for _, job in jobs] == ["bottom right", None, "top left"]
+
+
+def test_two_options_that_exclude_one_another_are_named_by_their_long_names(manifest):
+    with pytest.raises(FomError, match=r"argument --(motion|driving_video): not allowed with argument --[md]"):
+        jobs_of(argparse.Namespace(manifest=manifest({"motion": "a.safetensors"})), _declare)
 
 
 def test_an_empty_manifest_is_refused(fom, tmp_path):
