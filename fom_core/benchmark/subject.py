@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..errors import UsageError
 from ..faces.regions import crop_face
 from ..media import VideoReader, VideoWriter
 from ..networks import MotionModel, create_model
@@ -37,7 +38,10 @@ class Subject:
     size: int | None = None
 
     def open(self, folder: Path) -> MotionModel:
-        """The model as it animates. Random weights are put into ``folder`` first, for every process the same."""
+        """The model as it animates. Random weights are put into ``folder`` first, for every process the same.
+
+        Raises UsageError for a size that its networks do not take.
+        """
         name, config = self.model, self.config
         if name is None:
             path = folder / "random.safetensors"
@@ -48,6 +52,12 @@ class Subject:
         model = load_model(name, config=config, device=self.device, dtype=self.dtype)
         if self.size is not None:
             model = model.at_learnt_size()
+            multiple = model.config.size_multiple
+            if self.size % multiple:
+                raise UsageError(
+                    f"The size must be divisible by {multiple} for {model.name}; found {self.size}. Choose another, such "
+                    f"as {multiple * max(1, round(self.size / multiple))}."
+                )
             model.config = replace(model.config, image_size=(self.size, self.size))
         return model.requires_grad_(False)
 
