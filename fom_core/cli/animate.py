@@ -49,6 +49,8 @@ def add_parser(subparsers: Any) -> None:
         "animate",
         help="animate the faces of a picture with a driving video",
         description="Animate the faces of a picture with the motion of a driving video.",
+        usage="fom animate --source_image FILE [FILE ...] (--driving_video FILE [FILE ...] | --motion FILE [FILE ...]) "
+        "[OPTION ...]\n       fom animate --manifest FILE [OPTION ...]",
         allow_abbrev=False,
     )
     _declare(parser)
@@ -62,8 +64,8 @@ def _declare(parser: argparse.ArgumentParser) -> None:
         type=common.file_name,
         nargs="+",
         metavar="FILE",
-        help="picture with one or many faces; required. Several, or a folder of pictures, give a result each, named "
-        "after the picture",
+        help="picture with one or many faces; needed here, or in every line of --manifest. Several, or a folder of "
+        "pictures, give a result each, named after the picture",
     )
     drivers.add_drivers(parser)
     parser.add_argument(
@@ -104,7 +106,8 @@ def _declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoder",
         choices=list(ENCODERS),
-        help=f"of H.264 videos: a graphics chip's, where it is there (default: {SOFTWARE}, on the processor)",
+        help=f"what makes H.264 videos: {SOFTWARE} is the processor, the others are chips, where they are there "
+        f"(default: {SOFTWARE})",
     )
     parser.add_argument(
         "--mark",
@@ -146,7 +149,7 @@ def _add_face_options(group: argparse._ActionsContainer) -> None:
         choices=["auto", "face", "none"],
         help="animate faces, or the picture as a whole (default: auto, by what the model is for)",
     )
-    group.add_argument("--crop", default="square", choices=get_args(CropRule), help="rule for the part around a face")
+    group.add_argument("--crop", default="square", choices=get_args(CropRule), help=common.CROP_HELP)
     group.add_argument(
         "--mask",
         default="flow",

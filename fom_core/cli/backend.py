@@ -36,7 +36,9 @@ def add_backend_options(parser: argparse.ArgumentParser) -> None:
         "(default: cuda where it starts, else the processor)",
     )
     group.add_argument(
-        "--precision", choices=PRECISIONS, help="of an exported model's files (default: float32); else see --dtype"
+        "--precision",
+        choices=PRECISIONS,
+        help="which files of an exported model (default: float32); PyTorch has --dtype",
     )
 
 

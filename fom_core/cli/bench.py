@@ -13,7 +13,7 @@ from ..benchmark.backends import BACKENDS
 from ..errors import UsageError
 from ..files.paths import CONFIGS, replacing, require_file
 from ..files.places import Work, keep_apart
-from ..media.encoders import ENCODERS
+from ..media.encoders import ENCODERS, SOFTWARE
 from ..weights.load import DTYPES
 from ..weights.store import best_on_disk
 from . import common
@@ -33,7 +33,10 @@ def add_parser(subparsers: Any) -> None:
     )
     what = parser.add_argument_group("what is measured")
     what.add_argument(
-        "--model", type=common.file_name, metavar="NAME_OR_FILE", help="default: the best one on this machine"
+        "--model",
+        type=common.file_name,
+        metavar="NAME_OR_FILE",
+        help="name or weights file (default: the best one on this machine)",
     )
     what.add_argument(
         "--config",
@@ -42,27 +45,49 @@ def add_parser(subparsers: Any) -> None:
         help="such as vox-256: without --model its networks with random weights, which are as fast as learnt ones",
     )
     what.add_argument(
-        "--size", type=common.positive, metavar="PIXELS", help="of faces in the networks, not the model's"
+        "--size", type=common.positive, metavar="PIXELS", help="side of the faces (default: the model's own)"
     )
     what.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
-    what.add_argument("--dtype", default="auto", choices=DTYPES, help="of the generator (default: auto)")
+    what.add_argument(
+        "--dtype", default="auto", choices=DTYPES, help="numbers that the generator computes in (default: auto)"
+    )
     what.add_argument(
         "--parts",
         type=_parts,
         default=("network", "whole"),
         metavar="A,B",
-        help=f"of {', '.join(PARTS)} (default: network,whole); none with --against alone",
+        help=f"what to measure, of {', '.join(PARTS)} (default: network,whole); none with --against alone",
     )
     what.add_argument(
-        "--batches", type=_batches, default=(1, 2, 4, 8), metavar="N,N", help="of the networks (default: 1,2,4,8)"
+        "--batches",
+        type=_batches,
+        default=(1, 2, 4, 8),
+        metavar="N,N",
+        help="faces at a time in the networks (default: 1,2,4,8)",
     )
     job = parser.add_argument_group("the whole job")
-    job.add_argument("--frames", type=common.positive, default=64, metavar="N", help="default: 64")
-    job.add_argument("--faces", type=common.positive, default=1, metavar="N", help="default: 1")
-    job.add_argument("--picture", type=_size, default=(1280, 720), metavar="WxH", help="default: 1280x720")
-    job.add_argument("--driving_video", type=common.file_name, metavar="FILE", help="default: a clip made for it")
-    job.add_argument("--chunk_size", type=common.positive, default=common.CHUNK_SIZE, metavar="N", help="default: 8")
-    job.add_argument("--encoder", choices=list(ENCODERS), help="of the result")
+    job.add_argument(
+        "--frames", type=common.positive, default=64, metavar="N", help="frames of the driving video (default: 64)"
+    )
+    job.add_argument("--faces", type=common.positive, default=1, metavar="N", help="faces in the picture (default: 1)")
+    job.add_argument(
+        "--picture", type=_size, default=(1280, 720), metavar="WxH", help="size of the picture (default: 1280x720)"
+    )
+    job.add_argument(
+        "--driving_video", type=common.file_name, metavar="FILE", help="what moves (default: a clip made for it)"
+    )
+    job.add_argument(
+        "--chunk_size",
+        type=common.positive,
+        default=common.CHUNK_SIZE,
+        metavar="N",
+        help="frames at a time (default: 8)",
+    )
+    job.add_argument(
+        "--encoder",
+        choices=list(ENCODERS),
+        help=f"what makes the H.264 video, as for fom animate (default: {SOFTWARE})",
+    )
     other = parser.add_argument_group("comparison and results")
     other.add_argument(
         "--backends",

@@ -22,6 +22,10 @@ from ..weights.store import best_on_disk
 
 log = logging.getLogger(__name__)
 CHUNK_SIZE = 8
+CROP_HELP = (
+    "what of the picture the model is shown of a face: a square with room around it, PaddleGAN's upright part, or the "
+    "detector's box alone (default: square)"
+)
 MOST, LONGEST_NUMBER = 2**31 - 1, 30
 OUR_SUFFIXES = VIDEO_SUFFIXES | PICTURE_SUFFIXES | {".avi", ".m4v", ".mpg", ".safetensors", ".onnx", ".json", ".csv"}
 FILE_SUFFIX = re.compile(r"\.(?:[A-Za-z]{2}[A-Za-z0-9]{0,3}|3g[p2])")  # not that of folders such as out.2 and out.v2
@@ -51,17 +55,21 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--image_size",
         type=positive,
         metavar="PIXELS",
-        help="size at which faces are painted: chooses the model of that size if it is here; any other sees motion at "
-        "the size that it learnt, and paints at this one (default: the model's own; animating, twice that up to 256)",
+        help="side of the square in which faces are painted (default: the model's own). Without --model, the model of "
+        "that size if it is here; any other sees motion at the size that it learnt, and paints at this one",
     )
     group.add_argument(
-        "--img_shape", type=square, dest="image_size", metavar="H,W", help="its name in forks of the authors' program"
+        "--img_shape",
+        type=square,
+        dest="image_size",
+        metavar="H,W",
+        help="the name of --image_size in forks of the authors' program",
     )
     where = group.add_mutually_exclusive_group()
     where.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     where.add_argument("--cpu", dest="device", action="store_const", const="cpu", help="the same as --device cpu")
     group.add_argument(
-        "--dtype", default="auto", choices=DTYPES, help="to compute in (default: auto, by device and model)"
+        "--dtype", default="auto", choices=DTYPES, help="numbers to compute in (default: auto, by device and model)"
     )
     group.add_argument(
         "--chunk_size",
@@ -71,7 +79,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--batch_size", type=positive, metavar="N", help="PaddleGAN's name for --chunk_size")
     group.add_argument(
-        "--slice_size", type=whole, default=0, metavar="N", help="never more than N frames at a time; 0: off"
+        "--slice_size",
+        type=whole,
+        default=0,
+        metavar="N",
+        help="never more than N frames at a time; 0 is off (default: 0)",
     )
 
 
@@ -81,7 +93,7 @@ def add_detector_option(parser: argparse._ActionsContainer) -> None:
         "--face_detector",
         default="auto",
         choices=["auto", *DETECTORS, *ALIASES],
-        help="default: auto, the best one here; sfd is s3fd",
+        help="what finds faces (default: auto, the best one here); sfd is s3fd",
     )
 
 
@@ -101,7 +113,6 @@ def add_training_options(parser: argparse.ArgumentParser, output: str, option: s
         metavar="OPTION=VALUE",
         help=f"change an option of the file in --config, such as {option}; may be given several times",
     )
-    parser.add_argument("--output", type=file_path, default=Path(output), metavar="FOLDER", help=f"default: {output}")
     parser.add_argument(
         "--output",
         type=folder_path,
@@ -120,7 +131,11 @@ def add_training_options(parser: argparse.ArgumentParser, output: str, option: s
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: cpu)")
     parser.add_argument(
-        "--every", type=positive, default=250, metavar="STEPS", help="between checkpoints (default: 250)"
+        "--every",
+        type=positive,
+        default=250,
+        metavar="STEPS",
+        help="steps from one checkpoint to the next (default: 250)",
     )
     parser.add_argument("--keep", type=positive, default=2, metavar="N", help="newest checkpoints to keep (default: 2)")
 

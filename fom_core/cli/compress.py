@@ -30,7 +30,10 @@ def add_parser(subparsers: Any) -> None:
         "--teacher", type=file_name, required=True, metavar="NAME_OR_FILE", help="the model to compress"
     )
     parser.add_argument(
-        "--teacher_config", type=file_path, metavar="YAML", help="of a weights file that does not carry it"
+        "--teacher_config",
+        type=file_path,
+        metavar="YAML",
+        help="configuration of a teacher's file that does not carry it",
     )
     parser.add_argument(
         "--student",

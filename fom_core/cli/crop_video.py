@@ -37,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
         "which it stays. With --cut they are cut at once, without sound.",
         allow_abbrev=False,
     )
-    parser.add_argument("video", type=file_path, nargs="?", metavar="VIDEO")
+    parser.add_argument("video", type=file_path, nargs="?", metavar="VIDEO", help="the video to look through; needed")
     parser.add_argument("--inp", type=file_path, metavar="VIDEO", help="the authors' name for VIDEO")
     parser.add_argument("--cut", action="store_true", help="cut the squares into --output, as well")
     parser.add_argument(
@@ -50,7 +50,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--json", type=file_path, metavar="FILE", help="also write the frames, seconds and square of each part here"
     )
-    parser.add_argument("--json", type=file_path, metavar="FILE", help="write frames, seconds and squares here")
     parser.add_argument(
         "--min_frames", type=positive, default=25, metavar="N", help="leave out shorter parts (default: 25)"
     )
@@ -61,7 +60,7 @@ def add_parser(subparsers: Any) -> None:
         help="room around the face, in face sides (default: as the models were trained with)",
     )
     parser.add_argument(
-        "--image_shape", type=square, default=SIZE, metavar="H,W", help=f"of the clips (default: {SIZE},{SIZE})"
+        "--image_shape", type=square, default=SIZE, metavar="H,W", help=f"size of the clips (default: {SIZE},{SIZE})"
     )
     add_detector_option(parser)
     parser.set_defaults(run=run)

@@ -21,6 +21,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "evaluate",
         help="measure a model on clips, or how its animations look",
+        usage="fom evaluate FOLDER [OPTION ...]\n"
+        "       fom evaluate --looks --source_image FILE [FILE ...] --driving_video FILE [FILE ...] [OPTION ...]",
         description="Reconstruct clips from their first frame and let people drive one another; print tables that "
         "compare the model with showing the source unmoved and with its absolute mode, and write them with videos.",
         allow_abbrev=False,
@@ -28,10 +30,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "data", type=file_path, nargs="?", metavar="FOLDER", help="clips: videos, frame folders, or an index.csv"
     )
-    parser.add_argument("--split", default="val", help="of the data set (default: val)")
-    parser.add_argument("--licence_class", action="append", metavar="NAME", help="of an index.csv; may be repeated")
+    parser.add_argument("--split", default="val", help="part of the data set to measure on (default: val)")
     parser.add_argument(
-        "--pairs", type=file_path, metavar="CSV", help="columns source and driving (default: neighbours)"
+        "--licence_class",
+        action="append",
+        metavar="NAME",
+        help="only clips of this licence_class in index.csv; may be repeated",
     )
     parser.add_argument(
         "--pairs",
@@ -48,7 +52,10 @@ def add_parser(subparsers: Any) -> None:
     )
     how_many = parser.add_mutually_exclusive_group()
     how_many.add_argument(
-        "--frames", type=positive, metavar="N", help=f"of each clip (default: {FRAMES}) or driver ({looks.FRAMES})"
+        "--frames",
+        type=positive,
+        metavar="N",
+        help=f"frames of each clip (default: {FRAMES}), or of each driver with --looks (default: {looks.FRAMES})",
     )
     how_many.add_argument("--all_frames", dest="frames", action="store_const", const=0, help="look at every frame")
     parser.add_argument("--yunet", type=file_path, metavar="FILE", help="YuNet weights to find faces with")

@@ -32,9 +32,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--config", type=common.file_path, metavar="YAML", help="configuration of a weights file that does not carry it"
     )
-    parser.add_argument("--config", type=common.file_path, metavar="YAML", help="what a weights file does not tell")
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--image_size", type=common.positive, metavar="PIXELS", help="default: the model's own")
+    size.add_argument(
+        "--image_size", type=common.positive, metavar="PIXELS", help="side of the pictures (default: the model's own)"
+    )
     size.add_argument(
         "--inputs_size", metavar="SHAPES", help=f"PaddleGAN's way to tell sizes, such as {EXAMPLE!r}; any batch"
     )
@@ -43,7 +44,7 @@ def add_parser(subparsers: Any) -> None:
         nargs="+",
         default=[],
         choices=["float32", "float16", "int8"],
-        help="of the files; float32 is always among them. int8 is calibrated on the frames",
+        help="files to write; float32 is always among them. int8 is calibrated on the frames",
     )
     parser.add_argument("--archive", action="store_true", help="also write torch.export archives (.pt2)")
     parser.add_argument(

@@ -16,7 +16,7 @@ from ..files.paths import replacing
 from ..files.places import Work, keep_apart
 from ..media.pictures import read_picture, require_written, write_picture
 from ..types import FaceRegion, FaceSet
-from .common import add_detector_option, file_path, open_detector, zero_to_one
+from .common import CROP_HELP, add_detector_option, file_path, open_detector, zero_to_one
 
 
 def add_parser(subparsers: Any) -> None:
@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("picture", type=file_path, metavar="PICTURE", help="the picture to look at")
-    parser.add_argument("--json", type=file_path, metavar="FILE", help="write boxes here instead of to stdout")
+    parser.add_argument("--json", type=file_path, metavar="FILE", help="write the JSON here instead of to stdout")
     parser.add_argument(
         "--output",
         type=file_path,
@@ -36,9 +36,12 @@ def add_parser(subparsers: Any) -> None:
         help="also write the picture here, with boxes numbered from 1 as for fom animate --faces",
     )
     add_detector_option(parser)
-    parser.add_argument("--crop", default="square", choices=get_args(CropRule), help="rule for what the model is shown")
+    parser.add_argument("--crop", default="square", choices=get_args(CropRule), help=CROP_HELP)
     parser.add_argument(
-        "--threshold", type=zero_to_one, help="least score of a face, 0 to 1 (default: the detector's own)"
+        "--threshold",
+        type=zero_to_one,
+        metavar="SCORE",
+        help="least score of a face, 0 to 1 (default: the detector's own)",
     )
     parser.set_defaults(run=run)
 

@@ -37,18 +37,26 @@ def add_parser(subparsers: Any) -> None:
         metavar="CSV",
         help="cut these parts: columns video_id, start, end, bbox; optional: person_id, fps, width, height, partition",
     )
-    parser.add_argument("--size", type=int, default=256, choices=(128, 192, 256, 512), help="pixels (default: 256)")
     parser.add_argument(
-        "--form", default="mp4", choices=("mp4", "png"), help="videos or folders of PNGs (default: mp4)"
+        "--size", type=int, default=256, choices=(128, 192, 256, 512), help="side of the clips in pixels (default: 256)"
+    )
+    parser.add_argument(
+        "--form", default="mp4", choices=("mp4", "png"), help="clips as videos, or as folders of PNGs (default: mp4)"
     )
     parser.add_argument("--min_frames", type=positive, default=64, metavar="N", help="drop shorter clips (default: 64)")
     parser.add_argument(
         "--min_crop", type=positive, metavar="PIXELS", help="drop squares that are smaller (default: half of --size)"
     )
     parser.add_argument(
-        "--test_share", type=zero_to_one, default=0.0, metavar="S", help="of people, for testing (default: 0)"
+        "--test_share",
+        type=zero_to_one,
+        default=0.0,
+        metavar="S",
+        help="share of the people whose clips go to test, 0 to 1 (default: 0)",
     )
-    parser.add_argument("--workers", type=positive, metavar="N", help="processes (default: one per processor)")
+    parser.add_argument(
+        "--workers", type=positive, metavar="N", help="processes to cut in (default: one per processor)"
+    )
     add_detector_option(parser)
     parser.set_defaults(run=run)
 

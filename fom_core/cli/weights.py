@@ -34,17 +34,19 @@ def add_parser(subparsers: Any) -> None:
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
-    action = actions.add_parser("list", help="what there is, under which licence, and what is on this machine")
+    action = _add_action(actions, "list", "what there is, under which licence, and what is on this machine")
     action.add_argument("--json", action="store_true", help="the whole catalogue as JSON")
     action.set_defaults(run=run_list)
 
-    action = actions.add_parser("download", help="get weights from the catalogue")
+    action = _add_action(actions, "download", "get weights from the catalogue")
     action.add_argument("names", nargs="+", metavar="NAME", help="names from `fom weights list`")
     action.add_argument("--yes", action="store_true", help="do not ask")
-    action.add_argument("--folder", type=file_path, help="where to put them (default: FOM_MODELS, else ~/.cache/fom)")
+    action.add_argument(
+        "--folder", type=file_path, metavar="FOLDER", help="where to put them (default: FOM_MODELS, else ~/.cache/fom)"
+    )
     action.set_defaults(run=run_download)
 
-    action = actions.add_parser("convert", help="write any supported weights in another format")
+    action = _add_action(actions, "convert", "write any supported weights in another format")
     action.add_argument(
         "source", type=file_name, metavar="SOURCE", help="a .pth.tar, .pdparams or .safetensors file, or a name"
     )
@@ -58,16 +60,24 @@ def add_parser(subparsers: Any) -> None:
     stored = action.add_mutually_exclusive_group()
     stored.add_argument("--half", action="store_true", help="store convolutions in float16: half the size")
     stored.add_argument("--int8", action="store_true", help="store convolutions in 8 bits: a quarter of the size")
-    action.add_argument("--config", type=file_path, help="YAML with what the tensors do not tell")
+    action.add_argument(
+        "--config", type=file_path, metavar="YAML", help="configuration of a file that does not carry it"
+    )
     action.set_defaults(run=run_convert)
 
-    action = actions.add_parser("info", help="architecture, parameters and conventions of weights")
+    action = _add_action(actions, "info", "architecture, parameters and conventions of weights")
     action.add_argument(
         "source", type=file_name, metavar="NAME_OR_PATH", help="name from `fom weights list`, or a file"
     )
-    action.add_argument("--config", type=file_path, help="YAML with what the tensors do not tell")
+    action.add_argument(
+        "--config", type=file_path, metavar="YAML", help="configuration of a file that does not carry it"
+    )
     action.add_argument("--json", action="store_true", help="as JSON")
     action.set_defaults(run=run_info)
+
+
+def _add_action(actions: Any, name: str, text: str) -> argparse.ArgumentParser:
+    return actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
 
 
 def run_list(args: argparse.Namespace) -> None:
