@@ -54,9 +54,10 @@ class Subject:
             model = model.at_learnt_size()
             multiple = model.config.size_multiple
             if self.size % multiple:
+                near = multiple * max(1, round(self.size / multiple))
                 raise UsageError(
-                    f"The size must be divisible by {multiple} for {model.name}; found {self.size}. Choose another, such "
-                    f"as {multiple * max(1, round(self.size / multiple))}."
+                    f"The size must be divisible by {multiple} for {model.name}; found {self.size}. Choose another, "
+                    f"such as {near}."
                 )
             model.config = replace(model.config, image_size=(self.size, self.size))
         return model.requires_grad_(False)

@@ -199,8 +199,7 @@ def _work(job: argparse.Namespace, name: str, manifest: str | None = None) -> Wo
     """What a job reads and writes."""
     media = (job.source_image, *(job.driving_video or ()), *(job.motion or ()))
     with named(name):
-        target = target_of(output_path(job))
-    return Work(common.files_of_model(job, *media, job.enhancer, manifest), [target], name)
+        return Work(common.files_of_model(job, *media, job.enhancer, manifest), [target_of(output_path(job))], name)
 
 
 def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:

@@ -13,6 +13,7 @@ from ..benchmark.backends import BACKENDS
 from ..errors import UsageError
 from ..files.paths import CONFIGS, replacing, require_file
 from ..files.places import Work, keep_apart
+from ..media import VideoReader
 from ..media.encoders import ENCODERS, SOFTWARE
 from ..weights.load import DTYPES
 from ..weights.store import best_on_disk
@@ -133,19 +134,19 @@ def run(args: argparse.Namespace) -> int:
             model,
         )
     if args.driving_video is not None:
-        require_file(args.driving_video, "The video", folder=True)
+        VideoReader(args.driving_video)  # what is none shows before the work
     if args.plot is not None and not {"network", "growth"} & set(args.parts):
         raise UsageError("There is nothing to plot. Add network or growth to --parts.")
     if args.plot is not None and args.plot.suffix.lower() in common.OUR_SUFFIXES:
         raise UsageError(f"A plot is an SVG, no {args.plot.suffix} file. Name it {args.plot.with_suffix('.svg')}.")
     if args.backends and args.device not in ("auto", "cpu"):
         raise UsageError("Backends are compared on the processor. Add --device cpu.")
-    keep_apart(
-        [Work(common.files_of_model(args, args.driving_video), [path for path in (args.json, args.plot) if path])]
-    )
+    config = _config(args.config)
+    inputs = common.files_of_model(argparse.Namespace(model=model, config=config), args.driving_video)
+    keep_apart([Work(inputs, [path for path in (args.json, args.plot) if path])])
     width, height = args.picture
     order = Order(
-        Subject(model, _config(args.config), "cpu" if args.backends else args.device, args.dtype, args.size),
+        Subject(model, config, "cpu" if args.backends else args.device, args.dtype, args.size),
         parts=args.parts,
         batches=args.batches,
         job=Job(args.frames, args.faces, width, height, args.driving_video, args.chunk_size, args.encoder),

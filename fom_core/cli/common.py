@@ -14,6 +14,7 @@ from ..backends import Backend
 from ..errors import UsageError
 from ..faces.detect import ALIASES, DETECTORS, best_detector, load_detector
 from ..faces.detection import Detector
+from ..files.paths import require_file
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from ..networks import MotionModel
 from ..weights.catalogue import Entry, catalogue, is_file, is_for_faces, preferred, size_text
@@ -188,9 +189,14 @@ def chunk_size(args: argparse.Namespace) -> int:
 
 
 def files_of_model(args: argparse.Namespace, *further: str | Path | None) -> list[str | Path]:
-    """The files that ``--model`` and ``--config`` name, and further ones that are given: what is only read."""
-    named = [args.model, getattr(args, "config", None)]
-    given = [path for path in named if is_file(path) and Path(path).exists()]
+    """The files that ``--model`` and ``--config`` name, and further ones that are given: what is only read.
+
+    Raises MediaError for a configuration that is not there, also where the model needs none.
+    """
+    config = getattr(args, "config", None)
+    given = [args.model] if is_file(args.model) and Path(args.model).exists() else []
+    if config is not None:
+        given.append(require_file(config, "The configuration"))
     return [*given, *(path for path in further if path)]
 
 

@@ -58,6 +58,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, and say where."""
+    inputs = common.files_of_model(args, args.frames)
     model = load_model(args.model, config=args.config, device="cpu", dtype="float32")
     if args.image_size is not None:
         model = model.at_size(args.image_size)
@@ -66,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
     common.tell_sizes(model)
     variants = [*args.precision, *(["archive"] if args.archive else [])]
     output = args.output or Path("exports") / model.name
-    keep_apart([Work(common.files_of_model(args, args.frames), files_in(output), folders=[output])])
+    keep_apart([Work(inputs, files_in(output), folders=[output])])
     exported = export_model(model, output, variants=variants, frames=args.frames)
     print(exported.folder)
     return 0

@@ -13,6 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import DownloadError, UnsupportedModel
+from ..files.paths import require_file
 from ..files.places import Work, keep_apart
 from ..networks.config import ModelConfig
 from ..weights.catalogue import Entry, catalogue, size_text
@@ -114,7 +115,7 @@ def run_download(args: argparse.Namespace) -> int:
 def run_convert(args: argparse.Namespace) -> None:
     source, _ = locate(args.source)
     outputs = [args.target, yaml_beside(args.target)] if is_foreign(args.target) else [args.target]
-    keep_apart([Work([source, *([args.config] if args.config else [])], outputs)])
+    keep_apart([Work([source, *_config_of(args)], outputs)])
     convert(args.source, args.target, half=args.half, config=args.config, int8=args.int8)
     saved = f"{size_text(source.stat().st_size)} became {size_text(args.target.stat().st_size)}"
     print(f"{source.name}: {saved}", file=sys.stderr)
@@ -122,6 +123,7 @@ def run_convert(args: argparse.Namespace) -> None:
 
 
 def run_info(args: argparse.Namespace) -> None:
+    _config_of(args)
     entry = catalogue().get(args.source)
     facts = {} if entry is None else _facts(entry)
     if entry is None or (entry.kind == "model" and path_on_disk(entry)):
@@ -130,6 +132,11 @@ def run_info(args: argparse.Namespace) -> None:
         print(json.dumps(facts, indent=2))
     else:
         print("\n".join(_lines(facts)))
+
+
+def _config_of(args: argparse.Namespace) -> list[Path]:
+    """The file that ``--config`` names, once it is known to be there, also where nothing is looked up in it."""
+    return [require_file(args.config, "The configuration")] if args.config else []
 
 
 def _facts(entry: Entry) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..documents.readers import read_csv, shortened, wrong_as
 from ..errors import MediaError
+from ..files.paths import require_file
 from ..media import VIDEO_SUFFIXES
 from ..types import Box
 
@@ -58,6 +59,8 @@ def jobs_of_videos(paths: Sequence[Path], test_share: float = 0.0) -> list[Job]:
     """
     jobs = []
     for root in paths:
+        if not root.exists():
+            require_file(root, "The video or folder", folder=True)
         files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if _is_video(path))
         if not files:
             raise MediaError(f"Wanted videos in {root} and found none. Give a folder with videos, or a video.")

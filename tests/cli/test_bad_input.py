@@ -214,6 +214,24 @@ def test_every_option_that_names_a_file_wants_a_name(fom, words, name):
     assert "wants a name, got" in outcome.messages[-1]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["animate", "--source_image", "a.png", "--driving_video", "a.mp4"], ["motion", "a.mp4", "--output", "m"],
+     ["evaluate", "clips"], ["export", "mini"], ["weights", "info", "mini"], ["weights", "info", "yunet"],
+     ["weights", "convert", "mini", "m.safetensors"], ["bench", "--model", "mini"]],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "found"), [("none.yaml", "does not exist"), ("folder", "is a folder"), ("empty.yaml", "is empty")]
+)
+def test_a_configuration_is_looked_at_even_where_the_model_needs_none(fom, tmp_path, monkeypatch, words, name, found):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty.yaml").touch()
+    outcome = fom(*words, "--config", name)
+    assert outcome.status == 1
+    assert f"The configuration {name} {found}" in outcome.messages[-1]
+
+
 @pytest.mark.parametrize("option", ["--json", "--output"])
 def test_a_folder_is_no_place_for_a_file(fom, picture_file, tmp_path, option):
     folder = tmp_path / "folder.png"

@@ -87,6 +87,7 @@ def test_the_original_runs_beside_on_the_same_weights(fom, shared, tmp_path):
         (["--backends", "torch,tensor"], "there is no backend 'tensor'"),
         (["--backends", "torch", "--device", "cuda:0"], "device cuda:0 is not ready"),
         (["--driving_video", "none.mp4"], "The video none.mp4 does not exist"),
+        (["--driving_video", "."], "The folder . holds no pictures"),
     ],
 )
 def test_mistakes_are_one_line(fom, tiny_weights, tmp_path, monkeypatch, words, message):

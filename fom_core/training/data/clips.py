@@ -49,6 +49,8 @@ def find_entries(folder: Path, split: str | None = None, licence_classes: Sequen
     clip is one, in the subfolder of the split where there is one (``test`` is as good as ``val``); what stands before
     ``#`` in its name is the identity. Raises MediaError when nothing is left.
     """
+    if not folder.exists():
+        require_file(folder, "The folder of clips", folder=True)
     index = folder / "index.csv"
     if index.exists():
         entries = _indexed(index, split, licence_classes)
@@ -62,8 +64,10 @@ def find_entries(folder: Path, split: str | None = None, licence_classes: Sequen
             if not path.name.startswith(".") and _is_clip(path)
         ]
     if not entries:
+        asked = [f"of the split {split}"] if split else []
+        asked += [f"of the licence class {' or '.join(licence_classes)}"] if licence_classes else []
         raise MediaError(
-            f"Wanted clips in {folder} (split {split}, licence classes {licence_classes}) and found none. "
+            f"Wanted clips in {folder}{' '.join(['', *asked])} and found none. "
             "Give a folder of videos, of frame folders or of frame strips, or one with an index.csv that has such rows."
         )
     return entries

@@ -55,9 +55,7 @@ def test_a_motion_that_is_cut_off_is_told_as_such(motion, tmp_path):
     whole = path.read_bytes()
     for length in (100, len(whole) - 1):
         path.write_bytes(whole[:length])
-        with pytest.raises(
-            FomError, match=f"^wave.safetensors breaks off after {length:,} bytes: its copy did not"
-        ):
+        with pytest.raises(FomError, match=f"^wave.safetensors breaks off after {length:,} bytes: its copy did not"):
             load_motion(path)
 
 

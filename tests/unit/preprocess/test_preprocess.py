@@ -234,6 +234,8 @@ def test_what_cannot_be_done_is_refused(tmp_path):
         preprocess([Job(path, "bob", "v")] * 2, tmp_path / "data", Recipe(RULES))
     with pytest.raises(MediaError, match="found none"):
         jobs_of_videos([tmp_path / "data"])
+    with pytest.raises(MediaError, match=r"The video or folder .*nowhere does not exist\. Check the path"):
+        jobs_of_videos([tmp_path / "nowhere"])
 
 
 @pytest.mark.slow

@@ -51,6 +51,24 @@ def test_a_folder_without_clips_is_refused_with_a_hint(tmp_path):
         find_entries(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ((), "Wanted clips in . and found none. Give"),
+        (("val",), "Wanted clips in . of the split val and found none. Give"),
+        (
+            ("val", ["free", "mit"]),
+            "Wanted clips in . of the split val of the licence class free or mit and found none.",
+        ),
+    ],
+)
+def test_clips_that_are_not_there_are_told_by_what_was_asked(tmp_path, monkeypatch, asked, found):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MediaError) as refusal:
+        find_entries(Path(), *asked)
+    assert found in str(refusal.value)
+
+
 def test_frames_are_decoded_once_and_found_again(cache, tmp_path):
     assert [clip.length for clip in cache.clips] == [20, 3]
     assert cache.frames.shape == (23, 16, 16, 3)
