@@ -33,7 +33,7 @@ def test_stages_and_the_whole_are_measured_printed_and_written(fom, tiny_weights
 def test_a_size_that_the_networks_do_not_take_is_refused(fom, tiny_weights):
     outcome = fom("bench", "--model", tiny_weights, *QUICK, "--parts", "network", "--size", 63)
     assert outcome.status == 2
-    assert "The size must be divisible by 4 for tiny; found 63. Choose another, such as 64." in outcome.messages[-1]
+    assert "The size must be divisible by 16 for tiny; found 63. Choose another, such as 64." in outcome.messages[-1]
 
 
 @pytest.mark.slow
