@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import fom_core
-from fom_core.cli import build_parser
+from fom_core.cli import build_parser, with_underscores
+from fom_core.weights.catalogue import catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND_LINE = ROOT / "docs" / "command-line.md"
@@ -79,3 +81,42 @@ def test_the_page_about_the_api_has_every_name_of_the_library_once():
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 
     assert sorted(re.findall(r"^\.\. auto\w+:: (\w+)$", text, re.MULTILINE)) == fom_core.__all__
+
+
+def shown_commands() -> list[tuple[str, list[str]]]:
+    """(page, words after fom) of every command line in a fence, also of one that starts with torchrun."""
+    found = []
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for fence in re.findall(r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            for line in re.split(r"\n|&&", fence):
+                called = re.match(r"\s*(?:fom|torchrun .* -m fom_core) (.*)$", line)
+                if called:
+                    found.append((page.name, shlex.split(called[1], comments=True)))
+    return found
+
+
+@pytest.mark.parametrize(("page", "words"), shown_commands())
+def test_a_command_that_a_page_shows_is_one_that_the_program_knows(page, words):
+    assert callable(build_parser().parse_args(with_underscores(words)).run), page
+
+
+def test_the_pages_show_commands():
+    pages = {page for page, _ in shown_commands()}
+
+    assert pages >= {"README.md", "command-line.md", "compression.md", "export.md", "looks.md", "training.md"}
+
+
+def test_the_page_about_weights_has_every_name_of_the_catalogue():
+    text = (ROOT / "docs" / "weights.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[^|]+`) \|", text, re.MULTILINE)
+
+    assert {name for row in rows for name in re.findall(r"`([^`]+)`", row)} == set(catalogue())
+
+
+def test_the_readme_is_short_and_opens_with_the_two_commands_that_are_run_before_every_change():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    first, second = re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[:2]
+
+    assert len(text.splitlines()) < 160
+    assert first.count("\n") == second.count("\n") == 1
+    assert first.endswith("fom demo\n") and second.endswith("pytest\n")
