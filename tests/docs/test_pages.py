@@ -65,6 +65,16 @@ def test_the_defaults_of_animate_on_the_page_are_those_of_the_program(commands):
         assert told == f"{defaults[name]:g}" if isinstance(defaults[name], float) else told == defaults[name], name
 
 
+def test_the_choices_of_animate_on_the_page_are_those_of_the_program(commands):
+    text = COMMAND_LINE.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `--(\w+) (\w+(?:\\\|\w+)+)` \|", text, re.MULTILINE)
+    choices = {action.dest: action.choices for action in commands["fom animate"]._actions if action.choices}
+    compared = {name: told.split("\\|") for name, told in rows if name in choices}
+
+    assert {"mask", "crop", "length", "backend"} <= set(compared)
+    assert compared == {name: list(choices[name]) for name in compared}
+
+
 def test_the_page_about_the_architecture_names_what_is_there():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     table = text.split("## Folders", 1)[1].split("## ", 1)[0]
