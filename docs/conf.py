@@ -1,6 +1,6 @@
 """How Sphinx makes a site of these pages, the README and the nodes' help pages:
 
-    sphinx-build -W --keep-going -c docs . site
+    sphinx-build -E -W --keep-going -c docs . site
 
 The source folder is the whole repository, so that links are those that GitHub follows; a broken one is an error.
 """
@@ -25,12 +25,10 @@ include_patterns = [
     "nodes/web/docs/**",
 ]  # fmt: skip
 exclude_patterns = [".*", "build", "dist", "output", "runs", "site", "deploy", "tests"]
-suppress_warnings = ["misc.highlighting_failure"]  # of a line in a fence that is shorter than its language wants
 
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-autodoc_preserve_defaults = True
 
 html_theme = "furo"
 html_title = "ComfyUI-FOM"
