@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..leftovers import scratch_folder
+from ..files.leftovers import scratch_folder
 from ..networks.model import MotionModel
 from ..weights.load import save_model
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from ...errors import FomError
-from ...faults import pass_on
-from ...memory import let_go, trim_heap
+from ...resources.faults import pass_on
+from ...resources.memory import let_go, trim_heap
 from ...types import DenseMotion, Generated, Keypoints, SourceFeatures
 from . import bounds
 from .form import Form
