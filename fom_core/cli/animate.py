@@ -26,10 +26,11 @@ from ..media import VIDEO_SUFFIXES, WRITTEN_SUFFIXES, VideoWriter, read_picture
 from ..media.encoders import ENCODERS, SOFTWARE
 from ..media.mark import BOTTOM_RIGHT, Corner
 from ..media.write import target_of
+from ..parallel.distributed import animation_group, team
 from ..parallel.overlap import behind
-from ..parallel.scaleout import animate_picture, joined, team
 from ..pipeline import match_drivers
 from ..resources import threads
+from ..scaleout import animate_picture
 from ..types import FaceSet, Motion, MotionTransfer
 from . import common, drivers
 from .backend import add_backend_options
@@ -178,7 +179,7 @@ def _add_face_options(group: argparse._ActionsContainer) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Animate pictures or the jobs of a manifest, alone or with the processes that torchrun started."""
-    with joined(args.device) as args.device:
+    with animation_group(args.device) as args.device:
         given = [("", args)] if args.manifest is None else jobs_of(args, _declare)
         jobs = one_each(given, Path(FILENAME).suffix)
         for name, job in jobs:

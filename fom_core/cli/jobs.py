@@ -21,7 +21,7 @@ from ..errors import DeviceLost, MediaError, UsageError
 from ..faces.detection import Detector
 from ..files.places import NUMBER, Work
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, list_pictures
-from ..parallel.scaleout import team
+from ..parallel.distributed import team
 from ..resources.faults import told
 from ..types import Motion
 from . import common, drivers

@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import suppress
 
-from ..parallel.scaleout import rank
+from ..parallel.distributed import launched_rank
 from ..resources import threads
 from ..resources.faults import told
 
@@ -34,7 +34,7 @@ class ProgressBar:
 
     def __call__(self, done: int, total: int | None = None) -> None:
         threads.fit()  # here comes by whatever takes long, in the thread that computes
-        if rank():
+        if launched_rank():
             return
         now = time.monotonic()
         total = total or self._total
@@ -111,4 +111,4 @@ def log_to_stderr(debug: bool) -> None:
     handler = _AboveTheBar()
     logger = logging.getLogger(__name__.rpartition(".cli")[0])
     logger.handlers[:] = [handler]
-    logger.setLevel(logging.DEBUG if debug else logging.ERROR if rank() else logging.INFO)
+    logger.setLevel(logging.DEBUG if debug else logging.ERROR if launched_rank() else logging.INFO)

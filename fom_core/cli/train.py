@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..files.paths import CONFIGS
+from ..parallel.distributed import launched_rank
 from .common import add_training_options, file_name, named_yaml
 
 config_path = partial(named_yaml, CONFIGS)
@@ -39,7 +40,6 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Decode the clips, train, and write the model beside its checkpoints."""
-    from ..parallel.scaleout import rank  # noqa: PLC0415 - heavy, and needed by this command only
     from ..training.train import train_from_folder  # noqa: PLC0415 - heavy, and needed by this command only
 
     path = train_from_folder(
@@ -54,6 +54,6 @@ def run(args: argparse.Namespace) -> int:
         every=args.every,
         keep=args.keep,
     )
-    if rank() == 0:  # of several processes, one tells
+    if launched_rank() == 0:  # of several processes, one tells
         print(path)
     return 0

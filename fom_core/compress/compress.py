@@ -18,7 +18,7 @@ from ..errors import UsageError
 from ..files.paths import replacing
 from ..files.places import Work, keep_apart
 from ..networks.model import MotionModel, create_model
-from ..parallel.processes import first_alone, joined, rank, world_size
+from ..parallel.distributed import first_alone, rank, training_group, world_size
 from ..training.config import Stage, TrainConfig, load_config
 from ..training.data.augment import Transform
 from ..training.data.dataset import FrameCache
@@ -73,7 +73,7 @@ def compress_from_folder(
     keep_apart([Work(inputs, [output, *(output / f"{name}.safetensors" for name in _names(config))])])
     folder = clip_folder(config, config_path, data)
     features = None if vgg is None else open_features(config, config_path, vgg)
-    with joined(device) as own_device:
+    with training_group(device) as own_device:
         with first_alone():
             check_begun(config, model, output)
         clips, validation = open_clips(config, folder, output, yunet)

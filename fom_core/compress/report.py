@@ -10,7 +10,7 @@ from pathlib import Path
 from ..documents import markdown
 from ..files.paths import replacing
 from ..networks.model import MotionModel
-from ..parallel.processes import rank
+from ..parallel.distributed import rank
 from ..training.data.dataset import FrameCache
 from ..training.figures import measure
 from ..weights.load import save_model

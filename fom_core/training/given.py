@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..faces.detectors.yunet import YuNetDetector
-from ..parallel.processes import first_alone
+from ..parallel.distributed import first_alone
 from ..weights.store import named_file
 from .config import TrainConfig
 from .data.clips import find_entries, has_split

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import UnsupportedModel
 from ..networks.model import MotionModel
-from ..parallel.processes import first_alone, from_all, from_first, rank, world_size
+from ..parallel.distributed import first_alone, from_all, from_first, rank, world_size
 from ..resources.faults import pass_on
 from ..weights.pickle_machine import short
 from .checkpoint import carry_over, load_latest, save_checkpoint

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..files.places import Work, keep_apart
-from ..parallel.processes import joined, rank
+from ..parallel.distributed import rank, training_group
 from ..weights.catalogue import is_file
 from ..weights.load import load_model, save_model
 from .config import load_config
@@ -44,7 +44,7 @@ def train_from_folder(
     folder = clip_folder(config, config_path, data)
     init = None if init_from is None else load_model(init_from, device="cpu")
     features = None if vgg is None else open_features(config, config_path, vgg)
-    with joined(device) as own_device:
+    with training_group(device) as own_device:
         clips, validation = open_clips(config, folder, output, yunet)
         model = train(
             config,

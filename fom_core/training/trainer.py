@@ -17,7 +17,7 @@ from ..networks.dense_motion import DenseMotionNetwork
 from ..networks.discriminator import MultiScaleDiscriminator
 from ..networks.keypoint_detector import KeypointDetector
 from ..networks.model import MotionModel
-from ..parallel.processes import average_gradients, mean_over_all, normalise_together, rank, world_size
+from ..parallel.distributed import average_gradients, mean_over_all, normalise_together, rank, world_size
 from .checkpoint import part, prefixed
 from .config import Stage
 from .data.augment import Pairs, Transform

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fom_core import scaleout
 from fom_core.errors import MediaError
 from fom_core.media import VideoReader, read_picture, read_sound
-from fom_core.parallel import scaleout
-from fom_core.parallel.scaleout import Team, _in_order
+from fom_core.parallel.distributed import Team
+from fom_core.scaleout import _in_order
 from fom_core.types import Keypoints
 
 ROOT = Path(__file__).resolve().parents[2]

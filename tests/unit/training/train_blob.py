@@ -13,7 +13,7 @@ import torch
 
 from fom_core.networks import DenseMotionConfig, GeneratorConfig, HourglassConfig, KeypointDetectorConfig, ModelConfig
 from fom_core.networks.config import DiscriminatorConfig
-from fom_core.parallel.processes import joined, rank
+from fom_core.parallel.distributed import rank, training_group
 from fom_core.training.config import LossWeights, Stage
 from fom_core.training.data.dataset import FrameCache
 from fom_core.training.data.feed import CacheFeed
@@ -52,7 +52,7 @@ def main(cache: str, output: str, batch_size: int, steps: int, every: int) -> No
     stage = Stage(
         "blob", TINY, steps, batch_size=batch_size, warm_up=0, scales=(1.0, 0.5), weights=WEIGHTS, discriminator=CRITIC
     )
-    with joined("cpu") as device:
+    with training_group("cpu") as device:
         trainer = Trainer(stage, VggFeatures((4, 8), seed=0), device, seed=0)
         trainer.objective.double()
         trainer.average.double()

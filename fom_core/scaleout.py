@@ -7,98 +7,21 @@ there is one process, and everything here does what the pipeline does.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch.distributed.rendezvous import rendezvous
 
-from .. import pipeline
-from ..backends import Backend
-from ..errors import FomError, MediaError
-from ..faces.regions import with_alpha_or_rgb
-from ..types import Box, FaceSet, Keypoints, Motion, MotionTransfer
-from .overlap import applied, behind
-
-PATIENCE = timedelta(hours=1)  # that a process may take for what the others wait for
-FAILED = "fom: failed"
-
-
-class OtherProcessFailed(FomError):
-    """Another process of this run ended before its work was done; it says why."""
-
-
-@dataclass(frozen=True)
-class Team:
-    """Who takes part: the number of this process, and how many there are."""
-
-    rank: int
-    size: int
-
-    @property
-    def first(self) -> bool:
-        return self.rank == 0
-
-    def owner(self, chunk: int) -> int:
-        """Which process paints a chunk."""
-        return chunk % self.size
-
-    def share(self, length: int, chunk_size: int) -> list[int]:
-        """The frames that this process paints, in whole chunks."""
-        return [frame for frame in range(length) if self.owner(frame // chunk_size) == self.rank]
-
-
-def team() -> Team:
-    """The processes that work together; one where :func:`joined` did not find others."""
-    return Team(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else Team(0, 1)
-
-
-def rank() -> int:
-    """Number of this process as the launcher gave it, 0 without one; only the first one speaks."""
-    return int(os.environ.get("RANK", "0"))
-
-
-@contextmanager
-def joined(device: str) -> Iterator[str]:
-    """Work together with the processes of the launcher, if there is one; gives the device of this process.
-
-    ``auto`` and ``cuda`` become the GPU of the process's number on its machine. When one process fails, the others
-    raise OtherProcessFailed from whatever they wait for, and :func:`speaks_of_failure` is true in one of them.
-    """
-    if "RANK" not in os.environ or dist.is_initialized():
-        yield device
-        return
-    if device in ("auto", "cuda") and torch.cuda.is_available():
-        device = f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
-    store, own, size = next(iter(rendezvous("env://", timeout=PATIENCE)))
-    _store.append(store)
-    dist.init_process_group("gloo", store=store, rank=own, world_size=size, timeout=PATIENCE)
-    yield device
-    with _from_others():
-        dist.barrier()
-    dist.destroy_process_group()
-    _store.clear()
-
-
-_store: list[Any] = []  # of the running group: where a failure is noted
-
-
-def speaks_of_failure(error: BaseException) -> bool:
-    """Whether this process is the one that tells why all of them end: the first that failed by itself."""
-    if not _store:
-        return True
-    if isinstance(error, OtherProcessFailed) and rank() != 0:
-        return False
-    try:
-        return _store[0].compare_set(FAILED, "", str(rank())).decode() == str(rank())
-    except RuntimeError:  # the launcher is gone, and its store with it
-        return rank() == 0
+from . import pipeline
+from .backends import Backend
+from .errors import MediaError
+from .faces.regions import with_alpha_or_rgb
+from .parallel.distributed import Team, team, waiting_for_others
+from .parallel.overlap import applied, behind
+from .types import Box, FaceSet, Keypoints, Motion, MotionTransfer
 
 
 def read_motion(
@@ -129,7 +52,7 @@ def read_motion(
         if not count or us.share(count, chunk_size):  # else the video is too short to have a share for everybody
             raise
     parts: list[Any] = [None] * us.size
-    with _from_others():
+    with waiting_for_others():
         dist.all_gather_object(parts, found)
     keypoints = _in_order(us, [part for part in parts if part is not None], count, chunk_size)
     return Motion(keypoints.to(model.device), fps, model.name, model.config.learnt_size)
@@ -201,26 +124,15 @@ def _gathered(
 
 
 def _send(frames: np.ndarray) -> None:
-    with _from_others():
+    with waiting_for_others():
         dist.send(torch.tensor(frames.shape), 0)
         dist.send(torch.from_numpy(np.ascontiguousarray(frames)), 0)
 
 
 def _receive(owner: int) -> np.ndarray:
-    with _from_others():
+    with waiting_for_others():
         shape = torch.empty(4, dtype=torch.long)
         dist.recv(shape, owner)
         frames = torch.empty(*shape.tolist(), dtype=torch.uint8)
         dist.recv(frames, owner)
         return frames.numpy()
-
-
-@contextmanager
-def _from_others() -> Iterator[None]:
-    """Raise OtherProcessFailed when a process that is waited for is gone."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise OtherProcessFailed(
-            "Another process of this run ended before its work was done. Look at its messages, and at the memory."
-        ) from error
