@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..metrics import psnr_db
 from ..networks import MotionModel
 from ..pipeline import animate
 from .measure import clock, forget_peak, peak_mib
@@ -58,15 +59,15 @@ def measure_against(contest: Contest, rounds: int, folder: Path) -> dict[str, An
             started = clock(device)
             run()
             times[side].append(clock(device) - started)
-    difference = np.abs(results["ours"] - results["upstream"])
-    mean_square = float(np.square(difference, dtype=np.float64).mean())
+    ours, theirs = (torch.from_numpy(results[side]).double() for side in ("ours", "upstream"))
+    identical = torch.equal(ours, theirs)
     return {
         "frames": contest.count,
         "rounds": rounds,
         "ms": {side: 1e3 * median(times[side]) / contest.count for side in SIDES},
-        "ratio": median(theirs / ours for theirs, ours in zip(times["upstream"], times["ours"], strict=True)),
-        "max_abs_difference": float(difference.max()),
-        "psnr_db": 10 * float(np.log10(1 / mean_square)) if mean_square else None,
+        "ratio": median(slow / fast for slow, fast in zip(times["upstream"], times["ours"], strict=True)),
+        "max_abs_difference": float((ours - theirs).abs().max()),
+        "psnr_db": None if identical else float(psnr_db(ours[None], theirs[None], most=200)),
     }
 
 

@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from ..errors import MediaError
+from ..metrics import l1, psnr_db, ssim
 from ..motion import transfer_motion
 from ..networks.model import MotionModel
 from ..pictures import resize_picture, to_batch, to_pictures
 from ..types import MotionTransfer
 from .face_points import FacePoints, aligned
-from .metrics import Lpips, l1, psnr_db, ssim
+from .lpips import Lpips
 
 METHODS = ("relative", "absolute", "copy")
 CHUNK = 8  # frames at a time

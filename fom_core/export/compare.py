@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from ..backends.exported import Run
 from ..errors import MediaError
 from ..files.paths import ASSETS
 from ..media import VideoReader
+from ..metrics import psnr_db
 from ..motion import transfer_motion
 from ..networks import MotionModel
 from ..networks.config import ModelConfig
@@ -164,7 +164,7 @@ def differences(found: Rendered, wanted: Rendered) -> dict[str, float]:
     """Largest difference of pictures and of keypoints, and PSNR in dB."""
     apart = {
         "prediction_max": _largest(found.pictures, wanted.pictures),
-        "prediction_psnr_db": psnr_db(found.pictures, wanted.pictures),
+        "prediction_psnr_db": _psnr_db(found.pictures, wanted.pictures),
         "value_max": _largest(found.keypoints.value, wanted.keypoints.value),
     }
     if found.keypoints.jacobian is not None and wanted.keypoints.jacobian is not None:
@@ -182,12 +182,6 @@ def verdict(variant: str, apart: dict[str, float], noise: float = 0.0) -> str | 
         return None if found >= least else f"PSNR {found:.1f} dB, wanted {least:g} dB"
     found, largest = apart["prediction_max"], max(LARGEST[variant], NOISE_FACTOR * noise)
     return None if found <= largest else f"largest difference {found:.2g}, wanted {largest:g}"
-
-
-def psnr_db(found: Tensor, wanted: Tensor) -> float:
-    """Peak signal-to-noise ratio of pictures in [0, 1], at most 200."""
-    error = float((found.double() - wanted.double()).square().mean())
-    return 200.0 if error < 1e-20 else (math.nan if math.isnan(error) else -10 * math.log10(error))
 
 
 class Judge:
@@ -234,3 +228,8 @@ def _middle(frames: Frames) -> int:
 
 def _largest(found: Tensor, wanted: Tensor) -> float:
     return float((found - wanted).abs().max())  # NaN stays NaN, and no bound holds for it
+
+
+def _psnr_db(found: Tensor, wanted: Tensor) -> float:
+    """Of all pictures together; finite for equal ones, because JSON knows no infinity."""
+    return float(psnr_db(found.double()[None], wanted.double()[None], most=200))

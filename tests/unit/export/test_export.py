@@ -11,7 +11,7 @@ from fom_core.backends import ExportedModel, open_exported, read_package
 from fom_core.backends.onnx import open_graph
 from fom_core.errors import FomError, MissingPackage, UnsupportedModel, UsageError
 from fom_core.export import compare, export_model
-from fom_core.export.compare import Judge, Plain, Rendered, differences, psnr_db, read_frames, verdict
+from fom_core.export.compare import Judge, Plain, Rendered, differences, read_frames, verdict
 from fom_core.export.graph_file import write_onnx
 from fom_core.export.half import write_float16
 from fom_core.export.inputs_size import size_from_inputs
@@ -295,7 +295,8 @@ def test_no_bound_holds_for_what_is_no_number():
 
 
 def test_psnr_of_equal_pictures_is_finite():
-    assert psnr_db(torch.zeros(3), torch.zeros(3)) == 200
+    same = Rendered(Keypoints(torch.zeros(1, 4, 2)), torch.zeros(1, 3, 8, 8))
+    assert differences(same, same)["prediction_psnr_db"] == 200
 
 
 def test_an_exporter_that_does_not_match_its_translations_is_one_line(tiny_model, tmp_path, monkeypatch):
