@@ -25,7 +25,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fom_core.benchmark.bench import Order, run_order
-from fom_core.benchmark.counting import multiply_adds
+from fom_core.benchmark.counting import multiply_adds, per_frame
 from fom_core.benchmark.measure import machine
 from fom_core.benchmark.plot import Chart, charts_as_svg
 from fom_core.benchmark.subject import Subject
@@ -85,7 +85,7 @@ def growth(device: str, _: argparse.Namespace) -> dict[str, Any]:
             model = replace(subject, device=device)
             work = multiply_adds(model.open(Path(folder)).config)
             rows = measure_growth(model, [replace(base, frames=24)], Path(folder))
-        found["model"] += [{**unhurried(rows)[0], "name": name, "gmac": sum(work.values()) - work["encode"]}]
+        found["model"] += [{**unhurried(rows)[0], "name": name, "gmac": per_frame(work) / 1e9}]
     return {**found, "threads": torch.get_num_threads()}
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..faces.regions import pixel_box
-from ..pictures import PicturesToCome
+from ..pictures import PicturesToCome, to_levels
 from ..types import FaceRegion, FaceSet
 from .canvas import Canvas, units
 from .flow import Course
@@ -93,7 +93,7 @@ class DevicePainter:
         weight = _on_canvas(share[..., None], face.canvas)
         x0, y0, x1, y1 = pixel_box(face.region.crop_px)
         size = min(prediction.shape[2], y1 - y0), min(prediction.shape[3], x1 - x0)
-        painted = (prediction.float().clamp(0, 1) * 255).round().expand(-1, 3, -1, -1)
+        painted = to_levels(prediction).expand(-1, 3, -1, -1)
         if size != tuple(painted.shape[2:]):
             painted = F.interpolate(painted, size=size, mode="area")
         crop = F.grid_sample(painted, face.crop, mode="bicubic", padding_mode="border", align_corners=False)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import torch
 
-from ..pictures import resize_picture
+from ..pictures import resize_picture, to_levels
 from ..types import FaceRegion, FaceSet
 from . import colour, masks
 from .canvas import REACH, RIM, SEAM, Canvas, canvas_box, canvases, counted, distance, in_crop, smooth_step
@@ -110,12 +110,8 @@ class CanvasPaster:
 
 def to_bytes(frames: np.ndarray | torch.Tensor) -> np.ndarray:
     """Frames (T, h, w, 3 or 4) of uint8, or of floats in [0, 1], as uint8."""
-    if isinstance(frames, torch.Tensor):
-        given = frames.detach().cpu()
-        frames = (given.float() if given.is_floating_point() else given).numpy()
-    pixels = frames
-    if pixels.dtype != np.uint8:
-        pixels = np.rint(np.clip(pixels.astype(np.float32), 0, 1) * np.float32(255)).astype(np.uint8)
+    given = frames if isinstance(frames, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(frames))
+    pixels = (given if given.dtype == torch.uint8 else to_levels(given).to(torch.uint8)).cpu().numpy()
     return np.repeat(pixels, 3, axis=3) if pixels.shape[3] == 1 else pixels
 
 

@@ -257,21 +257,16 @@ def backgrounds(picture: np.ndarray, pictures: np.ndarray | None, count: int | N
 
 def to_pixels(frames: FaceFrames, truncate: bool = False) -> np.ndarray:
     """Frames of one face as (T, h, w, 3) uint8, rounded, or truncated as PaddleGAN does."""
-    if isinstance(frames, torch.Tensor):
-        if frames.ndim == 4 and frames.shape[1] in (1, 3) and frames.shape[3] not in (1, 3):
-            frames = frames.movedim(1, -1)
-        if frames.ndim == 4 and frames.shape[3] in (1, 3) and frames.is_floating_point():
-            _check_range(float(frames.amax()) if frames.numel() else 0.0)
-            return PicturesToCome(frames.movedim(-1, 1), truncate=truncate).wait()
-        frames = frames.detach().cpu().numpy()
-    if frames.ndim != 4 or frames.shape[3] not in (1, 3):
-        raise UsageError(f"Expected face frames [T, h, w, 3], found {list(frames.shape)}.")
-    if frames.dtype != np.uint8:
-        _check_range(float(frames.max()) if frames.size else 0.0)
-        scaled = np.clip(frames, 0, 1) * np.float32(255)
-        # A hair more than nothing, or k / 255 × 255 may truncate to k - 1.
-        frames = (scaled + 1e-3 if truncate else np.rint(scaled)).astype(np.uint8)
-    return frames if frames.shape[3] == 3 else np.repeat(frames, 3, axis=3)
+    given = frames if isinstance(frames, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(frames))
+    channels_first = given.ndim == 4 and given.shape[1] in (1, 3) and given.shape[3] not in (1, 3)
+    if channels_first and isinstance(frames, torch.Tensor):
+        given = given.movedim(1, -1)
+    if given.ndim != 4 or given.shape[3] not in (1, 3):
+        raise UsageError(f"Expected face frames [T, h, w, 3], found {list(given.shape)}.")
+    if given.dtype == torch.uint8:
+        return given.cpu().expand(-1, -1, -1, 3).contiguous().numpy()
+    _check_range(float(given.amax()) if given.numel() else 0.0)
+    return PicturesToCome(given.movedim(-1, 1), truncate=truncate).wait()
 
 
 def _check_range(highest: float) -> None:
