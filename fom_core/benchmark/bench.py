@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..documents.charts import Chart, charts_as_svg
 from ..files.leftovers import scratch_folder
 from .against import SIDES, Contest, measure_against
 from .backends import measure_backends
 from .measure import machine, matmul_flops
 from .network import measure_network
-from .plot import Chart, charts_as_svg
 from .subject import Subject
 from .whole import Job, measure_whole
 from .worker import measure_growth, measured_apart

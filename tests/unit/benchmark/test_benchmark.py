@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import pytest
 
 from fom_core.benchmark.counting import multiply_adds
-from fom_core.benchmark.plot import Chart, charts_as_svg, ticks
 from fom_core.benchmark.subject import driving_frames, picture_with_faces
 from fom_core.benchmark.upstream import Upstream, constructor_arguments
 from fom_core.errors import UnsupportedModel, UsageError
@@ -66,15 +64,3 @@ def test_faces_of_a_made_picture_lie_in_it_side_by_side():
     assert picture.shape == (180, 320, 3)
     edges = [edge for face in faces for edge in (face.crop_px[0], face.crop_px[2])]
     assert edges == sorted(edges) and edges[0] >= 0 and edges[-1] <= 320
-
-
-@pytest.mark.parametrize(("highest", "expected"), [(1, [0, 0.2, 0.4, 0.6, 0.8, 1]), (7, [0, 2, 4, 6, 8])])
-def test_axes_have_round_numbers(highest, expected):
-    assert ticks(highest) == pytest.approx(expected)
-
-
-def test_a_chart_puts_the_highest_point_of_a_full_axis_at_its_end():
-    svg = charts_as_svg([Chart("T", "x", "y", {"a <b>": [(0, 0), (10, 5)], "c": [(0, 0), (10, 10)]})])
-    points = re.findall(r'<polyline points="([^"]+)"', svg)
-    assert points == ["58.0,236.0 404.0,135.0", "58.0,236.0 404.0,34.0"]
-    assert "a &lt;b&gt;" in svg
