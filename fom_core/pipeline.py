@@ -21,16 +21,16 @@ from .compose.finish import Enhance, Finisher, open_finisher
 from .compose.masks import Look
 from .compose.paste import FEATHER
 from .compose.sparing import Sparing
-from .driver import Progress, detect_keypoints, look_at, read_motion, track_keypoints
+from .driver import detect_keypoints, look_at, read_motion, track_keypoints
 from .errors import UsageError
 from .faces.regions import crop_face
-from .motion import settled, transferred
+from .motion import transfer_sequence, with_initial_frame
 from .parallel.batching import MovingFace, generated, in_batches
 from .parallel.crew import crew_for
-from .parallel.overlap import ahead, applied
+from .parallel.overlap import map_in_background, prefetch
 from .pictures import resize_picture, to_batch
 from .resources.memory import in_chunks
-from .types import FaceSet, Generated, Keypoints, Motion, MotionTransfer, SourceFeatures
+from .types import FaceSet, Generated, Keypoints, Motion, MotionTransfer, Progress, SourceFeatures
 
 __all__ = [
     "Driving",
@@ -106,7 +106,7 @@ def animate_details(
 
         chunks = in_chunks(generate, length, chunk_size)
         # A crew needs no word from this thread to go on; a graphics card is ahead of it by itself.
-        with closing(ahead(chunks) if crew.size > 1 else chunks) as coming:
+        with closing(prefetch(chunks) if crew.size > 1 else chunks) as coming:
             for done, chunk in coming:
                 yield chunk
                 if progress:
@@ -141,7 +141,7 @@ def animate_picture(
     )
     chunks = finished(model, sources, finisher, driving, transfer, chunk_size=chunk_size, progress=progress)
     with closing(chunks):
-        yield from applied(lambda finish: finish(), chunks)
+        yield from map_in_background(lambda finish: finish(), chunks)
 
 
 def prepared(
@@ -218,11 +218,11 @@ def _moving_faces(
 ) -> tuple[list[MovingFace], int]:
     """Encode the faces and give each its driver's motion; and the number of frames."""
     courses = _courses(model, drivings, len(source_faces), chunk_size)
-    transfers = [settled(course, transfer) for course in courses]
+    transfers = [with_initial_frame(course, transfer) for course in courses]
     faces = []
     for index, face in enumerate(source_faces):
         source, which = encode_face(model, face), min(index, len(courses) - 1)
-        faces.append(MovingFace(source, transferred(source.keypoints, courses[which], transfers[which])))
+        faces.append(MovingFace(source, transfer_sequence(source.keypoints, courses[which], transfers[which])))
     return faces, len(courses[0])
 
 

@@ -20,18 +20,18 @@ from .backends import Backend
 from .errors import MediaError
 from .faces.regions import with_alpha_or_rgb
 from .parallel.distributed import Team, team, waiting_for_others
-from .parallel.overlap import applied, behind
-from .types import Box, FaceSet, Keypoints, Motion, MotionTransfer
+from .parallel.overlap import map_in_background, run_in_background
+from .types import Box, FaceSet, Keypoints, Motion, MotionTransfer, Progress
 
 
-def read_motion(
+def read_motion_in_team(
     model: Backend,
     frames: Iterable[np.ndarray],
     fps: float,
     *,
     box: Box | None = None,
     chunk_size: int = 8,
-    progress: pipeline.Progress | None = None,
+    progress: Progress | None = None,
 ) -> Motion:
     """:func:`fom_core.read_motion`; every process looks at its share of the chunks and gets the whole motion."""
     us = team()
@@ -58,7 +58,7 @@ def read_motion(
     return Motion(keypoints.to(model.device), fps, model.name, model.config.learnt_size)
 
 
-def animate_picture(
+def animate_picture_in_team(
     model: Backend,
     picture: np.ndarray,
     faces: FaceSet,
@@ -66,7 +66,7 @@ def animate_picture(
     transfer: MotionTransfer | None = None,
     *,
     chunk_size: int = 8,
-    progress: pipeline.Progress | None = None,
+    progress: Progress | None = None,
     **finishing: Any,
 ) -> Iterator[np.ndarray]:
     """:func:`fom_core.animate_picture`, whose frames the first process gets; the others get none."""
@@ -82,14 +82,14 @@ def animate_picture(
         model, sources, finisher, motions, transfer, chunk_size=chunk_size, frames=us.share(length, chunk_size)
     )
     with closing(own):
-        parts = applied(lambda finish: finish()[:, hull[1] : hull[3], hull[0] : hull[2]], own)
+        parts = map_in_background(lambda finish: finish()[:, hull[1] : hull[3], hull[0] : hull[2]], own)
         if us.first:
             for part in _gathered(us, parts, length, chunk_size, progress):
                 frames = np.repeat(with_alpha_or_rgb(picture)[None], len(part), axis=0)
                 frames[:, hull[1] : hull[3], hull[0] : hull[2]] = part
                 yield frames
         else:
-            with behind(_send) as send:
+            with run_in_background(_send) as send:
                 for part in parts:
                     send(part)
 
@@ -102,7 +102,7 @@ def _in_order(us: Team, parts: list[Keypoints], count: int, chunk_size: int) -> 
 
 
 def _gathered(
-    us: Team, own: Iterator[np.ndarray], length: int, chunk_size: int, progress: pipeline.Progress | None
+    us: Team, own: Iterator[np.ndarray], length: int, chunk_size: int, progress: Progress | None
 ) -> Iterator[np.ndarray]:
     """All processes' frames in their order.
 

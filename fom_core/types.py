@@ -6,7 +6,7 @@ is a ``numpy.ndarray`` ``(H, W, C)``, uint8 RGB (frames: ``(T, H, W, C)``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, overload
 
@@ -22,6 +22,9 @@ InitialFrame = int | Literal["best", "medoid"]
 """The driving frame that corresponds to the source: its number, or how it is chosen."""
 
 INITIAL_FRAME: InitialFrame = 0  # unless told
+
+Progress = Callable[[int, int | None], None]
+"""Called with what is done and what there is in all (None while unknown). Raise from it to stop the work."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.geometry import resize_map
 from ..fom_core.motion import MovedArea
 from ..fom_core.networks import MotionModel
-from ..fom_core.parallel.overlap import applied
+from ..fom_core.parallel.overlap import map_in_background
 from ..fom_core.pipeline import animate_details, match_drivers
 from ..fom_core.types import Generated
 from ..fom_core.weights.catalogue import is_for_faces
@@ -169,7 +169,7 @@ class AnimateFace(Node):
                 for piece in handing_out.pieces(chunk)
             )
             done = 0
-            for chunk, shown in applied(lambda begun: (begun[0], begun[1]()), chunks):
+            for chunk, shown in map_in_background(lambda begun: (begun[0], begun[1]()), chunks):
                 for result, generated, frames_of_face in zip(results, chunk, shown.frames, strict=True):
                     result.add(done, generated, frames_of_face)
                 done += len(chunk[0].prediction)

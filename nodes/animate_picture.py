@@ -17,7 +17,7 @@ from ..fom_core.faces.regions import to_rgb, whole_picture
 from ..fom_core.faces.selection import chosen, picked
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.media import VideoWriter
-from ..fom_core.parallel.overlap import behind
+from ..fom_core.parallel.overlap import run_in_background
 from ..fom_core.pipeline import animate_picture
 from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import is_for_faces
@@ -157,7 +157,7 @@ class AnimatePicture(Node):
                 VideoWriter(
                     path, reading.rate, audio_from=opened.reader, crf=quality_crf, mark=marks.corner_of(mark)
                 ) as writer,
-                behind(writer.write) as write,
+                run_in_background(writer.write) as write,
             ):
                 done = 0
                 for frames in animate_picture(

@@ -10,7 +10,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..fom_core.driver import Stage, align_drivers, find_view, needs_face, read_driver
+from ..fom_core.driver import ReadingStage, align_drivers, find_view, needs_face, read_driver
 from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.motion import Length
@@ -157,12 +157,12 @@ def read_one(
         return driver.motion, None
     start, end = share
     found = start + (end - start) * LOOKING / READING
-    parts: dict[Stage, tuple[float, float]] = {
+    parts: dict[ReadingStage, tuple[float, float]] = {
         "looking for the driver": (start, found),
         "reading the motion": (found, end),
     }
 
-    def stages(stage: Stage) -> AbstractContextManager[Callable[[int, int | None], None]]:
+    def stages(stage: ReadingStage) -> AbstractContextManager[Callable[[int, int | None], None]]:
         return nullcontext(part_of(progress, *parts[stage], driver.frame_count))
 
     detector = open_detector("auto") if needs_face(model, driving_crop) else None

@@ -27,10 +27,10 @@ from ..media.encoders import ENCODERS, SOFTWARE
 from ..media.mark import BOTTOM_RIGHT, Corner
 from ..media.write import target_of
 from ..parallel.distributed import animation_group, team
-from ..parallel.overlap import behind
+from ..parallel.overlap import run_in_background
 from ..pipeline import match_drivers
 from ..resources import threads
-from ..scaleout import animate_picture
+from ..scaleout import animate_picture_in_team
 from ..types import FaceSet, Motion, MotionTransfer
 from . import common, drivers
 from .backend import add_backend_options
@@ -278,8 +278,8 @@ def write_animation(
     if enhancer is not None:
         enhancer.restorer.to(model.device)
     with ProgressBar(label, len(motions[0])) as bar, ExitStack() as stack:
-        write = stack.enter_context(behind(writer.write)) if writer else None
-        for frames in animate_picture(
+        write = stack.enter_context(run_in_background(writer.write)) if writer else None
+        for frames in animate_picture_in_team(
             model, picture, faces, motions, transfer,
             chunk_size=chunk_size, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match,
             enhance=enhancer, progress=bar,

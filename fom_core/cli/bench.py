@@ -94,10 +94,10 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, and write what was asked for."""
-    from ..benchmark.bench import Order, plot, run_order  # noqa: PLC0415 - needed by this command only
+    from ..benchmark.bench import BenchmarkOptions, plot, run_benchmark  # noqa: PLC0415 - needed by this command only
     from ..benchmark.subject import Subject  # noqa: PLC0415
     from ..benchmark.tables import as_markdown  # noqa: PLC0415
-    from ..benchmark.whole import Job  # noqa: PLC0415
+    from ..benchmark.whole import BenchmarkJob  # noqa: PLC0415
 
     common.check_device(args.device)
     model = args.model
@@ -117,11 +117,11 @@ def run(args: argparse.Namespace) -> int:
         [Work(common.files_of_model(args, args.driving_video), [path for path in (args.json, args.plot) if path])]
     )
     width, height = args.picture
-    order = Order(
+    options = BenchmarkOptions(
         Subject(model, _config(args.config), "cpu" if args.backends else args.device, args.dtype, args.size),
         parts=args.parts,
         batches=args.batches,
-        job=Job(args.frames, args.faces, width, height, args.driving_video, args.chunk_size, args.encoder),
+        job=BenchmarkJob(args.frames, args.faces, width, height, args.driving_video, args.chunk_size, args.encoder),
         backends=args.backends,
         against=args.against,
         rounds=args.rounds,
@@ -130,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as files:  # an unwritable place shows before the work
         figures = files.enter_context(replacing(args.json)) if args.json else None
         drawing = files.enter_context(replacing(args.plot)) if args.plot else None
-        results = run_order(order)
+        results = run_benchmark(options)
         if figures:
             figures.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         if drawing:

@@ -60,11 +60,11 @@ def progress_line(label: str, done: int, total: int | None, elapsed_s: float, un
     if not total:
         return f"{label} {done}  {rate:.1f} {unit}/s"
     filled = min(BAR_WIDTH, BAR_WIDTH * done // total)
-    left = f"  {clock(max(0, total - done) / rate)} left" if rate > 0 else ""
+    left = f"  {duration_text(max(0, total - done) / rate)} left" if rate > 0 else ""
     return f"{label} [{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done}/{total}  {rate:.1f} {unit}/s{left}"
 
 
-def clock(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Seconds as m:ss or h:mm:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

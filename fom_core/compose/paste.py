@@ -15,7 +15,7 @@ from ..errors import UsageError
 from ..faces.regions import crop_face, pixel_box, turned_box, with_alpha_or_rgb
 from ..pictures import PicturesToCome, resize_picture
 from ..types import FaceSet
-from . import colour, masks, rolled
+from . import colour_fit, masks, rolled
 from .masks import Mask, Rect, common, hull_of, place
 
 FEATHER = 0.3
@@ -86,7 +86,7 @@ class Paster:
         self.crops = [turned_box(face) for face in faces]
         self.truncate = mask == "paddlegan"
         self.colour_match = colour_match
-        self._corrections: dict[int, colour.Correction] = {}
+        self._corrections: dict[int, colour_fit.Correction] = {}
         self._colours_of = colours_of
         self._layers = masks.layers(self.crops, picture.shape[:2], mask, ratio, feather)
         for number, face in enumerate(faces):
@@ -148,7 +148,7 @@ class Paster:
 
     def _match(
         self, clusters: Sequence[_Cluster], faces: Sequence[np.ndarray], picture: np.ndarray
-    ) -> dict[int, colour.Correction]:
+    ) -> dict[int, colour_fit.Correction]:
         """What takes the faces' colours to those of the picture where their masks fade."""
         corrections = {}
         for share in (share for cluster in clusters for share in cluster.shares):
@@ -157,12 +157,12 @@ class Paster:
             weight = np.zeros((part[3] - part[1], part[2] - part[0]), np.float32)
             weight[place(share.rect, part)] = share.weight[..., 0]
             if face.roll_deg:
-                ring = rolled.surroundings(weight, face, picture.shape[:2])
+                ring = rolled.turned_surroundings(weight, face, picture.shape[:2])
             else:
-                ring = colour.surroundings(weight, crop, picture.shape[:2])
+                ring = colour_fit.surroundings(weight, crop, picture.shape[:2])
             there = crop_face(picture, face, ring.shape)
             size = crop[3] - crop[1], crop[2] - crop[0]
-            corrections[share.face] = colour.fit(faces[share.face], there, ring, size, self.colour_match)
+            corrections[share.face] = colour_fit.fit_correction(faces[share.face], there, ring, size, self.colour_match)
         return corrections
 
     def _clusters(self, time: int) -> list[_Cluster]:
@@ -176,7 +176,7 @@ class Paster:
         if self._face_masks:
             frames = (mask[min(time, len(mask) - 1)] for mask in self._face_masks)
             layers = [
-                rolled.limit(layer, face, frame)
+                rolled.limit_turned(layer, face, frame)
                 if face.roll_deg
                 else masks.limit(layer, pixel_box(face.crop_px), frame)
                 for layer, face, frame in zip(layers, self.faces, frames, strict=True)

@@ -21,8 +21,8 @@ from ..networks.model import MotionModel, create_model
 from ..parallel.distributed import first_alone, rank, training_group, world_size
 from ..training.config import Stage, TrainConfig, load_config
 from ..training.data.augment import Transform
-from ..training.data.dataset import FrameCache
 from ..training.data.feed import Feed, items, open_feed
+from ..training.data.frame_cache import FrameCache
 from ..training.data.stream import ClipData
 from ..training.given import check_landmarks, clip_folder, open_clips, open_features
 from ..training.loop import stage_data, train_stage
@@ -32,7 +32,7 @@ from ..weights.catalogue import is_file
 from ..weights.load import load_model, save_model
 from .distil import NETWORKS, Distillation, learning_model
 from .prune import importance_of, prune
-from .report import Book, Row, write
+from .report import ReportWriter, StageRow, write
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ def compress(
     every: int = 250,
     keep: int = 2,
     report: Callable[[str], None] = log.info,
-) -> list[Row]:
+) -> list[StageRow]:
     """Run all stages, each to its end or from its newest checkpoint on; gives the rows of the report.
 
     Unless a ``student`` is given, of the stages' configuration, it starts with the teacher's weights if it is just
@@ -141,7 +141,7 @@ def compress(
     device = torch.device(device)
     lessons = _Lessons(teacher, features or VggFeatures(config.perceptual_widths, config.seed), device)
     student = _first(config, teacher) if student is None else student
-    book = Book(config.name, teacher.to(device), validation, output, report)
+    book = ReportWriter(config.name, teacher.to(device), validation, output, report)
     for number, given in enumerate(config.stages):
         stage, folder = given.in_steps(items(data, given), world_size()), output / f"{number + 1}-{given.name}"
         frames = stage_data(config, data, stage, output)

@@ -12,7 +12,7 @@ from ..networks.model import MotionModel
 from ..weights.load import save_model
 
 
-def count_parameters(model: MotionModel) -> int:
+def trainable_parameters(model: MotionModel) -> int:
     """Numbers that are learnt, without the statistics of the normalisation."""
     return sum(parameter.numel() for parameter in model.parameters())
 

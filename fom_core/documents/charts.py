@@ -14,17 +14,17 @@ WIDTH, HEIGHT = 420, 280
 LEFT, RIGHT, TOP, BOTTOM = 58, 16, 34, 44
 LINE_WIDTH, LINE_HEIGHT, LINE_MARGIN = 360, 160, 8
 COLOURS = ("#1f6fb2", "#c4452d", "#2e8b57", "#8b5fb0")
-Points = Sequence[tuple[float, float]]  # (x, y) in the chart's units
+Curve = Sequence[tuple[float, float]]  # (x, y) in the chart's units
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Named courses over one axis each way; both axes begin at 0."""
+    """Named curves, x to the right and y upward; both axes begin at 0."""
 
     title: str
     x_label: str
     y_label: str
-    courses: dict[str, Points]
+    curves: dict[str, Curve]
 
 
 def charts_as_svg(charts: Sequence[Chart], columns: int = 3) -> str:
@@ -41,13 +41,13 @@ def charts_as_svg(charts: Sequence[Chart], columns: int = 3) -> str:
     )
 
 
-def lines_as_svg(courses: Sequence[Points], colours: Sequence[str]) -> str:
-    """Courses on one scale without axes, from the lowest value to the highest; "" where no value is finite.
+def lines_as_svg(curves: Sequence[Curve], colours: Sequence[str]) -> str:
+    """Curves on one scale without axes, from the lowest value to the highest; "" where no value is finite.
 
     What is not finite is left out.
     """
-    finite = [[(x, y) for x, y in course if math.isfinite(y)] for course in courses]
-    places = [point for course in finite for point in course]
+    finite = [[(x, y) for x, y in curve if math.isfinite(y)] for curve in curves]
+    places = [point for curve in finite for point in curve]
     if not places:
         return ""
     first, low = (min(values) for values in zip(*places, strict=True))
@@ -60,7 +60,7 @@ def lines_as_svg(courses: Sequence[Points], colours: Sequence[str]) -> str:
         )
 
     lines = [
-        _line([place(*point) for point in course], colour, 1.5) for course, colour in zip(finite, colours, strict=False)
+        _line([place(*point) for point in curve], colour, 1.5) for curve, colour in zip(finite, colours, strict=False)
     ]
     return f'<svg width="{LINE_WIDTH}" height="{LINE_HEIGHT}" role="img">{"".join(lines)}</svg>'
 
@@ -74,8 +74,8 @@ def ticks(highest: float) -> list[float]:
 
 
 def _chart(chart: Chart) -> str:
-    across = ticks(max(x for points in chart.courses.values() for x, _ in points))
-    upward = ticks(max(y for points in chart.courses.values() for _, y in points))
+    across = ticks(max(x for points in chart.curves.values() for x, _ in points))
+    upward = ticks(max(y for points in chart.curves.values() for _, y in points))
 
     def place(x: float, y: float) -> tuple[float, float]:
         return (
@@ -96,17 +96,17 @@ def _chart(chart: Chart) -> str:
     for value in across:
         x, y = place(value, 0)
         parts.append(_text(x, y + 16, f"{value:g}", "middle"))
-    for index, (name, points) in enumerate(chart.courses.items()):
+    for index, (name, points) in enumerate(chart.curves.items()):
         colour = COLOURS[index % len(COLOURS)]
         places = [place(*point) for point in points]
         parts.append(_line(places, colour, 2))
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places]
-        if len(chart.courses) > 1:
+        if len(chart.curves) > 1:
             parts.append(_text(WIDTH - RIGHT - 4, TOP + 12 + 15 * index, name, "end", colour=colour))
     return "".join(parts)
 
 
-def _line(places: Points, colour: str, width: float) -> str:
+def _line(places: Curve, colour: str, width: float) -> str:
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     return f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
 

@@ -10,7 +10,7 @@ import torch
 
 from ..backends import Backend
 from ..compose import Paster, open_composer
-from ..compose.rolled import inside
+from ..compose.rolled import turned_crop
 from ..errors import UnsupportedModel
 from ..faces.regions import crop_face, crop_matrix
 from ..geometry import identity_grid, resize_flow
@@ -79,7 +79,7 @@ def generator_flow(deformation: torch.Tensor, config: ModelConfig, face: FaceReg
     matrix = crop_matrix(face, size)
     shifts = ((flow - identity) * half).numpy() @ matrix[:, :2].T.astype(np.float32)
     rows, columns = face.frame_size
-    within = inside(face, (0, 0, columns, rows))[..., None] > 0.5
+    within = turned_crop(face, (0, 0, columns, rows))[..., None] > 0.5
     flags, outside = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
     placed = [cv2.warpAffine(one, matrix, (columns, rows), flags=flags, borderMode=outside) for one in shifts]
     return np.stack(placed) * within

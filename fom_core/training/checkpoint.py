@@ -19,7 +19,7 @@ from ..documents.readers import DocumentError, parse_json, read_text
 from ..errors import WriteError
 from ..files.leftovers import keep_alive, sweep, temporary_name
 from ..resources.faults import pass_on
-from ..weights.files import read_state_dict, read_tree
+from ..weights.read import read_state_dict, read_tree
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..metrics import l1, psnr_db
 from ..networks.model import MotionModel
 from ..pictures import resize_picture, to_batch
-from .data.dataset import FrameCache
+from .data.frame_cache import FrameCache
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def batch_of(cache: FrameCache, indices: Iterable[int], size: int) -> Tensor:
 
 
 @torch.inference_mode()
-def measure(model: MotionModel, cache: FrameCache, frames_per_clip: int = 8) -> Figures | None:
+def reconstruction_figures(model: MotionModel, cache: FrameCache, frames_per_clip: int = 8) -> Figures | None:
     """Reconstruct the clips of ``cache``; None when it holds portraits only. The model is left in evaluation mode."""
     model.eval()
     size, device = model.config.image_size[0], model.device

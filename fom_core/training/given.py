@@ -10,7 +10,7 @@ from ..parallel.distributed import first_alone
 from ..weights.store import named_file
 from .config import TrainConfig
 from .data.clips import find_entries, has_split
-from .data.dataset import FrameCache
+from .data.frame_cache import FrameCache
 from .data.stream import ClipData
 from .perceptual import VggFeatures, read_weights
 

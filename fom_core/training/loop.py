@@ -19,10 +19,10 @@ from ..weights.pickle_machine import short
 from .checkpoint import carry_over, load_latest, save_checkpoint
 from .config import Stage, TrainConfig
 from .data.augment import Pairs
-from .data.dataset import FrameCache
 from .data.feed import Feed, items, open_feed
+from .data.frame_cache import FrameCache
 from .data.stream import ClipData
-from .figures import Figures, measure
+from .figures import Figures, reconstruction_figures
 from .journal import Journal
 from .perceptual import VggFeatures
 from .report import write_report
@@ -102,7 +102,7 @@ def _look(trainer: Trainer, journal: Journal, pairs: Pairs, validation: FrameCac
         journal.picture(pairs_sheet(trainer.average, pairs[:4].to(trainer.device)))
     else:
         journal.picture(contact_sheet(trainer.average, validation))
-        figures = measure(trainer.average, validation)
+        figures = reconstruction_figures(trainer.average, validation)
     trainer.average.eval()  # drops the form that inference took, whose memory the next steps may want
     if figures is None:
         return {}

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..documents.charts import Points, lines_as_svg
+from ..documents.charts import Curve, lines_as_svg
 from ..files.paths import replacing
 from .checkpoint import best_checkpoint, describe_checkpoint
 from .journal import LOG, read_log
@@ -62,13 +62,13 @@ def _stage(folder: Path) -> str:
     return "\n".join(parts)
 
 
-def curve(title: str, courses: Sequence[Points]) -> str:
-    """Values over steps, all courses on one scale, the first in colour; its ends are written below."""
-    drawing = lines_as_svg(courses, ("#c33", "#999"))
+def curve(title: str, curves: Sequence[Curve]) -> str:
+    """Values over steps, all curves on one scale, the first in colour; its ends are written below."""
+    drawing = lines_as_svg(curves, ("#c33", "#999"))
     if not drawing:
         return ""
-    values = [value for course in courses for _, value in course if math.isfinite(value)]
-    first, last = courses[0][0][1], courses[0][-1][1]
+    values = [value for curve in curves for _, value in curve if math.isfinite(value)]
+    first, last = curves[0][0][1], curves[0][-1][1]
     text = f"{html.escape(title)}: {first:.4g} → {last:.4g}; axis {min(values):.4g} to {max(values):.4g}"
     return f"<figure>{drawing}<figcaption>{text}</figcaption></figure>"
 

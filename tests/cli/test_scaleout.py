@@ -78,7 +78,7 @@ def test_a_damaged_video_is_told_by_every_process(tiny_model, monkeypatch):
 
     monkeypatch.setattr(scaleout, "team", lambda: Team(1, 2))
     with pytest.raises(MediaError, match="breaks off"):
-        scaleout.read_motion(tiny_model, frames(), 25.0, chunk_size=8)
+        scaleout.read_motion_in_team(tiny_model, frames(), 25.0, chunk_size=8)
 
 
 @pytest.mark.slow

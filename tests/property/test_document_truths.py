@@ -15,7 +15,7 @@ from fom_core.cli.animate import _declare
 from fom_core.cli.manifest import jobs_of
 from fom_core.cli.progress import one_line
 from fom_core.errors import FomError
-from fom_core.evaluation.data_set import _listed
+from fom_core.evaluation.evaluate import _listed
 from fom_core.files.paths import CONFIGS
 from fom_core.preprocess.clip_sources import jobs_of_metadata
 from fom_core.training.config import load_config

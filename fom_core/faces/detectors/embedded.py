@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...pictures import to_batch
-from ...weights.files import read_state_dict
+from ...weights.read import read_state_dict
 from ..boxes import iou
 from ..detection import Detection, detect_at_sizes, distinct
 

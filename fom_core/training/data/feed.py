@@ -14,7 +14,7 @@ import torch
 from ...parallel.distributed import rank, world_size
 from ..config import Stage
 from .augment import Augment, Pairs
-from .dataset import FrameCache
+from .frame_cache import FrameCache
 from .sampler import PairSampler
 from .stream import ClipData, StreamFeed
 

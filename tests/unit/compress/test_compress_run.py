@@ -11,7 +11,7 @@ import torch
 from fom_core.cli import main
 from fom_core.cli.compress import RECIPES, recipe_path
 from fom_core.compress.compress import compress_from_folder
-from fom_core.compress.cost import count_parameters
+from fom_core.compress.cost import trainable_parameters
 from fom_core.errors import UsageError
 from fom_core.networks import create_model
 from fom_core.training.config import load_config
@@ -44,7 +44,7 @@ def test_a_compression_writes_students_and_a_report(recipe, clips, teacher_file,
     assert by_name["student, int8"]["bytes"] < by_name["student, float16"]["bytes"] < by_name["pruned"]["bytes"]
     assert all(0 < row["l1"] < 1 and row["macs"] > 0 and row["frame_ms"] > 0 for row in rows)
     student = load_model(output / "small.safetensors", device="cpu")
-    assert count_parameters(student) == by_name["student, float32"]["parameters"]
+    assert trainable_parameters(student) == by_name["student, float32"]["parameters"]
     stages = [load_model(output / by_name[name]["file"], device="cpu").config for name in STAGES[1:4]]
     mobile = [(config.keypoint_detector.mobile, config.generator.mobile) for config in stages]
     assert mobile == [(True, False), (False, True), (True, True)]
@@ -76,7 +76,7 @@ def test_a_student_like_its_teacher_starts_with_its_weights(clips, teacher_file,
     compress_from_folder(clips, teacher_file, recipe, tmp_path / "run")
 
     pruned = load_model(tmp_path / "run" / "1-less" / "pruned.safetensors", device="cpu")
-    assert 0.7 < count_parameters(pruned) / count_parameters(tiny_model) <= 0.75
+    assert 0.7 < trainable_parameters(pruned) / trainable_parameters(tiny_model) <= 0.75
     weights, kept = (model.state_dict()["generator.final.weight"].unbind(1) for model in (tiny_model, pruned))
     columns = {tuple(column.flatten().tolist()) for column in weights}
     assert all(tuple(column.flatten().tolist()) in columns for column in kept)
@@ -102,7 +102,7 @@ def test_a_student_of_before_can_be_pruned_further(clips, teacher_file, tiny_con
     )
 
     pruned = load_model(tmp_path / "run" / "prune.safetensors", device="cpu")
-    assert 0.7 < count_parameters(pruned) / count_parameters(before) <= 0.75
+    assert 0.7 < trainable_parameters(pruned) / trainable_parameters(before) <= 0.75
     rows = json.loads((tmp_path / "run" / "report.json").read_text())
     assert [row["stage"] for row in rows[:3]] == ["teacher", "less, before training", "less"]
 

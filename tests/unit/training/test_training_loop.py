@@ -16,10 +16,10 @@ from fom_core.networks.model import create_model
 from fom_core.training.checkpoint import carry_over, latest_checkpoint, load_latest
 from fom_core.training.config import TrainConfig, load_config
 from fom_core.training.data.augment import Augment, AugmentConfig
-from fom_core.training.data.dataset import Clip
 from fom_core.training.data.feed import CacheFeed
+from fom_core.training.data.frame_cache import CachedClip
 from fom_core.training.data.sampler import PairSampler
-from fom_core.training.figures import measure
+from fom_core.training.figures import reconstruction_figures
 from fom_core.training.loop import train, train_stage
 from fom_core.training.sheet import contact_sheet
 
@@ -151,7 +151,7 @@ def test_carrying_over_leaves_out_other_shapes_and_the_blur_of_the_input(tiny_co
 def test_figures_of_a_still_clip_say_that_copying_is_perfect(tiny_config, cache):
     cache.frames = np.stack([cache.frames[0]] * len(cache.frames))
 
-    figures = measure(create_model(tiny_config), cache, frames_per_clip=3)
+    figures = reconstruction_figures(create_model(tiny_config), cache, frames_per_clip=3)
 
     assert figures is not None
     assert figures.copy_l1 == 0
@@ -160,10 +160,10 @@ def test_figures_of_a_still_clip_say_that_copying_is_perfect(tiny_config, cache)
 
 
 def test_portraits_alone_have_a_contact_sheet_but_no_figures(tiny_config, cache):
-    cache.clips = [Clip(name, name, "still", index, 1) for index, name in enumerate("ab")]
+    cache.clips = [CachedClip(name, name, "still", index, 1) for index, name in enumerate("ab")]
     model = create_model(tiny_config)
 
-    assert measure(model, cache) is None
+    assert reconstruction_figures(model, cache) is None
     assert contact_sheet(model, cache).shape == (2 * 128, 2 * 7 * 128, 3)
 
 
