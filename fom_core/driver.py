@@ -22,7 +22,7 @@ from .parallel.crew import ALONE, Crew, crew_for
 from .parallel.overlap import prefetch
 from .pictures import resize_picture, to_batch
 from .resources.memory import in_chunks
-from .types import Box, Keypoints, Motion, Progress
+from .types import CHUNK_SIZE, Box, Keypoints, Motion, Progress
 from .weights.catalogue import is_for_faces
 
 ReadingStage = Literal["looking for the driver", "reading the motion"]
@@ -49,7 +49,7 @@ def read_driver(
     crop: DrivingCrop = "auto",
     choose: int | None = None,
     view: DrivingView | None = None,
-    chunk_size: int = 8,
+    chunk_size: int = CHUNK_SIZE,
     name: str = "the driving video",
     stages: ReadingStages | None = None,
     read: Callable[..., Motion] | None = None,
@@ -123,7 +123,7 @@ def read_motion(
     fps: float,
     *,
     box: Box | None = None,
-    chunk_size: int = 8,
+    chunk_size: int = CHUNK_SIZE,
     progress: Progress | None = None,
 ) -> Motion:
     """Motion of frames whose part to look at is known, ``box``; see :func:`read_driver` for where it is not."""
@@ -136,7 +136,7 @@ def track_keypoints(
     frames: Iterable[np.ndarray],
     *,
     box: Box | None = None,
-    chunk_size: int = 8,
+    chunk_size: int = CHUNK_SIZE,
     progress: Progress | None = None,
 ) -> Keypoints:
     """Keypoints of each frame (H, W, 3) uint8, read as they come; ``box`` is the part of the frame to look at."""

@@ -17,11 +17,12 @@ import torch.distributed as dist
 
 from . import pipeline
 from .backends import Backend
+from .compose import Composition
 from .errors import MediaError
 from .faces.regions import with_alpha_or_rgb
 from .parallel.distributed import Team, team, waiting_for_others
 from .parallel.overlap import map_in_background, run_in_background
-from .types import Box, FaceSet, Keypoints, Motion, MotionTransfer, Progress
+from .types import CHUNK_SIZE, Box, FaceSet, Keypoints, Motion, MotionTransfer, Progress, RunOptions
 
 
 def read_motion_in_team(
@@ -30,7 +31,7 @@ def read_motion_in_team(
     fps: float,
     *,
     box: Box | None = None,
-    chunk_size: int = 8,
+    chunk_size: int = CHUNK_SIZE,
     progress: Progress | None = None,
 ) -> Motion:
     """:func:`fom_core.read_motion`; every process looks at its share of the chunks and gets the whole motion."""
@@ -63,28 +64,26 @@ def animate_picture_in_team(
     picture: np.ndarray,
     faces: FaceSet,
     motions: Sequence[Motion],
-    transfer: MotionTransfer | None = None,
+    transfer: MotionTransfer | None,
     *,
-    chunk_size: int = 8,
-    progress: Progress | None = None,
-    **finishing: Any,
+    composition: Composition,
+    run: RunOptions,
 ) -> Iterator[np.ndarray]:
     """:func:`fom_core.animate_picture`, whose frames the first process gets; the others get none."""
     us = team()
     if us.size == 1:
-        yield from pipeline.animate_picture(
-            model, picture, faces, motions, transfer, chunk_size=chunk_size, progress=progress, **finishing
-        )
+        yield from pipeline.compose_picture(model, picture, faces, motions, transfer, composition=composition, run=run)
         return
-    sources, finisher = pipeline.prepared(model, picture, faces, **finishing)
+    sources, finisher = pipeline.prepared(model, picture, faces, composition)
     length, hull = len(motions[0]), finisher.hull
     own = pipeline.finished(
-        model, sources, finisher, motions, transfer, chunk_size=chunk_size, frames=us.share(length, chunk_size)
-    )
+        model, sources, finisher, motions, transfer,
+        run=RunOptions(run.chunk_size), frames=us.share(length, run.chunk_size),
+    )  # fmt: skip
     with closing(own):
         parts = map_in_background(lambda finish: finish()[:, hull[1] : hull[3], hull[0] : hull[2]], own)
         if us.first:
-            for part in _gathered(us, parts, length, chunk_size, progress):
+            for part in _gathered(us, parts, length, run):
                 frames = np.repeat(with_alpha_or_rgb(picture)[None], len(part), axis=0)
                 frames[:, hull[1] : hull[3], hull[0] : hull[2]] = part
                 yield frames
@@ -101,14 +100,12 @@ def _in_order(us: Team, parts: list[Keypoints], count: int, chunk_size: int) -> 
     return Keypoints.cat(parts).pick(torch.from_numpy(order))
 
 
-def _gathered(
-    us: Team, own: Iterator[np.ndarray], length: int, chunk_size: int, progress: Progress | None
-) -> Iterator[np.ndarray]:
+def _gathered(us: Team, own: Iterator[np.ndarray], length: int, run: RunOptions) -> Iterator[np.ndarray]:
     """All processes' frames in their order.
 
     Where memory ran short a chunk comes in pieces, and a piece may reach into its process's next chunk.
     """
-    done = 0
+    done, chunk_size = 0, run.chunk_size
     early: dict[int, np.ndarray] = {}  # by process: frames of its next chunk
     while done < length:
         owner, room = us.owner(done // chunk_size), min(chunk_size - done % chunk_size, length - done)
@@ -119,8 +116,8 @@ def _gathered(
             early[owner], piece = piece[room:], piece[:room]
         done += len(piece)
         yield piece
-        if progress:
-            progress(done, length)
+        if run.progress:
+            run.progress(done, length)
 
 
 def _send(frames: np.ndarray) -> None:

@@ -26,6 +26,16 @@ INITIAL_FRAME: InitialFrame = 0  # unless told
 Progress = Callable[[int, int | None], None]
 """Called with what is done and what there is in all (None while unknown). Raise from it to stop the work."""
 
+CHUNK_SIZE = 8  # frames at a time, unless told
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a long run goes: frames at a time, and who hears of its progress."""
+
+    chunk_size: int = CHUNK_SIZE
+    progress: Progress | None = None
+
 
 @dataclass(frozen=True)
 class Keypoints:

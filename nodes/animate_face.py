@@ -15,7 +15,7 @@ from ..fom_core.motion import MovedArea
 from ..fom_core.networks import MotionModel
 from ..fom_core.parallel.overlap import map_in_background
 from ..fom_core.pipeline import animate_details, match_drivers
-from ..fom_core.types import Generated
+from ..fom_core.types import CHUNK_SIZE, Generated
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, motions, transfers
 from .base import Node
@@ -133,7 +133,7 @@ class AnimateFace(Node):
         relative_jacobian: bool = True,
         driving_crop: DrivingCrop = "auto",
         fps: float = 25.0,
-        chunk_size: int = motions.CHUNK_SIZE,
+        chunk_size: int = CHUNK_SIZE,
         driving_face: int = 0,
         head_gain: float = 1.0,
         expression_gain: float = 1.0,

@@ -15,7 +15,7 @@ from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.motion import Length
 from ..fom_core.networks import MotionModel
-from ..fom_core.types import Box, Motion
+from ..fom_core.types import CHUNK_SIZE, Box, Motion
 from . import host, sockets
 from .detect_faces import open_detector
 from .drivers import Driver, open_driver
@@ -28,7 +28,6 @@ LENGTHS: Mapping[str, Length] = {
 }
 LOOKING, READING = 0.08, 0.2  # share of the progress bar at which finding and reading the drivers are over
 WHOLE = 1000  # steps of the progress bar
-CHUNK_SIZE = 8
 
 
 def driver_input(name: str, tooltip: str | None = None) -> io.MultiType.Input:

@@ -18,7 +18,7 @@ from ..networks import MotionModel
 from ..parallel.overlap import run_in_background
 from ..pictures import to_batch
 from ..pipeline import animate_picture, encode_face, look_at, read_motion
-from ..types import FaceSet, MotionTransfer
+from ..types import CHUNK_SIZE, FaceSet, MotionTransfer
 from .measure import clock, forget_peak, peak_mib, processor_s
 from .subject import RATE, driving_frames, picture_with_faces, write_clip
 
@@ -39,7 +39,7 @@ class BenchmarkJob:
     width: int = 1280
     height: int = 720
     driving_video: str | None = None
-    chunk_size: int = 8
+    chunk_size: int = CHUNK_SIZE
     encoder: str | None = None
 
 

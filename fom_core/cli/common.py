@@ -14,12 +14,12 @@ from ..errors import UsageError
 from ..faces.detect import ALIASES, DETECTORS, best_detector, load_detector
 from ..faces.detection import Detector
 from ..networks import MotionModel
+from ..types import CHUNK_SIZE
 from ..weights.catalogue import Entry, catalogue, is_file, is_for_faces, preferred, size_text
 from ..weights.load import DTYPES, load_model
 from ..weights.store import best_on_disk
 
 log = logging.getLogger(__name__)
-CHUNK_SIZE = 8
 MOST, LONGEST_NUMBER = 2**31 - 1, 30
 
 

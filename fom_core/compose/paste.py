@@ -16,9 +16,9 @@ from ..faces.regions import crop_face, pixel_box, turned_box, with_alpha_or_rgb
 from ..pictures import PicturesToCome, resize_picture
 from ..types import FaceSet
 from . import colour_fit, masks, rolled
+from .composition import Composition
 from .masks import Mask, Rect, common, hull_of, place
 
-FEATHER = 0.3
 FaceFrames = np.ndarray | torch.Tensor
 
 
@@ -73,14 +73,14 @@ class Paster:
         picture: np.ndarray,
         faces: FaceSet,
         mask: Mask = "soft",
-        ratio: float = 0.4,
+        ratio: float = Composition.ratio,
         *,
-        feather: float = FEATHER,
-        colour_match: float = 0.0,
+        feather: float = Composition.feather,
+        colour_match: float = Composition.colour_match,
         face_masks: Sequence[np.ndarray | torch.Tensor] | None = None,
         colours_of: Sequence[FaceFrames] | None = None,
     ):
-        check_options(mask, ratio, feather, colour_match, masks=get_args(Mask))
+        Composition(mask, ratio, feather, colour_match).check(get_args(Mask))
         self.picture = coloured(picture, faces)
         self.faces = faces
         self.crops = [turned_box(face) for face in faces]
@@ -209,10 +209,10 @@ def paste(
     faces: FaceSet,
     face_frames: Sequence[FaceFrames],
     mask: Mask = "soft",
-    ratio: float = 0.4,
+    ratio: float = Composition.ratio,
     *,
-    feather: float = FEATHER,
-    colour_match: float = 0.0,
+    feather: float = Composition.feather,
+    colour_match: float = Composition.colour_match,
     face_masks: Sequence[np.ndarray | torch.Tensor] | None = None,
 ) -> np.ndarray:
     """Put N × [T, h, w, 3] face frames back into a picture (H, W, 3) uint8 → (T, H, W, 3). See :class:`Paster`."""
@@ -286,14 +286,3 @@ def to_masks(face_masks: Sequence[np.ndarray | torch.Tensor], count: int) -> lis
             raise UsageError(f"Expected a face mask [h, w] or [T, h, w] of numbers, found {list(np.shape(given))}.")
         result.append(np.clip(mask, 0, 1).astype(np.float32))
     return result if len(result) == count else result * count
-
-
-def check_options(mask: str, ratio: float, feather: float, colour_match: float, *, masks: Sequence[str]) -> None:
-    """Raise UsageError for a mask that is not among ``masks``, and for numbers that cannot be."""
-    if mask not in masks:
-        raise UsageError(f"The mask is one of {', '.join(masks)}, not {mask!r}.")
-    if not ratio > 0:
-        raise UsageError(f"The ratio is a circle's radius in crop heights: above 0, usually 0.4. Got {ratio}.")
-    for name, value in (("feather", feather), ("colour match", colour_match)):
-        if not 0 <= value <= 1:
-            raise UsageError(f"The {name} is a number from 0 to 1. Got {value}.")

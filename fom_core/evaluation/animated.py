@@ -18,7 +18,7 @@ from ..networks import ModelConfig
 from ..networks.generator import border_weight
 from ..pictures import to_pictures
 from ..pipeline import Drivings, animate_details, encode_face
-from ..types import FaceRegion, FaceSet, Generated, MotionTransfer
+from ..types import CHUNK_SIZE, FaceRegion, FaceSet, Generated, MotionTransfer
 
 
 class AnimatedPicture:
@@ -34,7 +34,12 @@ class AnimatedPicture:
         self.sources = [encode_face(model, crop_face(picture, face, model.config.image_size)) for face in faces]
 
     def frames(
-        self, driving: Drivings, numbers: Sequence[int], *, transfer: MotionTransfer | None = None, chunk_size: int = 8
+        self,
+        driving: Drivings,
+        numbers: Sequence[int],
+        *,
+        transfer: MotionTransfer | None = None,
+        chunk_size: int = CHUNK_SIZE,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Chunk by chunk (t, H, W, 3) uint8 and their own flows (t, H, W, 2) in pixels, as in :mod:`.view`.
 

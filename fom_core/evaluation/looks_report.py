@@ -19,7 +19,7 @@ from ..faces.regions import pixel_box
 from ..files.paths import replacing
 from ..media import write_picture
 from ..pictures import resize_picture
-from ..types import FaceRegion, FaceSet, Motion, MotionTransfer, Progress
+from ..types import CHUNK_SIZE, FaceRegion, FaceSet, Motion, MotionTransfer, Progress
 from . import looks
 from .animated import AnimatedPicture
 from .view import View
@@ -54,7 +54,7 @@ def evaluate_looks(
     *,
     transfer: MotionTransfer | None = None,
     frames: int = 5,
-    chunk_size: int = 8,
+    chunk_size: int = CHUNK_SIZE,
     progress: Progress | None = None,
 ) -> str:
     """Move every source by every driver and return the table of :data:`COLUMNS` as Markdown.

@@ -16,7 +16,7 @@ from fom_core.errors import MediaError
 from fom_core.media import VideoReader, read_picture, read_sound
 from fom_core.parallel.distributed import Team
 from fom_core.scaleout import _in_order
-from fom_core.types import Keypoints
+from fom_core.types import Keypoints, RunOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,7 +67,7 @@ def test_pieces_of_chunks_come_in_order(monkeypatch, chunk, pieces):
 
     other = painted(1)
     monkeypatch.setattr(scaleout, "_receive", lambda owner: next(other))
-    got = scaleout._gathered(Team(0, 2), painted(0), length, chunk, None)
+    got = scaleout._gathered(Team(0, 2), painted(0), length, RunOptions(chunk))
     assert np.concatenate(list(got)).tolist() == list(range(length))
 
 

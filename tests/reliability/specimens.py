@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from fom_core.backends.package import MANIFEST, STREAMING, read_package
-from fom_core.cli.animate import _declare
+from fom_core.cli.animate_options import declare
 from fom_core.cli.manifest import jobs_of
 from fom_core.evaluation.evaluate import _listed
 from fom_core.media import VideoReader, read_picture, read_sound
@@ -131,7 +131,7 @@ def go_on(path: Path) -> None:
 
 
 def read_manifest(path: Path) -> None:
-    jobs_of(argparse.Namespace(manifest=str(path)), _declare)
+    jobs_of(argparse.Namespace(manifest=str(path)), declare)
 
 
 def read_pairs(path: Path) -> None:
