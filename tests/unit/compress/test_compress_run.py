@@ -14,7 +14,9 @@ from fom_core.compress.compress import compress_from_folder
 from fom_core.compress.cost import trainable_parameters
 from fom_core.errors import UsageError
 from fom_core.networks import create_model
+from fom_core.training.checkpoint import Checkpointing
 from fom_core.training.config import load_config
+from fom_core.training.given import TrainingInputs
 from fom_core.training.train import train_from_folder
 from fom_core.weights.load import load_model, save_model
 
@@ -56,7 +58,9 @@ def test_a_second_call_goes_on_and_ends_the_same(recipe, clips, teacher_file, tm
 
     def run(output, *overrides):
         torch.manual_seed(len(overrides))  # what was drawn before must not matter
-        compress_from_folder(clips, teacher_file, recipe, output, overrides=overrides, every=1)
+        compress_from_folder(
+            teacher_file, TrainingInputs(recipe, clips, overrides), output, checkpointing=Checkpointing(every=1)
+        )
         return load_model(output / "small.safetensors", device="cpu").state_dict()
 
     whole = run(tmp_path / "whole")
@@ -73,7 +77,7 @@ def test_a_second_call_goes_on_and_ends_the_same(recipe, clips, teacher_file, tm
 def test_a_student_like_its_teacher_starts_with_its_weights(clips, teacher_file, tmp_path, tiny_model):
     recipe = tmp_path / "prune.yaml"
     recipe.write_text(PRUNING)
-    compress_from_folder(clips, teacher_file, recipe, tmp_path / "run")
+    compress_from_folder(teacher_file, TrainingInputs(recipe, clips), tmp_path / "run")
 
     pruned = load_model(tmp_path / "run" / "1-less" / "pruned.safetensors", device="cpu")
     assert 0.7 < trainable_parameters(pruned) / trainable_parameters(tiny_model) <= 0.75
@@ -86,7 +90,7 @@ def test_a_teacher_that_paints_at_another_size_teaches_as_it_learnt(clips, tiny_
     recipe = tmp_path / "prune.yaml"
     recipe.write_text(PRUNING)
     large = save_model(tiny_model.at_size(128), tmp_path / "large.safetensors")
-    compress_from_folder(clips, large, recipe, tmp_path / "run", student=large)
+    compress_from_folder(large, TrainingInputs(recipe, clips), tmp_path / "run", student=large)
     config = load_model(tmp_path / "run" / "prune.safetensors", device="cpu").config
     assert (config.image_size, config.motion_size) == ((64, 64), None)
 
@@ -98,7 +102,10 @@ def test_a_student_of_before_can_be_pruned_further(clips, teacher_file, tiny_con
     recipe = tmp_path / "prune.yaml"
     recipe.write_text(PRUNING)
     compress_from_folder(
-        clips, teacher_file, recipe, tmp_path / "run", student=save_model(before, tmp_path / "small.safetensors")
+        teacher_file,
+        TrainingInputs(recipe, clips),
+        tmp_path / "run",
+        student=save_model(before, tmp_path / "small.safetensors"),
     )
 
     pruned = load_model(tmp_path / "run" / "prune.safetensors", device="cpu")
@@ -112,7 +119,7 @@ def test_another_teacher_in_the_same_folder_is_refused(recipe, clips, teacher_fi
     output.mkdir()
     (output / "compression.json").write_text('{"teacher": "0", "student": {}}')
     with pytest.raises(UsageError, match=r"another teacher and student\. Choose another --output"):
-        compress_from_folder(clips, teacher_file, recipe, output)
+        compress_from_folder(teacher_file, TrainingInputs(recipe, clips), output)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +134,7 @@ def test_another_teacher_in_the_same_folder_is_refused(recipe, clips, teacher_fi
 )
 def test_contradictions_are_told(recipe, clips, teacher_file, tmp_path, override, reason):
     with pytest.raises(UsageError, match=reason):
-        compress_from_folder(clips, teacher_file, recipe, tmp_path / "run", overrides=[override])
+        compress_from_folder(teacher_file, TrainingInputs(recipe, clips, [override]), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -135,7 +142,7 @@ def test_a_training_without_a_teacher_is_refused(recipe, clips, tmp_path):
     overrides = ["train_params.image_size=64", "model_params.common_params.num_kp=4"]
     overrides.append("model_params.kp_detector_params.temperature=0.1")
     with pytest.raises(UsageError, match=r"learns from a teacher\. Run it with `fom compress`"):
-        train_from_folder(clips, recipe, tmp_path / "run", overrides=overrides)
+        train_from_folder(TrainingInputs(recipe, clips, overrides), tmp_path / "run")
 
 
 @pytest.mark.parametrize("name", ["mobile", "prune"])

@@ -13,7 +13,7 @@ import torch
 from fom_core.errors import TrainingDiverged, UsageError
 from fom_core.networks.config import DiscriminatorConfig
 from fom_core.networks.model import create_model
-from fom_core.training.checkpoint import carry_over, latest_checkpoint, load_latest
+from fom_core.training.checkpoint import Checkpointing, carry_over, latest_checkpoint, load_latest
 from fom_core.training.config import TrainConfig, load_config
 from fom_core.training.data.augment import Augment, AugmentConfig
 from fom_core.training.data.feed import CacheFeed
@@ -37,10 +37,10 @@ def test_a_few_steps_lower_the_loss(stage, cache, new_trainer):
 
 def test_an_interrupted_training_goes_on_exactly(stage, cache, tmp_path, new_trainer):
     whole, resumed = new_trainer(stage), new_trainer(stage)
-    train_stage(whole, CacheFeed(cache, stage, 0), None, tmp_path / "whole", every=2)
+    train_stage(whole, CacheFeed(cache, stage, 0), None, tmp_path / "whole", checkpointing=Checkpointing(2))
     shutil.copytree(tmp_path / "whole" / "step-000002", tmp_path / "resumed" / "step-000002")
 
-    train_stage(resumed, CacheFeed(cache, stage, 0), None, tmp_path / "resumed", every=2)
+    train_stage(resumed, CacheFeed(cache, stage, 0), None, tmp_path / "resumed", checkpointing=Checkpointing(2))
 
     assert resumed.step_number == 4
     for name, value in whole.weights().items():
@@ -68,8 +68,8 @@ def test_stages_hand_over_what_fits_and_finished_ones_are_skipped(stage, cache, 
     config = TrainConfig("two", (stage, replace(stage, name="deeper", model=deeper)), perceptual_widths=(4, 8))
     lines: list[str] = []
 
-    model = train(config, cache, cache, tmp_path / "run", every=4, report=lines.append)
-    again = train(config, cache, cache, tmp_path / "run", every=4)
+    model = train(config, cache, cache, tmp_path / "run", checkpointing=Checkpointing(4), report=lines.append)
+    again = train(config, cache, cache, tmp_path / "run", checkpointing=Checkpointing(4))
 
     assert len(model.config.generator.bottleneck) == 2
     assert any("start fresh" in line for line in lines)
@@ -91,7 +91,7 @@ class Spoilt(CacheFeed):
 
 def test_a_batch_without_numbers_is_named_and_leaves_the_last_good_checkpoint(stage, cache, tmp_path, new_trainer):
     with pytest.raises(TrainingDiverged, match="frames of blob"):
-        train_stage(new_trainer(stage), Spoilt(cache, stage, 0), None, tmp_path, every=1)
+        train_stage(new_trainer(stage), Spoilt(cache, stage, 0), None, tmp_path, checkpointing=Checkpointing(1))
 
     found = load_latest(tmp_path)
 
