@@ -13,9 +13,9 @@ from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.geometry import resize_map
 from ..fom_core.motion import MovedArea
 from ..fom_core.networks import MotionModel
-from ..fom_core.parallel.overlap import applied
+from ..fom_core.parallel.overlap import map_in_background
 from ..fom_core.pipeline import animate_details, match_drivers
-from ..fom_core.types import Generated
+from ..fom_core.types import CHUNK_SIZE, Generated
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, motions, transfers
 from .base import Node
@@ -133,7 +133,7 @@ class AnimateFace(Node):
         relative_jacobian: bool = True,
         driving_crop: DrivingCrop = "auto",
         fps: float = 25.0,
-        chunk_size: int = motions.CHUNK_SIZE,
+        chunk_size: int = CHUNK_SIZE,
         driving_face: int = 0,
         head_gain: float = 1.0,
         expression_gain: float = 1.0,
@@ -169,7 +169,7 @@ class AnimateFace(Node):
                 for piece in handing_out.pieces(chunk)
             )
             done = 0
-            for chunk, shown in applied(lambda begun: (begun[0], begun[1]()), chunks):
+            for chunk, shown in map_in_background(lambda begun: (begun[0], begun[1]()), chunks):
                 for result, generated, frames_of_face in zip(results, chunk, shown.frames, strict=True):
                     result.add(done, generated, frames_of_face)
                 done += len(chunk[0].prediction)

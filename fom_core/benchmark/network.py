@@ -11,7 +11,7 @@ from ..motion import transfer_motion
 from ..networks import MotionModel
 from ..pictures import to_batch
 from ..types import MotionTransfer
-from .counting import multiply_adds
+from .counting import multiply_adds, per_frame
 from .measure import forget_peak, peak_mib, seconds
 from .subject import moving_frames
 
@@ -24,7 +24,7 @@ def measure_network(
     One face, its source encoded before; frames are on the device. ``peak_flops``: see :func:`measure.matmul_flops`.
     """
     work = multiply_adds(model.config)
-    per_frame = sum(giga for part, giga in work.items() if part != "encode")
+    of_a_frame = per_frame(work)
     frames = to_batch(
         moving_frames(max(batches), model.config.image_size), channels=model.config.num_channels, device=model.device
     )
@@ -32,12 +32,12 @@ def measure_network(
     rows = []
     for batch in batches:
         row = {"batch": batch, **_stages(model, frames[:batch], budget_s)}
-        flops = 2e9 * per_frame * 1e3 / row["ms"]
+        flops = 2 * of_a_frame * 1e3 / row["ms"]
         rows.append({**row, "fps": 1e3 / row["ms"], "gflops": flops / 1e9, "share": flops / peak_flops})
     return {
         "image_size": list(model.config.image_size),
-        "gmac_per_frame": per_frame,
-        "gmac": work,
+        "gmac_per_frame": of_a_frame / 1e9,
+        "gmac": {part: count / 1e9 for part, count in work.items()},
         "source_ms": source_ms,
         "peak_gflops": peak_flops / 1e9,
         "batches": rows,

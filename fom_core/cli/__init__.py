@@ -17,7 +17,7 @@ from contextlib import contextmanager, redirect_stderr
 from .. import signals
 from ..errors import FomError
 from ..media import limits
-from ..parallel.scaleout import rank, speaks_of_failure
+from ..parallel.distributed import launched_rank, speaks_of_failure
 from ..resources import threads
 from ..resources.memory import share_heaps
 from ..version import version
@@ -47,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     words = with_underscores(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
-    with redirect_stderr(io.StringIO() if rank() else sys.stderr):  # of several processes one explains wrong usage
+    with redirect_stderr(
+        io.StringIO() if launched_rank() else sys.stderr
+    ):  # of several processes one explains wrong usage
         args = _parsed([word for word in words if word != "--debug"])
     log_to_stderr(debug)
     program = argv is None  # a library's signals and threads belong to its user
@@ -136,7 +138,7 @@ def _run(args: argparse.Namespace, debug: bool, program: bool) -> int:
             _flush()
         return status
     except KeyboardInterrupt:
-        if not rank():
+        if not launched_rank():
             print(signals.WORD, file=sys.stderr)
         return signals.STOPPED
     except Exception as error:

@@ -14,12 +14,13 @@ from ..errors import UsageError
 from ..faces.detect import ALIASES, DETECTORS, best_detector, load_detector
 from ..faces.detection import Detector
 from ..networks import MotionModel
+from ..training.checkpoint import Checkpointing
+from ..types import CHUNK_SIZE
 from ..weights.catalogue import Entry, catalogue, is_file, is_for_faces, preferred, size_text
 from ..weights.load import DTYPES, load_model
 from ..weights.store import best_on_disk
 
 log = logging.getLogger(__name__)
-CHUNK_SIZE = 8
 MOST, LONGEST_NUMBER = 2**31 - 1, 30
 
 
@@ -109,9 +110,19 @@ def add_training_options(parser: argparse.ArgumentParser, output: str, option: s
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: cpu)")
     parser.add_argument(
-        "--every", type=positive, default=250, metavar="STEPS", help="between checkpoints (default: 250)"
+        "--every",
+        type=positive,
+        default=Checkpointing.every,
+        metavar="STEPS",
+        help=f"between checkpoints (default: {Checkpointing.every})",
     )
-    parser.add_argument("--keep", type=positive, default=2, metavar="N", help="newest checkpoints to keep (default: 2)")
+    parser.add_argument(
+        "--keep",
+        type=positive,
+        default=Checkpointing.keep,
+        metavar="N",
+        help=f"newest checkpoints to keep (default: {Checkpointing.keep})",
+    )
 
 
 def add_on_off(group: argparse._ActionsContainer, name: str, text: str) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..files.paths import CONFIGS
+from ..training.checkpoint import Checkpointing
 from .common import add_training_options, file_name, file_path, named_yaml
 
 RECIPES = CONFIGS / "compress"
@@ -52,20 +53,16 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the stages and print the report's table."""
     from ..compress.compress import compress_from_folder  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..training.given import TrainingInputs  # noqa: PLC0415
 
     table = compress_from_folder(
-        args.data,
         args.teacher,
-        args.config,
+        TrainingInputs(args.config, args.data, args.overrides, args.yunet, args.vgg),
         args.output,
-        overrides=args.overrides,
         teacher_config=args.teacher_config,
         student=args.student,
-        yunet=args.yunet,
-        vgg=args.vgg,
         device=args.device,
-        every=args.every,
-        keep=args.keep,
+        checkpointing=Checkpointing(args.every, args.keep),
     )
     print(table, end="")
     return 0

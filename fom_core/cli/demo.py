@@ -13,7 +13,8 @@ from ..media import VideoWriter, write_picture
 from ..motion import FADE_IN_S, load_motion
 from ..types import Motion, MotionTransfer
 from ..weights.load import load_model
-from .animate import FILENAME, write_animation
+from .animate import write_animation
+from .animate_options import FILENAME
 from .common import file_path
 from .drivers import INITIAL_FRAME
 

@@ -61,9 +61,9 @@ def run(args: argparse.Namespace) -> int:
     if args.looks:
         return looks.run(args)
     looks.check_absent(args)
-    from ..evaluation.data_set import RESULTS, evaluate_folder  # noqa: PLC0415
+    from ..evaluation.evaluate import RESULTS, evaluate_folder  # noqa: PLC0415
     from ..evaluation.face_points import Pfld, detector_points  # noqa: PLC0415
-    from ..evaluation.metrics import Lpips  # noqa: PLC0415
+    from ..evaluation.lpips import Lpips  # noqa: PLC0415
     from ..evaluation.reconstruction import Judges  # noqa: PLC0415 - heavy, and needed by this command only
 
     inputs = files_of_model(args, args.pairs, args.yunet, args.landmarks, args.lpips)

@@ -22,14 +22,14 @@ from ..faces.detection import Detector
 from ..files.leftovers import tidy
 from ..files.places import NUMBER, Work
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, list_pictures
-from ..parallel.scaleout import team
+from ..parallel.distributed import team
 from ..resources.faults import told
 from ..types import Motion
 from . import common, drivers
 from .backend import open_backend
 from .enhancement import open_enhancer
 from .manifest import named
-from .progress import clock, sentence
+from .progress import duration_text, sentence
 
 log = logging.getLogger(__name__)
 Job = tuple[str, argparse.Namespace]  # what messages call it, and its options
@@ -152,7 +152,7 @@ def work_off(jobs: Sequence[Job], do: Callable[[argparse.Namespace, str], None])
 
 def _tell(done: int, total: int, failed: int, elapsed_s: float) -> None:
     if done < total:
-        left = clock(elapsed_s / done * (total - done))
+        left = duration_text(elapsed_s / done * (total - done))
         log.info("%d of %d jobs done%s, about %s left.", done, total, f", {failed} of them failed" * bool(failed), left)
 
 

@@ -56,8 +56,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Find the videos, cut, and print where the report is."""
     from ..preprocess.clip_sources import jobs_of_metadata, jobs_of_videos  # noqa: PLC0415 - heavy, for this command only
-    from ..preprocess.data_set import REPORT, Recipe, preprocess  # noqa: PLC0415
     from ..preprocess.face_clips import Rules  # noqa: PLC0415
+    from ..preprocess.preprocess import REPORT, Recipe, preprocess  # noqa: PLC0415
 
     inputs = [*args.videos, *([args.metadata] if args.metadata else [])]
     keep_apart([Work(inputs, [args.output, args.output / REPORT])])

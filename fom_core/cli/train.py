@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 
 from ..files.paths import CONFIGS
+from ..parallel.distributed import launched_rank
+from ..training.checkpoint import Checkpointing
 from .common import add_training_options, file_name, named_yaml
 
 config_path = partial(named_yaml, CONFIGS)
@@ -39,21 +41,16 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Decode the clips, train, and write the model beside its checkpoints."""
-    from ..parallel.scaleout import rank  # noqa: PLC0415 - heavy, and needed by this command only
-    from ..training.train import train_from_folder  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..training.given import TrainingInputs  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..training.train import train_from_folder  # noqa: PLC0415
 
     path = train_from_folder(
-        args.data,
-        args.config,
+        TrainingInputs(args.config, args.data, args.overrides, args.yunet, args.vgg),
         args.output,
-        overrides=args.overrides,
-        yunet=args.yunet,
-        vgg=args.vgg,
         init_from=args.init_from,
         device=args.device,
-        every=args.every,
-        keep=args.keep,
+        checkpointing=Checkpointing(args.every, args.keep),
     )
-    if rank() == 0:  # of several processes, one tells
+    if launched_rank() == 0:  # of several processes, one tells
         print(path)
     return 0

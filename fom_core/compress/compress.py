@@ -18,13 +18,14 @@ from ..errors import UsageError
 from ..files.paths import replacing
 from ..files.places import Work, keep_apart
 from ..networks.model import MotionModel, create_model
-from ..parallel.processes import first_alone, joined, rank, world_size
+from ..parallel.distributed import first_alone, rank, training_group, world_size
+from ..training.checkpoint import DEFAULT, Checkpointing
 from ..training.config import Stage, TrainConfig, load_config
 from ..training.data.augment import Transform
-from ..training.data.dataset import FrameCache
 from ..training.data.feed import Feed, items, open_feed
+from ..training.data.frame_cache import FrameCache
 from ..training.data.stream import ClipData
-from ..training.given import check_landmarks, clip_folder, open_clips, open_features
+from ..training.given import TrainingInputs, check_landmarks, clip_folder, open_clips, open_features
 from ..training.loop import stage_data, train_stage
 from ..training.perceptual import VggFeatures
 from ..training.trainer import Trainer
@@ -32,7 +33,7 @@ from ..weights.catalogue import is_file
 from ..weights.load import load_model, save_model
 from .distil import NETWORKS, Distillation, learning_model
 from .prune import importance_of, prune
-from .report import Book, Row, write
+from .report import ReportWriter, StageRow, write
 
 log = logging.getLogger(__name__)
 
@@ -42,21 +43,16 @@ PRUNING_SEED = 1000  # their pairs are other ones than the first of the stage
 
 
 def compress_from_folder(
-    data: Path | None,
     teacher: str | Path,
-    config_path: Path,
+    inputs: TrainingInputs,
     output: Path,
     *,
-    overrides: Sequence[str] = (),
     teacher_config: Path | None = None,
     student: str | Path | None = None,
-    yunet: Path | None = None,
-    vgg: str | Path | None = None,
     device: str = "cpu",
-    every: int = 250,
-    keep: int = 2,
+    checkpointing: Checkpointing = DEFAULT,
 ) -> str:
-    """Compress ``teacher``, a model's name or file, as ``config_path`` describes, on the clips in ``data``.
+    """Compress ``teacher``, a model's name or file, as the inputs' file describes, on their clips.
 
     Writes the student as ``NAME.safetensors`` into ``output``, also in half precision and in eight bits, with the
     models of the stages and the report; returns the report's table. A second call goes on where the first one stopped.
@@ -64,19 +60,19 @@ def compress_from_folder(
     The other arguments are those of :func:`fom_core.training.train.train_from_folder`.
     """
     model = load_model(teacher, teacher_config, device="cpu", dtype="float32").at_learnt_size()
-    config = load_config(config_path, overrides, model.config)
+    config = load_config(inputs.config_path, inputs.overrides, model.config)
     begun = None if student is None else load_model(student, device="cpu", dtype="float32").at_learnt_size()
     if begun is not None:
         config = replace(config, stages=tuple(replace(stage, model=begun.config) for stage in config.stages))
-    check_landmarks(config, config_path, yunet)
-    inputs = [path for path in (teacher, config_path, teacher_config, student, yunet, vgg) if is_file(path)]
-    keep_apart([Work(inputs, [output, *(output / f"{name}.safetensors" for name in _names(config))])])
-    folder = clip_folder(config, config_path, data)
-    features = None if vgg is None else open_features(config, config_path, vgg)
-    with joined(device) as own_device:
+    check_landmarks(config, inputs)
+    models = [path for path in (teacher, teacher_config, student) if is_file(path)]
+    keep_apart([Work([*inputs.files, *models], [output, *(output / f"{name}.safetensors" for name in _names(config))])])
+    folder = clip_folder(config, inputs)
+    features = open_features(config, inputs)
+    with training_group(device) as own_device:
         with first_alone():
             check_begun(config, model, output)
-        clips, validation = open_clips(config, folder, output, yunet)
+        clips, validation = open_clips(config, folder, output, inputs.yunet)
         rows = compress(
             config,
             model,
@@ -86,8 +82,7 @@ def compress_from_folder(
             student=begun,
             features=features,
             device=own_device,
-            every=every,
-            keep=keep,
+            checkpointing=checkpointing,
         )
         return "" if rank() else write(rows, output)
 
@@ -128,10 +123,9 @@ def compress(
     student: MotionModel | None = None,
     features: VggFeatures | None = None,
     device: torch.device | str = "cpu",
-    every: int = 250,
-    keep: int = 2,
+    checkpointing: Checkpointing = DEFAULT,
     report: Callable[[str], None] = log.info,
-) -> list[Row]:
+) -> list[StageRow]:
     """Run all stages, each to its end or from its newest checkpoint on; gives the rows of the report.
 
     Unless a ``student`` is given, of the stages' configuration, it starts with the teacher's weights if it is just
@@ -141,7 +135,7 @@ def compress(
     device = torch.device(device)
     lessons = _Lessons(teacher, features or VggFeatures(config.perceptual_widths, config.seed), device)
     student = _first(config, teacher) if student is None else student
-    book = Book(config.name, teacher.to(device), validation, output, report)
+    book = ReportWriter(config.name, teacher.to(device), validation, output, report)
     for number, given in enumerate(config.stages):
         stage, folder = given.in_steps(items(data, given), world_size()), output / f"{number + 1}-{given.name}"
         frames = stage_data(config, data, stage, output)
@@ -157,8 +151,7 @@ def compress(
             open_feed(frames, stage, seed, device),
             validation,
             folder,
-            every=every,
-            keep=keep,
+            checkpointing=checkpointing,
             report=report,
         )
         for name in _learning(stage):

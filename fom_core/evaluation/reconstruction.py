@@ -15,16 +15,16 @@ import torch
 from torch import Tensor
 
 from ..errors import MediaError
+from ..metrics import l1, psnr_db, ssim
 from ..motion import transfer_motion
 from ..networks.model import MotionModel
 from ..pictures import resize_picture, to_batch, to_pictures
 from ..types import MotionTransfer
 from .face_points import FacePoints, aligned
-from .metrics import Lpips, l1, psnr_db, ssim
+from .lpips import Lpips
 
 METHODS = ("relative", "absolute", "copy")
 CHUNK = 8  # frames at a time
-Frames = np.ndarray  # (T, H, W, 3) uint8
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Scores:
         }
 
 
-def reconstruct(model: MotionModel, frames: Frames, judges: Judges, scores: Scores) -> dict[str, Frames]:
+def reconstruct(model: MotionModel, frames: np.ndarray, judges: Judges, scores: Scores) -> dict[str, np.ndarray]:
     """Rebuild a clip from its first frame, add its figures to ``scores``, and return source, driving and methods.
 
     Raises MediaError for a clip of one frame.
@@ -81,8 +81,8 @@ def reconstruct(model: MotionModel, frames: Frames, judges: Judges, scores: Scor
 
 
 def animate_pair(
-    model: MotionModel, source: np.ndarray, frames: Frames, judges: Judges, scores: Scores
-) -> dict[str, Frames]:
+    model: MotionModel, source: np.ndarray, frames: np.ndarray, judges: Judges, scores: Scores
+) -> dict[str, np.ndarray]:
     """Let a clip drive another person's picture (H, W, 3) uint8, and judge it by facial points where they are known."""
     shown = animate_by_all(model, source, frames)
     if judges.face_points is not None:
@@ -102,7 +102,7 @@ def animate_pair(
 
 
 @torch.inference_mode()
-def animate_by_all(model: MotionModel, source: np.ndarray, frames: Frames) -> dict[str, Frames]:
+def animate_by_all(model: MotionModel, source: np.ndarray, frames: np.ndarray) -> dict[str, np.ndarray]:
     """``source`` and ``driving`` at the model's size, and what each of :data:`METHODS` makes of them."""
     model.eval()
     still = _batch(model, [source])
@@ -125,7 +125,7 @@ def _batch(model: MotionModel, pictures: Sequence[np.ndarray] | np.ndarray) -> T
     return to_batch(np.stack(sized), channels=model.config.num_channels, device=model.device)
 
 
-def _picture_figures(ours: Frames, theirs: Frames, lpips: Lpips | None) -> dict[str, list[float]]:
+def _picture_figures(ours: np.ndarray, theirs: np.ndarray, lpips: Lpips | None) -> dict[str, list[float]]:
     """Pictures are compared as they would be stored, in 8 bits."""
     figures: dict[str, list[float]] = {}
     judges = {"l1": l1, "psnr_db": psnr_db, "ssim": ssim} | ({} if lpips is None else {"lpips": lpips})
@@ -136,15 +136,15 @@ def _picture_figures(ours: Frames, theirs: Frames, lpips: Lpips | None) -> dict[
     return figures
 
 
-Points = Sequence["np.ndarray | None"]
+FacePointsInTime = Sequence["np.ndarray | None"]  # of each frame
 
 
-def _point_figures(ours: Points, theirs: Points) -> dict[str, list[float]]:
+def _point_figures(ours: FacePointsInTime, theirs: FacePointsInTime) -> dict[str, list[float]]:
     missed = [float(found is None) for found, wanted in zip(ours, theirs, strict=True) if wanted is not None]
     return {"akd_px": _distances(ours, theirs), "missed": missed}
 
 
-def _distances(ours: Points, theirs: Points) -> list[float]:
+def _distances(ours: FacePointsInTime, theirs: FacePointsInTime) -> list[float]:
     """Mean distance of the points, for the frames that have both."""
     return [
         float(np.linalg.norm(first - second, axis=1).mean())
@@ -153,6 +153,6 @@ def _distances(ours: Points, theirs: Points) -> list[float]:
     ]
 
 
-def _since_first(points: Points) -> list[np.ndarray | None]:
+def _since_first(points: FacePointsInTime) -> list[np.ndarray | None]:
     first = points[0]
     return [None if first is None or each is None else each - first for each in points]

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from ..errors import MediaError, UsageError
-from .ffmpeg import run
+from .ffmpeg import run_ffmpeg
 from .process import first_complaint
 
 SOFTWARE = "libx264"
@@ -52,14 +52,14 @@ def require_encoder(name: str) -> None:
         raise UsageError(f"There is no H.264 encoder {name!r} here; use one of {', '.join(ENCODERS)}.")
     if name == SOFTWARE:
         return
-    listed, _ = run("-v", "error", "-encoders")
+    listed, _ = run_ffmpeg("-v", "error", "-encoders")
     built_in = [known for known in ENCODERS if re.search(rf"^ V\S+ {known} ", listed, re.MULTILINE)]
     if name not in built_in:
         raise MediaError(f"This ffmpeg has no encoder {name}. It has {', '.join(built_in)}; choose one of these.")
     encoder = ENCODERS[name]
     grey = ["-f", "lavfi", "-i", "color=gray:size=256x256:rate=25:duration=0.04"]
     filters = ["-vf", ",".join(encoder.filters)] if encoder.filters else []
-    _, ending = run(
+    _, ending = run_ffmpeg(
         "-v",
         "error",
         *encoder.device.split(),

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ..documents.options import SettingsError, Table
 from ..documents.readers import in_file
 from ..documents.settings import converted, fill, override
-from ..documents.tables import SettingsError, Table
 from ..documents.yaml_text import read_settings
 from ..errors import UsageError
 from ..networks.config import DiscriminatorConfig, ModelConfig

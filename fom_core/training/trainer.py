@@ -17,14 +17,14 @@ from ..networks.dense_motion import DenseMotionNetwork
 from ..networks.discriminator import MultiScaleDiscriminator
 from ..networks.keypoint_detector import KeypointDetector
 from ..networks.model import MotionModel
-from ..parallel.processes import average_gradients, mean_over_all, normalise_together, rank, world_size
+from ..parallel.distributed import average_gradients, mean_over_all, normalise_together, rank, world_size
 from .checkpoint import part, prefixed
 from .config import Stage
 from .data.augment import Pairs, Transform
 from .objective import Objective, Outcome
 from .perceptual import VggFeatures
 from .precision import PRECISIONS, use_precision
-from .recording import RecordedWork, Work
+from .recording import RecordedWork, TrainingStep
 from .schedule import average_decay, learning_rate_factor
 
 MOTION = (KeypointDetector, DenseMotionNetwork)
@@ -66,7 +66,7 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(device.type, enabled=stage.precision == "float16")  # type: ignore[attr-defined]
         self.random = torch.Generator().manual_seed(seed)
         use_precision(PRECISIONS[stage.precision], self.objective.models, objective.features, self.discriminator)
-        self._updates: dict[bool, Work] = {}  # with and without the keypoint detector
+        self._updates: dict[bool, TrainingStep] = {}  # with and without the keypoint detector
         if stage.compile:
             self._compile()
 

@@ -22,11 +22,11 @@ from ..networks.model import MotionModel, create_model
 from ..resources.faults import pass_on
 from .catalogue import Entry
 from .config_file import read_config
-from .detect import Conventions, detect_config
-from .files import Checkpoint, load_checkpoint
+from .config_of_tensors import Conventions, detect_config
 from .foreign import COUNTER, is_foreign, save_foreign
 from .layout import StateDict
 from .quantise import SCALE, quantise
+from .read import Checkpoint, read_checkpoint
 from .store import locate
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def load_model(  # noqa: PLR0917 - the published signature
     """
     path, entry = locate(name_or_path)
     chosen_device, chosen_dtype = _device(device), _dtype(dtype)
-    checkpoint = load_checkpoint(path)
+    checkpoint = read_checkpoint(path)
     model_config = resolve_config(checkpoint, path, entry, None if config is None else Path(config))
     if align_corners is not None:
         model_config = replace(model_config, align_corners=align_corners)

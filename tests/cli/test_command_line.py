@@ -8,7 +8,7 @@ import pytest
 
 from fom_core.cli import build_parser, with_underscores
 from fom_core.cli.animate import output_path
-from fom_core.cli.progress import clock, one_line, progress_line
+from fom_core.cli.progress import duration_text, one_line, progress_line
 
 
 def test_words_of_an_option_may_be_joined_by_hyphens_and_values_are_left_alone():
@@ -31,7 +31,7 @@ def test_progress_without_a_known_end_shows_the_speed_alone():
 
 @pytest.mark.parametrize(("seconds", "text"), [(5, "0:05"), (65.4, "1:05"), (3661, "1:01:01")])
 def test_clocks_read_like_clocks(seconds, text):
-    assert clock(seconds) == text
+    assert duration_text(seconds) == text
 
 
 def test_messages_are_one_line_without_control_characters():

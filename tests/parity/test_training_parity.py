@@ -12,8 +12,8 @@ import torch
 import yaml
 from torch import Tensor
 
+from fom_core.documents.options import Table
 from fom_core.documents.settings import fill
-from fom_core.documents.tables import Table
 from fom_core.geometry import identity_grid
 from fom_core.networks.config import DiscriminatorConfig
 from fom_core.training.config import LossWeights, Stage

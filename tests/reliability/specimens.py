@@ -12,16 +12,16 @@ import numpy as np
 import torch
 
 from fom_core.backends.package import MANIFEST, STREAMING, read_package
-from fom_core.cli.animate import _declare
+from fom_core.cli.animate_options import declare
 from fom_core.cli.manifest import jobs_of
-from fom_core.evaluation.data_set import _listed
+from fom_core.evaluation.evaluate import _listed
 from fom_core.media import VideoReader, read_picture, read_sound
 from fom_core.motion import load_motion
 from fom_core.preprocess.clip_sources import jobs_of_metadata
 from fom_core.training.config import LossWeights, Stage, load_config
 from fom_core.training.data.clips import Pack, decode_picture, find_entries, read_frames
-from fom_core.training.data.dataset import FrameCache
 from fom_core.training.data.feed import Feed, open_feed
+from fom_core.training.data.frame_cache import FrameCache
 from fom_core.training.journal import read_log
 from fom_core.training.loop import resume
 from fom_core.training.perceptual import VggFeatures
@@ -131,7 +131,7 @@ def go_on(path: Path) -> None:
 
 
 def read_manifest(path: Path) -> None:
-    jobs_of(argparse.Namespace(manifest=str(path)), _declare)
+    jobs_of(argparse.Namespace(manifest=str(path)), declare)
 
 
 def read_pairs(path: Path) -> None:

@@ -26,7 +26,7 @@ from fom_core.faces.detectors.embedded import EmbeddedDetector, FaceNetwork
 from fom_core.media import VideoWriter
 from fom_core.networks import MotionModel
 from fom_core.networks.inference.form import Form
-from fom_core.parallel.overlap import behind
+from fom_core.parallel.overlap import run_in_background
 from fom_core.pipeline import animate_picture
 from fom_core.resources.faults import told
 from fom_core.types import FaceSet
@@ -185,7 +185,7 @@ def test_encoding_that_runs_short_is_told_and_leaves_no_file(monkeypatch, tmp_pa
     with (
         pytest.raises(type(error)) as caught,
         VideoWriter(tmp_path / "out.mp4", 25) as writer,
-        behind(writer.write) as write,
+        run_in_background(writer.write) as write,
     ):
         write(picture[None])
     assert isinstance(told(caught.value), OutOfMemory)

@@ -11,8 +11,8 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from fom_core.backends.package import FORMAT, MANIFEST, read_package
+from fom_core.documents.options import Table
 from fom_core.documents.settings import override
-from fom_core.documents.tables import Table
 from fom_core.documents.yaml_text import read_settings
 from fom_core.errors import FomError, UnsupportedModel
 from fom_core.files.paths import CONFIGS

@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 
 from fom_core.errors import UnsupportedModel, UsageError, WriteError
 from fom_core.networks.model import create_model
-from fom_core.weights.files import load_checkpoint
 from fom_core.weights.load import CONFIG_KEY, build, convert, load_model, save_model, slim
+from fom_core.weights.read import read_checkpoint
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_yaml_tells_the_size_that_was_learnt_and_leaves_the_one_to_paint_at(ti
 
 
 def test_a_header_of_before_has_no_motion_size(saved, tiny_config, tmp_path):
-    values = json.loads(load_checkpoint(saved).metadata[CONFIG_KEY])
+    values = json.loads(read_checkpoint(saved).metadata[CONFIG_KEY])
     del values["motion_size"]
     path = tmp_path / "old.safetensors"
     save_file(load_file(saved), path, {CONFIG_KEY: json.dumps(values)})
@@ -188,7 +188,7 @@ def test_a_header_that_contradicts_the_tensors_is_refused(saved, tiny_config, tm
     ],
 )
 def test_a_header_cannot_ask_for_what_no_model_has(saved, tmp_path, option, value, reason):
-    values = json.loads(load_checkpoint(saved).metadata[CONFIG_KEY])
+    values = json.loads(read_checkpoint(saved).metadata[CONFIG_KEY])
     part, _, name = option.rpartition(".")
     (values[part] if part else values)[name] = value
     path = tmp_path / "wrong.safetensors"
@@ -250,7 +250,7 @@ def test_tensors_that_do_not_make_a_model_are_refused(saved, tmp_path, key, valu
 
 
 def test_a_configuration_that_the_tensors_do_not_fill_is_refused(published, tiny_config):
-    checkpoint = load_checkpoint(published)
+    checkpoint = read_checkpoint(published)
     flat = replace(tiny_config, generator=replace(tiny_config.generator, down=(), up=()))
     with pytest.raises(UnsupportedModel, match="unknown"):
         build(flat, checkpoint, "x")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from ..files.paths import replacing, require_file
 from ..media import VideoWriter
 from ..networks.model import MotionModel
 from ..pictures import resize_picture
-from ..training.data.clips import Entry, find_entries, read_frames
+from ..training.data.clips import ClipEntry, find_entries, read_frames
+from ..types import Progress
 from .reconstruction import METHODS, Judges, Scores, animate_pair, reconstruct
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,6 @@ TILE = 128  # side of a picture in the grids
 COLUMNS = ("source", "driving", *METHODS[:2])
 GRID_FPS = 12
 RESULTS = ("evaluation.json", "evaluation.md", "reconstruction.mp4", "animation.mp4")
-Progress = Callable[[int, "int | None"], None]
 
 
 def evaluate_folder(
@@ -80,7 +80,7 @@ def evaluate_folder(
     return _write(results, output)
 
 
-def _frames(entry: Entry, count: int | None) -> np.ndarray:
+def _frames(entry: ClipEntry, count: int | None) -> np.ndarray:
     """All frames of a clip, or ``count`` spread over it with the first and the last one."""
     frames = list(read_frames(entry.path))
     if count is not None and len(frames) > count:
@@ -88,13 +88,13 @@ def _frames(entry: Entry, count: int | None) -> np.ndarray:
     return np.stack(frames)
 
 
-def _neighbours(clips: Sequence[Entry]) -> list[tuple[Entry, Entry]]:
+def _neighbours(clips: Sequence[ClipEntry]) -> list[tuple[ClipEntry, ClipEntry]]:
     """The first clip of every person, driven by that of the next one."""
     people = list({clip.identity: clip for clip in reversed(clips)}.values())[::-1]
     return list(zip(people, islice(cycle(people), 1, None), strict=False)) if len(people) > 1 else []
 
 
-def _listed(path: Path, entries: Sequence[Entry], data: Path) -> list[tuple[Entry, Entry]]:
+def _listed(path: Path, entries: Sequence[ClipEntry], data: Path) -> list[tuple[ClipEntry, ClipEntry]]:
     """The pairs of a CSV; names are files below ``data``, with their folders or without."""
     known = {name: entry for entry in entries for name in (str(entry.path.relative_to(data)), entry.path.name)}
     with wrong_as(MediaError, path, "A list of pairs is a CSV with the columns source and driving."):
@@ -137,7 +137,9 @@ def _write(results: dict[str, Any], output: Path) -> str:
             head = f"{name.capitalize()}: {part['frames']} frames of {part[unit]} {unit}"
             parts += [
                 head,
-                table(part["methods"]) if any(part["methods"].values()) else "No figures: they take facial points.",
+                methods_table(part["methods"])
+                if any(part["methods"].values())
+                else "No figures: they take facial points.",
             ]
     text = "\n\n".join(parts) + "\n"
     for name, content in (("evaluation.json", json.dumps(results, indent=1) + "\n"), ("evaluation.md", text)):
@@ -146,7 +148,7 @@ def _write(results: dict[str, Any], output: Path) -> str:
     return text
 
 
-def table(methods: Mapping[str, Mapping[str, float]]) -> str:
+def methods_table(methods: Mapping[str, Mapping[str, float]]) -> str:
     """Figures of each method as a Markdown table."""
     names = list(dict.fromkeys(name for figures in methods.values() for name in figures))
     rows = (

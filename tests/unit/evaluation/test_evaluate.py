@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fom_core.errors import MediaError
-from fom_core.evaluation.data_set import evaluate_folder
+from fom_core.evaluation.evaluate import evaluate_folder
 from fom_core.evaluation.reconstruction import Judges, Scores, animate_pair, reconstruct
 from fom_core.media import VideoReader, VideoWriter, write_picture
 

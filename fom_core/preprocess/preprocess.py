@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -29,8 +29,8 @@ from ..faces.detection import Detector
 from ..files.leftovers import tidy
 from ..files.paths import replacing
 from ..media import VideoReader
-from ..types import Box
-from .clip_sources import Job, Row
+from ..types import Box, Progress
+from .clip_sources import MetadataRow, VideoJob
 from .face_clips import Piece, Rules, find_pieces, write_pieces
 
 log = logging.getLogger(__name__)
@@ -49,13 +49,13 @@ class Recipe:
 
 
 def preprocess(
-    jobs: Sequence[Job],
+    jobs: Sequence[VideoJob],
     output: Path,
     recipe: Recipe,
     *,
     workers: int = 1,
     missing: Sequence[str] = (),
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """Cut clips into ``output``/train and /test and return the report, a CSV with a row per clip, kept or dropped.
 
@@ -91,7 +91,9 @@ def _recorded(path: Path) -> list[dict[str, Any]]:
         return read_json(path)
 
 
-def _results(jobs: Sequence[Job], output: Path, recipe: Recipe, workers: int) -> Iterator[tuple[Job, list[Any]]]:
+def _results(
+    jobs: Sequence[VideoJob], output: Path, recipe: Recipe, workers: int
+) -> Iterator[tuple[VideoJob, list[Any]]]:
     """Every job with its rows of the report, as they come."""
     if workers <= 1 or len(jobs) <= 1:
         detector = load_detector(recipe.detector) if any(not job.rows for job in jobs) else None
@@ -147,11 +149,11 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _cut_in_worker(job: Job, output: Path, recipe: Recipe) -> list[dict[str, Any]]:
+def _cut_in_worker(job: VideoJob, output: Path, recipe: Recipe) -> list[dict[str, Any]]:
     return cut_video(job, output, recipe, _detector)
 
 
-def cut_video(job: Job, output: Path, recipe: Recipe, detector: Detector | None) -> list[dict[str, Any]]:
+def cut_video(job: VideoJob, output: Path, recipe: Recipe, detector: Detector | None) -> list[dict[str, Any]]:
     """Make the clips of one video; a row for each, also for those left out. A video that cannot be read is one row."""
     try:
         with VideoReader(job.video) as reader:
@@ -166,7 +168,7 @@ def cut_video(job: Job, output: Path, recipe: Recipe, detector: Detector | None)
 
 
 def _cut(
-    job: Job, reader: VideoReader, pieces: Sequence[tuple[Piece, str]], output: Path, recipe: Recipe
+    job: VideoJob, reader: VideoReader, pieces: Sequence[tuple[Piece, str]], output: Path, recipe: Recipe
 ) -> list[dict[str, Any]]:
     """Write the pieces that meet the rules; tell about all."""
     suffix = ".mp4" if recipe.form == "mp4" else ""
@@ -186,7 +188,7 @@ def _cut(
     return rows
 
 
-def _piece_of(row: Row, reader: VideoReader) -> Piece:
+def _piece_of(row: MetadataRow, reader: VideoReader) -> Piece:
     """A row in frames and pixels of the video at hand; its box as a square of its longer side, inside the frame."""
     speed = 1.0 if row.fps is None else reader.fps / row.fps
     height, width = reader.size
@@ -205,7 +207,7 @@ def _told(video: str, person: str = "", **values: Any) -> dict[str, Any]:
     return dict.fromkeys(COLUMNS, "") | {"video": video, "person": person, "kept": False} | values
 
 
-def _key(job: Job, recipe: Recipe) -> str:
+def _key(job: VideoJob, recipe: Recipe) -> str:
     """Changes with the video, with what is wanted of it, and with the recipe."""
     try:
         facts = job.video.stat()

@@ -12,7 +12,7 @@ from fom_core.networks.config import (
     ModelConfig,
 )
 from fom_core.networks.model import create_model
-from fom_core.weights.detect import Conventions, detect_config
+from fom_core.weights.config_of_tensors import Conventions, detect_config
 
 SMALL = HourglassConfig.regular(8, 16, 2)
 PRUNED = HourglassConfig(encoder=(6, 11, 9), decoder=(13, 5, 7))

@@ -1,42 +1,18 @@
-"""Distances of pictures and of points, against other implementations and known answers."""
+"""Distances of looks and of points, against known answers."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from fom_core.errors import UnsupportedModel
 from fom_core.evaluation.face_points import Pfld, aligned, detector_points
-from fom_core.evaluation.metrics import ALEXNET, SLICES, Lpips, l1, psnr_db, ssim
+from fom_core.evaluation.lpips import ALEXNET, SLICES, Lpips
 from fom_core.faces.detection import Detection
 from fom_core.faces.detectors.yunet import YuNetDetector
 from fom_core.media import read_picture
 from fom_core.weights import checksums
-
-
-@pytest.fixture
-def pictures() -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    target = torch.rand(2, 3, 40, 48, generator=generator)
-    return (target + 0.1 * torch.randn(target.shape, generator=generator)).clamp(0, 1), target
-
-
-def test_ssim_and_psnr_are_those_of_scikit_image(pictures):
-    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": 0}
-    for ours, theirs, similarity, ratio in zip(*pictures, ssim(*pictures), psnr_db(*pictures), strict=True):
-        pair = theirs.numpy(), ours.numpy()
-        assert float(similarity) == pytest.approx(structural_similarity(*pair, data_range=1, **options), abs=1e-5)
-        assert float(ratio) == pytest.approx(peak_signal_noise_ratio(*pair, data_range=1), abs=1e-3)
-
-
-def test_equal_pictures_are_perfect(pictures):
-    picture = pictures[0]
-
-    assert l1(picture, picture).tolist() == [0, 0]
-    assert ssim(picture, picture).tolist() == pytest.approx([1, 1], abs=1e-6)
-    assert psnr_db(picture, picture).tolist() == [80, 80]
 
 
 def lpips_weights(seed: int) -> dict[str, torch.Tensor]:

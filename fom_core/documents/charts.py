@@ -1,4 +1,7 @@
-"""Line charts as SVG, without a plotting package."""
+"""Line charts as SVG: charts with axes, and small lines beside text.
+
+A plotting package would be the largest one that this project needs, for two kinds of drawing.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,19 @@ from dataclasses import dataclass
 
 WIDTH, HEIGHT = 420, 280
 LEFT, RIGHT, TOP, BOTTOM = 58, 16, 34, 44
+LINE_WIDTH, LINE_HEIGHT, LINE_MARGIN = 360, 160, 8
 COLOURS = ("#1f6fb2", "#c4452d", "#2e8b57", "#8b5fb0")
-Points = Sequence[tuple[float, float]]
+Curve = Sequence[tuple[float, float]]  # (x, y) in the chart's units
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Named courses over one axis each way; both axes begin at 0."""
+    """Named curves, x to the right and y upward; both axes begin at 0."""
 
     title: str
     x_label: str
     y_label: str
-    courses: dict[str, Points]
+    curves: dict[str, Curve]
 
 
 def charts_as_svg(charts: Sequence[Chart], columns: int = 3) -> str:
@@ -37,6 +41,30 @@ def charts_as_svg(charts: Sequence[Chart], columns: int = 3) -> str:
     )
 
 
+def lines_as_svg(curves: Sequence[Curve], colours: Sequence[str]) -> str:
+    """Curves on one scale without axes, from the lowest value to the highest; "" where no value is finite.
+
+    What is not finite is left out.
+    """
+    finite = [[(x, y) for x, y in curve if math.isfinite(y)] for curve in curves]
+    places = [point for curve in finite for point in curve]
+    if not places:
+        return ""
+    first, low = (min(values) for values in zip(*places, strict=True))
+    last, high = (max(values) for values in zip(*places, strict=True))
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return (
+            LINE_MARGIN + (LINE_WIDTH - 2 * LINE_MARGIN) * (x - first) / ((last - first) or 1),
+            LINE_HEIGHT - LINE_MARGIN - (LINE_HEIGHT - 2 * LINE_MARGIN) * (y - low) / ((high - low) or 1),
+        )
+
+    lines = [
+        _line([place(*point) for point in curve], colour, 1.5) for curve, colour in zip(finite, colours, strict=False)
+    ]
+    return f'<svg width="{LINE_WIDTH}" height="{LINE_HEIGHT}" role="img">{"".join(lines)}</svg>'
+
+
 def ticks(highest: float) -> list[float]:
     """Four to seven round numbers from 0 to at least ``highest``."""
     rough = max(highest, 1e-9) / 5
@@ -46,8 +74,8 @@ def ticks(highest: float) -> list[float]:
 
 
 def _chart(chart: Chart) -> str:
-    across = ticks(max(x for points in chart.courses.values() for x, _ in points))
-    upward = ticks(max(y for points in chart.courses.values() for _, y in points))
+    across = ticks(max(x for points in chart.curves.values() for x, _ in points))
+    upward = ticks(max(y for points in chart.curves.values() for _, y in points))
 
     def place(x: float, y: float) -> tuple[float, float]:
         return (
@@ -68,15 +96,19 @@ def _chart(chart: Chart) -> str:
     for value in across:
         x, y = place(value, 0)
         parts.append(_text(x, y + 16, f"{value:g}", "middle"))
-    for index, (name, points) in enumerate(chart.courses.items()):
+    for index, (name, points) in enumerate(chart.curves.items()):
         colour = COLOURS[index % len(COLOURS)]
         places = [place(*point) for point in points]
-        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        parts.append(_line(places, colour, 2))
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places]
-        if len(chart.courses) > 1:
+        if len(chart.curves) > 1:
             parts.append(_text(WIDTH - RIGHT - 4, TOP + 12 + 15 * index, name, "end", colour=colour))
     return "".join(parts)
+
+
+def _line(places: Curve, colour: str, width: float) -> str:
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    return f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
 
 
 def _text(x: float, y: float, text: str, anchor: str, *, colour: str = "#222", bold: bool = False) -> str:

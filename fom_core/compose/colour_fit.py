@@ -33,7 +33,9 @@ class Correction:
         return np.clip(face * self.scale + self.shift, 0, 255)
 
 
-def fit(face: np.ndarray, crop: np.ndarray, ring: np.ndarray, size: tuple[int, int], strength: float) -> Correction:
+def fit_correction(
+    face: np.ndarray, crop: np.ndarray, ring: np.ndarray, size: tuple[int, int], strength: float
+) -> Correction:
     """The correction for an animated face, from one frame of it and what the picture shows at its place.
 
     face, crop: (h, w, 3) uint8 of any size; the face may be in another pose.

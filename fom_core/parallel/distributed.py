@@ -1,4 +1,4 @@
-"""Several processes that train as one: who is who, means over all, and normalisation over the whole batch.
+"""Processes that work as one, on one machine or several: who is who, joining, what each holds, and what fails.
 
 Start them with ``torchrun`` or ``accelerate launch``; both say in the environment who is who. Everything here also
 works for a single process, where it does nothing.
@@ -9,43 +9,137 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.rendezvous import rendezvous
 
-PATIENCE = timedelta(hours=12)  # the others wait while the first one decodes a data set or measures
+from ..errors import FomError
+
+TRAINING_PATIENCE = timedelta(hours=12)  # the others wait while the first one decodes a data set or measures
+ANIMATION_PATIENCE = timedelta(hours=1)
+FAILED = "fom: failed"
+
+
+class OtherProcessFailed(FomError):
+    """Another process of this run ended before its work was done; it says why."""
+
+
+@dataclass(frozen=True)
+class Team:
+    """Who takes part: the number of this process, and how many there are."""
+
+    rank: int
+    size: int
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def owner(self, chunk: int) -> int:
+        """Which process paints a chunk."""
+        return chunk % self.size
+
+    def share(self, length: int, chunk_size: int) -> list[int]:
+        """The frames that this process paints, in whole chunks."""
+        return [frame for frame in range(length) if self.owner(frame // chunk_size) == self.rank]
+
+
+def team() -> Team:
+    """The processes of the group; one alone where none was joined."""
+    return Team(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else Team(0, 1)
+
+
+def rank() -> int:
+    """Number of this process in the group; 0 keeps the books and writes."""
+    return team().rank
+
+
+def world_size() -> int:
+    """How many processes work together, on all machines."""
+    return team().size
+
+
+def launched_rank() -> int:
+    """Number of this process as the launcher gave it, before any group is joined; 0 without one. Only 0 speaks."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def _is_launched() -> bool:
+    """Whether a launcher started this process, and no group was joined yet."""
+    return "RANK" in os.environ and not dist.is_initialized()
 
 
 @contextmanager
-def joined(device: str) -> Iterator[torch.device]:
+def training_group(device: str) -> Iterator[torch.device]:
     """Take part in the group that the launcher started, if it did; gives the device of this process.
 
     ``cuda`` becomes the device of this process's number on its machine; a device with a number is taken as it is.
     """
-    if "RANK" not in os.environ or dist.is_initialized():
+    if not _is_launched():
         yield torch.device(device)
         return
     own = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if device == "cuda" else torch.device(device)
     if own.type == "cuda":
         torch.cuda.set_device(own)
-    dist.init_process_group("nccl" if own.type == "cuda" else "gloo", timeout=PATIENCE)
+    dist.init_process_group("nccl" if own.type == "cuda" else "gloo", timeout=TRAINING_PATIENCE)
     try:
         yield own
     finally:
         dist.destroy_process_group()
 
 
-def rank() -> int:
-    """Number of this process; 0 keeps the books and writes."""
-    return dist.get_rank() if dist.is_initialized() else 0
+@contextmanager
+def animation_group(device: str) -> Iterator[str]:
+    """The same for processes that paint one animation, which travels between them by the processors' memory.
+
+    ``auto`` and ``cuda`` become the GPU of the process's number on its machine. When one process fails, the others
+    raise OtherProcessFailed from whatever they wait for, and :func:`speaks_of_failure` is true in one of them.
+    """
+    if not _is_launched():
+        yield device
+        return
+    if device in ("auto", "cuda") and torch.cuda.is_available():
+        device = f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
+    store, own, size = next(iter(rendezvous("env://", timeout=ANIMATION_PATIENCE)))
+    _store.append(store)
+    dist.init_process_group("gloo", store=store, rank=own, world_size=size, timeout=ANIMATION_PATIENCE)
+    yield device
+    with waiting_for_others():
+        dist.barrier()
+    dist.destroy_process_group()
+    _store.clear()
 
 
-def world_size() -> int:
-    """How many processes train together, on all machines."""
-    return dist.get_world_size() if dist.is_initialized() else 1
+_store: list[Any] = []  # of the running group: where a failure is noted
+
+
+def speaks_of_failure(error: BaseException) -> bool:
+    """Whether this process is the one that tells why all of them end: the first that failed by itself."""
+    if not _store:
+        return True
+    if isinstance(error, OtherProcessFailed) and launched_rank() != 0:
+        return False
+    own = str(launched_rank())
+    try:
+        return _store[0].compare_set(FAILED, "", own).decode() == own
+    except RuntimeError:  # the launcher is gone, and its store with it
+        return launched_rank() == 0
+
+
+@contextmanager
+def waiting_for_others() -> Iterator[None]:
+    """Raise OtherProcessFailed when a process that is waited for is gone."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise OtherProcessFailed(
+            "Another process of this run ended before its work was done. Look at its messages, and at the memory."
+        ) from error
 
 
 @contextmanager
@@ -110,8 +204,8 @@ def normalise_together(module: nn.Module, device: torch.device) -> nn.Module:
 class SharedBatchNorm(nn.BatchNorm2d):
     """Batch normalisation over the batches of all processes, which must be equally large.
 
-    torch's own SyncBatchNorm does the same on CUDA only; this one is for the CPU, where training in several processes
-    is for trying things out.
+    torch's own SyncBatchNorm computes on GPUs only; with this one several processes learn what one would on processors,
+    too.
     """
 
     @classmethod

@@ -51,7 +51,7 @@ class Checkpoint:
     metadata: dict[str, str] = field(default_factory=dict)
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path) -> Checkpoint:
     """Read a First Order Motion checkpoint. Raises UnsupportedModel, with nothing executed, for anything else."""
     tree, metadata, kind = read_tree(path)
     raw = find_networks(tree) if isinstance(tree, Mapping) else {}

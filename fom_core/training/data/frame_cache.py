@@ -24,7 +24,7 @@ from ...errors import MediaError
 from ...faces.detection import Detector
 from ...files.paths import replacing
 from ...media import read_picture
-from .clips import Entry, read_frames
+from .clips import ClipEntry, read_frames
 from .frame_file import FrameFile, shrunk
 from .landmarks import NO_FACE, find_landmarks
 
@@ -35,7 +35,7 @@ FRAMES, LANDMARKS, CLIPS, STAMP = "frames.npy", "landmarks.npy", "clips.json", "
 
 
 @dataclass(frozen=True)
-class Clip:
+class CachedClip:
     """Where one entry's frames lie in the cache."""
 
     name: str
@@ -63,7 +63,9 @@ class FrameCache:
             raise MediaError(f"The frames and landmarks in {folder} do not belong together. {ANEW}")
 
     @classmethod
-    def build(cls, folder: Path, entries: Sequence[Entry], size: int, detector: Detector | None = None) -> FrameCache:
+    def build(
+        cls, folder: Path, entries: Sequence[ClipEntry], size: int, detector: Detector | None = None
+    ) -> FrameCache:
         """Decode ``entries`` into ``folder``, or open what an earlier call with the same files left there.
 
         Every processor decodes, so ``detector`` is asked by several threads. A clip that cannot be read, or has a
@@ -74,7 +76,7 @@ class FrameCache:
         if not _is_made_of(folder, made_of):
             clips, landmarks = [], []
             with _begin(folder, size) as file:
-                all_decoded = in_order(lambda entry: _decode(entry, size, detector), entries)
+                all_decoded = map_in_threads(lambda entry: _decode(entry, size, detector), entries)
                 for entry, decoded in zip(entries, all_decoded, strict=True):
                     clip = decoded.clip(entry, file.count)
                     clips += [] if clip is None else [clip]
@@ -108,10 +110,10 @@ def _mapped(path: Path) -> np.ndarray:
         raise MediaError(f"{path} is damaged ({reason}). {ANEW}") from error
 
 
-def _clips(values: object, frames: int) -> list[Clip]:
+def _clips(values: object, frames: int) -> list[CachedClip]:
     """What a list of clips says of so many frames. Raises DocumentError."""
     try:
-        clips = [Clip(**each) for each in values]  # type: ignore[attr-defined]
+        clips = [CachedClip(**each) for each in values]  # type: ignore[attr-defined]
         whole = all(
             type(clip.start) is type(clip.length) is int and 0 <= clip.start < clip.start + clip.length <= frames
             for clip in clips
@@ -131,7 +133,7 @@ class _Decoded:
     landmarks: list[np.ndarray]
     problem: str | None = None
 
-    def clip(self, entry: Entry, start: int) -> Clip | None:
+    def clip(self, entry: ClipEntry, start: int) -> CachedClip | None:
         """What the entry is in the cache, if its frames make a clip; says what is wrong with it."""
         length, problem = len(self.frames), self.problem
         if entry.kind == "video" and length == 1:
@@ -139,10 +141,10 @@ class _Decoded:
         if problem is not None:
             log.warning("%s %s", problem, f"{length} frames of it are used." if length > 1 else "It is left out.")
         enough = length > (entry.kind == "video")
-        return Clip(entry.path.stem, entry.identity, entry.kind, start, length) if enough else None
+        return CachedClip(entry.path.stem, entry.identity, entry.kind, start, length) if enough else None
 
 
-def in_order(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+def map_in_threads(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
     """``map`` on a thread per processor, at most two items per thread ahead of the one that is asked for."""
     threads = min(MOST_THREADS, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool:
@@ -159,7 +161,7 @@ def in_order(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
                 waiting.cancel()
 
 
-def _decode(entry: Entry, size: int, detector: Detector | None) -> _Decoded:
+def _decode(entry: ClipEntry, size: int, detector: Detector | None) -> _Decoded:
     frames, landmarks = [], []
     try:
         for picture in read_frames(entry.path) if entry.kind == "video" else [read_picture(entry.path)]:
@@ -170,7 +172,7 @@ def _decode(entry: Entry, size: int, detector: Detector | None) -> _Decoded:
     return _Decoded(frames, landmarks)
 
 
-def _facts(entry: Entry) -> list[str | int]:
+def _facts(entry: ClipEntry) -> list[str | int]:
     """What changes when a file is replaced by another one of the same name."""
     try:
         facts = entry.path.stat()
@@ -193,7 +195,9 @@ def _begin(folder: Path, size: int) -> FrameFile:
     return file
 
 
-def _finish(folder: Path, clips: Sequence[Clip], landmarks: Sequence[np.ndarray], made_of: dict[str, object]) -> None:
+def _finish(
+    folder: Path, clips: Sequence[CachedClip], landmarks: Sequence[np.ndarray], made_of: dict[str, object]
+) -> None:
     """Put the rest beside the frames; the stamp comes last, and says that all is there."""
     if not clips:
         raise MediaError("None of the clips can be read; the messages before say why.")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fom_core.compose import colour
+from fom_core.compose import colour_fit
 from fom_core.compose.paste import Paster, paste
 from fom_core.faces.regions import crop_face
 from fom_core.types import FaceSet
@@ -100,9 +100,9 @@ def test_pixels_outside_the_mask_stay_with_colours_matched():
 def test_the_ring_lies_where_the_mask_is_half_and_not_along_the_pictures_border():
     y, x = np.mgrid[-1:1:80j, -1:1:80j]
     disc = (np.hypot(x, y) < 0.7).astype(np.float32)
-    ring = colour.surroundings(disc, (10, 10, 90, 90), (100, 100))
+    ring = colour_fit.surroundings(disc, (10, 10, 90, 90), (100, 100))
     assert ring[32, 10] > 0.9 and ring[32, 32] == 0 and ring[32, 0] < 0.01
-    corner = colour.surroundings(np.ones((80, 80), np.float32), (0, 0, 80, 80), (100, 100))
+    corner = colour_fit.surroundings(np.ones((80, 80), np.float32), (0, 0, 80, 80), (100, 100))
     assert corner[32, 0] == 0 and corner[0, 32] == 0 and corner[32, 60] > 0.3 and corner[60, 32] > 0.3
 
 

@@ -1,4 +1,4 @@
-"""How far pictures are from those wanted, one number per picture."""
+"""LPIPS: how far apart pictures look, as a network that recognises objects sees them."""
 
 from __future__ import annotations
 
@@ -12,37 +12,6 @@ from torch import Tensor, nn
 from ..errors import UnsupportedModel
 from ..training.perceptual import read_weights
 from ..weights.store import named_file
-
-SSIM_RADIUS, SSIM_SIGMA = 5, 1.5  # window of Wang et al., 2004
-SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2  # for values in [0, 1]
-
-
-def l1(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference of (B, C, H, W) pictures in [0, 1]: (B,)."""
-    return (prediction - target).abs().mean((1, 2, 3))
-
-
-def psnr_db(prediction: Tensor, target: Tensor) -> Tensor:
-    """Peak signal to noise ratio in decibels, (B,); at most 80 for equal pictures."""
-    return -10 * (prediction - target).square().mean((1, 2, 3)).clamp(min=1e-8).log10()
-
-
-def ssim(prediction: Tensor, target: Tensor) -> Tensor:
-    """Structural similarity (Wang et al., 2004), (B,): a gaussian window, mean over channels and inner pixels."""
-    channels = prediction.shape[1]
-    offset = torch.arange(-SSIM_RADIUS, SSIM_RADIUS + 1, device=prediction.device, dtype=prediction.dtype)
-    line = torch.exp(-offset.square() / (2 * SSIM_SIGMA**2))
-    line = (line / line.sum()).expand(channels, 1, 1, -1)
-
-    def blurred(image: Tensor) -> Tensor:
-        return F.conv2d(F.conv2d(image, line, groups=channels), line.mT, groups=channels)
-
-    ours, theirs = blurred(prediction), blurred(target)
-    variances = blurred(prediction.square()) - ours.square() + blurred(target.square()) - theirs.square()
-    covariance = blurred(prediction * target) - ours * theirs
-    luminance = (2 * ours * theirs + SSIM_C1) / (ours.square() + theirs.square() + SSIM_C1)
-    return (luminance * (2 * covariance + SSIM_C2) / (variances + SSIM_C2)).mean((1, 2, 3))
-
 
 # The five convolutions of AlexNet: channels in and out, kernel, stride, padding; pooling in front of two of them.
 ALEXNET = ((3, 64, 11, 4, 2), (64, 192, 5, 1, 2), (192, 384, 3, 1, 1), (384, 256, 3, 1, 1), (256, 256, 3, 1, 1))
