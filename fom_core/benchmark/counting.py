@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ..backends.pytorch import EAGER
 from ..networks import ModelConfig, create_model
-from ..networks.inference import EAGER
 
 PARTS = {  # of the networks, by the beginning of their modules' names
     "keypoints": ("keypoint_detector.",),

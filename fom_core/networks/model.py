@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..backends.pytorch import Plan, Runner
 from ..errors import UsageError
 from ..types import Generated, Keypoints, SourceFeatures
 from .config import ModelConfig
 from .generator import OcclusionAwareGenerator
-from .inference import Plan, Runner
 from .keypoint_detector import KeypointDetector
 
 
@@ -22,7 +22,7 @@ class MotionModel(nn.Module):
 
     Pictures are (B, C, H, W) float in [0, 1], at ``config.image_size`` unless you know better. The calls keep
     gradients; inference code wraps them in ``torch.inference_mode()`` or ``torch.no_grad()``. There, in evaluation
-    mode, they run a faster form of the networks (:mod:`.inference`), made from the weights on first use.
+    mode, they run a faster form of the networks (:mod:`..backends.pytorch`), made from the weights on first use.
     """
 
     def __init__(self, config: ModelConfig) -> None:

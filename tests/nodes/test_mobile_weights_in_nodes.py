@@ -39,7 +39,7 @@ def as_image(frames: np.ndarray) -> torch.Tensor:
 
 def rounding(file, source: torch.Tensor, driving: torch.Tensor) -> torch.Tensor:
     """How far the library's plain networks in float32 are from float64, for every pixel."""
-    from fom_pack.fom_core.networks.inference import EAGER
+    from fom_pack.fom_core.backends.pytorch import EAGER
     from fom_pack.fom_core.pipeline import animate
     from fom_pack.fom_core.types import MotionTransfer
     from fom_pack.fom_core.weights.load import load_model

@@ -14,8 +14,8 @@ import torch
 import yaml
 from torch import Tensor
 
-from fom_core.networks.inference import EAGER, Plan
-from fom_core.networks.inference.plan import has_packed_convolutions
+from fom_core.backends.pytorch import EAGER, Plan
+from fom_core.backends.pytorch.plan import has_packed_convolutions
 from fom_core.types import Keypoints, MotionTransfer
 from fom_core.weights.load import load_model
 

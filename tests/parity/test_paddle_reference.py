@@ -5,8 +5,8 @@ from functools import cache, partial
 import pytest
 import torch
 
+from fom_core.backends.pytorch import EAGER
 from fom_core.motion import transfer_motion
-from fom_core.networks.inference import EAGER
 from fom_core.pipeline import animate
 
 CASES = ["std_64", "std_128_nb5", "kpmobile_64", "genmobile_64", "bothmobile_128", "vox_mobile_256_full"]

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from fom_core.backends.pytorch.form import Form
 from fom_core.compose import composer
 from fom_core.compose.device import DevicePainter
 from fom_core.compose.host import HostPainter
@@ -26,7 +27,6 @@ from fom_core.faces.embedded import EmbeddedDetector, FaceNetwork
 from fom_core.faults import told
 from fom_core.media import VideoWriter
 from fom_core.networks import MotionModel
-from fom_core.networks.inference.form import Form
 from fom_core.overlap import behind
 from fom_core.pipeline import animate_picture
 from fom_core.types import FaceSet

@@ -5,11 +5,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from fom_core.backends.pytorch import EAGER
 from fom_core.errors import UsageError
 from fom_core.geometry import resize_images
 from fom_core.networks import GeneratorConfig, HourglassConfig, ModelConfig, create_model
 from fom_core.networks.config import DenseMotionConfig
-from fom_core.networks.inference import EAGER
 
 
 def variants(tiny: ModelConfig) -> dict[str, ModelConfig]:

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from ...geometry import warp
+from ...networks.dense_motion import DenseMotionNetwork
+from ...networks.generator import OcclusionAwareGenerator
+from ...networks.hourglass import Hourglass
+from ...networks.keypoint_detector import KeypointDetector
 from ...types import DenseMotion
-from ..dense_motion import DenseMotionNetwork
-from ..generator import OcclusionAwareGenerator
-from ..hourglass import Hourglass
-from ..keypoint_detector import KeypointDetector
 from .blocks import Bottleneck, fast_block, merged_heads
 from .plan import Plan
 from .warp import gather_warp

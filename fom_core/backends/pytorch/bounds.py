@@ -14,7 +14,7 @@ from .form import Form
 from .plan import EAGER, settings
 
 if TYPE_CHECKING:
-    from ..model import MotionModel
+    from ...networks.model import MotionModel
 
 PSNR_BOUND_DB = 45.0
 KEYPOINT_BOUND = 1e-3  # of half a picture's side

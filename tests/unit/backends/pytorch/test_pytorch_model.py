@@ -10,9 +10,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from fom_core.backends.pytorch import EAGER, Plan, bounds, plan, plans_for
+from fom_core.backends.pytorch import model as runner
+from fom_core.backends.pytorch.graphs import Graphs, held_copies
 from fom_core.networks import create_model
-from fom_core.networks.inference import EAGER, Plan, bounds, plan, plans_for, runner
-from fom_core.networks.inference.graphs import Graphs, held_copies
 
 PLANS = {
     "default": Plan(),

@@ -3,14 +3,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from fom_core.backends.pytorch import convolution, winograd
+from fom_core.backends.pytorch.blocks import DEEP, fast_block
+from fom_core.backends.pytorch.convolution import Convolution, TapDoubling
+from fom_core.backends.pytorch.plan import Plan, has_packed_convolutions
+from fom_core.backends.pytorch.warp import gather_warp
+from fom_core.backends.pytorch.winograd import Winograd
 from fom_core.geometry import warp
 from fom_core.networks.blocks import ResBlock, UpBlock
-from fom_core.networks.inference import convolution, winograd
-from fom_core.networks.inference.blocks import DEEP, fast_block
-from fom_core.networks.inference.convolution import Convolution, TapDoubling
-from fom_core.networks.inference.plan import Plan, has_packed_convolutions
-from fom_core.networks.inference.warp import gather_warp
-from fom_core.networks.inference.winograd import Winograd
 
 PLANS = {
     "plain": Plan(),

@@ -21,7 +21,7 @@ from .graphs import Graphs
 from .plan import EAGER, PUBLIC, WITHOUT_TRITON, Plan, plainer, plans_for, settings
 
 if TYPE_CHECKING:
-    from ..model import MotionModel
+    from ...networks.model import MotionModel
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

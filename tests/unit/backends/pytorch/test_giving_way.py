@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from fom_core.networks.inference import EAGER, Plan, plans_for, runner
-from fom_core.networks.inference.form import FastGenerator
-from fom_core.networks.inference.plan import has_packed_convolutions, plainer
+from fom_core.backends.pytorch import EAGER, Plan, plans_for
+from fom_core.backends.pytorch import model as runner
+from fom_core.backends.pytorch.form import FastGenerator
+from fom_core.backends.pytorch.plan import has_packed_convolutions, plainer
 
 needs_packing = pytest.mark.skipif(not has_packed_convolutions(), reason="PyTorch without oneDNN")
 

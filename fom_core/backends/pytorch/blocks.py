@@ -1,4 +1,4 @@
-"""The blocks of :mod:`..blocks` and :mod:`..mobile` in the form that inference takes."""
+"""The blocks of :mod:`...networks.blocks` and :mod:`...networks.mobile` in the form that inference takes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .. import blocks, mobile
+from ...networks import blocks, mobile
 from .convolution import Convolution, Doubling, Kernel, RowConvolution, TapDoubling, affine
 from .plan import Plan
 from .winograd import TILE, Winograd
