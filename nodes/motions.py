@@ -10,11 +10,11 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..fom_core.backends import Backend
 from ..fom_core.driver import Stage, align_drivers, find_view, needs_face, read_driver
 from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.motion import Length
-from ..fom_core.networks import MotionModel
 from ..fom_core.types import Box, Motion
 from . import host, sockets
 from .detect_faces import open_detector
@@ -121,7 +121,7 @@ class Reading:
 
 
 def read(
-    model: MotionModel,
+    model: Backend,
     drivers: Sequence[Driver],
     progress: host.Progress,
     *,
@@ -143,7 +143,7 @@ def read(
 
 
 def read_one(
-    model: MotionModel,
+    model: Backend,
     driver: Driver,
     progress: host.Progress,
     share: tuple[float, float],

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from ..backends.pytorch import EAGER
 from ..networks import ModelConfig, create_model
 
 PARTS = {  # of the networks, by the beginning of their modules' names
@@ -25,7 +24,7 @@ def multiply_adds(config: ModelConfig) -> dict[str, float]:
     ``encode`` is needed once per face; ``keypoints``, ``dense motion`` and ``decode`` once per frame. However a device
     computes them, with fewer operations or more: this is the work that it does.
     """
-    model = create_model(config).eval().use(EAGER)
+    model = create_model(config).eval()
     counted: Counter[str] = Counter()
 
     def count(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:

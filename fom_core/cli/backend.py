@@ -13,7 +13,6 @@ from ..backends.package import FORMAT
 from ..errors import UsageError
 from ..export import export_model
 from ..files import sha256_of
-from ..networks import MotionModel
 from ..weights.store import locate, models_dir
 from . import common
 
@@ -98,11 +97,11 @@ def _exported(args: argparse.Namespace, precision: str) -> Path:
     here = [] if package is None else [*package.precisions, *package.left_out]
     if precision not in here:
         log.info("Exporting %s to %s, once.", model.name, folder)
-        export_model(model, folder, variants=[*here, precision])
+        export_model(model.as_trained(), folder, variants=[*here, precision])
     return folder
 
 
-def _fingerprint(args: argparse.Namespace, model: MotionModel) -> str:
+def _fingerprint(args: argparse.Namespace, model: Backend) -> str:
     """Stands for the weights and the configuration that an export is made of."""
     path, _ = locate(args.model or model.name)
     made_of = [FORMAT, sha256_of(path), model.config.to_dict()]

@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from ..backends.load import DTYPES
 from ..benchmark.backends import BACKENDS
 from ..errors import UsageError
 from ..files import CONFIGS, replacing, require_file
 from ..media.encoders import ENCODERS
 from ..places import Work, keep_apart
-from ..weights.load import DTYPES
 from ..weights.store import best_on_disk
 from . import common
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..backends.load import load_model
 from ..demo import demo_picture
 from ..errors import FomError, NoFaceFound
 from ..faces.detect import detect_faces
@@ -12,7 +13,6 @@ from ..files import ASSETS
 from ..media import VideoWriter, write_picture
 from ..motion import FADE_IN_S, load_motion
 from ..types import Motion, MotionTransfer
-from ..weights.load import load_model
 from .animate import FILENAME, write_animation
 from .common import file_path
 from .drivers import INITIAL_FRAME

@@ -10,7 +10,7 @@ from ..export import export_model
 from ..export.export import files_in
 from ..export.inputs_size import EXAMPLE, size_from_inputs
 from ..places import Work, keep_apart
-from ..weights.load import load_model
+from ..weights.load import load_module
 from . import common
 
 
@@ -54,7 +54,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, and say where."""
-    model = load_model(args.model, config=args.config, device="cpu", dtype="float32")
+    model = load_module(args.model, config=args.config)
     if args.image_size is not None:
         model = model.at_size(args.image_size)
     if args.inputs_size is not None:

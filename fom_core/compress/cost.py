@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..backends.pytorch import PyTorchModel
 from ..leftovers import scratch_folder
 from ..networks.model import MotionModel
 from ..weights.load import save_model
@@ -48,15 +49,14 @@ def frame_macs(model: MotionModel) -> int:
 def frame_ms(model: MotionModel, batch: int = 8, repeats: int = 7) -> float:
     """Milliseconds for a driven frame in batches of ``batch``, the median of ``repeats``; the source is encoded once.
 
-    On the model's device, the way it infers. The model is left in evaluation mode.
+    On the model's device, in the form that paints.
     """
-    model.eval()
-    frames = _noise(model, batch)
-    source = model.encode_source(frames[:1])
+    frames, engine = _noise(model, batch), PyTorchModel.of(model)
+    source = engine.encode_source(frames[:1])
     times = []
     for _ in range(2 + repeats):
         begun = time.perf_counter()
-        model.generate(source, model.detect_keypoints(frames))
+        engine.generate(source, engine.detect_keypoints(frames))
         if frames.is_cuda:
             torch.cuda.synchronize(frames.device)
         times.append(time.perf_counter() - begun)

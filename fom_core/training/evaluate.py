@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..backends import Backend
 from ..errors import MediaError
 from ..motion import transfer_motion
-from ..networks.model import MotionModel
 from ..pictures import resize_picture, to_batch, to_pictures
 from ..types import MotionTransfer
 from .face_points import FacePoints, aligned
@@ -60,7 +60,7 @@ class Scores:
         }
 
 
-def reconstruct(model: MotionModel, frames: Frames, judges: Judges, scores: Scores) -> dict[str, Frames]:
+def reconstruct(model: Backend, frames: Frames, judges: Judges, scores: Scores) -> dict[str, Frames]:
     """Rebuild a clip from its first frame, add its figures to ``scores``, and return source, driving and methods.
 
     Raises MediaError for a clip of one frame.
@@ -81,7 +81,7 @@ def reconstruct(model: MotionModel, frames: Frames, judges: Judges, scores: Scor
 
 
 def animate_pair(
-    model: MotionModel, source: np.ndarray, frames: Frames, judges: Judges, scores: Scores
+    model: Backend, source: np.ndarray, frames: Frames, judges: Judges, scores: Scores
 ) -> dict[str, Frames]:
     """Let a clip drive another person's picture (H, W, 3) uint8, and judge it by facial points where they are known."""
     shown = animate_by_all(model, source, frames)
@@ -102,9 +102,8 @@ def animate_pair(
 
 
 @torch.inference_mode()
-def animate_by_all(model: MotionModel, source: np.ndarray, frames: Frames) -> dict[str, Frames]:
+def animate_by_all(model: Backend, source: np.ndarray, frames: Frames) -> dict[str, Frames]:
     """``source`` and ``driving`` at the model's size, and what each of :data:`METHODS` makes of them."""
-    model.eval()
     still = _batch(model, [source])
     features = model.encode_source(still)
     first, shown = None, {name: [] for name in ("driving", *METHODS)}
@@ -120,7 +119,7 @@ def animate_by_all(model: MotionModel, source: np.ndarray, frames: Frames) -> di
     return {"source": to_pictures(still)} | {name: np.concatenate(parts) for name, parts in shown.items()}
 
 
-def _batch(model: MotionModel, pictures: Sequence[np.ndarray] | np.ndarray) -> Tensor:
+def _batch(model: Backend, pictures: Sequence[np.ndarray] | np.ndarray) -> Tensor:
     sized = [resize_picture(np.asarray(picture), model.config.image_size) for picture in pictures]
     return to_batch(np.stack(sized), channels=model.config.num_channels, device=model.device)
 

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from .. import markdown
+from ..backends import Backend
 from ..documents import read_csv, wrong_as
 from ..errors import MediaError
 from ..files import replacing, require_file
 from ..media import VideoWriter
-from ..networks.model import MotionModel
 from ..pictures import resize_picture
 from .clips import Entry, find_entries, read_frames
 from .evaluate import METHODS, Judges, Scores, animate_pair, reconstruct
@@ -31,7 +31,7 @@ Progress = Callable[[int, "int | None"], None]
 
 
 def evaluate_folder(
-    model: MotionModel,
+    model: Backend,
     data: Path,
     output: Path,
     judges: Judges,

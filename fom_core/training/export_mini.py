@@ -21,7 +21,7 @@ from ..motion import save_motion
 from ..networks.model import MotionModel, create_model
 from ..pipeline import read_motion
 from ..types import Motion
-from ..weights.load import load_model, save_model
+from ..weights.load import load_module, save_model
 from .card import StageFacts, write_card
 from .checkpoint import latest_checkpoint, load_checkpoint, part
 from .config import TrainConfig, load_config
@@ -106,7 +106,7 @@ def export(config: TrainConfig, stage: StageFacts, checkpoint: Path, clips: Path
     model = averaged_model(config, stage.name, checkpoint)
     path = save_model(model, assets / f"{config.name}.safetensors", half=True, name=config.name)
     log.info("%s: stage %s, step %d, %.1f MB", path, stage.name, stage.steps, path.stat().st_size / 1e6)
-    embedded = load_model(path, device="cpu")
+    embedded = load_module(path)
     for name, excerpt in MOTIONS.items():
         save_motion(record_motion(embedded, clips, excerpt), assets / f"{name}.safetensors")
     return embedded

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..places import Work, keep_apart
 from ..weights.catalogue import is_file
-from ..weights.load import load_model, save_model
+from ..weights.load import load_module, save_model
 from .config import load_config
 from .given import check_landmarks, clip_folder, open_clips, open_features
 from .loop import train
@@ -42,7 +42,7 @@ def train_from_folder(
     path = output / f"{config.name}.safetensors"
     keep_apart([Work([each for each in (config_path, yunet, vgg, init_from) if is_file(each)], [output, path])])
     folder = clip_folder(config, config_path, data)
-    init = None if init_from is None else load_model(init_from, device="cpu")
+    init = None if init_from is None else load_module(init_from)
     features = None if vgg is None else open_features(config, config_path, vgg)
     with joined(device) as own_device:
         clips, validation = open_clips(config, folder, output, yunet)
