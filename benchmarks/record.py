@@ -24,16 +24,16 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from fom_core.benchmark.bench import Order, run_order
 from fom_core.benchmark.counting import multiply_adds
 from fom_core.benchmark.measure import machine
 from fom_core.benchmark.plot import Chart, charts_as_svg
-from fom_core.benchmark.run import Order, run_order
 from fom_core.benchmark.subject import Subject
 from fom_core.benchmark.tables import as_markdown
 from fom_core.benchmark.whole import Job
 from fom_core.benchmark.worker import measure_growth
-from fom_core.files import CONFIGS
-from fom_core.markdown import table
+from fom_core.documents.markdown import table
+from fom_core.files.paths import CONFIGS
 
 HERE = Path(__file__).resolve().parent
 MINI = Subject(model="mini")

@@ -12,16 +12,16 @@ import numpy as np
 from torch import Tensor
 
 from .backends import Backend
-from .crew import ALONE, Crew, crew_for
 from .errors import MediaError, UsageError
 from .faces.detect import load_detector
 from .faces.detection import Detector
 from .faces.regions import crop_face
 from .faces.tracking import DrivingCrop, DrivingView, look_for_driver
-from .memory import in_chunks
 from .motion import Length, align, held, smooth
-from .overlap import ahead
+from .parallel.crew import ALONE, Crew, crew_for
+from .parallel.overlap import ahead
 from .pictures import resize_picture, to_batch
+from .resources.memory import in_chunks
 from .types import Box, Keypoints, Motion
 from .weights.catalogue import is_for_faces
 

@@ -17,19 +17,19 @@ import torch
 from torch import Tensor
 
 from .backends import Backend
-from .batching import MovingFace, generated, in_batches
 from .compose.finish import Enhance, Finisher, open_finisher
 from .compose.masks import Look
 from .compose.paste import FEATHER
 from .compose.sparing import Sparing
-from .crew import crew_for
 from .driver import Progress, detect_keypoints, look_at, read_motion, track_keypoints
 from .errors import UsageError
 from .faces.regions import crop_face
-from .memory import in_chunks
 from .motion import settled, transferred
-from .overlap import ahead, applied
+from .parallel.batching import MovingFace, generated, in_batches
+from .parallel.crew import crew_for
+from .parallel.overlap import ahead, applied
 from .pictures import resize_picture, to_batch
+from .resources.memory import in_chunks
 from .types import FaceSet, Generated, Keypoints, Motion, MotionTransfer, SourceFeatures
 
 __all__ = [

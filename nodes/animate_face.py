@@ -13,7 +13,7 @@ from ..fom_core.errors import NoFaceFound
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.geometry import resize_map
 from ..fom_core.motion import MovedArea
-from ..fom_core.overlap import applied
+from ..fom_core.parallel.overlap import applied
 from ..fom_core.pipeline import animate_details, match_drivers
 from ..fom_core.types import Generated
 from ..fom_core.weights.catalogue import is_for_faces

@@ -17,7 +17,7 @@ from ..fom_core.faces.regions import to_rgb, whole_picture
 from ..fom_core.faces.selection import chosen, picked
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.media import VideoWriter
-from ..fom_core.overlap import behind
+from ..fom_core.parallel.overlap import behind
 from ..fom_core.pipeline import animate_picture
 from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import is_for_faces

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..documents import DocumentError, read_json, shortened
+from ..documents.readers import DocumentError, read_json, shortened
 from ..errors import UnsupportedModel
-from ..files import replacing, sha256_of
-from ..leftovers import tidy
+from ..files.leftovers import tidy
+from ..files.paths import replacing, sha256_of
 from ..networks.config import ModelConfig
 from ..networks.limits import check_config
 

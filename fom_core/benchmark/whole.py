@@ -15,7 +15,7 @@ from ..compose.paste import Paster
 from ..faces.regions import crop_face
 from ..media import VideoReader, VideoWriter
 from ..motion import transfer_motion
-from ..overlap import behind
+from ..parallel.overlap import behind
 from ..pictures import to_batch
 from ..pipeline import animate_picture, encode_face, look_at, read_motion
 from ..types import FaceSet, MotionTransfer

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FomError
-from ..leftovers import scratch_folder
+from ..files.leftovers import scratch_folder
 from .against import Contest, peak_of, runner
 from .subject import Subject
 from .whole import Job, prepare, run_job

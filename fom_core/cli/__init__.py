@@ -14,11 +14,12 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
 
-from .. import signals, threads
+from .. import signals
 from ..errors import FomError
 from ..media import limits
-from ..memory import share_heaps
-from ..scaleout import rank, speaks_of_failure
+from ..parallel.scaleout import rank, speaks_of_failure
+from ..resources import threads
+from ..resources.memory import share_heaps
 from ..version import version
 from . import (
     animate,

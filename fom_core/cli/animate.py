@@ -11,7 +11,6 @@ from typing import Any, get_args
 
 import numpy as np
 
-from .. import threads
 from ..backends import Backend
 from ..compose.masks import Look
 from ..compose.paste import FEATHER
@@ -21,15 +20,16 @@ from ..faces.detect import detect_faces
 from ..faces.detection import Detector
 from ..faces.regions import CropRule, whole_picture
 from ..faces.selection import LEFT_TO_RIGHT, ORDERS, chosen, in_order, most_prominent, picked
-from ..files import require_name
+from ..files.paths import require_name
+from ..files.places import Work, keep_apart
 from ..media import VIDEO_SUFFIXES, WRITTEN_SUFFIXES, VideoWriter, read_picture
 from ..media.encoders import ENCODERS, SOFTWARE
 from ..media.mark import BOTTOM_RIGHT, Corner
 from ..media.write import target_of
-from ..overlap import behind
+from ..parallel.overlap import behind
+from ..parallel.scaleout import animate_picture, joined, team
 from ..pipeline import match_drivers
-from ..places import Work, keep_apart
-from ..scaleout import animate_picture, joined, team
+from ..resources import threads
 from ..types import FaceSet, Motion, MotionTransfer
 from . import common, drivers
 from .backend import add_backend_options

@@ -12,7 +12,7 @@ from ..backends import MANIFEST, RUNTIMES, Backend, is_exported, open_exported, 
 from ..backends.package import FORMAT
 from ..errors import UsageError
 from ..export import export_model
-from ..files import sha256_of
+from ..files.paths import sha256_of
 from ..weights.store import locate, models_dir
 from . import common
 

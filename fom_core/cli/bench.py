@@ -12,9 +12,9 @@ from typing import Any
 from ..backends.load import DTYPES
 from ..benchmark.backends import BACKENDS
 from ..errors import UsageError
-from ..files import CONFIGS, replacing, require_file
+from ..files.paths import CONFIGS, replacing, require_file
+from ..files.places import Work, keep_apart
 from ..media.encoders import ENCODERS
-from ..places import Work, keep_apart
 from ..weights.store import best_on_disk
 from . import common
 
@@ -94,7 +94,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, and write what was asked for."""
-    from ..benchmark.run import Order, plot, run_order  # noqa: PLC0415 - needed by this command only
+    from ..benchmark.bench import Order, plot, run_order  # noqa: PLC0415 - needed by this command only
     from ..benchmark.subject import Subject  # noqa: PLC0415
     from ..benchmark.tables import as_markdown  # noqa: PLC0415
     from ..benchmark.whole import Job  # noqa: PLC0415

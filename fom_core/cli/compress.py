@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 from typing import Any
 
-from ..files import CONFIGS
+from ..files.paths import CONFIGS
 from .common import add_training_options, file_name, file_path, named_yaml
 
 RECIPES = CONFIGS / "compress"
@@ -51,7 +51,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the stages and print the report's table."""
-    from ..compress.run import compress_from_folder  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..compress.compress import compress_from_folder  # noqa: PLC0415 - heavy, and needed by this command only
 
     table = compress_from_folder(
         args.data,

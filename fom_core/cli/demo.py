@@ -9,7 +9,7 @@ from ..backends.load import load_model
 from ..demo import demo_picture
 from ..errors import FomError, NoFaceFound
 from ..faces.detect import detect_faces
-from ..files import ASSETS
+from ..files.paths import ASSETS
 from ..media import VideoWriter, write_picture
 from ..motion import FADE_IN_S, load_motion
 from ..types import Motion, MotionTransfer

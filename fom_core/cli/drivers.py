@@ -13,7 +13,7 @@ from ..faces.detection import Detector
 from ..faces.tracking import DrivingCrop
 from ..media import VideoReader
 from ..motion import FADE_IN_S, SMOOTHING, Length, load_motion
-from ..scaleout import read_motion
+from ..parallel.scaleout import read_motion
 from ..types import InitialFrame, Motion, MotionTransfer
 from . import common
 from .progress import ProgressBar

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..faces.detect import best_detector, load_detector
-from ..faces.yunet import YuNetDetector
-from ..places import Work, keep_apart
+from ..faces.detectors.yunet import YuNetDetector
+from ..files.places import Work, keep_apart
 from . import looks
 from .common import add_model_options, file_name, file_path, files_of_model, open_model, positive
 from .progress import ProgressBar
@@ -61,10 +61,10 @@ def run(args: argparse.Namespace) -> int:
     if args.looks:
         return looks.run(args)
     looks.check_absent(args)
-    from ..training.evaluate import Judges  # noqa: PLC0415 - heavy, and needed by this command only
-    from ..training.evaluation import RESULTS, evaluate_folder  # noqa: PLC0415
-    from ..training.face_points import Pfld, detector_points  # noqa: PLC0415
-    from ..training.metrics import Lpips  # noqa: PLC0415
+    from ..evaluation.data_set import RESULTS, evaluate_folder  # noqa: PLC0415
+    from ..evaluation.face_points import Pfld, detector_points  # noqa: PLC0415
+    from ..evaluation.metrics import Lpips  # noqa: PLC0415
+    from ..evaluation.reconstruction import Judges  # noqa: PLC0415 - heavy, and needed by this command only
 
     inputs = files_of_model(args, args.pairs, args.yunet, args.landmarks, args.lpips)
     keep_apart([Work(inputs, [args.output / name for name in RESULTS])])

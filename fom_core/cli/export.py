@@ -9,7 +9,7 @@ from typing import Any
 from ..export import export_model
 from ..export.export import files_in
 from ..export.inputs_size import EXAMPLE, size_from_inputs
-from ..places import Work, keep_apart
+from ..files.places import Work, keep_apart
 from ..weights.load import load_module
 from . import common
 

@@ -12,9 +12,9 @@ import torch
 from ..faces.detect import detect_faces
 from ..faces.drawing import draw_faces
 from ..faces.regions import CropRule
-from ..files import replacing
+from ..files.paths import replacing
+from ..files.places import Work, keep_apart
 from ..media.pictures import read_picture, write_picture
-from ..places import Work, keep_apart
 from ..types import FaceRegion, FaceSet
 from .common import add_detector_option, file_path, open_detector, zero_to_one
 

@@ -11,10 +11,10 @@ from ..backends import Backend
 from ..errors import UsageError
 from ..evaluation.looks_report import RESULTS, Driver, Source, evaluate_looks
 from ..faces.detection import Detector
+from ..faces.detectors.yunet import YuNetDetector
 from ..faces.regions import whole_picture
-from ..faces.yunet import YuNetDetector
+from ..files.places import Work, keep_apart
 from ..media import VideoReader, read_picture
-from ..places import Work, keep_apart
 from ..types import FaceSet
 from . import animate, common, drivers
 from .backend import open_backend

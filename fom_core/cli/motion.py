@@ -6,10 +6,10 @@ import argparse
 import logging
 from typing import Any
 
-from ..files import replacing
+from ..files.paths import replacing
+from ..files.places import Work, keep_apart
 from ..media import VideoReader
 from ..motion import save_motion
-from ..places import Work, keep_apart
 from . import common
 from .backend import add_backend_options, open_backend
 from .drivers import add_driving_crop_options, track_driver

@@ -7,9 +7,9 @@ import sys
 import time
 from contextlib import suppress
 
-from .. import threads
-from ..faults import told
-from ..scaleout import rank
+from ..parallel.scaleout import rank
+from ..resources import threads
+from ..resources.faults import told
 
 BAR_WIDTH = 24
 REDRAW_S = 0.1  # on a terminal

@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 from typing import Any
 
-from ..files import CONFIGS
+from ..files.paths import CONFIGS
 from .common import add_training_options, file_name, named_yaml
 
 config_path = partial(named_yaml, CONFIGS)
@@ -39,8 +39,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Decode the clips, train, and write the model beside its checkpoints."""
-    from ..scaleout import rank  # noqa: PLC0415 - heavy, and needed by this command only
-    from ..training.run import train_from_folder  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..parallel.scaleout import rank  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..training.train import train_from_folder  # noqa: PLC0415 - heavy, and needed by this command only
 
     path = train_from_folder(
         args.data,

@@ -13,8 +13,8 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import DownloadError, UnsupportedModel
+from ..files.places import Work, keep_apart
 from ..networks.config import ModelConfig
-from ..places import Work, keep_apart
 from ..weights.catalogue import Entry, catalogue, size_text
 from ..weights.connect import Broken
 from ..weights.download import address, download

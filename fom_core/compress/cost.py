@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..backends.pytorch import PyTorchModel
-from ..leftovers import scratch_folder
+from ..files.leftovers import scratch_folder
 from ..networks.model import MotionModel
 from ..weights.load import save_model
 

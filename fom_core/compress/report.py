@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .. import markdown
-from ..files import replacing
+from ..documents import markdown
+from ..files.paths import replacing
 from ..networks.model import MotionModel
-from ..training.dataset import FrameCache
+from ..parallel.processes import rank
+from ..training.data.dataset import FrameCache
 from ..training.figures import measure
-from ..training.processes import rank
 from ..weights.load import save_model
 from .cost import count_parameters, frame_macs, frame_ms, stored_bytes
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..compose.masks import fade
 from ..errors import UsageError
 from ..faces.regions import pixel_box
-from ..memory import in_chunks
+from ..resources.memory import in_chunks
 from ..types import FaceRegion
 from .alignment import FACE_SIZE, Alignment, align_face
 

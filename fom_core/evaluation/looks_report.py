@@ -12,11 +12,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from .. import markdown
 from ..backends import Backend
+from ..documents import markdown
 from ..errors import MediaError
 from ..faces.regions import pixel_box
-from ..files import replacing
+from ..files.paths import replacing
 from ..media import write_picture
 from ..pictures import resize_picture
 from ..types import FaceRegion, FaceSet, Motion, MotionTransfer

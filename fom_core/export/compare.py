@@ -15,7 +15,7 @@ from torch import Tensor
 from ..backends import Backend
 from ..backends.exported import Run
 from ..errors import MediaError
-from ..files import ASSETS
+from ..files.paths import ASSETS
 from ..media import VideoReader
 from ..motion import transfer_motion
 from ..networks import MotionModel

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ..backends import MANIFEST, ExportedModel, Package, write_manifest
 from ..errors import FomError, UsageError
-from ..files import missing_folders, remove_empty, unwritable
-from ..handover import hand_over
-from ..leftovers import READY, reserve_folder, temporary_name
+from ..files.handover import hand_over
+from ..files.leftovers import READY, reserve_folder, temporary_name
+from ..files.paths import missing_folders, remove_empty, unwritable
 from ..networks import MotionModel
 from .compare import Judge, read_frames
 from .graph_file import OPSET, require_onnx

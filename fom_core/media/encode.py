@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FomError, MediaError, UsageError
-from ..files import missing_folders, remove_empty, reserve_temporary, unwritable
+from ..files.paths import missing_folders, remove_empty, reserve_temporary, unwritable
 from . import ffmpeg, label
 from .encoders import ENCODERS, SOFTWARE, options_of, require_encoder
 from .process import Ending, Ffmpeg, first_complaint

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from shutil import copyfileobj
 
-from ..files import reserve_temporary
+from ..files.paths import reserve_temporary
 from ..version import version
 
 TOOL = "ComfyUI-FOM"

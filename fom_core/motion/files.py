@@ -10,9 +10,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ..documents import parse_json, shortened
+from ..documents.readers import parse_json, shortened
 from ..errors import FomError
-from ..files import name_refusal, require_file, write_tensors
+from ..files.paths import name_refusal, require_file, write_tensors
 from ..types import Keypoints, Motion
 
 _FORMAT = "fom-motion-1"

@@ -15,10 +15,10 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..documents import DocumentError, parse_json, read_text
+from ..documents.readers import DocumentError, parse_json, read_text
 from ..errors import WriteError
-from ..faults import pass_on
-from ..leftovers import keep_alive, sweep, temporary_name
+from ..files.leftovers import keep_alive, sweep, temporary_name
+from ..resources.faults import pass_on
 from ..weights.files import read_state_dict, read_tree
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..networks.model import MotionModel
 from ..pictures import resize_picture, to_batch
-from .dataset import FrameCache
+from .data.dataset import FrameCache
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import UsageError
-from ..faces.yunet import YuNetDetector
+from ..faces.detectors.yunet import YuNetDetector
+from ..parallel.processes import first_alone
 from ..weights.store import named_file
-from .clips import find_entries, has_split
 from .config import TrainConfig
-from .dataset import FrameCache
+from .data.clips import find_entries, has_split
+from .data.dataset import FrameCache
+from .data.stream import ClipData
 from .perceptual import VggFeatures, read_weights
-from .processes import first_alone
-from .stream import ClipData
 
 MOST_VALIDATION_CLIPS = 24
 

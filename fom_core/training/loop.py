@@ -12,21 +12,21 @@ import torch
 from torch import Tensor
 
 from ..errors import UnsupportedModel
-from ..faults import pass_on
 from ..networks.model import MotionModel
+from ..parallel.processes import first_alone, from_all, from_first, rank, world_size
+from ..resources.faults import pass_on
 from ..weights.pickle_machine import short
-from .augment import Pairs
 from .checkpoint import carry_over, load_latest, save_checkpoint
 from .config import Stage, TrainConfig
-from .dataset import FrameCache
-from .feed import Feed, items, open_feed
+from .data.augment import Pairs
+from .data.dataset import FrameCache
+from .data.feed import Feed, items, open_feed
+from .data.stream import ClipData
 from .figures import Figures, measure
 from .journal import Journal
 from .perceptual import VggFeatures
-from .processes import first_alone, from_all, from_first, rank, world_size
 from .report import write_report
 from .sheet import contact_sheet, pairs_sheet
-from .stream import ClipData
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from .augment import Pairs, Transform
+from .data.augment import Pairs, Transform
 
 Work = Callable[[Pairs, Transform], dict[str, Tensor]]
 WARM_UP = 3  # steps after which every library has chosen its kernels and every optimiser has its state

@@ -6,7 +6,7 @@ import html
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..files import replacing
+from ..files.paths import replacing
 from .checkpoint import best_checkpoint, describe_checkpoint
 from .journal import LOG, read_log
 

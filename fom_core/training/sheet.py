@@ -13,8 +13,8 @@ from ..motion import transfer_motion
 from ..networks.model import MotionModel
 from ..pictures import resize_picture, to_pictures
 from ..types import DenseMotion, MotionTransfer
-from .augment import Pairs
-from .dataset import Clip, FrameCache
+from .data.augment import Pairs
+from .data.dataset import Clip, FrameCache
 from .figures import batch_of
 
 TILE = 128  # side of each picture

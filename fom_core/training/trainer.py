@@ -17,13 +17,13 @@ from ..networks.dense_motion import DenseMotionNetwork
 from ..networks.discriminator import MultiScaleDiscriminator
 from ..networks.keypoint_detector import KeypointDetector
 from ..networks.model import MotionModel
-from .augment import Pairs, Transform
+from ..parallel.processes import average_gradients, mean_over_all, normalise_together, rank, world_size
 from .checkpoint import part, prefixed
 from .config import Stage
+from .data.augment import Pairs, Transform
 from .objective import Objective, Outcome
 from .perceptual import VggFeatures
 from .precision import PRECISIONS, use_precision
-from .processes import average_gradients, mean_over_all, normalise_together, rank, world_size
 from .recording import RecordedWork, Work
 from .schedule import average_decay, learning_rate_factor
 

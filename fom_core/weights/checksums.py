@@ -11,10 +11,10 @@ import json
 import logging
 from pathlib import Path
 
-from ..documents import read_json
+from ..documents.readers import read_json
 from ..errors import DownloadError, UnsupportedModel, WriteError
-from ..files import replacing, sha256_of
-from ..locks import alone
+from ..files.locks import alone
+from ..files.paths import replacing, sha256_of
 from .catalogue import Entry
 from .files import has_end, recognise
 

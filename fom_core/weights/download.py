@@ -13,8 +13,8 @@ import urllib.parse
 from pathlib import Path
 
 from ..errors import DownloadError
-from ..leftovers import tidy
-from ..locks import alone
+from ..files.leftovers import tidy
+from ..files.locks import alone
 from .catalogue import Entry, size_text
 from .checksums import verify
 from .fetch import Broken, Progress, fetch
@@ -40,6 +40,7 @@ def download(entry: Entry, folder: Path, *, progress: Progress | None = None) ->
     if entry.embedded or not entry.urls:
         raise DownloadError(how_to_get(entry))
     if target.is_file():
+        tidy(folder)
         verify(target, entry, folder)
         return target
     _refuse_offline(entry, folder)

@@ -20,8 +20,8 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from ..errors import UnsupportedModel
-from ..faults import pass_on
-from ..files import no_file
+from ..files.paths import no_file
+from ..resources.faults import pass_on
 from .layout import RawTensors, StateDict, count_numbers, find_networks, to_state_dict
 from .pickle_machine import short
 from .pickles import read_arrays

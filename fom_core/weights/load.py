@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from ..documents import parse_json, shortened
+from ..documents.readers import parse_json, shortened
 from ..errors import UnsupportedModel, UsageError, WriteError
-from ..faults import pass_on
-from ..files import write_tensors
+from ..files.paths import write_tensors
 from ..networks.config import ModelConfig
 from ..networks.limits import check_config
 from ..networks.model import MotionModel, create_model
+from ..resources.faults import pass_on
 from .catalogue import Entry
 from .config_file import read_config
 from .detect import Conventions, detect_config

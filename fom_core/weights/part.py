@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..leftovers import PART, is_abandoned, keep_alive, ours_in, temporary_name
+from ..files.leftovers import PART, is_abandoned, keep_alive, ours_in, temporary_name
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fom_core import scaleout
 from fom_core.errors import MediaError
 from fom_core.media import VideoReader, read_picture, read_sound
-from fom_core.scaleout import Team, _in_order
+from fom_core.parallel import scaleout
+from fom_core.parallel.scaleout import Team, _in_order
 from fom_core.types import Keypoints
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,7 +121,7 @@ def test_a_process_that_is_killed_ends_all_with_one_line(whole_picture, tmp_path
     script = tmp_path / "dies.py"
     script.write_text(
         "import os, signal, sys\n"
-        "from fom_core import scaleout\n"
+        "from fom_core.parallel import scaleout\n"
         "from fom_core.cli import main\n"
         "def die(chunk): os.kill(os.getpid(), signal.SIGKILL)\n"
         "scaleout._send = die\n"

@@ -155,7 +155,7 @@ class Server(http.server.ThreadingHTTPServer):
 def served(tmp_path, tiny_model, monkeypatch, pack):
     """A catalogue entry whose file lies on a server of this machine."""
     from fom_core.weights.load import save_model
-    from fom_pack.fom_core.files import sha256_of
+    from fom_pack.fom_core.files.paths import sha256_of
     from fom_pack.fom_core.weights.catalogue import catalogue
     from fom_pack.nodes import load_model as node_file
 

@@ -12,12 +12,12 @@ import torch
 import yaml
 from torch import Tensor
 
+from fom_core.documents.settings import fill
+from fom_core.documents.tables import Table
 from fom_core.geometry import identity_grid
 from fom_core.networks.config import DiscriminatorConfig
-from fom_core.settings import fill
-from fom_core.tables import Table
-from fom_core.training.augment import Pairs, Transform
 from fom_core.training.config import LossWeights, Stage
+from fom_core.training.data.augment import Pairs, Transform
 from fom_core.training.perceptual import VggFeatures
 from fom_core.training.trainer import Trainer
 from fom_core.weights.load import load_module

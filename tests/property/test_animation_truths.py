@@ -10,7 +10,7 @@ import torch
 from fom_core.backends.load import load_model
 from fom_core.compose import canvas_box
 from fom_core.errors import MediaError, UsageError
-from fom_core.files import ASSETS
+from fom_core.files.paths import ASSETS
 from fom_core.media import VideoReader
 from fom_core.pictures import resize_picture, to_batch
 from fom_core.pipeline import (

@@ -15,11 +15,11 @@ from fom_core.cli.animate import _declare
 from fom_core.cli.manifest import jobs_of
 from fom_core.cli.progress import one_line
 from fom_core.errors import FomError
-from fom_core.files import CONFIGS
-from fom_core.training.clip_sources import jobs_of_metadata
-from fom_core.training.clips import find_entries
+from fom_core.evaluation.data_set import _listed
+from fom_core.files.paths import CONFIGS
+from fom_core.preprocess.clip_sources import jobs_of_metadata
 from fom_core.training.config import load_config
-from fom_core.training.evaluation import _listed
+from fom_core.training.data.clips import find_entries
 from fom_core.weights.config_file import read_config
 from fom_core.weights.load import _stated_config
 

@@ -15,13 +15,13 @@ import numpy as np
 import torch
 
 from fom_core.backends.package import MANIFEST, STREAMING, Package, Part, Variant, write_manifest
-from fom_core.files import CONFIGS
+from fom_core.files.paths import CONFIGS
 from fom_core.media import write_picture
 from fom_core.motion import save_motion
 from fom_core.networks.model import MotionModel
 from fom_core.training.checkpoint import save_checkpoint
-from fom_core.training.clips import encode, packed
-from fom_core.training.dataset import Clip
+from fom_core.training.data.clips import encode, packed
+from fom_core.training.data.dataset import Clip
 from fom_core.types import Keypoints, Motion
 from fom_core.weights.foreign import save_foreign
 from fom_core.weights.load import save_model

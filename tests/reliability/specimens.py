@@ -14,14 +14,14 @@ import torch
 from fom_core.backends.package import MANIFEST, STREAMING, read_package
 from fom_core.cli.animate import _declare
 from fom_core.cli.manifest import jobs_of
+from fom_core.evaluation.data_set import _listed
 from fom_core.media import VideoReader, read_picture, read_sound
 from fom_core.motion import load_motion
-from fom_core.training.clip_sources import jobs_of_metadata
-from fom_core.training.clips import Pack, decode_picture, find_entries, read_frames
+from fom_core.preprocess.clip_sources import jobs_of_metadata
 from fom_core.training.config import LossWeights, Stage, load_config
-from fom_core.training.dataset import FrameCache
-from fom_core.training.evaluation import _listed
-from fom_core.training.feed import Feed, open_feed
+from fom_core.training.data.clips import Pack, decode_picture, find_entries, read_frames
+from fom_core.training.data.dataset import FrameCache
+from fom_core.training.data.feed import Feed, open_feed
 from fom_core.training.journal import read_log
 from fom_core.training.loop import resume
 from fom_core.training.perceptual import VggFeatures

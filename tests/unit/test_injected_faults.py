@@ -24,11 +24,11 @@ from fom_core.compose.paste import Paster
 from fom_core.enhance import FaceEnhancer
 from fom_core.errors import DeviceLost, OutOfMemory
 from fom_core.faces.detect import detect_faces
-from fom_core.faces.embedded import EmbeddedDetector, FaceNetwork
-from fom_core.faults import told
+from fom_core.faces.detectors.embedded import EmbeddedDetector, FaceNetwork
 from fom_core.media import VideoWriter
-from fom_core.overlap import behind
+from fom_core.parallel.overlap import behind
 from fom_core.pipeline import animate_picture
+from fom_core.resources.faults import told
 from fom_core.types import FaceSet
 
 FACES = FaceSet.from_crops([(2, 3, 42, 43), (36, 20, 76, 60)], (70, 90))

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from fom_core.backends.pytorch import PyTorchModel
-from fom_core.batching import Batch
 from fom_core.compose.paste import Paster
 from fom_core.faces.regions import crop_face
+from fom_core.parallel.batching import Batch
 from fom_core.pipeline import (
     _moving_faces,
     animate,

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import torch
 
-from ...faults import pass_on
 from ...networks.config import ModelConfig
 from ...networks.model import MotionModel
+from ...resources.faults import pass_on
 from .bounds import Error, Reference
 from .form import make_form
 from .plan import EAGER, PUBLIC, WITHOUT_TRITON, Plan, plainer, plans_for

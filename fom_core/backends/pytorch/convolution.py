@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...memory import apart_from_heap
+from ...resources.memory import apart_from_heap
 from .plan import Plan
 
 BAND = 1024  # pixels of the small size that are doubled at a time

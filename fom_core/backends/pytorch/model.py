@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from ...errors import FomError, UsageError
-from ...faults import pass_on
 from ...networks.config import ModelConfig
 from ...networks.model import MotionModel, check_pictures
+from ...resources.faults import pass_on
 from ...types import Generated, Keypoints, SourceFeatures
 from .choice import choose, slower
 from .form import make_form

@@ -12,7 +12,7 @@ from fom_core.benchmark.plot import Chart, charts_as_svg, ticks
 from fom_core.benchmark.subject import driving_frames, picture_with_faces
 from fom_core.benchmark.upstream import Upstream, constructor_arguments
 from fom_core.errors import UnsupportedModel, UsageError
-from fom_core.files import CONFIGS
+from fom_core.files.paths import CONFIGS
 from fom_core.weights.config_file import read_config
 
 

@@ -10,12 +10,12 @@ import torch
 
 from fom_core.cli import main
 from fom_core.cli.compress import RECIPES, recipe_path
+from fom_core.compress.compress import compress_from_folder
 from fom_core.compress.cost import count_parameters
-from fom_core.compress.run import compress_from_folder
 from fom_core.errors import UsageError
 from fom_core.networks import create_model
 from fom_core.training.config import load_config
-from fom_core.training.run import train_from_folder
+from fom_core.training.train import train_from_folder
 from fom_core.weights.load import load_module, save_model
 
 STAGES = ["teacher", "detector", "generator", "both", "pruned, before training", "pruned"]

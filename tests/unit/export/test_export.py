@@ -16,7 +16,7 @@ from fom_core.export.graph_file import write_onnx
 from fom_core.export.half import write_float16
 from fom_core.export.inputs_size import size_from_inputs
 from fom_core.export.parts import PARTS, graphs_of
-from fom_core.files import sha256_of
+from fom_core.files.paths import sha256_of
 from fom_core.motion import transfer_motion
 from fom_core.networks import ModelConfig, create_model
 from fom_core.pictures import resize_picture, to_batch

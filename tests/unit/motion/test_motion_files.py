@@ -7,7 +7,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from fom_core.errors import FomError, UsageError, WriteError
-from fom_core.files import write_tensors
+from fom_core.files.paths import write_tensors
 from fom_core.motion import hull_area, is_motion, load_motion, save_motion
 from fom_core.pipeline import animate
 from fom_core.types import Keypoints, Motion

@@ -11,7 +11,7 @@ import torch
 
 from fom_core.networks.config import ModelConfig
 from fom_core.training.config import LossWeights, Stage
-from fom_core.training.dataset import Clip, FrameCache
+from fom_core.training.data.dataset import Clip, FrameCache
 from fom_core.training.perceptual import VggFeatures
 from fom_core.training.trainer import Trainer
 

@@ -13,14 +13,14 @@ import torch
 from fom_core.errors import TrainingDiverged, UsageError
 from fom_core.networks.config import DiscriminatorConfig
 from fom_core.networks.model import create_model
-from fom_core.training.augment import Augment, AugmentConfig
 from fom_core.training.checkpoint import carry_over, latest_checkpoint, load_latest
 from fom_core.training.config import TrainConfig, load_config
-from fom_core.training.dataset import Clip
-from fom_core.training.feed import CacheFeed
+from fom_core.training.data.augment import Augment, AugmentConfig
+from fom_core.training.data.dataset import Clip
+from fom_core.training.data.feed import CacheFeed
+from fom_core.training.data.sampler import PairSampler
 from fom_core.training.figures import measure
 from fom_core.training.loop import train, train_stage
-from fom_core.training.sampler import PairSampler
 from fom_core.training.sheet import contact_sheet
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -13,12 +13,12 @@ import torch
 
 from fom_core.networks import DenseMotionConfig, GeneratorConfig, HourglassConfig, KeypointDetectorConfig, ModelConfig
 from fom_core.networks.config import DiscriminatorConfig
+from fom_core.parallel.processes import joined, rank
 from fom_core.training.config import LossWeights, Stage
-from fom_core.training.dataset import FrameCache
-from fom_core.training.feed import CacheFeed
+from fom_core.training.data.dataset import FrameCache
+from fom_core.training.data.feed import CacheFeed
 from fom_core.training.loop import train_stage
 from fom_core.training.perceptual import VggFeatures
-from fom_core.training.processes import joined, rank
 from fom_core.training.trainer import Trainer
 
 TINY = ModelConfig(

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fom_core.documents.tables import SettingsError
 from fom_core.errors import UnsupportedModel
 from fom_core.networks.config import (
     DenseMotionConfig,
@@ -11,7 +12,6 @@ from fom_core.networks.config import (
     KeypointDetectorConfig,
     ModelConfig,
 )
-from fom_core.tables import SettingsError
 from fom_core.weights.config_file import parse_config, read_config
 from fom_core.weights.detect import Conventions
 

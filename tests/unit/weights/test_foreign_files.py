@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from fom_core.errors import FomError, UnsupportedModel
-from fom_core.faces.embedded import EmbeddedDetector
-from fom_core.faces.s3fd import S3FDDetector
+from fom_core.faces.detectors.embedded import EmbeddedDetector
+from fom_core.faces.detectors.s3fd import S3FDDetector
 from fom_core.training.checkpoint import STATE, WEIGHTS
 from fom_core.training.checkpoint import load_checkpoint as load_training
 from fom_core.training.perceptual import read_weights
