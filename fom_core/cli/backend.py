@@ -11,7 +11,6 @@ from pathlib import Path
 from ..backends import MANIFEST, RUNTIMES, Backend, is_exported, open_exported, read_package
 from ..backends.package import FORMAT
 from ..errors import UsageError
-from ..export import export_model
 from ..files.paths import sha256_of
 from ..weights.store import locate, models_dir
 from . import common
@@ -91,6 +90,8 @@ def _provider(args: argparse.Namespace, backend: str) -> str:
 
 def _exported(args: argparse.Namespace, precision: str) -> Path:
     """The folder of the model's export, made now if it is not there. What was left out once is not tried again."""
+    from ..export import export_model  # noqa: PLC0415 - of little use to most commands
+
     model = common.open_model(argparse.Namespace(**{**vars(args), "device": "cpu"}))
     folder = models_dir() / "exports" / f"{model.name}-{_fingerprint(args, model)}"
     package = read_package(folder) if (folder / MANIFEST).is_file() else None

@@ -17,6 +17,7 @@ from ..files.places import Work, keep_apart
 from ..media.encoders import ENCODERS
 from ..weights.store import best_on_disk
 from . import common
+from .verbs import HELP
 
 log = logging.getLogger(__name__)
 PARTS = ("network", "whole", "growth")
@@ -26,7 +27,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "bench",
-        help="measure how fast this machine animates",
+        help=HELP["bench"],
         description="Measure how fast this machine animates: the networks by batch, the whole job beside its steps, "
         "and on demand its growth, and the original code side by side. Prints tables in Markdown.",
         allow_abbrev=False,

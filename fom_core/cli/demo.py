@@ -16,13 +16,14 @@ from ..types import Motion, MotionTransfer
 from .animate import FILENAME, write_animation
 from .common import file_path
 from .drivers import INITIAL_FRAME
+from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "demo",
-        help="animate a picture that comes with the project",
+        help=HELP["demo"],
         description="Compose a picture with three faces, find them, and animate them with the embedded model and "
         "motion. Nothing is downloaded.",
         allow_abbrev=False,

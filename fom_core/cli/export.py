@@ -12,13 +12,14 @@ from ..export.inputs_size import EXAMPLE, size_from_inputs
 from ..files.places import Work, keep_apart
 from ..weights.load import load_module
 from . import common
+from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "export",
-        help="write a model as ONNX, for other runtimes",
+        help=HELP["export"],
         description="Write a model's keypoint detector, source encoder and generator as ONNX files, compared with "
         "PyTorch on real frames before they are kept.",
         allow_abbrev=False,

@@ -7,7 +7,7 @@ import sys
 import time
 from contextlib import suppress
 
-from ..parallel.scaleout import rank
+from ..parallel.ranks import rank
 from ..resources import threads
 from ..resources.faults import told
 

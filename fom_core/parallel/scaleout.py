@@ -25,6 +25,7 @@ from ..errors import FomError, MediaError
 from ..faces.regions import with_alpha_or_rgb
 from ..types import Box, FaceSet, Keypoints, Motion, MotionTransfer
 from .overlap import applied, behind
+from .ranks import rank
 
 PATIENCE = timedelta(hours=1)  # that a process may take for what the others wait for
 FAILED = "fom: failed"
@@ -57,11 +58,6 @@ class Team:
 def team() -> Team:
     """The processes that work together; one where :func:`joined` did not find others."""
     return Team(dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else Team(0, 1)
-
-
-def rank() -> int:
-    """Number of this process as the launcher gave it, 0 without one; only the first one speaks."""
-    return int(os.environ.get("RANK", "0"))
 
 
 @contextmanager
