@@ -21,6 +21,7 @@ from ..networks.config import ModelConfig
 from ..networks.limits import check_config
 from ..networks.model import MotionModel, create_model
 from ..resources.faults import pass_on
+from ..resources.memory import apart_from_heap
 from .catalogue import Entry
 from .config_file import read_config
 from .detect import Conventions, detect_config
@@ -58,13 +59,14 @@ def load_module(
     """
     path, entry = locate(name_or_path)
     chosen_device = choose_device(device)
-    checkpoint = load_checkpoint(path)
-    model_config = resolve_config(checkpoint, path, entry, None if config is None else Path(config))
-    if align_corners is not None:
-        model_config = replace(model_config, align_corners=align_corners)
-    if border_blend is not None:
-        model_config = replace(model_config, border_blend=border_blend)
-    model = build(model_config, checkpoint, path.name)
+    with apart_from_heap():
+        checkpoint = load_checkpoint(path)
+        model_config = resolve_config(checkpoint, path, entry, None if config is None else Path(config))
+        if align_corners is not None:
+            model_config = replace(model_config, align_corners=align_corners)
+        if border_blend is not None:
+            model_config = replace(model_config, border_blend=border_blend)
+        model = build(model_config, checkpoint, path.name)
     own = entry.name if entry else path.name.split(".")[0]
     stated = checkpoint.metadata.get(NAME_KEY, "")
     model.name = stated if _is_plain(stated) else own

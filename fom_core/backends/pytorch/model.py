@@ -14,6 +14,7 @@ from ...errors import FomError, UsageError
 from ...networks.config import ModelConfig
 from ...networks.model import MotionModel, check_pictures
 from ...resources.faults import pass_on
+from ...resources.memory import trim_heap
 from ...types import Generated, Keypoints, SourceFeatures
 from .choice import choose, slower
 from .form import make_form
@@ -189,6 +190,7 @@ class PyTorchModel:
                 if self._fixed is None and self.device.type not in self._chosen:
                     precision = torch.float32 if self._unsound else self.precision
                     self._chosen[self.device.type] = choose(self._source, self.device, precision)
+                    trim_heap()  # of the forms that were tried
                 self._running = self._made(self._fixed or self._chosen[self.device.type])
             return self._running
 
