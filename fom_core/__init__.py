@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .backends.load import load_model
+    from .backends.pytorch import PyTorchModel
     from .compose import Composer, paste
     from .driver import align_drivers, find_view, read_driver
     from .errors import FomError
@@ -44,6 +45,7 @@ __all__ = [
     "Motion",
     "MotionModel",
     "MotionTransfer",
+    "PyTorchModel",
     "SourceFeatures",
     "VideoReader",
     "VideoWriter",
@@ -77,6 +79,7 @@ __all__ = [
 
 _MODULES = {
     ".backends.load": ("load_model",),
+    ".backends.pytorch": ("PyTorchModel",),
     ".compose": ("Composer", "paste"),
     ".driver": ("align_drivers", "find_view", "read_driver"),
     ".errors": ("FomError",),

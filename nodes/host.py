@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -55,6 +56,17 @@ def register_folders() -> None:
             folder_paths.folder_names_and_paths[key] = (paths, set(listed) | suffixes)
     with suppress(OSError):
         folder("fom").mkdir(parents=True, exist_ok=True)
+
+
+def share_help_pictures() -> None:
+    """Let ``../images`` lead to the pictures of the help pages, as it does from a page in a language's folder.
+
+    The frontend takes a page's addresses from the folder above, and so asks one folder too high; GitHub does not.
+    """
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    if server is not None:  # ComfyUI's modules are used without it, too
+        here = Path(__file__)  # not resolved: a link to the pack is called as the link
+        server.routes.static(f"/extensions/{here.parents[1].name}/images", here.parent / "web" / "docs" / "images")
 
 
 def files(key: str, suffixes: set[str] | None = None) -> list[str]:

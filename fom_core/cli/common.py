@@ -48,7 +48,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="PIXELS",
         help="size at which faces are painted: chooses the model of that size if it is here; any other sees motion at "
-        "the size that it learnt, and paints at this one (default: the model's own; animating, twice that up to 256)",
+        "the size that it learnt, and paints at this one (default: the model's own)",
     )
     group.add_argument(
         "--img_shape", type=square, dest="image_size", metavar="H,W", help="its name in forks of the authors' program"
