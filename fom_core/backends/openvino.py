@@ -16,7 +16,7 @@ from .quiet import import_openvino
 FIXED_BATCHES = 2  # compiled for their size, which is faster: a single frame and a whole chunk
 
 
-def choose_device(name: str = "auto") -> str:
+def choose_openvino_device(name: str = "auto") -> str:
     """OpenVINO's name of a device; "auto" is the processor. Raises UsageError, MissingPackage without OpenVINO."""
     present = _core().available_devices
     wanted = "CPU" if name.lower() == "auto" else name.upper()
@@ -30,7 +30,7 @@ def choose_device(name: str = "auto") -> str:
 
 def open_graph(path: Path, device: str = "auto") -> Run:
     """Open a graph, computed in float32. Raises UnsupportedModel if it is damaged, UsageError for another device."""
-    core, chosen = _core(), choose_device(device)
+    core, chosen = _core(), choose_openvino_device(device)
     settings = {"INFERENCE_PRECISION_HINT": "f32"}  # else OpenVINO takes bfloat16 where the processor has it
     compiled: dict[int, Any] = {}
 
