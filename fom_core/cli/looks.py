@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backends import Backend
 from ..errors import UsageError
-from ..evaluation.looks_report import RESULTS, NamedMotion, LooksSource, evaluate_looks
+from ..evaluation.looks_report import RESULTS, LooksSource, NamedMotion, evaluate_looks
 from ..faces.detection import Detector
 from ..faces.detectors.yunet import YuNetDetector
 from ..faces.regions import whole_picture

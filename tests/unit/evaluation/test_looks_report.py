@@ -11,7 +11,7 @@ import torch
 
 from fom_core.errors import MediaError
 from fom_core.evaluation.animated import AnimatedPicture
-from fom_core.evaluation.looks_report import COLUMNS, TILE, NamedMotion, LooksSource, evaluate_looks, moments
+from fom_core.evaluation.looks_report import COLUMNS, TILE, LooksSource, NamedMotion, evaluate_looks, moments
 from fom_core.faces.regions import whole_picture
 from fom_core.media import read_picture
 from fom_core.pipeline import read_motion
