@@ -26,7 +26,7 @@ SCRIPTS = Path(__file__).parent / "foreign_code"
 def written(case, folder: Path) -> tuple[Path, MotionModel]:
     """The case's model in the layout that its own file has."""
     path = folder / f"ours{case.suffix}"
-    model = case.model()
+    model = case.networks()
     save_foreign(model, path)
     return path, model
 
