@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ..errors import UnsupportedModel, UsageError
+from ..errors import FomError, UnsupportedModel, UsageError
 from ..networks.model import MotionModel
 from ..weights.catalogue import catalogue
 from ..weights.load import choose_device, load_module
@@ -62,6 +62,14 @@ class Opening:
         if _stamp(path) != self.stamp:
             raise UnsupportedModel(f"{path.name} is not the file any more that was opened. Open the model again.")
         return self.networks()
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the file is still there, and the same."""
+        try:
+            return _stamp(locate(self.name_or_path)[0]) == self.stamp
+        except FomError:
+            return False
 
     def networks(self) -> MotionModel:
         return load_module(

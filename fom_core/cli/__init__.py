@@ -29,9 +29,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     words = with_underscores(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
-    with redirect_stderr(
-        io.StringIO() if launched_rank() else sys.stderr
-    ):  # of several processes one explains wrong usage
+    explained = io.StringIO() if launched_rank() else sys.stderr  # of several processes one explains wrong usage
+    with redirect_stderr(explained):
         args = _parsed([word for word in words if word != "--debug"])
     from .progress import log_to_stderr  # noqa: PLC0415 - imports PyTorch, which takes seconds, as the verb has done
 

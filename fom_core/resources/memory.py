@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import logging
+import mmap
 import os
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -12,11 +13,12 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from ..errors import UsageError
 from .faults import is_out_of_memory
 
-__all__ = ["apart_from_heap", "empty_caches", "in_chunks", "is_out_of_memory", "trim_heap"]
+__all__ = ["apart_from_heap", "copied_apart", "empty_caches", "in_chunks", "is_out_of_memory", "trim_heap"]
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 LARGE, LARGEST = 2**20, 2**25  # bytes: from which memory is apart, and glibc's own ceiling for that
@@ -92,6 +94,14 @@ def apart_from_heap() -> Iterator[None]:
     finally:
         mallopt(_MMAP_THRESHOLD, LARGEST)
         mallopt(_TRIM_THRESHOLD, 2 * LARGEST)
+
+
+def copied_apart(tensor: Tensor) -> Tensor:
+    """A copy on the processor; if large, in no heap on Linux: its memory goes back when it goes, and leaves no hole."""
+    if tensor.nbytes < LARGE or sys.platform != "linux":
+        return tensor.clone()
+    pages = mmap.mmap(-1, tensor.nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return torch.frombuffer(pages, dtype=tensor.dtype).view(tensor.shape).copy_(tensor)
 
 
 @functools.cache

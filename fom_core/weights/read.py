@@ -21,6 +21,7 @@ from torch import Tensor
 from ..errors import UnsupportedModel
 from ..files.paths import no_file
 from ..resources.faults import pass_on
+from ..resources.memory import copied_apart
 from .layout import RawTensors, StateDict, count_numbers, find_networks, to_state_dict
 from .pickle_machine import short
 from .pickles import read_arrays
@@ -191,7 +192,7 @@ def _copies(path: Path, names: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
             read = 0
             while left and read < PIECE:
                 name = left.pop()
-                tensor = file.get_tensor(name).clone()
+                tensor = copied_apart(file.get_tensor(name))
                 read += tensor.nbytes
                 yield name, tensor
 

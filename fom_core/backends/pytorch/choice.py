@@ -11,21 +11,25 @@ from ...networks.config import ModelConfig
 from ...networks.model import MotionModel
 from ...resources.faults import pass_on
 from .bounds import Error, Reference
-from .form import make_form
+from .form import Form, make_form
 from .plan import EAGER, PUBLIC, WITHOUT_TRITON, Plan, plainer, plans_for
 from .source import Source
 
 log = logging.getLogger(__name__)
 
 
-def choose(source: Source, device: torch.device, precision: torch.dtype | None) -> Plan:
+def choose(source: Source, device: torch.device, precision: torch.dtype | None) -> tuple[Plan, Form | None]:
     """The fastest plan for a device whose results are within their bound; the trained networks need no trial.
 
     precision: the painter's type, None to choose among those that the device is fast in.
+    Returns the form that was tried, too: laid out for the trial's pictures, but better than none.
     """
     trial = Trial(source, device)
-    if not trial.in_float32:
-        return EAGER  # somebody wants them in another type, as they are
+    plan = EAGER if not trial.in_float32 else _chosen(trial, device, precision)  # in another type, as somebody wants it
+    return plan, trial.form if trial.form is not None and trial.form.plan == plan else None
+
+
+def _chosen(trial: Trial, device: torch.device, precision: torch.dtype | None) -> Plan:
     *favourites, last = plans_for(device, precision, _widest(trial.config))
     for plan in favourites:
         tried, error, _ = trial.of(plan)
@@ -48,6 +52,7 @@ class Trial:
     def __init__(self, source: Source, device: torch.device) -> None:
         self._source, self._device = source, device
         self._references: dict[bool, Reference] = {}
+        self.form: Form | None = None  # the last that was tried
         networks = source.take()
         self.name, self.config = networks.name, networks.config
         self.in_float32 = all(p.dtype == torch.float32 for p in networks.state_dict().values() if p.is_floating_point())
@@ -58,9 +63,10 @@ class Trial:
 
         ``small``: see :meth:`.Reference.of`.
         """
-        reference = self._reference(small)
+        reference, self.form = self._reference(small), None
         try:
-            return plan, reference.error_of(make_form(self._source.take(), plan, self._device)), None
+            self.form = make_form(self._source.take(), plan, self._device)
+            return plan, reference.error_of(self.form), None
         except Exception as error:  # Triton has many kinds: no compiler, an old driver, a card that it does not know
             pass_on(error)
             failure = error

@@ -187,12 +187,20 @@ class PyTorchModel:
             return running
         with self._making:
             if self._running is None:
-                if self._fixed is None and self.device.type not in self._chosen:
-                    precision = torch.float32 if self._unsound else self.precision
-                    self._chosen[self.device.type] = choose(self._source, self.device, precision)
-                    trim_heap()  # of the forms that were tried
-                self._running = self._made(self._fixed or self._chosen[self.device.type])
+                self._running = self._first() or self._made(self._fixed or self._chosen[self.device.type])
             return self._running
+
+    def _first(self) -> Running | None:
+        """Choose the plan, where none is; and the form that was tried, where the networks cannot be had again."""
+        if self._fixed is not None or self.device.type in self._chosen:
+            return None
+        precision = torch.float32 if self._unsound else self.precision
+        self._chosen[self.device.type], tried = choose(self._source, self.device, precision)
+        if tried is not None and not self._source.lasts:
+            return Running(tried)
+        del tried
+        trim_heap()  # of the forms that were tried
+        return None
 
     def _made(self, plan: Plan) -> Running:
         return Running(make_form(self._source.take(), plan, self.device))

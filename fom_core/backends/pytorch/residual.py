@@ -62,7 +62,7 @@ class WinogradResidual(nn.Module):
 
     def __init__(self, block: ResBlock, plan: Plan) -> None:
         super().__init__()
-        self.scale, self.shift = affine(block.norm1)
+        self.activation = Activation(block.norm1, torch.float32)
         self.first = Winograd(block.conv1, block.norm2, plan)
         self.second = Winograd(block.conv2, None, plan)
 
@@ -78,7 +78,7 @@ class WinogradResidual(nn.Module):
         """``x`` (h, w, C); ``out`` (h', w', C) in whole tiles, in whose upper left the result goes."""
         height, width = x.shape[:2]
         framed, inside = _framed(x, x.shape[2], out)
-        torch.addcmul(self.shift, x, self.scale, out=inside).relu_()
+        torch.addcmul(self.activation.exact_shift, x, self.activation.exact_scale, out=inside).relu_()
         hidden, inside = _framed(x, self.first.out_channels, out)
         self.first(framed, hidden[1:-1, 1:-1])
         inside.relu_()

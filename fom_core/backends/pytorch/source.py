@@ -38,6 +38,11 @@ class Source:
             networks.resize(self._config)
         return networks
 
+    @property
+    def lasts(self) -> bool:
+        """Whether the networks can be had again, as far as that shows without opening them."""
+        return self._at_hand is not None or getattr(self._again, "lasts", True)
+
     def give_back(self, networks: MotionModel) -> None:
         """Networks that were taken and are as they were."""
         self._at_hand = networks.to("cpu")

@@ -85,3 +85,13 @@ def test_arguments_override_what_the_file_says(saved):
     generator = model.as_trained().generator
     assert (model.config.align_corners, model.config.border_blend) == (False, True)
     assert (generator.align_corners, generator.border_blend) == (False, True)
+
+
+def test_a_file_that_is_gone_after_loading_is_missed_only_for_another_device(saved, picture, tiny_model):
+    model = load_model(saved, device="cpu")
+    saved.unlink()
+    for _ in range(2):
+        torch.testing.assert_close(animate(model, picture), animate(tiny_model, picture), rtol=0, atol=1e-5)
+    model.release()
+    with pytest.raises(UnsupportedModel, match="There is no weights file"):
+        animate(model, picture)

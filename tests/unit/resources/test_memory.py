@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fom_core.errors import UsageError
-from fom_core.resources.memory import apart_from_heap, in_chunks, is_out_of_memory
+from fom_core.resources.memory import apart_from_heap, copied_apart, in_chunks, is_out_of_memory
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="memory of files is given back on Linux alone")
 
@@ -107,3 +107,25 @@ def test_what_is_large_and_apart_from_the_heap_is_given_back_at_once():
     del large
     assert resident_mib("RssAnon") < before + 2
     assert over_it.sum() == 1000
+
+
+@pytest.mark.parametrize(
+    "tensor", [torch.arange(2**20).view(4, -1), torch.ones(2**21, dtype=torch.bfloat16), torch.ones(())]
+)
+def test_a_copy_apart_is_like_the_tensor_and_its_own(tensor):
+    copy = copied_apart(tensor)
+    assert copy.dtype == tensor.dtype and torch.equal(copy, tensor)
+    copy.zero_()
+    assert tensor.any()
+
+
+@linux_only
+def test_a_large_copy_apart_is_given_back_at_once_wherever_the_heap_has_room():
+    small = [torch.ones(2**16) for _ in range(100)]  # with holes between, where these are let go
+    del small[::2]
+    large = torch.ones(2**19)
+    before = resident_mib("RssAnon")
+    copies = [copied_apart(large) for _ in range(20)]
+    assert resident_mib("RssAnon") > before + 35
+    del copies
+    assert resident_mib("RssAnon") < before + 4
