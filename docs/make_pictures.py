@@ -16,6 +16,7 @@ from typing import get_args
 import cv2
 import numpy as np
 
+from fom_core.backends.load import load_model
 from fom_core.cli.demo import embedded_motion
 from fom_core.compose import Composition
 from fom_core.compose.masks import Look
@@ -31,7 +32,6 @@ from fom_core.motion import FADE_IN_S, SMOOTHING
 from fom_core.pictures import resize_picture
 from fom_core.pipeline import animate, finished, look_at, prepared, read_motion
 from fom_core.types import Motion, MotionTransfer, RunOptions
-from fom_core.weights.load import load_model
 
 ROOT = Path(__file__).resolve().parents[1]
 INPUTS, HELP, CARDS = ROOT / "workflows" / "inputs", ROOT / "nodes" / "web" / "docs" / "images", ROOT / "workflows"

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .backends import Backend
 from .geometry import identity_grid, resize_map
 from .motion import initial_frame, transfer_motion
-from .networks import MotionModel
 from .pictures import resize_picture, to_pictures, to_uint8
 from .pipeline import encode_face
 from .types import Keypoints, MotionTransfer
@@ -23,7 +23,7 @@ PANEL_PX = 384  # pictures of smaller models are enlarged to about this height, 
 
 @torch.inference_mode()
 def explain(
-    model: MotionModel,
+    model: Backend,
     face: np.ndarray,
     driving: Keypoints,
     frame: int,

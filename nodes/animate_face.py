@@ -8,11 +8,11 @@ import numpy as np
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..fom_core.backends import Backend
 from ..fom_core.errors import NoFaceFound
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.geometry import resize_map
 from ..fom_core.motion import MovedArea
-from ..fom_core.networks import MotionModel
 from ..fom_core.parallel.overlap import map_in_background
 from ..fom_core.pipeline import animate_details, match_drivers
 from ..fom_core.types import CHUNK_SIZE, Generated
@@ -190,7 +190,7 @@ class AnimateFace(Node):
 class Result:
     """What becomes of one face, filled chunk by chunk: IMAGE (T, h, w, C), MASK (T, H, W), and the area that moves."""
 
-    def __init__(self, model: MotionModel, length: int, height: int, width: int, channels: int) -> None:
+    def __init__(self, model: Backend, length: int, height: int, width: int, channels: int) -> None:
         self.frames = host.new_images(length, height, width, channels)
         self.occlusion = host.new_masks(length, *model.config.image_size)
         self.area = MovedArea()

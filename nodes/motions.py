@@ -10,11 +10,11 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..fom_core.backends import Backend
 from ..fom_core.driver import ReadingStage, align_drivers, find_view, needs_face, read_driver
 from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.motion import Length
-from ..fom_core.networks import MotionModel
 from ..fom_core.types import CHUNK_SIZE, Box, Motion
 from . import host, sockets
 from .detect_faces import open_detector
@@ -120,7 +120,7 @@ class Reading:
 
 
 def read(
-    model: MotionModel,
+    model: Backend,
     drivers: Sequence[Driver],
     progress: host.Progress,
     *,
@@ -142,7 +142,7 @@ def read(
 
 
 def read_one(
-    model: MotionModel,
+    model: Backend,
     driver: Driver,
     progress: host.Progress,
     share: tuple[float, float],

@@ -55,7 +55,7 @@ picture wide around the mouth corners.
 
 
 TABLES = """By `fom evaluate`, which looks at more clips: also at those under other licences, which were not learnt
-from. The README tells what its figures mean."""
+from. [Training and evaluation](../../docs/training.md) tells what its figures mean."""
 
 
 @dataclass(frozen=True)

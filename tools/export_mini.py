@@ -26,7 +26,7 @@ from fom_core.training.contact_sheet import contact_sheet
 from fom_core.training.data.frame_cache import FrameCache
 from fom_core.training.figures import reconstruction_figures
 from fom_core.types import Motion
-from fom_core.weights.load import load_model, save_model
+from fom_core.weights.load import load_module, save_model
 
 from .card import StageFacts, write_card
 
@@ -107,7 +107,7 @@ def export(config: TrainConfig, stage: StageFacts, checkpoint: Path, clips: Path
     model = averaged_model(config, stage.name, checkpoint)
     path = save_model(model, assets / f"{config.name}.safetensors", half=True, name=config.name)
     log.info("%s: stage %s, step %d, %.1f MB", path, stage.name, stage.steps, path.stat().st_size / 1e6)
-    embedded = load_model(path, device="cpu")
+    embedded = load_module(path)
     for name, excerpt in MOTIONS.items():
         save_motion(record_motion(embedded, clips, excerpt), assets / f"{name}.safetensors")
     return embedded

@@ -1,4 +1,4 @@
-"""What computes a model: PyTorch's own network, or an exported one under ONNX Runtime or OpenVINO."""
+"""What computes a model: PyTorch's fast form of it, or an export under ONNX Runtime or OpenVINO."""
 
 from .exported import ExportedModel
 from .open import RUNTIMES, is_exported, open_exported

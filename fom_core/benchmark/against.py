@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..backends.pytorch import PyTorchModel
 from ..metrics import psnr_db
-from ..networks import MotionModel
 from ..pipeline import animate
 from .measure import clock, forget_peak, peak_mib
 from .subject import Subject, driving_frames
@@ -77,6 +77,6 @@ def peak_of(run: Callable[[], list[np.ndarray]], device: torch.device) -> float 
     return peak_mib(device)
 
 
-def _ours(model: MotionModel, source: np.ndarray, frames: np.ndarray, chunk_size: int) -> list[np.ndarray]:
+def _ours(model: PyTorchModel, source: np.ndarray, frames: np.ndarray, chunk_size: int) -> list[np.ndarray]:
     chunks = animate(model, [source], frames, chunk_size=chunk_size)
     return [frame for (chunk,) in chunks for frame in chunk.movedim(1, -1).cpu().numpy()]

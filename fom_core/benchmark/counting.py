@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from ..networks import ModelConfig, create_model
-from ..networks.inference import EAGER
 
 PARTS = {  # of the networks, by the beginning of their modules' names
     "keypoints": ("keypoint_detector.",),
@@ -28,7 +27,7 @@ def multiply_adds(config: ModelConfig) -> dict[str, int]:
     ``encode`` is needed once per face; ``keypoints``, ``dense motion`` and ``decode`` once per frame. However a device
     computes them, with fewer operations or more: this is the work that it does.
     """
-    model = create_model(config).eval().use(EAGER)
+    model = create_model(config).eval()
     counted: Counter[str] = Counter()
 
     def count(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:

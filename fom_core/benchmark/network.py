@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from ..backends.pytorch import PyTorchModel
 from ..motion import transfer_motion
-from ..networks import MotionModel
 from ..pictures import to_batch
 from ..types import MotionTransfer
 from .counting import multiply_adds, per_frame
@@ -17,7 +17,7 @@ from .subject import moving_frames
 
 
 def measure_network(
-    model: MotionModel, batches: Sequence[int], peak_flops: float, *, budget_s: float = 1.0
+    model: PyTorchModel, batches: Sequence[int], peak_flops: float, *, budget_s: float = 1.0
 ) -> dict[str, Any]:
     """Stages and the whole of the networks for every batch, in milliseconds a frame.
 
@@ -45,12 +45,12 @@ def measure_network(
 
 
 @torch.inference_mode()
-def _source_s(model: MotionModel, picture: torch.Tensor, budget_s: float) -> float:
+def _source_s(model: PyTorchModel, picture: torch.Tensor, budget_s: float) -> float:
     return seconds(lambda: model.encode_source(picture), model.device, budget_s=budget_s)
 
 
 @torch.inference_mode()
-def _stages(model: MotionModel, frames: torch.Tensor, budget_s: float) -> dict[str, Any]:
+def _stages(model: PyTorchModel, frames: torch.Tensor, budget_s: float) -> dict[str, Any]:
     """Milliseconds a frame of each stage, and of all in a row."""
     device, count = model.device, len(frames)
     source = model.encode_source(frames[:1])

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..backends.pytorch import PyTorchModel
 from ..compose.paste import Paster
 from ..faces.regions import crop_face
 from ..media import VideoReader, VideoWriter
 from ..motion import transfer_motion
-from ..networks import MotionModel
 from ..parallel.overlap import run_in_background
 from ..pictures import to_batch
 from ..pipeline import animate_picture, encode_face, look_at, read_motion
@@ -43,7 +43,7 @@ class BenchmarkJob:
     encoder: str | None = None
 
 
-def prepare(job: BenchmarkJob, model: MotionModel, folder: Path) -> Path:
+def prepare(job: BenchmarkJob, model: PyTorchModel, folder: Path) -> Path:
     """The driving clip of exactly ``job.frames`` frames."""
     path = folder / "driver.mp4"
     size = model.config.image_size
@@ -56,7 +56,7 @@ def prepare(job: BenchmarkJob, model: MotionModel, folder: Path) -> Path:
     return path
 
 
-def run_job(job: BenchmarkJob, model: MotionModel, driver: Path, result: Path) -> dict[str, Any]:
+def run_job(job: BenchmarkJob, model: PyTorchModel, driver: Path, result: Path) -> dict[str, Any]:
     """Animate once, as ``fom animate`` does after its detectors have looked.
 
     Tells seconds by the clock, seconds that processors were at work (ffmpeg included), and peak memory.
@@ -79,7 +79,7 @@ def run_job(job: BenchmarkJob, model: MotionModel, driver: Path, result: Path) -
     }
 
 
-def measure_whole(job: BenchmarkJob, model: MotionModel, folder: Path) -> dict[str, Any]:
+def measure_whole(job: BenchmarkJob, model: PyTorchModel, folder: Path) -> dict[str, Any]:
     """The job, and each step alone, in milliseconds a frame of the result.
 
     ``network`` is what the job cannot do without: keypoints of the driver, encoding and painting every face.
@@ -118,7 +118,7 @@ def _decode_s(driver: Path) -> float:
 
 
 @torch.inference_mode()
-def _network_s(job: BenchmarkJob, model: MotionModel, driver: Path, picture: np.ndarray, faces: FaceSet) -> float:
+def _network_s(job: BenchmarkJob, model: PyTorchModel, driver: Path, picture: np.ndarray, faces: FaceSet) -> float:
     """Networks alone, on frames that lie on the device."""
     with VideoReader(driver) as reader:
         views = np.stack([look_at(model, frame, None) for frame, _ in zip(reader, range(KEPT), strict=False)])
@@ -144,7 +144,7 @@ def _network_s(job: BenchmarkJob, model: MotionModel, driver: Path, picture: np.
     return clock(model.device) - started
 
 
-def _paste_s(job: BenchmarkJob, model: MotionModel, picture: np.ndarray, faces: FaceSet) -> float:
+def _paste_s(job: BenchmarkJob, model: PyTorchModel, picture: np.ndarray, faces: FaceSet) -> float:
     paster = Paster(picture, faces)
     height, width = model.config.image_size
     made = np.random.default_rng(0).integers(0, 256, (job.chunk_size, height, width, 3), np.uint8)

@@ -33,6 +33,7 @@ from .animate_options import FILENAME, declare
 from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
 from .progress import ProgressBar
+from .verbs import HELP
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options: PaddleGAN's under their own names, and ours."""
     parser = subparsers.add_parser(
         "animate",
-        help="animate the faces of a picture with a driving video",
+        help=HELP["animate"],
         description="Animate the faces of a picture with the motion of a driving video.",
         allow_abbrev=False,
     )

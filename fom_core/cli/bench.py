@@ -9,15 +9,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from ..backends.load import DTYPES
 from ..benchmark.backends import BACKENDS
 from ..errors import UsageError
 from ..files.paths import CONFIGS, replacing, require_file
 from ..files.places import Work, keep_apart
 from ..media.encoders import ENCODERS
 from ..types import CHUNK_SIZE
-from ..weights.load import DTYPES
 from ..weights.store import best_on_disk
 from . import common
+from .verbs import HELP
 
 log = logging.getLogger(__name__)
 PARTS = ("network", "whole", "growth")
@@ -27,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "bench",
-        help="measure how fast this machine animates",
+        help=HELP["bench"],
         description="Measure how fast this machine animates: the networks by batch, the whole job beside its steps, "
         "and on demand its growth, and the original code side by side. Prints tables in Markdown.",
         allow_abbrev=False,

@@ -9,6 +9,7 @@ from typing import Any
 from ..files.paths import CONFIGS
 from ..training.checkpoint import Checkpointing
 from .common import add_training_options, file_name, file_path, named_yaml
+from .verbs import HELP
 
 RECIPES = CONFIGS / "compress"
 recipe_path = partial(named_yaml, RECIPES)
@@ -18,7 +19,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "compress",
-        help="make a model small: distil it into a student, prune channels",
+        help=HELP["compress"],
         description="Teach a small student what a model knows, in stages: a keypoint detector for the model's own "
         "generator, a generator for the model's own detector, both together; then prune the channels that matter "
         "least, and train on. Writes the student (float32, float16, int8), and after every stage a report with "

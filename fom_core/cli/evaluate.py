@@ -12,6 +12,7 @@ from ..files.places import Work, keep_apart
 from . import looks
 from .common import add_model_options, file_name, file_path, files_of_model, open_model, positive
 from .progress import ProgressBar
+from .verbs import HELP
 
 FRAMES = 16  # of each clip
 
@@ -20,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="measure a model on clips, or how its animations look",
+        help=HELP["evaluate"],
         description="Reconstruct clips from their first frame and let people drive one another; print tables that "
         "compare the model with showing the source unmoved and with its absolute mode, and write them with videos.",
         allow_abbrev=False,

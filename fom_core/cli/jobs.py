@@ -19,6 +19,7 @@ from ..backends import Backend
 from ..enhance import FaceEnhancer
 from ..errors import DeviceLost, MediaError, UsageError
 from ..faces.detection import Detector
+from ..files.leftovers import tidy
 from ..files.places import NUMBER, Work
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, list_pictures
 from ..parallel.distributed import team
@@ -94,6 +95,8 @@ def left_to_do(jobs: Sequence[Job], work: Callable[[argparse.Namespace, str], Wo
             "%d of %d results are there and newer than what they are made from, so they are left as they are: %s%s. "
             "--overwrite makes them anew.", len(there), len(jobs), ", ".join(results), more,
         )  # fmt: skip
+        for name, job in there:
+            tidy(Path(work(job, name).outputs[0]).parent)
     names = {name for name, _ in there}
     return [job for job in jobs if job[0] not in names]
 

@@ -13,6 +13,7 @@ from ..motion import save_motion
 from . import common
 from .backend import add_backend_options, open_backend
 from .drivers import add_driving_crop_options, track_driver
+from .verbs import HELP
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "motion",
-        help="save the motion of a driving video",
+        help=HELP["motion"],
         description="Save the motion of a driving video for `fom animate --motion`. It fits the model that read it.",
         allow_abbrev=False,
     )

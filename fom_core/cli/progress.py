@@ -10,7 +10,7 @@ import sys
 import time
 from contextlib import suppress
 
-from ..parallel.distributed import launched_rank
+from ..parallel.ranks import launched_rank
 from ..resources import threads
 from ..resources.faults import told
 

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from ..files.paths import CONFIGS
-from ..parallel.distributed import launched_rank
+from ..parallel.ranks import launched_rank
 from ..training.checkpoint import Checkpointing
 from .common import add_training_options, file_name, named_yaml
+from .verbs import HELP
 
 config_path = partial(named_yaml, CONFIGS)
 
@@ -18,7 +19,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "train",
-        help="learn a model from clips",
+        help=HELP["train"],
         description="Learn a model from a folder of clips: videos, GIFs, frame folders or strips of frames, in the "
         "subfolders train and test, or with an index.csv. A second call with the same --output goes on where the first "
         "one stopped. Start it with torchrun or accelerate to use several processes.",

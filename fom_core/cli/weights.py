@@ -24,12 +24,13 @@ from ..weights.read import read_checkpoint
 from ..weights.store import locate, models_dir, path_on_disk
 from .common import file_name, file_path
 from .progress import ProgressBar
+from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "weights",
-        help="list, download, convert and describe weights",
+        help=HELP["weights"],
         description="List, download, convert and describe weights.",
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)

@@ -30,7 +30,7 @@ from ..training.loop import stage_data, train_stage
 from ..training.perceptual import VggFeatures
 from ..training.trainer import Trainer
 from ..weights.catalogue import is_file
-from ..weights.load import load_model, save_model
+from ..weights.load import load_module, save_model
 from .distil import NETWORKS, Distillation, learning_model
 from .prune import importance_of, prune
 from .report import ReportWriter, StageRow, write
@@ -59,9 +59,9 @@ def compress_from_folder(
     ``student`` is a smaller model to begin with, in place of what the file describes: an earlier result, to prune it.
     The other arguments are those of :func:`fom_core.training.train.train_from_folder`.
     """
-    model = load_model(teacher, teacher_config, device="cpu", dtype="float32").at_learnt_size()
+    model = load_module(teacher, teacher_config).at_learnt_size()
     config = load_config(inputs.config_path, inputs.overrides, model.config)
-    begun = None if student is None else load_model(student, device="cpu", dtype="float32").at_learnt_size()
+    begun = None if student is None else load_module(student).at_learnt_size()
     if begun is not None:
         config = replace(config, stages=tuple(replace(stage, model=begun.config) for stage in config.stages))
     check_landmarks(config, inputs)
@@ -167,7 +167,7 @@ def compress(
     ):
         path = report_writer.save(student, file, **how)
         if path is not None:
-            report_writer.add(f"student, {name}", load_model(path, device=device, dtype="float32"), path)
+            report_writer.add(f"student, {name}", load_module(path, device=device), path)
     return report_writer.rows
 
 
@@ -214,7 +214,7 @@ class _Shared:
             objective.model.load_state_dict(student.state_dict())
             importance = importance_of(objective.model, _losses(objective, feed))
             save_model(prune(objective.model, stage.prune, importance), path, name=stage.name)
-        return load_model(path, device=self.device, dtype="float32")
+        return load_module(path, device=self.device)
 
 
 def _losses(objective: Distillation, feed: Feed) -> Iterator[Callable[[], Tensor]]:

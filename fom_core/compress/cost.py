@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..backends.pytorch import PyTorchModel
 from ..benchmark.counting import multiply_adds, per_frame
 from ..benchmark.measure import seconds
 from ..files.leftovers import scratch_folder
@@ -26,16 +27,15 @@ def frame_macs(model: MotionModel) -> int:
 def frame_ms(model: MotionModel, batch: int = 8, repeats: int = 7) -> float:
     """Milliseconds for a driven frame in batches of ``batch``, the median of ``repeats``; the source is encoded once.
 
-    On the model's device, the way it infers. The model is left in evaluation mode.
+    On the model's device, in the form that paints.
     """
-    model.eval()
-    frames = _noise(model, batch)
-    source = model.encode_source(frames[:1])
+    frames, engine = _noise(model, batch), PyTorchModel.of(model)
+    source = engine.encode_source(frames[:1])
 
     def work() -> None:
-        model.generate(source, model.detect_keypoints(frames))
+        engine.generate(source, engine.detect_keypoints(frames))
 
-    return 1000 * seconds(work, model.device, budget_s=0, at_least=repeats) / batch
+    return 1000 * seconds(work, frames.device, budget_s=0, at_least=repeats) / batch
 
 
 def stored_bytes(model: MotionModel) -> int:

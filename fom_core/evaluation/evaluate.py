@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from ..backends import Backend
 from ..documents import markdown
 from ..documents.readers import read_csv, wrong_as
 from ..errors import MediaError
 from ..files.paths import replacing, require_file
 from ..media import VideoWriter
-from ..networks.model import MotionModel
 from ..pictures import resize_picture
 from ..training.data.clips import ClipEntry, find_entries, read_frames
 from ..types import Progress
@@ -31,7 +31,7 @@ RESULTS = ("evaluation.json", "evaluation.md", "reconstruction.mp4", "animation.
 
 
 def evaluate_folder(
-    model: MotionModel,
+    model: Backend,
     data: Path,
     output: Path,
     metrics: OptionalMetrics,

@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..backends import Backend
 from ..errors import MediaError
 from ..metrics import l1, psnr_db, ssim
 from ..motion import transfer_motion
-from ..networks.model import MotionModel
 from ..pictures import resize_picture, to_batch, to_pictures
 from ..types import MotionTransfer
 from .face_points import FacePoints, aligned
@@ -60,9 +60,7 @@ class Scores:
         }
 
 
-def reconstruct(
-    model: MotionModel, frames: np.ndarray, metrics: OptionalMetrics, scores: Scores
-) -> dict[str, np.ndarray]:
+def reconstruct(model: Backend, frames: np.ndarray, metrics: OptionalMetrics, scores: Scores) -> dict[str, np.ndarray]:
     """Rebuild a clip from its first frame, add its figures to ``scores``, and return source, driving and methods.
 
     Raises MediaError for a clip of one frame.
@@ -83,7 +81,7 @@ def reconstruct(
 
 
 def animate_pair(
-    model: MotionModel, source: np.ndarray, frames: np.ndarray, metrics: OptionalMetrics, scores: Scores
+    model: Backend, source: np.ndarray, frames: np.ndarray, metrics: OptionalMetrics, scores: Scores
 ) -> dict[str, np.ndarray]:
     """Let a clip drive another person's picture (H, W, 3) uint8, and judge it by facial points where they are known."""
     shown = animate_by_all(model, source, frames)
@@ -104,9 +102,8 @@ def animate_pair(
 
 
 @torch.inference_mode()
-def animate_by_all(model: MotionModel, source: np.ndarray, frames: np.ndarray) -> dict[str, np.ndarray]:
+def animate_by_all(model: Backend, source: np.ndarray, frames: np.ndarray) -> dict[str, np.ndarray]:
     """``source`` and ``driving`` at the model's size, and what each of :data:`METHODS` makes of them."""
-    model.eval()
     still = _batch(model, [source])
     features = model.encode_source(still)
     first, shown = None, {name: [] for name in ("driving", *METHODS)}
@@ -122,7 +119,7 @@ def animate_by_all(model: MotionModel, source: np.ndarray, frames: np.ndarray) -
     return {"source": to_pictures(still)} | {name: np.concatenate(parts) for name, parts in shown.items()}
 
 
-def _batch(model: MotionModel, pictures: Sequence[np.ndarray] | np.ndarray) -> Tensor:
+def _batch(model: Backend, pictures: Sequence[np.ndarray] | np.ndarray) -> Tensor:
     sized = [resize_picture(np.asarray(picture), model.config.image_size) for picture in pictures]
     return to_batch(np.stack(sized), channels=model.config.num_channels, device=model.device)
 

@@ -21,7 +21,7 @@ from ..motion import transfer_motion
 from ..networks import MotionModel
 from ..networks.config import ModelConfig
 from ..pictures import resize_picture, to_batch
-from ..types import Generated, Keypoints, MotionTransfer, SourceFeatures
+from ..types import Keypoints, MotionTransfer
 from .parts import AS_PADDLEGAN
 
 FRAMES = 32
@@ -67,27 +67,6 @@ def read_check_frames(config: ModelConfig, path: Path | None = None, count: int 
         to_batch(np.stack(part), channels=config.num_channels, device="cpu") for part in (chosen, between or chosen)
     )
     return CheckFrames(batch[:1], batch, rest, f"{len(batch)} frames of {path.name if path else 'the embedded clip'}")
-
-
-class Plain:
-    """A model's networks as they are written, without the faster form that inference takes."""
-
-    def __init__(self, model: MotionModel) -> None:
-        self.name, self.config, self.device = model.name, model.config, model.device
-        self._model = model
-
-    def double(self) -> Plain:
-        """The same in float64."""
-        return Plain(copy.deepcopy(self._model).double())
-
-    def detect_keypoints(self, images: Tensor) -> Keypoints:
-        return self._model.keypoint_detector(images)
-
-    def encode_source(self, image: Tensor) -> SourceFeatures:
-        return self._model.generator.encode(image, self.detect_keypoints(image))
-
-    def generate(self, source: SourceFeatures, keypoints: Keypoints, details: bool = False) -> Generated:
-        return self._model.generator(source, keypoints, details=details)
 
 
 @dataclass(frozen=True)
@@ -191,7 +170,7 @@ def verdict(variant: str, apart: dict[str, float], noise: float = 0.0) -> str | 
 class ExportCheck:
     """Compares variants of a model's parts with the plain networks."""
 
-    def __init__(self, plain: Plain, frames: CheckFrames) -> None:
+    def __init__(self, plain: MotionModel, frames: CheckFrames) -> None:
         self.plain = plain
         self.frames = frames
         self._wanted = render(frames, plain)
@@ -200,7 +179,7 @@ class ExportCheck:
     @cached_property
     def noise(self) -> float:
         """Largest difference of the plain networks in float32 from themselves in float64."""
-        precise = render(self.frames.double(), self.plain.double())
+        precise = render(self.frames.double(), copy.deepcopy(self.plain).double())
         return _largest(self._wanted.pictures, precise.pictures)
 
     def verdict(self, variant: str, apart: dict[str, float]) -> str | None:

@@ -15,7 +15,7 @@ from ..files.handover import hand_over
 from ..files.leftovers import READY, reserve_folder, temporary_name
 from ..files.paths import missing_folders, remove_empty, unwritable
 from ..networks import MotionModel
-from .compare import ExportCheck, Plain, read_check_frames
+from .compare import ExportCheck, read_check_frames
 from .graph_file import OPSET, require_onnx
 from .parts import PARTS, RELATIVE, graphs_of
 from .variants import FLOAT16, FLOAT32, SUFFIXES, Writer
@@ -50,7 +50,7 @@ def export_model(
     pictures = read_check_frames(model.config, frames)
     graphs = graphs_of(model)
     with _work_folder(folder) as work:
-        check = ExportCheck(Plain(model), pictures)
+        check = ExportCheck(model, pictures)
         keeper = _Keeper(
             check, Writer(graphs, work, check), Package(model.name, model.config, OPSET, {}, pictures.name)
         )

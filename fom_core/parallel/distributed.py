@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.distributed.rendezvous import rendezvous
 
 from ..errors import FomError
+from .ranks import launched_rank
 
 TRAINING_PATIENCE = timedelta(hours=12)  # the others wait while the first one decodes a data set or measures
 ANIMATION_PATIENCE = timedelta(hours=1)
@@ -62,11 +63,6 @@ def rank() -> int:
 def world_size() -> int:
     """How many processes work together, on all machines."""
     return team().size
-
-
-def launched_rank() -> int:
-    """Number of this process as the launcher gave it, before any group is joined; 0 without one. Only 0 speaks."""
-    return int(os.environ.get("RANK", "0"))
 
 
 def _is_launched() -> bool:

@@ -17,6 +17,7 @@ from typing import TypeVar
 import torch
 
 from ..backends import Backend
+from ..backends.pytorch import PyTorchModel
 from ..networks.model import MotionModel
 from ..resources import threads
 
@@ -57,7 +58,7 @@ def workers_for(model: Backend, most: int) -> Iterator[Workers]:
     most: pieces that there are at a time. The processors of threads that this leaves out go to the others.
     """
     processors = threads.most()
-    size = min(processors, most) if isinstance(model, MotionModel) and model.device.type == "cpu" else 1
+    size = min(processors, most) if isinstance(model, (MotionModel, PyTorchModel)) and model.device.type == "cpu" else 1
     if size <= 1:
         yield ALONE
         return

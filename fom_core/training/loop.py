@@ -103,7 +103,6 @@ def _look(trainer: Trainer, journal: TrainingLog, pairs: Pairs, validation: Fram
     else:
         journal.picture(contact_sheet(trainer.average, validation))
         figures = reconstruction_figures(trainer.average, validation)
-    trainer.average.eval()  # drops the form that inference took, whose memory the next steps may want
     if figures is None:
         return {}
     journal.measured(figures.to_dict(), figures.line())

@@ -8,7 +8,7 @@ from ..errors import UsageError
 from ..files.places import Work, keep_apart
 from ..parallel.distributed import rank, training_group
 from ..weights.catalogue import is_file
-from ..weights.load import load_model, save_model
+from ..weights.load import load_module, save_model
 from .checkpoint import DEFAULT, Checkpointing
 from .config import load_config
 from .given import TrainingInputs, check_landmarks, clip_folder, open_clips, open_features
@@ -38,7 +38,7 @@ def train_from_folder(
     path = output / f"{config.name}.safetensors"
     keep_apart([Work([*inputs.files, *(each for each in (init_from,) if is_file(each))], [output, path])])
     folder = clip_folder(config, inputs)
-    init = None if init_from is None else load_model(init_from, device="cpu")
+    init = None if init_from is None else load_module(init_from)
     features = open_features(config, inputs)
     with training_group(device) as own_device:
         clips, validation = open_clips(config, folder, output, inputs.yunet)

@@ -251,7 +251,7 @@ class Trainer:
     def _update_average(self) -> None:
         """Follow the weights, and the running statistics of the normalisation, slowly."""
         decay = average_decay(self.stage, self.step_number)
-        pairs = list(zip(self.average.tensors(), self.model.tensors(), strict=True))
+        pairs = list(zip(_tensors(self.average), _tensors(self.model), strict=True))
         slow, fast = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
         torch._foreach_lerp_(slow, fast, 1 - decay)  # pyright: ignore[reportPrivateImportUsage] - few kernels for many tensors
         for counter, value in pairs:
@@ -293,3 +293,7 @@ class Trainer:
         self.random.set_state(state["random"])
         self.step_number, self.seconds = int(state["step"]), float(state["seconds"])
         self._updates.clear()
+
+
+def _tensors(model: nn.Module) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]

@@ -41,6 +41,7 @@ def download(entry: Entry, folder: Path, *, progress: Progress | None = None) ->
     if entry.embedded or not entry.urls:
         raise DownloadError(how_to_get(entry))
     if target.is_file():
+        tidy(folder)
         verify(target, entry, folder)
         return target
     _refuse_offline(entry, folder)

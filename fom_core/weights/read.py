@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from .quantise import dequantise
 from .torch_files import read_torch
 
 EXPECTED = "Expected a .pth.tar, .pdparams or .safetensors file; `fom weights list` names some."
+PIECE = 2**25  # bytes that are read of a mapped file before it is closed
 _HEADS = {"kp.weight", "kp.0.weight"}
 _STEMS = {"first.conv.weight", "first.0.conv.weight"}
 _TAR_MEMBERS = {b"storages", b"tensors", b"pickle", b"sys_info"}  # of torch.save before version 0.1.10
@@ -170,8 +170,8 @@ def _what_else(start: bytes) -> str:
 def _read_safetensors(path: Path) -> tuple[StateDict, dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: _kept(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-            return dequantise(tensors, path.name), file.metadata() or {}
+            names, metadata = list(file.keys()), file.metadata() or {}
+        return dequantise(dict(_copies(path, names)), path.name), metadata
     # The last three: numbers of a kind that this version of torch does not have.
     except (SafetensorError, OSError, ValueError, AttributeError, TypeError, RuntimeError) as error:
         pass_on(error)
@@ -180,13 +180,20 @@ def _read_safetensors(path: Path) -> tuple[StateDict, dict[str, str]]:
         ) from error
 
 
-def _kept(tensor: Tensor) -> Tensor:
-    """A tensor of a mapped file, or a copy of it where a mapped file could not be replaced.
+def _copies(path: Path, names: Sequence[str]) -> Iterator[tuple[str, Tensor]]:
+    """Tensors in memory of their own, so that the file may be replaced, and each can go when it was used.
 
-    What is written to the tensor never reaches the file. As for every program that maps its weights, the file must not
-    be overwritten in place while they are in use; replacing it by another one of its name is fine.
+    What was read of a mapped file counts as memory in use until the file is closed: it is, now and then.
     """
-    return tensor if sys.platform == "linux" else tensor.clone()
+    left = list(names)[::-1]
+    while left:
+        with safe_open(path, framework="pt") as file:
+            read = 0
+            while left and read < PIECE:
+                name = left.pop()
+                tensor = file.get_tensor(name).clone()
+                read += tensor.nbytes
+                yield name, tensor
 
 
 def _check(path: Path, tree: Any, networks: dict[str, RawTensors]) -> None:

@@ -122,7 +122,7 @@ def test_a_process_that_is_killed_ends_all_with_one_line(whole_picture, tmp_path
     script = tmp_path / "dies.py"
     script.write_text(
         "import os, signal, sys\n"
-        "from fom_core import scaleout\n"
+        "from fom_core.parallel import scaleout\n"
         "from fom_core.cli import main\n"
         "def die(chunk): os.kill(os.getpid(), signal.SIGKILL)\n"
         "scaleout._send = die\n"

@@ -18,7 +18,7 @@ from fom_core.training.checkpoint import Checkpointing
 from fom_core.training.config import load_config
 from fom_core.training.given import TrainingInputs
 from fom_core.training.train import train_from_folder
-from fom_core.weights.load import load_model, save_model
+from fom_core.weights.load import load_module, save_model
 
 STAGES = ["teacher", "detector", "generator", "both", "pruned, before training", "pruned"]
 PRUNING = """
@@ -45,9 +45,9 @@ def test_a_compression_writes_students_and_a_report(recipe, clips, teacher_file,
     assert by_name["pruned"]["parameters"] <= 0.8 * by_name["both"]["parameters"]
     assert by_name["student, int8"]["bytes"] < by_name["student, float16"]["bytes"] < by_name["pruned"]["bytes"]
     assert all(0 < row["l1"] < 1 and row["macs"] > 0 and row["frame_ms"] > 0 for row in rows)
-    student = load_model(output / "small.safetensors", device="cpu")
+    student = load_module(output / "small.safetensors", device="cpu")
     assert trainable_parameters(student) == by_name["student, float32"]["parameters"]
-    stages = [load_model(output / by_name[name]["file"], device="cpu").config for name in STAGES[1:4]]
+    stages = [load_module(output / by_name[name]["file"], device="cpu").config for name in STAGES[1:4]]
     mobile = [(config.keypoint_detector.mobile, config.generator.mobile) for config in stages]
     assert mobile == [(True, False), (False, True), (True, True)]
 
@@ -61,7 +61,7 @@ def test_a_second_call_goes_on_and_ends_the_same(recipe, clips, teacher_file, tm
         compress_from_folder(
             teacher_file, TrainingInputs(recipe, clips, overrides), output, checkpointing=Checkpointing(every=1)
         )
-        return load_model(output / "small.safetensors", device="cpu").state_dict()
+        return load_module(output / "small.safetensors", device="cpu").state_dict()
 
     whole = run(tmp_path / "whole")
     run(tmp_path / "stopped", "stages.generator.steps=1")
@@ -79,7 +79,7 @@ def test_a_student_like_its_teacher_starts_with_its_weights(clips, teacher_file,
     recipe.write_text(PRUNING)
     compress_from_folder(teacher_file, TrainingInputs(recipe, clips), tmp_path / "run")
 
-    pruned = load_model(tmp_path / "run" / "1-less" / "pruned.safetensors", device="cpu")
+    pruned = load_module(tmp_path / "run" / "1-less" / "pruned.safetensors", device="cpu")
     assert 0.7 < trainable_parameters(pruned) / trainable_parameters(tiny_model) <= 0.75
     weights, kept = (model.state_dict()["generator.final.weight"].unbind(1) for model in (tiny_model, pruned))
     columns = {tuple(column.flatten().tolist()) for column in weights}
@@ -91,7 +91,7 @@ def test_a_teacher_that_paints_at_another_size_teaches_as_it_learnt(clips, tiny_
     recipe.write_text(PRUNING)
     large = save_model(tiny_model.at_size(128), tmp_path / "large.safetensors")
     compress_from_folder(large, TrainingInputs(recipe, clips), tmp_path / "run", student=large)
-    config = load_model(tmp_path / "run" / "prune.safetensors", device="cpu").config
+    config = load_module(tmp_path / "run" / "prune.safetensors", device="cpu").config
     assert (config.image_size, config.motion_size) == ((64, 64), None)
 
 
@@ -108,7 +108,7 @@ def test_a_student_of_before_can_be_pruned_further(clips, teacher_file, tiny_con
         student=save_model(before, tmp_path / "small.safetensors"),
     )
 
-    pruned = load_model(tmp_path / "run" / "prune.safetensors", device="cpu")
+    pruned = load_module(tmp_path / "run" / "prune.safetensors", device="cpu")
     assert 0.7 < trainable_parameters(pruned) / trainable_parameters(before) <= 0.75
     rows = json.loads((tmp_path / "run" / "report.json").read_text())
     assert [row["stage"] for row in rows[:3]] == ["teacher", "less, before training", "less"]
@@ -147,7 +147,7 @@ def test_a_training_without_a_teacher_is_refused(recipe, clips, tmp_path):
 
 @pytest.mark.parametrize("name", ["mobile", "prune"])
 def test_recipes_that_come_along_fit_the_embedded_model(name):
-    teacher = load_model("mini", device="cpu")
+    teacher = load_module("mini", device="cpu")
     config = load_config(recipe_path(name), teacher=teacher.config)
     assert config.needs_teacher
     assert (config.stages[0].model == teacher.config) == (name == "prune")

@@ -11,7 +11,7 @@ from fom_core.backends import ExportedModel, open_exported, read_package
 from fom_core.backends.onnx import open_graph
 from fom_core.errors import FomError, MissingPackage, UnsupportedModel, UsageError
 from fom_core.export import compare, export_model
-from fom_core.export.compare import ExportCheck, Plain, Rendered, differences, read_check_frames, verdict
+from fom_core.export.compare import ExportCheck, Rendered, differences, read_check_frames, verdict
 from fom_core.export.graph_file import write_onnx
 from fom_core.export.half import write_float16
 from fom_core.export.inputs_size import size_from_inputs
@@ -130,7 +130,7 @@ def test_quantised_graphs_hold_int8_kernels(exported: Path):
 def test_the_relative_generator_transfers_motion_inside(exported: Path, tiny_model, clip):
     package = read_package(exported)
     images = to_batch(np.stack([resize_picture(frame, (64, 64)) for frame in clip[:5]]), channels=3, device="cpu")
-    model = Plain(tiny_model)
+    model = tiny_model
     still, driving = model.detect_keypoints(images[:1]), model.detect_keypoints(images)
     run = open_graph(package.file_of(exported, "relative_generator", "float32"))
     who = {"source": still, "driving": driving[2:5], "initial": driving[1:2]}
@@ -144,7 +144,7 @@ def test_the_relative_generator_transfers_motion_inside(exported: Path, tiny_mod
 def test_a_variant_animates_within_its_bound(exported: Path, tiny_model, clip_file, precision):
     frames = read_check_frames(tiny_model.config, clip_file)
     model = ExportedModel(read_package(exported), exported, open_graph, precision)
-    apart = ExportCheck(Plain(tiny_model), frames).of_all(model)
+    apart = ExportCheck(tiny_model, frames).of_all(model)
     assert verdict(precision, apart) is None
     assert apart["prediction_max"] > 0
 
@@ -249,7 +249,7 @@ def test_at_another_size_motion_is_seen_as_it_was_learnt(resized, clip_file, run
     assert package.parts["generator"].outputs["deformation"] == ["batch", 16, 16, 2]
     frames = read_check_frames(model.config, clip_file)
     found = open_exported(folder, runtime, "auto" if runtime == "onnx" else "CPU")
-    assert ExportCheck(Plain(model), frames).of_all(found)["prediction_max"] < 1e-3
+    assert ExportCheck(model, frames).of_all(found)["prediction_max"] < 1e-3
 
 
 def test_a_model_that_moves_nothing_is_refused(tiny_config: ModelConfig, tmp_path, clip_file, exported):

@@ -47,13 +47,6 @@ def test_an_interrupted_training_goes_on_exactly(stage, cache, tmp_path, new_tra
         torch.testing.assert_close(resumed.weights()[name], value, msg=name)
 
 
-def test_validation_is_in_float32_and_leaves_no_second_copy_of_the_weights(stage, cache, tmp_path, new_trainer):
-    trainer = new_trainer(replace(stage, steps=1))
-    train_stage(trainer, CacheFeed(cache, stage, 0), cache, tmp_path)
-    assert trainer.average.precision == torch.float32
-    assert trainer.average._runner.form is None
-
-
 def test_a_time_limit_ends_a_stage_early(stage, cache, tmp_path, new_trainer):
     trainer = new_trainer(replace(stage, steps=10_000, minutes=0.01))
 

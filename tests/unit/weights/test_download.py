@@ -137,6 +137,15 @@ def test_a_file_that_is_there_is_not_fetched_again(site, tmp_path):
     assert len(site.requests) == 1
 
 
+def test_a_lock_that_a_killed_process_left_beside_the_whole_file_goes(site, tmp_path):
+    download(entry(f"{site.url}/vox"), tmp_path / "first")
+    (tmp_path / "second").mkdir()
+    (tmp_path / "first" / "vox.pdparams").rename(tmp_path / "second" / "vox.pdparams")
+    (tmp_path / "second" / ".vox.pdparams.fom-lock").touch()
+    download(entry(f"{site.url}/vox"), tmp_path / "second")
+    assert files(tmp_path / "second") == {"vox.pdparams"}
+
+
 def test_a_wrong_file_that_is_there_is_reported(site, tmp_path):
     (tmp_path / "vox.pdparams").write_bytes(OTHER)
     with pytest.raises(DownloadError, match="Delete it"):

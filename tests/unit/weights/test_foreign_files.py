@@ -22,7 +22,7 @@ from fom_core.faces.detectors.s3fd import S3FDDetector
 from fom_core.training.checkpoint import STATE, WEIGHTS
 from fom_core.training.checkpoint import load_checkpoint as load_training
 from fom_core.training.perceptual import read_weights
-from fom_core.weights.load import convert, load_model
+from fom_core.weights.load import convert, load_module
 from fom_core.weights.read import read_checkpoint, read_state_dict, read_tree
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -174,7 +174,7 @@ def test_a_model_that_torch_scripts_is_recognised(tmp_path):
 
 
 READERS: dict[str, Callable[[Path], Any]] = {
-    "model": load_model,
+    "model": load_module,
     "convert": lambda path: convert(path, path.with_name("converted.safetensors")),
     "s3fd": S3FDDetector,
     "embedded detector": EmbeddedDetector,

@@ -1,16 +1,20 @@
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from fom_core.backends.pytorch import convolution, winograd
+from fom_core.backends.pytorch.blocks import DEEP, fast_block
+from fom_core.backends.pytorch.convolution import Convolution, Kernel, TapDoubling
+from fom_core.backends.pytorch.plan import Plan, has_packed_convolutions
+from fom_core.backends.pytorch.warp import gather_warp
+from fom_core.backends.pytorch.winograd import Winograd
 from fom_core.geometry import warp
 from fom_core.networks.blocks import ResBlock, UpBlock
-from fom_core.networks.inference import convolution, winograd
-from fom_core.networks.inference.blocks import DEEP, fast_block
-from fom_core.networks.inference.convolution import Convolution, TapDoubling
-from fom_core.networks.inference.plan import Plan, has_packed_convolutions
-from fom_core.networks.inference.warp import gather_warp
-from fom_core.networks.inference.winograd import Winograd
 
 PLANS = {
     "plain": Plan(),
@@ -92,8 +96,33 @@ def test_packed_weights_are_folded_on_first_use_and_kept_packed_alone():
     fast = fast_block(block, PLANS["packed"], torch.float32)
     convolutions = [module for module in fast.modules() if isinstance(module, Convolution)]
     assert len(convolutions) == 3 and all(conv.weight is None for conv in convolutions)
+    gone = [weakref.ref(part.weight) for part in block.modules() if isinstance(part, nn.Conv2d)]
+    del block
     fast(torch.randn(1, 8, 8, 8))
     assert all(conv.weight is not None and conv.weight.is_mkldnn for conv in convolutions)
+    assert all(weight() is None for weight in gone)
+
+
+@torch.inference_mode()
+@pytest.mark.skipif(not has_packed_convolutions(), reason="PyTorch without oneDNN")
+def test_threads_that_need_a_packed_weight_at_once_get_the_same():
+    torch.manual_seed(0)
+    x, together, folded = torch.randn(1, 8, 8, 8), threading.Barrier(4), []
+
+    def fold():
+        folded.append(1)
+        return Kernel(torch.ones(8, 8, 1, 1), torch.zeros(8))
+
+    conv = Convolution(fold, 0, PLANS["packed"], torch.float32)
+
+    @torch.inference_mode()
+    def work(_):
+        together.wait()
+        return conv(x)
+
+    with ThreadPoolExecutor(4) as pool:
+        first, *others = pool.map(work, range(4))
+    assert all(torch.equal(other, first) for other in others) and folded == [1]
 
 
 @torch.inference_mode()

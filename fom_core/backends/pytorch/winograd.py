@@ -27,6 +27,11 @@ G = (
 )
 
 
+def whole_tiles(height: int, width: int) -> tuple[int, int]:
+    """The next size, in pixels, that is made of whole tiles."""
+    return -(-height // TILE) * TILE, -(-width // TILE) * TILE
+
+
 class Winograd(nn.Module):
     """One 3x3 convolution with bias, padding 1, on one picture at a time."""
 

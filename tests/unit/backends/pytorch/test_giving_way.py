@@ -1,22 +1,21 @@
 """Plans rest on calls that PyTorch does not promise to keep: what they break costs time, never the run."""
 
-import copy
 import logging
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from fom_core.networks.inference import EAGER, Plan, plans_for, runner
-from fom_core.networks.inference.form import FastGenerator
-from fom_core.networks.inference.plan import has_packed_convolutions, plainer
+from fom_core.backends.pytorch import EAGER, Plan, PyTorchModel, bounds, plans_for
+from fom_core.backends.pytorch.form import FastGenerator
+from fom_core.backends.pytorch.plan import has_packed_convolutions, plainer
 
 needs_packing = pytest.mark.skipif(not has_packed_convolutions(), reason="PyTorch without oneDNN")
 
 
 @pytest.fixture
 def model(tiny_model):
-    return copy.deepcopy(tiny_model)
+    return PyTorchModel.of(tiny_model)
 
 
 @pytest.fixture
@@ -38,6 +37,12 @@ def convolution(monkeypatch):
 def animate(model, images):
     source = model.encode_source(images[:1])
     return torch.cat([model.generate(source, model.detect_keypoints(image[None])).prediction for image in images])
+
+
+@pytest.fixture
+def expected(tiny_model, images):
+    """What the networks as trained paint."""
+    return animate(tiny_model, images)
 
 
 def fails_from(call, error):
@@ -67,8 +72,9 @@ BROKEN = {
 @needs_packing
 @pytest.mark.parametrize("make", BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, None], ids=str)
-def test_a_plan_that_breaks_is_found_out_before_it_is_trusted(model, images, caplog, convolution, make, dtype):
-    expected = animate(copy.deepcopy(model).use(EAGER), images)
+def test_a_plan_that_breaks_is_found_out_before_it_is_trusted(
+    model, images, expected, caplog, convolution, make, dtype, tiny_model
+):
     convolution(make)
     with caplog.at_level(logging.WARNING):
         actual = animate(model.to_dtype(dtype), images)
@@ -77,8 +83,7 @@ def test_a_plan_that_breaks_is_found_out_before_it_is_trusted(model, images, cap
     assert len(caplog.records) == 1 and "does not work with PyTorch" in caplog.text and "backtrace" not in caplog.text
 
 
-def test_without_the_calls_nothing_is_lost_and_nothing_said(model, images, caplog, monkeypatch):
-    expected = animate(copy.deepcopy(model).use(EAGER), images)
+def test_without_the_calls_nothing_is_lost_and_nothing_said(model, images, expected, caplog, monkeypatch):
     monkeypatch.setattr(torch.ops, "mkldnn", SimpleNamespace())
     assert not has_packed_convolutions()
     torch.testing.assert_close(animate(model, images), expected, rtol=0, atol=1e-5)
@@ -87,8 +92,9 @@ def test_without_the_calls_nothing_is_lost_and_nothing_said(model, images, caplo
 
 @needs_packing
 @pytest.mark.parametrize("call", [1, 5, 20, 60])
-def test_a_call_that_fails_later_is_done_again_without_it_and_told_once(model, images, caplog, convolution, call):
-    expected = animate(copy.deepcopy(model).use(EAGER), images)
+def test_a_call_that_fails_later_is_done_again_without_it_and_told_once(
+    model, images, expected, caplog, convolution, call, tiny_model
+):
     assert model.plan.packed
     convolution(fails_from(call, RuntimeError("could not execute a primitive")))
     with caplog.at_level(logging.WARNING):
@@ -98,8 +104,7 @@ def test_a_call_that_fails_later_is_done_again_without_it_and_told_once(model, i
     assert len(caplog.records) == 1 and "could not execute a primitive" in caplog.text
 
 
-def test_where_even_the_plain_form_fails_the_trained_modules_go_on(model, images, caplog, monkeypatch):
-    expected = animate(copy.deepcopy(model).use(EAGER), images)
+def test_where_even_the_plain_form_fails_the_trained_modules_go_on(model, images, expected, caplog, monkeypatch):
     half = model.to_dtype(torch.bfloat16).plan
     with torch.inference_mode():
         source = model.encode_source(images[:1])
@@ -142,14 +147,14 @@ def test_a_plan_that_somebody_fixed_is_kept_and_its_failure_raised(model, images
         animate(model, images)
 
 
-def test_the_only_plan_is_tried_small_once_and_the_trained_modules_never(model, monkeypatch):
-    tried = []
-    measure = runner.bounds.measure
+def test_the_only_plan_is_tried_small_once_and_the_trained_networks_never(model, monkeypatch):
+    tried, true = [], bounds.Reference.error_of
     monkeypatch.setattr(
-        runner.bounds, "measure", lambda *given, small=False: tried.append(small) or measure(*given, small=small)
+        bounds.Reference, "error_of", lambda self, form: tried.append(self.images.shape) or true(self, form)
     )
-    assert model.to_dtype(torch.float32).plan.fast and model.plan.fast
-    assert tried == [True]
+    large = model.at_size(256).to_dtype(torch.float32)
+    assert large.plan.fast and large.plan.fast
+    assert tried == [(2, 3, 128, 128)]
 
 
 def test_plans_give_way_down_to_the_trained_modules():

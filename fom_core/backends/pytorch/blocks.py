@@ -1,15 +1,18 @@
-"""The blocks of :mod:`..blocks` and :mod:`..mobile` in the form that inference takes."""
+"""The blocks of the trained networks, full and mobile, in the form that inference takes."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .. import blocks, mobile
-from .convolution import Convolution, Doubling, Kernel, RowConvolution, TapDoubling, affine
+from ...networks import blocks, mobile
+from .convolution import Convolution, Doubling, Kernel, RowConvolution, TapDoubling
 from .plan import Plan
-from .winograd import TILE, Winograd
+from .residual import Activation, Bottleneck, MobileResidual, Residual, WinogradResidual
 
 NARROW = 128  # channels below which Winograd's transforms cost more than they save
 DEEP = 512  # output channels from which doubling by taps pays in half precision; in float32 it always does
@@ -17,7 +20,7 @@ FEW = 4  # output channels that a convolution by rows pays for
 
 
 def fast_block(block: nn.Module, plan: Plan, dtype: torch.dtype) -> nn.Module:
-    """A block of the trained networks, for inference. The trained one is only read."""
+    """A block of the trained networks, for inference, with shapes as there. It takes over the trained one's tensors."""
     if isinstance(block, nn.Identity):
         return block
     if isinstance(block, nn.Conv2d):
@@ -90,99 +93,6 @@ class _Repeating(nn.Module):
         return self.body(F.interpolate(x, scale_factor=2.0))
 
 
-class Residual(nn.Module):
-    """Pre-activation residual block; the first normalisation cannot be folded, for a ReLU follows it."""
-
-    def __init__(self, block: blocks.ResBlock, plan: Plan, dtype: torch.dtype) -> None:
-        super().__init__()
-        scale, shift = affine(block.norm1)
-        self.scale, self.shift = scale.to(dtype)[:, None, None], shift.to(dtype)[:, None, None]
-        self.exact_scale, self.exact_shift = scale, shift
-        self.conv1 = _normalised(block.conv1, block.norm2, plan, dtype)
-        self.conv2 = Convolution(lambda: Kernel.of(block.conv2), 1, plan, dtype)
-
-    def activated(self, x: Tensor) -> Tensor:
-        return torch.addcmul(self.shift, x, self.scale).relu_()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv2(self.conv1(self.activated(x))).add_(x)
-
-
-class WinogradResidual(nn.Module):
-    """The same with both convolutions by Winograd's algorithm, picture by picture."""
-
-    def __init__(self, block: blocks.ResBlock, plan: Plan) -> None:
-        super().__init__()
-        self.scale, self.shift = affine(block.norm1)
-        self.first = Winograd(block.conv1, block.norm2, plan)
-        self.second = Winograd(block.conv2, None, plan)
-        self.block = block  # for sizes that are not made of whole tiles
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.shape[2] % TILE or x.shape[3] % TILE:
-            return self.block(x)
-        pictures = x.permute(0, 2, 3, 1).contiguous()
-        out = torch.empty_like(pictures)
-        for picture, place in zip(pictures, out, strict=True):
-            self._one(picture, place)
-        return out.permute(0, 3, 1, 2)
-
-    def _one(self, x: Tensor, out: Tensor) -> None:
-        """Both (h, w, C)."""
-        framed, inside = _framed(x, x.shape[2])
-        torch.addcmul(self.shift, x, self.scale, out=inside).relu_()
-        hidden, inside = _framed(x, self.first.out_channels)
-        self.first(framed, inside)
-        inside.relu_()
-        self.second(hidden, out)
-        out.add_(x)
-
-
-def _framed(x: Tensor, channels: int) -> tuple[Tensor, Tensor]:
-    """Room for a picture of the size of ``x`` (h, w, ...) in a border of zeros, and the part inside the border."""
-    height, width = x.shape[:2]
-    room = x.new_empty(height + 2, width + 2, channels)
-    for edge in (room[0], room[-1], room[:, 0], room[:, -1]):
-        edge.zero_()
-    return room, room[1:-1, 1:-1]
-
-
-class Bottleneck(nn.Module):
-    """Residual blocks in a row, with the sum, normalisation and ReLU between two of them in one kernel."""
-
-    def __init__(self, block: nn.Sequential, plan: Plan, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.residuals = [Residual(part, plan, dtype) for part in block]  # type: ignore[arg-type]
-        self.biases = [Kernel.of(part.conv2).bias for part in block]  # type: ignore[arg-type] - the kernel adds them
-        for residual in self.residuals:
-            residual.conv2.bias = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        from .kernels import join  # noqa: PLC0415 - Triton is there on some machines only
-
-        x = x.clone(memory_format=torch.channels_last)
-        ahead = self.residuals[0].activated(x)
-        for residual, bias, following in zip(self.residuals, self.biases, self.residuals[1:], strict=False):
-            branch = residual.conv2(residual.conv1(ahead))
-            ahead = join(branch, x, bias, following.exact_scale, following.exact_shift)
-        last = self.residuals[-1]
-        return x + last.conv2(last.conv1(ahead)) + self.biases[-1].to(x.dtype)[:, None, None]
-
-
-class _MobileResidual(nn.Module):
-    def __init__(self, block: mobile.MobileResBlock, plan: Plan, dtype: torch.dtype) -> None:
-        super().__init__()
-        scale, shift = affine(block.norm1)
-        self.scale, self.shift = scale.to(dtype)[:, None, None], shift.to(dtype)[:, None, None]
-        self.widen = _normalised(block.conv_pw, block.norm_pw, plan, dtype, relu=False)
-        self.depthwise = _normalised(block.conv_dw, block.norm_dw, plan, dtype)
-        self.narrow = _normalised(block.conv_pw_linear, block.norm_pw_linear, plan, dtype, relu=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = torch.addcmul(self.shift, x, self.scale).relu_()
-        return self.narrow(self.depthwise(self.widen(out))).add_(x)
-
-
 def _same(block: blocks.SameBlock, plan: Plan, dtype: torch.dtype) -> nn.Module:
     return _normalised(block.conv, block.norm, plan, dtype)
 
@@ -203,7 +113,31 @@ def _residual(block: blocks.ResBlock, plan: Plan, dtype: torch.dtype) -> nn.Modu
     wide = min(block.conv1.in_channels, block.conv1.out_channels) >= NARROW
     if plan.winograd and wide and dtype == torch.float32:
         return WinogradResidual(block, plan)
-    return Residual(block, plan, dtype)
+    return _plain_residual(block, plan, dtype)
+
+
+def _plain_residual(block: blocks.ResBlock, plan: Plan, dtype: torch.dtype) -> Residual:
+    return Residual(
+        Activation(block.norm1, dtype),
+        _normalised(block.conv1, block.norm2, plan, dtype),
+        Convolution(lambda: Kernel.of(block.conv2), 1, plan, dtype),
+    )
+
+
+def _mobile_residual(block: mobile.MobileResBlock, plan: Plan, dtype: torch.dtype) -> nn.Module:
+    return MobileResidual(
+        Activation(block.norm1, dtype),
+        _normalised(block.conv_pw, block.norm_pw, plan, dtype, relu=False),
+        _normalised(block.conv_dw, block.norm_dw, plan, dtype),
+        _normalised(block.conv_pw_linear, block.norm_pw_linear, plan, dtype, relu=False),
+    )
+
+
+def joined(residuals: Iterable[nn.Module], plan: Plan, dtype: torch.dtype) -> nn.Module:
+    """Full residual blocks in a row, with what is between two of them in one kernel."""
+    parts = cast("list[blocks.ResBlock]", list(residuals))
+    biases = [Kernel.of(part.conv2).bias for part in parts]
+    return Bottleneck([_plain_residual(part, plan, dtype) for part in parts], biases)
 
 
 def _separable(block: mobile.MobileDownBlock | mobile.MobileUpBlock, plan: Plan, dtype: torch.dtype) -> nn.Module:
@@ -219,5 +153,5 @@ _FORMS = {
     blocks.ResBlock: _residual,
     mobile.MobileDownBlock: lambda block, plan, dtype: _Halving(_separable(block, plan, dtype)),
     mobile.MobileUpBlock: lambda block, plan, dtype: _Repeating(_separable(block, plan, dtype)),
-    mobile.MobileResBlock: _MobileResidual,
+    mobile.MobileResBlock: _mobile_residual,
 }

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ...geometry import identity_grid
+from ...networks.model import MotionModel
 from .form import Form
 from .plan import EAGER, settings
-
-if TYPE_CHECKING:
-    from ..model import MotionModel
 
 PSNR_BOUND_DB = 45.0
 KEYPOINT_BOUND = 1e-3  # of half a picture's side
@@ -44,30 +41,43 @@ class Error:
         return f"{self.psnr_db:.1f} dB, keypoints {self.keypoints:.1e}"
 
 
-@torch.no_grad()
-def measure(model: MotionModel, form: Form, *, small: bool = False) -> Error:
-    """One frame by both. The same model on the same device always gives the same answer.
+@dataclass(frozen=True)
+class Reference:
+    """What the networks as trained make of a picture drawn for that, ``images`` (2, C, H, W) in [0, 1]."""
 
-    ``small``: at 128 pixels at most, a quarter of the time at 256. It tells whether the plan works, not how precisely.
-    """
-    height, width = model.config.image_size
-    if small:
-        multiple = model.config.size_multiple
-        side = multiple * max(1, SMALL // multiple)
-        height, width = min(height, side), min(width, side)
-    images = probe(model.config.num_channels, (height, width)).to(model.device)
-    with settings(EAGER, model.device):
-        wanted_points, wanted = _animate(model, images)
-    with settings(form.plan, model.device):
-        points, picture = _animate(form, images)
-    mean = float((picture - wanted).square().mean())
-    return Error(
-        math.inf if mean == 0 else -10 * math.log10(mean) if mean > 0 else math.nan,
-        float((points - wanted_points).abs().max()),
-    )
+    images: Tensor
+    keypoints: Tensor
+    picture: Tensor
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, networks: MotionModel, *, small: bool = False) -> Reference:
+        """On their device. The same networks on the same device always give the same.
+
+        ``small``: at 128 pixels at most, a quarter of the time at 256: that tells whether a plan works, not how well.
+        """
+        height, width = networks.config.image_size
+        if small:
+            multiple = networks.config.size_multiple
+            side = multiple * max(1, SMALL // multiple)
+            height, width = min(height, side), min(width, side)
+        images = probe_pictures(networks.config.num_channels, (height, width)).to(networks.device)
+        with settings(EAGER, networks.device):
+            return cls(images, *_animate(networks, images))
+
+    @torch.no_grad()
+    def error_of(self, form: Form) -> Error:
+        """How far a form is from it, on the same device."""
+        with settings(form.plan, self.images.device):
+            points, picture = _animate(form, self.images)
+        mean = float((picture - self.picture).square().mean())
+        return Error(
+            math.inf if mean == 0 else -10 * math.log10(mean) if mean > 0 else math.nan,
+            float((points - self.keypoints).abs().max()),
+        )
 
 
-def probe(channels: int, size: tuple[int, int]) -> Tensor:
+def probe_pictures(channels: int, size: tuple[int, int]) -> Tensor:
     """A drawn face, and the same a little aside with its mouth open: (2, C, H, W) in [0, 1].
 
     A face, for that is what most models know: on a picture without one, keypoints are a toss-up in any type.

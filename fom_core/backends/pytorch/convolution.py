@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...resources.memory import apart_from_heap, let_go
+from ...resources.memory import apart_from_heap
 from .plan import Plan
 
 BAND = 1024  # pixels of the small size that are doubled at a time
@@ -24,16 +25,13 @@ class Kernel:
 
     @classmethod
     def of(cls, conv: nn.Conv2d, norm: nn.BatchNorm2d | None = None) -> Kernel:
-        """Copies of a layer's own, the normalisation after it folded in."""
-        bias = conv.weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias.detach().clone()
+        """A layer's own, or with the normalisation after it folded in."""
+        weight = conv.weight.detach()
+        bias = weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
         if norm is None:
-            weight = conv.weight.detach().clone()
-        else:
-            scale, shift = affine(norm)
-            weight = conv.weight.detach() * scale[:, None, None, None]
-            bias = torch.addcmul(shift, bias, scale)
-        let_go(conv.weight)
-        return cls(weight, bias)
+            return cls(weight, bias)
+        scale, shift = affine(norm)
+        return cls(weight * scale[:, None, None, None], torch.addcmul(shift, bias, scale))
 
 
 def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
@@ -51,7 +49,8 @@ def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 class Convolution(nn.Module):
     """Stride 1. ``x`` comes in the weights' type, and channels last where the plan says so.
 
-    Where weights are packed, ``fold`` is called on first use: at no time are all of them there unpacked.
+    Where weights are packed, ``fold`` is called on first use, and then gone with the layer that it folds: at no time
+    are all weights there twice.
     """
 
     def __init__(
@@ -69,12 +68,17 @@ class Convolution(nn.Module):
         self.relu, self.groups = relu, groups
         self.packed = plan.packed and dtype != torch.float16  # which oneDNN computes on few processors
         self.fused = plan.fused and relu
-        self.dtype, self.fold = dtype, fold
-        self.weight: Tensor | None = None
-        self.bias: Tensor | None = None
-        if not self.packed:
+        self.dtype = dtype
+        self.weight: Tensor | None
+        self.bias: Tensor | None
+        if self.packed:
+            self.fold: Callable[[], Kernel] | None = fold
+            self.packing = Lock()
+            self.weight = self.bias = None
+        else:
             kernel, layout = fold(), torch.channels_last if plan.channels_last else torch.contiguous_format
-            self.weight, self.bias = kernel.weight.to(dtype, memory_format=layout), kernel.bias.to(dtype)
+            self.register_buffer("weight", kernel.weight.to(dtype, memory_format=layout))
+            self.register_buffer("bias", kernel.bias.to(dtype))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.packed:
@@ -96,11 +100,14 @@ class Convolution(nn.Module):
 
     def _pack(self, shape: list[int]) -> None:
         """Fold and lay out for pictures of ``shape`` (B, C, H, W): oneDNN chooses by that."""
-        with apart_from_heap():
+        with self.packing, apart_from_heap():
+            if self.fold is None:  # another thread was first
+                return
             kernel = self.fold()
             weight, self.bias = kernel.weight.to(self.dtype).contiguous(), kernel.bias.to(self.dtype)
             reorder = torch.ops.mkldnn._reorder_convolution_weight
             self.weight = reorder(weight, self.padding, [1, 1], [1, 1], self.groups, shape)
+            self.fold = None
 
 
 class Doubling(nn.Module):
@@ -210,7 +217,8 @@ class RowConvolution(nn.Module):
 
     def __init__(self, kernel: Kernel, plan: Plan, dtype: torch.dtype) -> None:
         super().__init__()
-        self.bias = kernel.bias
+        self.bias: Tensor
+        self.register_buffer("bias", kernel.bias)
         out, inner, self.size, width = kernel.weight.shape
         self.channels = out
         weight = kernel.weight.permute(2, 0, 1, 3).reshape(self.size * out, inner, 1, width)

@@ -1,6 +1,6 @@
 """The networks of a model in the form that inference takes: the same forward passes over other blocks.
 
-A form shares nothing that training changes, is never saved and never moved: it is made anew from the model's weights.
+A form is made out of trained networks that nobody else has, and uses them up; it is never saved.
 """
 
 from __future__ import annotations
@@ -11,60 +11,67 @@ import torch
 from torch import Tensor, nn
 
 from ...geometry import warp
+from ...networks.dense_motion import DenseMotionNetwork, DenseMotionSteps
+from ...networks.generator import GeneratorSteps, OcclusionAwareGenerator
+from ...networks.hourglass import Decoder, Encoder, Hourglass
+from ...networks.keypoint_detector import KeypointDetector, KeypointSteps
+from ...networks.model import MotionModel
 from ...types import DenseMotion
-from ..dense_motion import DenseMotionNetwork
-from ..generator import OcclusionAwareGenerator
-from ..hourglass import Hourglass
-from ..keypoint_detector import KeypointDetector
-from .blocks import Bottleneck, fast_block, merged_heads
+from .blocks import fast_block, joined, merged_heads
 from .plan import Plan
 from .warp import gather_warp
 
 
 class Form(nn.Module):
-    """Detector and generator for inference after a plan."""
+    """Detector and generator for inference after a plan. Takes over the networks that it is made of."""
 
-    def __init__(self, detector: KeypointDetector, generator: OcclusionAwareGenerator, plan: Plan) -> None:
+    def __init__(self, trained: MotionModel, plan: Plan) -> None:
         super().__init__()
         self.plan = plan
-        self.keypoint_detector: KeypointDetector = FastDetector(detector, plan) if plan.fast else detector
-        self.generator: OcclusionAwareGenerator = FastGenerator(generator, plan) if plan.fast else generator
+        detector, generator = trained.keypoint_detector, trained.generator
+        self.keypoint_detector: KeypointSteps = FastDetector(detector, plan) if plan.fast else detector
+        self.generator: GeneratorSteps = FastGenerator(generator, plan) if plan.fast else generator
 
 
-class FastDetector(KeypointDetector):
+def make_form(trained: MotionModel, plan: Plan, device: torch.device) -> Form:
+    """The form of networks that nobody else has and that are on the processor; itself it is on ``device``."""
+    with torch.no_grad():
+        return Form(trained, plan).to(device).eval()
+
+
+class FastDetector(KeypointSteps):
     """Both heads in one convolution."""
 
     def __init__(self, trained: KeypointDetector, plan: Plan) -> None:
-        nn.Module.__init__(self)
-        self.config, self.down = trained.config, trained.down
+        super().__init__(trained.config)
+        self.down = trained.down
         self.predictor = _TypedHourglass(trained.predictor, plan, plan.keypoint_dtype)
         heads = [trained.kp] if trained.jacobian is None else [trained.kp, trained.jacobian]
         self.pair = _Heads(heads, trained.config.num_kp, plan, plan.keypoint_dtype)
 
-    def heads(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
-        return self.pair(features)
+    def maps(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        return self.pair(self.predictor(self.down(images)))
 
 
-class FastDenseMotion(DenseMotionNetwork):
+class FastDenseMotion(DenseMotionSteps):
     """Both heads in one convolution."""
 
     def __init__(self, trained: DenseMotionNetwork, slots: int, plan: Plan) -> None:
-        nn.Module.__init__(self)
-        self.kp_variance, self.align_corners, self.down = trained.kp_variance, trained.align_corners, trained.down
+        super().__init__(kp_variance=trained.kp_variance, align_corners=trained.align_corners)
+        self.down = trained.down
         self.hourglass = _TypedHourglass(trained.hourglass, plan, plan.motion_dtype)
         heads = [trained.mask] if trained.occlusion is None else [trained.mask, trained.occlusion]
         self.pair = _Heads(heads, slots, plan, plan.motion_dtype)
 
-    def heads(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
-        return self.pair(features)
+    def maps(self, seen: Tensor) -> tuple[Tensor, Tensor | None]:
+        return self.pair(self.hourglass(seen))
 
 
-class FastGenerator(OcclusionAwareGenerator):
+class FastGenerator(GeneratorSteps):
     """Encoder, warp and painter in the plan's type; pictures and flow in float32."""
 
     def __init__(self, trained: OcclusionAwareGenerator, plan: Plan) -> None:
-        nn.Module.__init__(self)
-        self.config, self.align_corners, self.border_blend = trained.config, trained.align_corners, trained.border_blend
+        super().__init__(trained.config, align_corners=trained.align_corners, border_blend=trained.border_blend)
         self.displacement_flow = trained.displacement_flow
         self.plan = plan
         self.borders: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}  # by size
@@ -109,7 +116,7 @@ class FastGenerator(OcclusionAwareGenerator):
         if self.plan.warp == "triton":
             from . import kernels  # noqa: PLC0415 - Triton is there on some machines only
 
-            return kernels.warp(features, flow, visible, align_corners=self.align_corners)
+            return kernels.warp_visible(features, flow, visible, align_corners=self.align_corners)
         if self.plan.warp == "gather" and len(features) == len(flow) == 1:
             return gather_warp(features.float(), flow, visible, align_corners=self.align_corners)
         moved = warp(features.float(), flow, align_corners=self.align_corners)
@@ -125,7 +132,7 @@ class _Painter(nn.Module):
     def __init__(self, trained: OcclusionAwareGenerator, plan: Plan) -> None:
         super().__init__()
         one_kernel = plan.triton and not trained.config.mobile and len(trained.bottleneck) > 0
-        bottleneck = (Bottleneck if one_kernel else fast_block)(trained.bottleneck, plan, plan.dtype)
+        bottleneck = (joined if one_kernel else fast_block)(trained.bottleneck, plan, plan.dtype)
         ups = [fast_block(block, plan, plan.dtype) for block in trained.up_blocks]
         self.parts = nn.Sequential(bottleneck, *ups, fast_block(trained.final, plan, plan.dtype))
 
@@ -133,29 +140,20 @@ class _Painter(nn.Module):
         return self.parts(features)
 
 
-class _TypedHourglass(Hourglass):
+class _TypedHourglass(nn.Module):
     """An hourglass that computes in a type of its own."""
 
     def __init__(self, trained: Hourglass, plan: Plan, dtype: torch.dtype) -> None:
-        nn.Module.__init__(self)
-        self.plan, self.dtype, self.out_features = plan, dtype, trained.out_features
-        self.encoder = _with_blocks(trained.encoder, plan, dtype)
-        self.decoder = _with_blocks(trained.decoder, plan, dtype)
+        super().__init__()
+        self.plan, self.dtype = plan, dtype
+        self.encoder = Encoder(fast_block(block, plan, dtype) for block in trained.encoder.down_blocks)
+        self.decoder = Decoder(fast_block(block, plan, dtype) for block in trained.decoder.up_blocks)
         if plan.compiled:
             self.encoder.compile()
             self.decoder.compile()
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(_typed(x, self.plan, self.dtype))
-
-
-def _with_blocks(trained: nn.Module, plan: Plan, dtype: torch.dtype) -> nn.Module:
-    """The encoder or decoder of an hourglass over fast blocks."""
-    form = type(trained).__new__(type(trained))
-    nn.Module.__init__(form)
-    for name, child in trained.named_children():  # its list of blocks
-        form.add_module(name, fast_block(child, plan, dtype))
-    return form
+        return self.decoder(self.encoder(_typed(x, self.plan, self.dtype)))
 
 
 class _Heads(nn.Module):
