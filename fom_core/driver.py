@@ -18,8 +18,8 @@ from .faces.detection import Detector
 from .faces.regions import crop_face
 from .faces.tracking import DrivingCrop, DrivingView, look_for_driver
 from .motion import Length, align, held, smooth
-from .parallel.crew import ALONE, Crew, crew_for
 from .parallel.overlap import prefetch
+from .parallel.workers import ALONE, Workers, workers_for
 from .pictures import resize_picture, to_batch
 from .resources.memory import in_chunks
 from .types import CHUNK_SIZE, Box, Keypoints, Motion, Progress
@@ -143,9 +143,9 @@ def track_keypoints(
     parts: list[Keypoints] = []
     done = 0
     views = (np.stack([look_at(model, frame, box) for frame in chunk]) for chunk in _chunks(frames, chunk_size))
-    with closing(prefetch(views)) as batches, crew_for(model, chunk_size) as crew:
+    with closing(prefetch(views)) as batches, workers_for(model, chunk_size) as workers:
         for views_of_chunk in batches:
-            parts.append(_detected(model, views_of_chunk, chunk_size, crew))
+            parts.append(_detected(model, views_of_chunk, chunk_size, workers))
             done += len(views_of_chunk)
             if progress:
                 progress(done, None)
@@ -165,17 +165,17 @@ def detect_keypoints(model: Backend, images: Tensor, chunk_size: int) -> Keypoin
     )
 
 
-def _detected(model: Backend, views: np.ndarray, chunk_size: int, crew: Crew) -> Keypoints:
+def _detected(model: Backend, views: np.ndarray, chunk_size: int, workers: Workers) -> Keypoints:
     """Keypoints of what the model sees, (T, H, W, 3) uint8."""
 
     def detect(piece: slice) -> Keypoints:
         return model.detect_keypoints(to_batch(views[piece], channels=model.config.num_channels, device=model.device))
 
-    return _in_pieces(detect, len(views), chunk_size, crew)
+    return _in_pieces(detect, len(views), chunk_size, workers)
 
 
-def _in_pieces(detect: Callable[[slice], Keypoints], length: int, chunk_size: int, crew: Crew) -> Keypoints:
-    chunks = in_chunks(lambda part: crew.map(detect, crew.pieces(part)), length, chunk_size)
+def _in_pieces(detect: Callable[[slice], Keypoints], length: int, chunk_size: int, workers: Workers) -> Keypoints:
+    chunks = in_chunks(lambda part: workers.map(detect, workers.pieces(part)), length, chunk_size)
     return _joined([piece for chunk in chunks for piece in chunk])
 
 

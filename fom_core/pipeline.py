@@ -26,8 +26,8 @@ from .errors import UsageError
 from .faces.regions import crop_face
 from .motion import transfer_sequence, with_initial_frame
 from .parallel.batching import MovingFace, generated, in_batches
-from .parallel.crew import crew_for
 from .parallel.overlap import map_in_background, prefetch
+from .parallel.workers import workers_for
 from .pictures import resize_picture, to_batch
 from .resources.memory import in_chunks
 from .types import (
@@ -110,14 +110,14 @@ def animate_details(
     if frames is not None:
         faces, length = [face.only(frames) for face in faces], len(frames)
     batches = in_batches(faces, model.device)
-    with crew_for(model, chunk_size * len(batches)) as crew:
+    with workers_for(model, chunk_size * len(batches)) as workers:
 
         def generate(part: slice) -> tuple[int, list[Generated]]:
-            return part.stop, generated(model, batches, part, crew)
+            return part.stop, generated(model, batches, part, workers)
 
         chunks = in_chunks(generate, length, chunk_size)
-        # A crew needs no word from this thread to go on; a graphics card is ahead of it by itself.
-        with closing(prefetch(chunks) if crew.size > 1 else chunks) as coming:
+        # The workers need no word from this thread to go on; a graphics card is ahead of it by itself.
+        with closing(prefetch(chunks) if workers.size > 1 else chunks) as coming:
             for done, chunk in coming:
                 yield chunk
                 if progress:

@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     from ..evaluation.evaluate import RESULTS, evaluate_folder  # noqa: PLC0415
     from ..evaluation.face_points import Pfld, detector_points  # noqa: PLC0415
     from ..evaluation.lpips import Lpips  # noqa: PLC0415
-    from ..evaluation.reconstruction import Judges  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..evaluation.reconstruction import OptionalMetrics  # noqa: PLC0415 - heavy, and needed by this command only
 
     inputs = files_of_model(args, args.pairs, args.yunet, args.landmarks, args.lpips)
     keep_apart([Work(inputs, [args.output / name for name in RESULTS])])
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
             model,
             args.data,
             args.output,
-            Judges(lpips, points),
+            OptionalMetrics(lpips, points),
             split=args.split,
             licence_classes=args.licence_class,
             pairs=args.pairs,

@@ -1,4 +1,7 @@
-"""What a running command says on stderr: messages, and a bar with frames a second and the time left."""
+"""What a running command says on stderr: messages, and a bar with frames a second and the time left.
+
+The bar is our own: tqdm goes by the wall clock, writes one endless line into log files, and draws in every process.
+"""
 
 from __future__ import annotations
 

@@ -133,9 +133,9 @@ def compress(
     fails leaves what was reached before.
     """
     device = torch.device(device)
-    lessons = _Lessons(teacher, features or VggFeatures(config.perceptual_widths, config.seed), device)
+    shared = _Shared(teacher, features or VggFeatures(config.perceptual_widths, config.seed), device)
     student = _first(config, teacher) if student is None else student
-    book = ReportWriter(config.name, teacher.to(device), validation, output, report)
+    report_writer = ReportWriter(config.name, teacher.to(device), validation, output, report)
     for number, given in enumerate(config.stages):
         stage, folder = given.in_steps(items(data, given), world_size()), output / f"{number + 1}-{given.name}"
         frames = stage_data(config, data, stage, output)
@@ -143,9 +143,9 @@ def compress(
         if stage.prune:
             feed = open_feed(frames, stage, seed + PRUNING_SEED, device)
             with first_alone():
-                student = lessons.pruned(stage, student, feed, folder / PRUNED)
-            book.add(f"{stage.name}, before training", student.to(device), folder / PRUNED)
-        trainer = lessons.trainer(stage, student, seed)
+                student = shared.pruned(stage, student, feed, folder / PRUNED)
+            report_writer.add(f"{stage.name}, before training", student.to(device), folder / PRUNED)
+        trainer = shared.trainer(stage, student, seed)
         train_stage(
             trainer,
             open_feed(frames, stage, seed, device),
@@ -156,8 +156,8 @@ def compress(
         )
         for name in _learning(stage):
             getattr(student, name).load_state_dict(getattr(trainer.average, name).state_dict())
-        path = book.save(trainer.average, folder.name)
-        book.add(stage.name, trainer.average, path, minutes=trainer.seconds / 60, steps=trainer.step_number)
+        path = report_writer.save(trainer.average, folder.name)
+        report_writer.add(stage.name, trainer.average, path, minutes=trainer.seconds / 60, steps=trainer.step_number)
     student = student.to(device)
     *_, first, second, third = _names(config)
     for name, file, how in (
@@ -165,10 +165,10 @@ def compress(
         ("float16", second, {"half": True}),
         ("int8", third, {"int8": True}),
     ):
-        path = book.save(student, file, **how)
+        path = report_writer.save(student, file, **how)
         if path is not None:
-            book.add(f"student, {name}", load_module(path, device=device), path)
-    return book.rows
+            report_writer.add(f"student, {name}", load_module(path, device=device), path)
+    return report_writer.rows
 
 
 def _names(config: TrainConfig) -> list[str]:
@@ -190,7 +190,7 @@ def _learning(stage: Stage) -> Sequence[str]:
 
 
 @dataclass(frozen=True)
-class _Lessons:
+class _Shared:
     """What all stages share."""
 
     teacher: MotionModel

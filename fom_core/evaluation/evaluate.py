@@ -20,7 +20,7 @@ from ..media import VideoWriter
 from ..pictures import resize_picture
 from ..training.data.clips import ClipEntry, find_entries, read_frames
 from ..types import Progress
-from .reconstruction import METHODS, Judges, Scores, animate_pair, reconstruct
+from .reconstruction import METHODS, OptionalMetrics, Scores, animate_pair, reconstruct
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def evaluate_folder(
     model: Backend,
     data: Path,
     output: Path,
-    judges: Judges,
+    metrics: OptionalMetrics,
     *,
     split: str = "val",
     licence_classes: Sequence[str] | None = None,
@@ -58,13 +58,13 @@ def evaluate_folder(
     total = len(clips) + len(chosen)
     reconstruction, animation, grids = Scores(), Scores(), {"reconstruction": [], "animation": []}
     for done, clip in enumerate(clips):
-        shown = reconstruct(model, _frames(clip, frames), judges, reconstruction)
+        shown = reconstruct(model, _frames(clip, frames), metrics, reconstruction)
         _collect(grids["reconstruction"], shown, rows)
         if progress is not None:
             progress(done + 1, total)
     for done, (source, driving) in enumerate(chosen):
         first = next(iter(read_frames(source.path)))
-        shown = animate_pair(model, first, _frames(driving, frames), judges, animation)
+        shown = animate_pair(model, first, _frames(driving, frames), metrics, animation)
         _collect(grids["animation"], shown, rows)
         if progress is not None:
             progress(len(clips) + done + 1, total)

@@ -28,7 +28,7 @@ CHUNK = 8  # frames at a time
 
 
 @dataclass(frozen=True)
-class Judges:
+class OptionalMetrics:
     """What needs files of its own; None leaves its columns out."""
 
     lpips: Lpips | None = None
@@ -60,7 +60,7 @@ class Scores:
         }
 
 
-def reconstruct(model: Backend, frames: np.ndarray, judges: Judges, scores: Scores) -> dict[str, np.ndarray]:
+def reconstruct(model: Backend, frames: np.ndarray, metrics: OptionalMetrics, scores: Scores) -> dict[str, np.ndarray]:
     """Rebuild a clip from its first frame, add its figures to ``scores``, and return source, driving and methods.
 
     Raises MediaError for a clip of one frame.
@@ -69,27 +69,27 @@ def reconstruct(model: Backend, frames: np.ndarray, judges: Judges, scores: Scor
         raise MediaError("A clip of one frame cannot be reconstructed. Give clips with motion.")
     shown = animate_by_all(model, frames[0], frames)
     driving = shown["driving"][1:]
-    theirs = [None if judges.face_points is None else judges.face_points(frame) for frame in driving]
+    theirs = [None if metrics.face_points is None else metrics.face_points(frame) for frame in driving]
     for method in METHODS:
         ours = shown[method][1:]  # the first frame is the source itself
-        figures = _picture_figures(ours, driving, judges.lpips)
-        if judges.face_points is not None:
-            figures |= _point_figures([judges.face_points(frame) for frame in ours], theirs)
+        figures = _picture_figures(ours, driving, metrics.lpips)
+        if metrics.face_points is not None:
+            figures |= _point_figures([metrics.face_points(frame) for frame in ours], theirs)
         scores.add(method, figures)
     scores.frames += len(driving)
     return shown
 
 
 def animate_pair(
-    model: Backend, source: np.ndarray, frames: np.ndarray, judges: Judges, scores: Scores
+    model: Backend, source: np.ndarray, frames: np.ndarray, metrics: OptionalMetrics, scores: Scores
 ) -> dict[str, np.ndarray]:
     """Let a clip drive another person's picture (H, W, 3) uint8, and judge it by facial points where they are known."""
     shown = animate_by_all(model, source, frames)
-    if judges.face_points is not None:
-        still = judges.face_points(shown["source"][0])
-        theirs = [judges.face_points(frame) for frame in shown["driving"]]
+    if metrics.face_points is not None:
+        still = metrics.face_points(shown["source"][0])
+        theirs = [metrics.face_points(frame) for frame in shown["driving"]]
         for method in METHODS:
-            ours = [judges.face_points(frame) for frame in shown[method]]
+            ours = [metrics.face_points(frame) for frame in shown[method]]
             figures = _point_figures(ours, theirs)
             figures["motion_px"] = _distances(_since_first(ours), _since_first(theirs))
             if still is not None:
@@ -127,11 +127,11 @@ def _batch(model: Backend, pictures: Sequence[np.ndarray] | np.ndarray) -> Tenso
 def _picture_figures(ours: np.ndarray, theirs: np.ndarray, lpips: Lpips | None) -> dict[str, list[float]]:
     """Pictures are compared as they would be stored, in 8 bits."""
     figures: dict[str, list[float]] = {}
-    judges = {"l1": l1, "psnr_db": psnr_db, "ssim": ssim} | ({} if lpips is None else {"lpips": lpips})
+    metrics = {"l1": l1, "psnr_db": psnr_db, "ssim": ssim} | ({} if lpips is None else {"lpips": lpips})
     for start in range(0, len(ours), CHUNK):
         pair = [to_batch(part[start : start + CHUNK], channels=3, device="cpu") for part in (ours, theirs)]
-        for name, judge in judges.items():
-            figures.setdefault(name, []).extend(judge(*pair).tolist())
+        for name, metric in metrics.items():
+            figures.setdefault(name, []).extend(metric(*pair).tolist())
     return figures
 
 

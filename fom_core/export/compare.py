@@ -88,9 +88,9 @@ def render(
     """
     detector, encoder = other.get("keypoint_detector", model), other.get("source_encoder", model)
     generator = other.get("generator", model)
-    still, driving = _points(frames, detector)
-    source = replace(encoder.encode_source(frames.source), keypoints=still)
-    moved = transfer_motion(still, driving, driving[initial : initial + 1], transfer)
+    source_keypoints, driving = _points(frames, detector)
+    source = replace(encoder.encode_source(frames.source), keypoints=source_keypoints)
+    moved = transfer_motion(source_keypoints, driving, driving[initial : initial + 1], transfer)
     pictures = [generator.generate(source, moved[i : i + CHUNK]).prediction for i in range(0, len(moved), CHUNK)]
     return Rendered(driving, torch.cat(pictures))
 
@@ -98,11 +98,15 @@ def render(
 @torch.inference_mode()
 def render_relative(frames: CheckFrames, model: Backend, run: Run) -> Rendered:
     """The same with a relative generator; ``model`` finds the keypoints. The initial frame is one amid the others."""
-    still, driving = _points(frames, model)
+    source_keypoints, driving = _points(frames, model)
     middle = _middle(frames)
     pictures = []
     for start in range(0, len(driving), CHUNK):
-        who = {"driving": driving[start : start + CHUNK], "initial": driving[middle : middle + 1], "source": still}
+        who = {
+            "driving": driving[start : start + CHUNK],
+            "initial": driving[middle : middle + 1],
+            "source": source_keypoints,
+        }
         pictures.append(torch.from_numpy(run({"source": frames.source.numpy()} | arrays(who))["prediction"]))
     return Rendered(driving, torch.cat(pictures))
 
@@ -163,7 +167,7 @@ def verdict(variant: str, apart: dict[str, float], noise: float = 0.0) -> str | 
     return None if found <= largest else f"largest difference {found:.2g}, wanted {largest:g}"
 
 
-class Judge:
+class ExportCheck:
     """Compares variants of a model's parts with the plain networks."""
 
     def __init__(self, plain: MotionModel, frames: CheckFrames) -> None:
@@ -196,8 +200,8 @@ class Judge:
 
 
 def _points(frames: CheckFrames, detector: Backend) -> tuple[Keypoints, Keypoints]:
-    still = detector.detect_keypoints(frames.source)
-    return still, Keypoints.cat([detector.detect_keypoints(part) for part in frames.driving.split(CHUNK)])
+    source_keypoints = detector.detect_keypoints(frames.source)
+    return source_keypoints, Keypoints.cat([detector.detect_keypoints(part) for part in frames.driving.split(CHUNK)])
 
 
 def _middle(frames: CheckFrames) -> int:

@@ -1,4 +1,4 @@
-"""What moves and by how much: transferring motion, its course in time, the area it covers, motion files."""
+"""What moves and by how much: transferring motion, keypoint sequences in time, the area it covers, motion files."""
 
 from .area import MovedArea
 from .initial import find_best_frame, find_medoid, initial_frame, with_initial_frame

@@ -21,8 +21,8 @@ def transfer_sequence(source: Keypoints, driving: Motion, transfer: MotionTransf
     stands still. Raises UsageError for an initial frame beyond the video's end.
     """
     first = initial_frame(source, driving.keypoints, transfer, driving.seen)
-    course = held(driving).keypoints
-    moved = transfer_motion(source, course, course[first : first + 1], transfer)
+    sequence = held(driving).keypoints
+    moved = transfer_motion(source, sequence, sequence[first : first + 1], transfer)
     return fade_in(source, moved, transfer.fade_in_s * driving.fps)
 
 

@@ -18,15 +18,15 @@ from ..resources.faults import pass_on
 from ..weights.pickle_machine import short
 from .checkpoint import DEFAULT, Checkpointing, carry_over, load_latest, save_checkpoint
 from .config import Stage, TrainConfig
+from .contact_sheet import contact_sheet, pairs_sheet
 from .data.augment import Pairs
 from .data.feed import Feed, items, open_feed
 from .data.frame_cache import FrameCache
 from .data.stream import ClipData
 from .figures import Figures, reconstruction_figures
-from .journal import Journal
+from .journal import TrainingLog
 from .perceptual import VggFeatures
 from .report import write_report
-from .sheet import contact_sheet, pairs_sheet
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def train_stage(
     journal = None
     if not rank():
         folder.mkdir(parents=True, exist_ok=True)
-        journal = Journal(trainer, folder, report)
+        journal = TrainingLog(trainer, folder, report)
         journal.rewind()
     try:
         while trainer.progress < 1:
@@ -92,7 +92,7 @@ def resume(trainer: Trainer, feed: Feed, folder: Path) -> None:
         ) from error
 
 
-def _look(trainer: Trainer, journal: Journal, pairs: Pairs, validation: FrameCache | None) -> Mapping[str, Any]:
+def _look(trainer: Trainer, journal: TrainingLog, pairs: Pairs, validation: FrameCache | None) -> Mapping[str, Any]:
     """Measure the averaged weights and keep a picture of what they make; gives the figures, the best of them as score.
 
     Without validation clips the picture shows the pairs of the step just made.

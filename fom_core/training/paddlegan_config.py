@@ -46,9 +46,9 @@ def _take_model(source: Table, model: Table, train: Table) -> None:
     nets.move("kp_detector_cfg", model, "kp_detector_params")
     nets.move("generator_cfg", model, "generator_params")
     nets.only(UNUSED["model.generator"])
-    critic = _section(source, "discriminator")
-    critic.move("discriminator_cfg", model, "discriminator_params")
-    critic.only(UNUSED["model.discriminator"])
+    discriminator = _section(source, "discriminator")
+    discriminator.move("discriminator_cfg", model, "discriminator_params")
+    discriminator.only(UNUSED["model.discriminator"])
     options = _section(source, "train_params")
     for key in list(options):
         options.move(key, train)

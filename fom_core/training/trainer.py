@@ -97,7 +97,7 @@ class Trainer:
         transform: the warp of the equivariance losses instead of a random one.
         begun:     on time.monotonic(), when the making of the batch began.
         what:      what the batch is made of, for the message of TrainingDiverged, which a loss or a gradient that is
-                   no number raises. The networks are spoilt then.
+                   NaN or infinite raises. So are the networks then.
         """
         begun = time.monotonic() if begun is None else begun
         pairs = self._placed(pairs)
@@ -128,7 +128,7 @@ class Trainer:
     def _update_generator(
         self, pairs: Pairs, transform: Transform, learns: bool
     ) -> tuple[dict[str, Tensor], list[Outcome]]:
-        """One step of generator and keypoint detector; their losses, and what the critic is to judge."""
+        """One step of generator and keypoint detector; their losses, and what the discriminator is to judge."""
         total, outcomes = {}, []
         if self.discriminator is not None:
             self.discriminator.requires_grad_(False)
@@ -141,7 +141,7 @@ class Trainer:
         return total | self._apply(["generator", "keypoint_detector"] if learns else ["generator"]), outcomes
 
     def _update_discriminator(self, pairs: Pairs, outcomes: list[Outcome]) -> dict[str, Tensor]:
-        """One step of the critic on what was just generated."""
+        """One step of the discriminator on what was just generated."""
         assert self.discriminator is not None
         total: dict[str, Tensor] = {}
         self.discriminator.requires_grad_(True)
@@ -194,8 +194,9 @@ class Trainer:
         if wrong:
             where = what if sick else "a batch of another process"
             raise TrainingDiverged(
-                f"Step {self.step_number} of {self.stage.name} gave no numbers for {', '.join(wrong)}, on {where}. "
-                "Look at these files, or lower lr or clip_norm, and start again: it goes on from the last checkpoint."
+                f"Step {self.step_number} of {self.stage.name} gave NaN or infinity for {', '.join(wrong)}, on "
+                f"{where}. Look at these files, or lower lr or clip_norm, and start again: it goes on from the last "
+                "checkpoint."
             )
         return figures
 

@@ -74,12 +74,12 @@ class Original:
         self.trainer.model.load_state_dict(model.state_dict())
         assert self.trainer.discriminator is not None
         if self.about["disc_from_checkpoint"]:
-            critic = torch.load(checkpoint, weights_only=True)["discriminator"]
+            discriminator = torch.load(checkpoint, weights_only=True)["discriminator"]
         else:
-            critic = self._under("disc_init/")
+            discriminator = self._under("disc_init/")
         own = self.trainer.discriminator.state_dict()
-        self.trainer.discriminator.load_state_dict({key: value for key, value in critic.items() if key in own})
-        assert all(key in critic for key in own)
+        self.trainer.discriminator.load_state_dict({key: value for key, value in discriminator.items() if key in own})
+        assert all(key in discriminator for key in own)
         for module in vars(self.trainer).values():
             if isinstance(module, torch.nn.Module):
                 module.double()
@@ -92,7 +92,7 @@ class Original:
 
     def _stage(self, model, common: dict[str, Any]) -> Stage:
         params = dict(self.about["discriminator_params"])
-        critic = {
+        discriminator = {
             "spectral_norm": params.pop("sn", False),
             "num_kp": common["num_kp"],
             "num_channels": common["num_channels"],
@@ -109,7 +109,7 @@ class Original:
             decay_share=0.0,
             scales=tuple(self.about["train_params"]["scales"]),
             weights=fill(LossWeights, Table(self.about["train_params"]["loss_weights"], "loss_weights")),
-            discriminator=fill(DiscriminatorConfig, Table(critic, "discriminator_params")),
+            discriminator=fill(DiscriminatorConfig, Table(discriminator, "discriminator_params")),
         )
 
     @property

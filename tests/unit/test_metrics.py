@@ -36,4 +36,5 @@ def test_whole_videos_are_compared_with_a_ceiling_of_ones_own(pictures):
     ours, theirs = pictures
     assert psnr_db(ours[None], theirs[None]).shape == (1,)
     assert float(psnr_db(ours[None], ours[None], most=200)) == 200
+    assert float(psnr_db(ours[None], ours[None], most=float("inf"))) == float("inf")
     assert psnr_db(ours * float("nan"), theirs).isnan().all()

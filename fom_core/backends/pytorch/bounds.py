@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ...geometry import identity_grid
+from ...metrics import psnr_db
 from ...networks.model import MotionModel
 from .form import Form
 from .plan import EAGER, settings
@@ -29,7 +30,7 @@ class Error:
 
     @property
     def within(self) -> bool:
-        """Whether nobody sees it. Values that are no numbers are never within."""
+        """Whether nobody sees it. NaN and infinity are never within."""
         return self.psnr_db >= PSNR_BOUND_DB and self.keypoints <= KEYPOINT_BOUND
 
     def no_worse_than(self, plain: Error) -> bool:
@@ -70,11 +71,8 @@ class Reference:
         """How far a form is from it, on the same device."""
         with settings(form.plan, self.images.device):
             points, picture = _animate(form, self.images)
-        mean = float((picture - self.picture).square().mean())
-        return Error(
-            math.inf if mean == 0 else -10 * math.log10(mean) if mean > 0 else math.nan,
-            float((points - self.keypoints).abs().max()),
-        )
+        psnr = float(psnr_db(picture[None], self.picture[None], most=math.inf))
+        return Error(psnr, float((points - self.keypoints).abs().max()))
 
 
 def probe_pictures(channels: int, size: tuple[int, int]) -> Tensor:

@@ -55,7 +55,7 @@ class PyTorchModel:
         self._making = threading.RLock()  # one form at a time, whichever thread needs it first
         self._running: Running | None = None
         self._chosen: dict[str, Plan] = {}  # by kind of device
-        self._unsound = False  # half precision was seen to give no numbers
+        self._unsound = False  # half precision was seen to give NaN or infinity
 
     @classmethod
     def of(cls, networks: MotionModel, precision: torch.dtype | None = torch.float32) -> PyTorchModel:
@@ -85,7 +85,7 @@ class PyTorchModel:
         ``details=True`` also fills ``dense_motion.sparse_deformed`` and ``deformed``. A source without jacobians, or
         keypoints without, moves by translation alone.
         """
-        if self._unsound and source.features.dtype != self.plan.dtype:  # from before: may hold no numbers
+        if self._unsound and source.features.dtype != self.plan.dtype:  # from before: may hold NaN
             source = self.encode_source(source.image, source.keypoints)
         plan, generated = self._run(lambda running: (running.plan, running.generate(source, keypoints, details)))
         if not plan.half or bool(generated.prediction.isfinite().all()):
@@ -94,7 +94,7 @@ class PyTorchModel:
             return generated
         with self._making:
             if not self._unsound:  # unless another thread has seen it too
-                log.warning("%s gives values that are no numbers on %s: going on in float32.", plan.dtype, self.device)
+                log.warning("%s gives NaN or infinity on %s: going on in float32.", plan.dtype, self.device)
                 self._running, self._chosen, self._unsound = None, {}, True
         return self.generate(source, keypoints, details)
 

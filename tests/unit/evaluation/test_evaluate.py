@@ -10,7 +10,7 @@ import pytest
 
 from fom_core.errors import MediaError
 from fom_core.evaluation.evaluate import evaluate_folder
-from fom_core.evaluation.reconstruction import Judges, Scores, animate_pair, reconstruct
+from fom_core.evaluation.reconstruction import OptionalMetrics, Scores, animate_pair, reconstruct
 from fom_core.media import VideoReader, VideoWriter, write_picture
 
 
@@ -20,7 +20,7 @@ def square_around_the_blob(picture: np.ndarray) -> np.ndarray | None:
     return np.array([x.mean(), y.mean()]) + np.array([[0, 0], [4, 0], [4, 4], [0, 4]]) if len(x) else None
 
 
-JUDGES = Judges(face_points=square_around_the_blob)
+JUDGES = OptionalMetrics(face_points=square_around_the_blob)
 
 
 @pytest.fixture(scope="module")

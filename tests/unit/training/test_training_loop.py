@@ -15,13 +15,13 @@ from fom_core.networks.config import DiscriminatorConfig
 from fom_core.networks.model import create_model
 from fom_core.training.checkpoint import Checkpointing, carry_over, latest_checkpoint, load_latest
 from fom_core.training.config import TrainConfig, load_config
+from fom_core.training.contact_sheet import contact_sheet
 from fom_core.training.data.augment import Augment, AugmentConfig
 from fom_core.training.data.feed import CacheFeed
 from fom_core.training.data.frame_cache import CachedClip
 from fom_core.training.data.sampler import PairSampler
 from fom_core.training.figures import reconstruction_figures
 from fom_core.training.loop import train, train_stage
-from fom_core.training.sheet import contact_sheet
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -118,10 +118,10 @@ def test_between_its_turns_the_keypoint_detector_keeps_its_weights(stage, cache,
     assert "equivariance_value" in trainer.step(augment(sampler.draw(2)))
 
 
-def test_a_critic_adds_its_losses(stage, cache, new_trainer):
+def test_a_discriminator_adds_its_losses(stage, cache, new_trainer):
     weights = replace(stage.weights, generator_gan=1.0, feature_matching=(10.0, 10.0))
-    critic = DiscriminatorConfig(block_expansion=4, max_features=8, num_blocks=2)
-    trainer = new_trainer(replace(stage, weights=weights, discriminator=critic))
+    discriminator = DiscriminatorConfig(block_expansion=4, max_features=8, num_blocks=2)
+    trainer = new_trainer(replace(stage, weights=weights, discriminator=discriminator))
 
     losses = trainer.step(Augment(64, stage.augment, 0)(PairSampler(cache, 0).draw(2)))
 

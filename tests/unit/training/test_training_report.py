@@ -13,7 +13,7 @@ import pytest
 from fom_core.errors import WriteError
 from fom_core.training.checkpoint import Checkpointing, describe_checkpoint, latest_checkpoint
 from fom_core.training.config import TrainConfig
-from fom_core.training.journal import LOG, Journal, open_board, read_log
+from fom_core.training.journal import LOG, TrainingLog, open_board, read_log
 from fom_core.training.loop import train
 from fom_core.training.report import curve, write_report
 
@@ -66,7 +66,7 @@ def test_going_on_forgets_the_lines_behind_the_checkpoint_and_those_cut_off(stag
     trainer = new_trainer(stage)
     trainer.step_number = 100
 
-    Journal(trainer, tmp_path, [].append).rewind()
+    TrainingLog(trainer, tmp_path, [].append).rewind()
 
     assert [line["step"] for line in read_log(tmp_path / LOG)] == [50, 100]
 
@@ -77,7 +77,7 @@ def test_a_log_that_cannot_be_written_gives_one_line(stage, tmp_path, new_traine
     trainer.step_number, trainer.seconds = 1, 1.0
 
     with pytest.raises(WriteError, match=r"log\.jsonl"):
-        Journal(trainer, tmp_path, [].append).add({"l1": 1.0}, now=True)
+        TrainingLog(trainer, tmp_path, [].append).add({"l1": 1.0}, now=True)
 
 
 def test_without_tensorboard_a_line_says_so(tmp_path, monkeypatch, caplog):

@@ -37,7 +37,7 @@ WEIGHTS = LossWeights(
     eyes=2.0,
 )
 FACE = ((-0.2, -0.2), (0.2, -0.2), (0.0, 0.05), (-0.15, 0.3), (0.15, 0.3))
-CRITIC = DiscriminatorConfig(block_expansion=4, max_features=8, num_blocks=2)
+DISCRIMINATOR = DiscriminatorConfig(block_expansion=4, max_features=8, num_blocks=2)
 
 
 class Doubled(CacheFeed):
@@ -51,7 +51,14 @@ class Doubled(CacheFeed):
 
 def main(cache: str, output: str, batch_size: int, steps: int, every: int) -> None:
     stage = Stage(
-        "blob", TINY, steps, batch_size=batch_size, warm_up=0, scales=(1.0, 0.5), weights=WEIGHTS, discriminator=CRITIC
+        "blob",
+        TINY,
+        steps,
+        batch_size=batch_size,
+        warm_up=0,
+        scales=(1.0, 0.5),
+        weights=WEIGHTS,
+        discriminator=DISCRIMINATOR,
     )
     with training_group("cpu") as device:
         trainer = Trainer(stage, VggFeatures((4, 8), seed=0), device, seed=0)

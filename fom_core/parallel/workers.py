@@ -25,7 +25,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Crew:
+class Workers:
     """As many threads as ``size`` says; where that is one, it is the caller's own."""
 
     def __init__(self, size: int = 1, pool: ThreadPoolExecutor | None = None) -> None:
@@ -48,12 +48,12 @@ class Crew:
         return [slice(*pair) for pair in itertools.pairwise(bounds)]
 
 
-ALONE = Crew()
+ALONE = Workers()
 
 
 @contextmanager
-def crew_for(model: Backend, most: int) -> Iterator[Crew]:
-    """The crew that suits a model: the caller alone where something else than PyTorch on a processor computes.
+def workers_for(model: Backend, most: int) -> Iterator[Workers]:
+    """The workers that suit a model: the caller alone where something else than PyTorch on a processor computes.
 
     most: pieces that there are at a time. The processors of threads that this leaves out go to the others.
     """
@@ -62,8 +62,8 @@ def crew_for(model: Backend, most: int) -> Iterator[Crew]:
     if size <= 1:
         yield ALONE
         return
-    with ThreadPoolExecutor(size, "fom-crew") as pool:
-        yield Crew(size, pool) if _give_each(pool, size, processors // size) else ALONE
+    with ThreadPoolExecutor(size, "fom-worker") as pool:
+        yield Workers(size, pool) if _give_each(pool, size, processors // size) else ALONE
 
 
 def _give_each(pool: ThreadPoolExecutor, size: int, share: int) -> bool:
