@@ -126,6 +126,7 @@ def animate_picture(
     feather: float = FEATHER,
     colour_match: float = 0.0,
     enhance: Enhance | None = None,
+    frames: Sequence[int] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
     """Animate faces of a picture where they are: yields (t, H, W, C), as wide and deep as ``picture``.
@@ -135,11 +136,14 @@ def animate_picture(
              :class:`~fom_core.compose.Paster`, with ``ratio`` and ``feather``; pixels outside stay bit-identical.
     enhance: takes frames (t, C, h, w) of a face's crop, and the face, and gives better ones of any size, such as
              :class:`~fom_core.enhance.FaceEnhancer`; it sees composed frames.
+    frames:  numbers of those to paint, in this order; all by default.
     """
     sources, finisher = prepared(
         model, picture, faces, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match, enhance=enhance
     )
-    chunks = finished(model, sources, finisher, driving, transfer, chunk_size=chunk_size, progress=progress)
+    chunks = finished(
+        model, sources, finisher, driving, transfer, chunk_size=chunk_size, frames=frames, progress=progress
+    )
     with closing(chunks):
         yield from applied(lambda finish: finish(), chunks)
 

@@ -143,6 +143,7 @@ def animate_picture(
     transfer: MotionTransfer | None = None,
     *,
     chunk_size: int = 8,
+    frames: Sequence[int] | None = None,
     progress: pipeline.Progress | None = None,
     **finishing: Any,
 ) -> Iterator[np.ndarray]:
@@ -150,21 +151,21 @@ def animate_picture(
     us = team()
     if us.size == 1:
         yield from pipeline.animate_picture(
-            model, picture, faces, motions, transfer, chunk_size=chunk_size, progress=progress, **finishing
-        )
+            model, picture, faces, motions, transfer,
+            chunk_size=chunk_size, frames=frames, progress=progress, **finishing,
+        )  # fmt: skip
         return
     sources, finisher = pipeline.prepared(model, picture, faces, **finishing)
-    length, hull = len(motions[0]), finisher.hull
-    own = pipeline.finished(
-        model, sources, finisher, motions, transfer, chunk_size=chunk_size, frames=us.share(length, chunk_size)
-    )
+    frames, hull = range(len(motions[0])) if frames is None else frames, finisher.hull
+    length, share = len(frames), [frames[index] for index in us.share(len(frames), chunk_size)]
+    own = pipeline.finished(model, sources, finisher, motions, transfer, chunk_size=chunk_size, frames=share)
     with closing(own):
         parts = applied(lambda finish: finish()[:, hull[1] : hull[3], hull[0] : hull[2]], own)
         if us.first:
             for part in _gathered(us, parts, length, chunk_size, progress):
-                frames = np.repeat(with_alpha_or_rgb(picture)[None], len(part), axis=0)
-                frames[:, hull[1] : hull[3], hull[0] : hull[2]] = part
-                yield frames
+                whole = np.repeat(with_alpha_or_rgb(picture)[None], len(part), axis=0)
+                whole[:, hull[1] : hull[3], hull[0] : hull[2]] = part
+                yield whole
         else:
             with behind(_send) as send:
                 for part in parts:

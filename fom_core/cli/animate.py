@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, get_args
@@ -21,25 +21,26 @@ from ..faces.detect import detect_faces
 from ..faces.detection import Detector
 from ..faces.regions import CropRule, whole_picture
 from ..faces.selection import LEFT_TO_RIGHT, ORDERS, chosen, in_order, most_prominent, picked
-from ..files import require_name
-from ..media import VIDEO_SUFFIXES, WRITTEN_SUFFIXES, VideoWriter, read_picture
+from ..media import read_picture
 from ..media.encoders import ENCODERS, SOFTWARE
 from ..media.mark import BOTTOM_RIGHT, Corner
-from ..media.write import target_of
+from ..media.sheet import SheetWriter
 from ..overlap import behind
 from ..pipeline import match_drivers
 from ..places import Work, keep_apart
 from ..scaleout import animate_picture, joined, team
 from ..types import FaceSet, Motion, MotionTransfer
-from . import common, drivers
+from . import common, drivers, results
 from .backend import add_backend_options
 from .enhancement import add_enhancement_options
+from .idle import ANIMATE, tell_idle
 from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
 from .progress import ProgressBar
+from .results import FILENAME, output_path
 
+__all__ = ["FILENAME", "add_parser", "output_path", "run", "write_animation"]
 log = logging.getLogger(__name__)
-FILENAME = "result.mp4"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -83,8 +84,8 @@ def _declare(parser: argparse.ArgumentParser) -> None:
         "--filename",
         type=common.file_name,
         metavar="NAME",
-        help=f".mp4, .webm, .mov, .mkv, .gif, or .png for numbered pictures (default: {FILENAME}); of several "
-        "pictures only the ending counts",
+        help=f".mp4, .webm, .mov, .mkv, animated .gif, .webp or .avif, or .png for numbered pictures (default: "
+        f"{FILENAME}); of several pictures only the ending counts",
     )
     parser.add_argument(
         "--result_video",
@@ -114,6 +115,7 @@ def _declare(parser: argparse.ArgumentParser) -> None:
         help="show the letters AI in a corner of every frame, as well as saying in the file that the result is "
         f'synthetic: "{BOTTOM_RIGHT}", which --mark alone means, "bottom left", "top right" or "top left"',
     )
+    results.add_result_options(parser.add_argument_group("result"))
     drivers.add_motion_options(parser.add_argument_group("motion"))
     _add_face_options(parser.add_argument_group("faces"))
     common.add_model_options(parser)
@@ -185,6 +187,7 @@ def run(args: argparse.Namespace) -> int:
             with named(name):
                 _check_complete(job)
         keep_apart(_work(job, name, args.manifest) for name, job in jobs)
+        tell_idle(jobs, _declare, ANIMATE)
         if args.manifest is not None or jobs[0][0]:
             jobs = left_to_do(jobs, _work)
         opened = Opened()
@@ -194,13 +197,13 @@ def run(args: argparse.Namespace) -> int:
 def _work(job: argparse.Namespace, name: str, manifest: str | None = None) -> Work:
     """What a job reads and writes."""
     media = (job.source_image, *(job.driving_video or ()), *(job.motion or ()))
-    return Work(common.files_of_model(job, *media, job.enhancer, manifest), [target_of(output_path(job))], name)
+    return Work(common.files_of_model(job, *media, job.enhancer, manifest), [results.target(job)], name)
 
 
 def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
     """Open everything, so that mistakes show before work starts; animate; say where the result is."""
     transfer = drivers.transfer_of(args)
-    picture = read_picture(args.source_image)
+    picture = read_picture(args.source_image, max_size=args.max_size)
     enhancer = opened.enhancer(args)
     driving = opened.drivers(args)
     with _open_writer(args, driving) as writer:
@@ -222,13 +225,17 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
         drivers.check_initial_frame(transfer, driving)
         motions = opened.motions(args, model, driving, detector)
         if writer is not None:
-            picture = _transparent(args.source_image, picture, writer)
+            picture = _transparent(args, picture, writer)
+        shown = results.Shown(args, picture, driving, motions[0])
+        if isinstance(writer, SheetWriter):
+            writer.captions = shown.captions
         write_animation(
-            writer, model, picture, faces, motions, transfer=transfer,
+            writer, model, picture, faces, motions, transfer=transfer, shown=shown, numbers=shown.frames,
             chunk_size=common.chunk_size(args), mask=args.mask if on_faces else "box", ratio=args.ratio,
             feather=args.feather, colour_match=args.colour_match, enhancer=enhancer, label=label,
         )  # fmt: skip
     if writer is not None:
+        results.tell_size(writer)
         print(writer.path)
 
 
@@ -239,23 +246,17 @@ def _check_complete(args: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _open_writer(args: argparse.Namespace, driving: list[drivers.Driver]) -> Iterator[VideoWriter | None]:
+def _open_writer(args: argparse.Namespace, driving: list[drivers.Driver]) -> Iterator[results.Writer | None]:
     """The result; of several processes only the first one writes."""
     if not team().first:
         yield None
         return
-    with VideoWriter(
-        output_path(args),
-        drivers.frame_rate(driving),
-        audio_from=drivers.sound_of(driving),
-        encoder=args.encoder,
-        mark=args.mark,
-    ) as writer:
+    with results.open_writer(args, driving) as writer:
         yield writer
 
 
 def write_animation(
-    writer: VideoWriter | None,
+    writer: results.Writer | None,
     model: Backend,
     picture: np.ndarray,
     faces: FaceSet,
@@ -269,19 +270,26 @@ def write_animation(
     colour_match: float = 0.0,
     enhancer: FaceEnhancer | None = None,
     label: str = "animating",
+    numbers: Sequence[int] | None = None,
+    shown: Callable[[np.ndarray], np.ndarray] = lambda frames: frames,
 ) -> None:
     """Animate chunk by chunk into the writer, with a progress bar and a summary.
 
+    numbers: the frames to paint; None for all.
+    shown:   what becomes of them before they are written.
     Without a writer this process paints for another one.
     """
     if enhancer is not None:
         enhancer.restorer.to(model.device)
-    with ProgressBar(label, len(motions[0])) as bar, ExitStack() as stack:
-        write = stack.enter_context(behind(writer.write)) if writer else None
+    length = len(motions[0]) if numbers is None else len(numbers)
+    with ProgressBar(label, length) as bar, ExitStack() as stack:
+        write: Callable[[np.ndarray], None] | None = None
+        if writer is not None:
+            write = stack.enter_context(behind(lambda frames: writer.write(shown(frames))))
         for frames in animate_picture(
             model, picture, faces, motions, transfer,
             chunk_size=chunk_size, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match,
-            enhance=enhancer, progress=bar,
+            enhance=enhancer, frames=numbers, progress=bar,
         ):  # fmt: skip
             assert write is not None  # who has none gets no frames
             write(frames)
@@ -289,14 +297,6 @@ def write_animation(
         return
     sound = "with sound" if writer.has_audio else "without sound"
     log.info("%d face(s), %d frames, %.6g frames/s, %s.", len(faces), writer.frame_count, writer.fps, sound)
-
-
-def output_path(args: argparse.Namespace) -> Path:
-    """``--output`` as a folder with ``--filename`` in it, or as the file itself where only it is given."""
-    output = Path(args.output)
-    require_name(output, folder=True)
-    is_file = output.suffix.lower() in VIDEO_SUFFIXES | WRITTEN_SUFFIXES and not output.is_dir()
-    return output if is_file and args.filename is None else output / (args.filename or FILENAME)
 
 
 def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detector, every: bool) -> FaceSet:
@@ -313,15 +313,16 @@ def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detect
     return picked(faces, chosen(args.faces or "all", len(faces)))
 
 
-def _transparent(path: str, opaque: np.ndarray, writer: VideoWriter) -> np.ndarray:
+def _transparent(args: argparse.Namespace, opaque: np.ndarray, writer: results.Writer) -> np.ndarray:
     """The source with its alpha, if it has any and the result keeps it; one line tells where it does not."""
-    picture = read_picture(path, alpha=True)
+    path = args.source_image
+    picture = read_picture(path, alpha=True, max_size=args.max_size)
     if picture[..., 3].min() == 255:
         return opaque
     if not writer.keeps_alpha:
         log.warning(
-            "%s is transparent, which %s files do not keep: it is laid on white. Name the output .webm, or .png for "
-            "numbered pictures, to keep it.", path, writer.path.suffix,
+            "%s is transparent, which %s files do not keep: it is laid on white. Name the output .webm, .webp or "
+            ".avif, or .png for numbered pictures, to keep it.", path, writer.path.suffix,
         )  # fmt: skip
         return opaque
     return picture

@@ -7,12 +7,11 @@ import logging
 from typing import Any
 
 from ..files import replacing
-from ..media import VideoReader
 from ..motion import save_motion
 from ..places import Work, keep_apart
 from . import common
 from .backend import add_backend_options, open_backend
-from .drivers import add_driving_crop_options, track_driver
+from .drivers import add_driving_crop_options, add_part_options, open_video, track_driver
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +31,7 @@ def add_parser(subparsers: Any) -> None:
         "--output", type=common.file_path, required=True, metavar="FILE", help="such as smile.safetensors"
     )
     common.add_detector_option(parser)
+    add_part_options(parser)
     add_driving_crop_options(parser)
     common.add_model_options(parser)
     add_backend_options(parser)
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Read the driver's keypoints and save them."""
     output = args.output
     keep_apart([Work([args.video, *common.files_of_model(args)], [output])])
-    reader = VideoReader(args.video)
+    reader = open_video(args.video, args)
     with replacing(output) as temporary:  # an unwritable place shows before the work
         model = open_backend(args)
         on_faces = common.wants_faces("auto", model) and args.driving_crop != "none"

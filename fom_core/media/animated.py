@@ -20,7 +20,7 @@ ANIMATED_SUFFIXES = frozenset({".gif", ".webp", ".avif"})
 _CODECS = {".webp": "libwebp_anim", ".avif": "libaom-av1"}
 _LARGEST = {".gif": 65535, ".webp": 16383, ".avif": 65535}  # pixels in a side
 _GIF_RATE = 50  # viewers show delays below 2/100 s as 10/100 s
-_STEADY = "dither=bayer:bayer_scale=3"  # the same pattern in every frame: what does not move takes no bytes
+_STEADY = "dither=bayer:bayer_scale=4"  # the same pattern in every frame: what does not move takes no bytes
 # Browsers take numbers of AVIF for what they say, so these are sRGB's; full range, as other writers of AVIF have it.
 _TO_SRGB = (
     "scale=out_color_matrix=bt709:out_range=pc:flags=accurate_rnd+full_chroma_int,format=yuv420p,"

@@ -103,6 +103,11 @@ class VideoWriter:
     def has_audio(self) -> bool:
         return self._sink.has_audio
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width of the frames handed in."""
+        return None if self._size is None else (self._size[0], self._size[1])
+
     def replaces(self, path: str | os.PathLike[str]) -> bool:
         """Whether the result will take the place of an existing file, or of files in that folder."""
         return self._sink.replaces(Path(path))

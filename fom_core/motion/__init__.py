@@ -5,7 +5,7 @@ from .files import is_motion, load_motion, save_motion
 from .initial import find_best_frame, find_medoid, initial_frame, settled
 from .size import hull_area, movement_scale
 from .timing import SMOOTHING, Length, align, fit_length, held, resample, smooth
-from .transfer import FADE_IN_S, fade_in, transfer_motion, transferred
+from .transfer import FADE_IN_S, fade_in, fade_out, transfer_motion, transferred
 
 __all__ = [
     "FADE_IN_S",
@@ -14,6 +14,7 @@ __all__ = [
     "MovedArea",
     "align",
     "fade_in",
+    "fade_out",
     "find_best_frame",
     "find_medoid",
     "fit_length",

@@ -63,7 +63,7 @@ def test_an_unexpected_error_is_one_line_and_debug_adds_the_traceback(fom, monke
     def broken(*_):
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr("fom_core.cli.motion.VideoReader", broken)
+    monkeypatch.setattr("fom_core.cli.motion.open_video", broken)
 
     plain = fom("motion", "a.mp4", "--output", "b.safetensors")
     debug = fom("motion", "a.mp4", "--output", "b.safetensors", "--debug")
