@@ -12,24 +12,21 @@ import numpy as np
 from torch import Tensor
 
 from .backends import Backend
-from .crew import ALONE, Crew, crew_for
 from .errors import MediaError, UsageError
 from .faces.detect import load_detector
 from .faces.detection import Detector
 from .faces.regions import crop_face
 from .faces.tracking import DrivingCrop, DrivingView, look_for_driver
-from .memory import in_chunks
 from .motion import Length, align, held, smooth
-from .overlap import ahead
+from .parallel.crew import ALONE, Crew, crew_for
+from .parallel.overlap import prefetch
 from .pictures import resize_picture, to_batch
-from .types import Box, Keypoints, Motion
+from .resources.memory import in_chunks
+from .types import CHUNK_SIZE, Box, Keypoints, Motion, Progress
 from .weights.catalogue import is_for_faces
 
-Progress = Callable[[int, int | None], None]
-"""Called with frames done and frames in all (None while unknown). Raise from it to stop the work."""
-
-Stage = Literal["looking for the driver", "reading the motion"]
-Stages = Callable[[Stage], AbstractContextManager[Progress | None]]
+ReadingStage = Literal["looking for the driver", "reading the motion"]
+ReadingStages = Callable[[ReadingStage], AbstractContextManager[Progress | None]]
 """Opened around each stage; what it gives is told of the stage's frames."""
 
 
@@ -52,9 +49,9 @@ def read_driver(
     crop: DrivingCrop = "auto",
     choose: int | None = None,
     view: DrivingView | None = None,
-    chunk_size: int = 8,
+    chunk_size: int = CHUNK_SIZE,
     name: str = "the driving video",
-    stages: Stages | None = None,
+    stages: ReadingStages | None = None,
     read: Callable[..., Motion] | None = None,
 ) -> Motion:
     """The driver's motion, ready to be saved and used on many pictures: its face is found, looked at and read.
@@ -84,7 +81,7 @@ def find_view(
     crop: DrivingCrop = "auto",
     choose: int | None = None,
     name: str = "the driving video",
-    stages: Stages | None = None,
+    stages: ReadingStages | None = None,
 ) -> DrivingView:
     """Which part of the driving video the model looks at, and in which frames the driver is seen.
 
@@ -126,7 +123,7 @@ def read_motion(
     fps: float,
     *,
     box: Box | None = None,
-    chunk_size: int = 8,
+    chunk_size: int = CHUNK_SIZE,
     progress: Progress | None = None,
 ) -> Motion:
     """Motion of frames whose part to look at is known, ``box``; see :func:`read_driver` for where it is not."""
@@ -139,14 +136,14 @@ def track_keypoints(
     frames: Iterable[np.ndarray],
     *,
     box: Box | None = None,
-    chunk_size: int = 8,
+    chunk_size: int = CHUNK_SIZE,
     progress: Progress | None = None,
 ) -> Keypoints:
     """Keypoints of each frame (H, W, 3) uint8, read as they come; ``box`` is the part of the frame to look at."""
     parts: list[Keypoints] = []
     done = 0
     views = (np.stack([look_at(model, frame, box) for frame in chunk]) for chunk in _chunks(frames, chunk_size))
-    with closing(ahead(views)) as batches, crew_for(model, chunk_size) as crew:
+    with closing(prefetch(views)) as batches, crew_for(model, chunk_size) as crew:
         for views_of_chunk in batches:
             parts.append(_detected(model, views_of_chunk, chunk_size, crew))
             done += len(views_of_chunk)
@@ -194,5 +191,5 @@ def _chunks(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray
         yield chunk
 
 
-def _untold(_: Stage) -> AbstractContextManager[None]:
+def _untold(_: ReadingStage) -> AbstractContextManager[None]:
     return nullcontext()

@@ -59,8 +59,28 @@ def to_batch(pictures: Sequence[np.ndarray] | np.ndarray, *, channels: int, devi
     frames = torch.from_numpy(np.ascontiguousarray(pictures))
     if torch.device(device).type == "cuda":
         frames = frames.pin_memory().to(device, non_blocking=True)
-    batch = frames.to(device).movedim(-1, 1).float() / 255
+    batch = to_floats(frames.to(device))
     return batch.mean(dim=1, keepdim=True) if channels == 1 and batch.shape[1] != 1 else batch
+
+
+def to_floats(frames: Tensor) -> Tensor:
+    """Frames (T, H, W, C) uint8 → a network batch (T, C, H, W), float in [0, 1], on their device."""
+    return frames.movedim(-1, 1).float() / 255
+
+
+def to_levels(values: Tensor, *, truncate: bool = False) -> Tensor:
+    """Floats in [0, 1] as whole numbers from 0 to 255, still floats: clamped and rounded.
+
+    ``truncate`` cuts fractions off instead, as PaddleGAN does.
+    """
+    scaled = values.detach().float().clamp(0, 1) * 255
+    # A hair more than nothing, or k / 255 × 255 may truncate to k - 1.
+    return (scaled + 1e-3).floor() if truncate else scaled.round()
+
+
+def to_uint8(values: np.ndarray) -> np.ndarray:
+    """Floats in [0, 1] of any shape as the bytes that :func:`to_levels` gives them."""
+    return to_levels(torch.from_numpy(values)).to(torch.uint8).numpy()
 
 
 def to_pictures(batch: Tensor) -> np.ndarray:
@@ -71,14 +91,11 @@ def to_pictures(batch: Tensor) -> np.ndarray:
 class PicturesToCome:
     """Network batches on their way to be pictures: floats become bytes on the device, which then travel.
 
-    ``truncate`` cuts fractions off, as PaddleGAN does, instead of rounding.
+    ``truncate``: see :func:`to_levels`.
     """
 
     def __init__(self, batch: Tensor, *, truncate: bool = False) -> None:
-        scaled = batch.detach().float().clamp(0, 1) * 255
-        # A hair more than nothing, or k / 255 × 255 may truncate to k - 1.
-        whole = scaled + 1e-3 if truncate else scaled.round()
-        self._send(whole.to(torch.uint8).movedim(1, -1).expand(-1, -1, -1, 3))
+        self._send(to_levels(batch, truncate=truncate).to(torch.uint8).movedim(1, -1).expand(-1, -1, -1, 3))
 
     @classmethod
     def of_bytes(cls, frames: Tensor) -> PicturesToCome:

@@ -6,7 +6,7 @@ is a ``numpy.ndarray`` ``(H, W, C)``, uint8 RGB (frames: ``(T, H, W, C)``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, overload
 
@@ -22,6 +22,19 @@ InitialFrame = int | Literal["best", "medoid"]
 """The driving frame that corresponds to the source: its number, or how it is chosen."""
 
 INITIAL_FRAME: InitialFrame = 0  # unless told
+
+Progress = Callable[[int, int | None], None]
+"""Called with what is done and what there is in all (None while unknown). Raise from it to stop the work."""
+
+CHUNK_SIZE = 8  # frames at a time, unless told
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a long run goes: frames at a time, and who hears of its progress."""
+
+    chunk_size: int = CHUNK_SIZE
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import psutil
 import torch
 
 from ..fom_core.errors import OutOfMemory
-from ..fom_core.faults import memory_text
+from ..fom_core.resources.faults import memory_text
 
 log = logging.getLogger(__name__)
 

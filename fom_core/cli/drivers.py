@@ -15,7 +15,7 @@ from ..faces.detection import Detector
 from ..faces.tracking import DrivingCrop
 from ..media import VideoReader
 from ..motion import FADE_IN_S, SMOOTHING, Length, load_motion
-from ..scaleout import read_motion
+from ..scaleout import read_motion_in_team
 from ..types import InitialFrame, Motion, MotionTransfer
 from . import common, values
 from .progress import ProgressBar
@@ -213,7 +213,7 @@ def track_driver(args: argparse.Namespace, model: Backend, reader: VideoReader, 
     return read_driver(
         model, reader, reader.fps, detector,
         crop=args.driving_crop, choose=args.driving_face, chunk_size=common.chunk_size(args), name=str(reader.path),
-        stages=lambda stage: ProgressBar(stage, reader.frame_count), read=read_motion,
+        stages=lambda stage: ProgressBar(stage, reader.frame_count), read=read_motion_in_team,
     )  # fmt: skip
 
 
@@ -223,7 +223,7 @@ def transfer_of(args: argparse.Namespace) -> MotionTransfer:
         for name in ("gain", "head_gain", "expression_gain"):
             if getattr(args, name) != 1:
                 raise UsageError(f"--{name} weighs relative motion, and --no_relative is given. Leave one of them out.")
-    first = initial_frame(args)
+    first = initial_frame_of(args)
     return MotionTransfer(
         args.relative, args.relative, args.adapt_scale, first, args.gain,
         fade_in_s=FADE_IN_S if first == "medoid" or args.return_s else 0.0, fade_out_s=args.return_s or 0.0,
@@ -231,7 +231,7 @@ def transfer_of(args: argparse.Namespace) -> MotionTransfer:
     )  # fmt: skip
 
 
-def initial_frame(args: argparse.Namespace) -> InitialFrame:
+def initial_frame_of(args: argparse.Namespace) -> InitialFrame:
     """Which driving frame corresponds to the source; PaddleGAN's names come second, a number before the search."""
     if args.initial_frame is not None:
         return args.initial_frame

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from ..documents import DocumentError, parse_json, read_lines, shortened, wrong_as
+from ..documents.options import described
+from ..documents.readers import DocumentError, parse_json, read_lines, shortened, wrong_as
 from ..errors import FomError, MediaError, UsageError
-from ..files import require_file
-from ..tables import described
+from ..files.paths import require_file
 from .parser import without_letters
 
 

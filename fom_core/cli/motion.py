@@ -6,12 +6,13 @@ import argparse
 import logging
 from typing import Any
 
-from ..files import replacing
+from ..files.paths import replacing
+from ..files.places import Work, keep_apart
 from ..motion import save_motion
-from ..places import Work, keep_apart
 from . import common
 from .backend import add_backend_options, open_backend
 from .drivers import add_driving_crop_options, add_part_options, open_video, track_driver
+from .verbs import HELP
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "motion",
-        help="save the motion of a driving video",
+        help=HELP["motion"],
         description="Save the motion of a driving video for `fom animate --motion`. It fits the model that read it.",
         allow_abbrev=False,
     )

@@ -10,17 +10,17 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from ..files import require_name
+from ..files.paths import require_name
+from ..files.places import NUMBER
 from ..media import ANIMATED_SUFFIXES, VIDEO_SUFFIXES, WRITTEN_SUFFIXES, VideoReader, VideoWriter
 from ..media.mark import marked
+from ..media.panels import beside
 from ..media.sheet import SheetWriter
 from ..media.write import target_of
-from ..panels import beside
 from ..pictures import even_size, resize_frame
-from ..places import NUMBER
 from ..types import Motion
 from . import common, drivers, values
-from .progress import clock
+from .progress import duration_text
 
 log = logging.getLogger(__name__)
 FILENAME = "result.mp4"
@@ -144,7 +144,7 @@ class Shown:
         self, args: argparse.Namespace, picture: np.ndarray, driving: Sequence[drivers.Driver], motion: Motion
     ) -> None:
         self.frames = moments(args, len(motion))
-        self.captions = [f"{clock(index / motion.fps)}  frame {index}" for index in self.frames or ()]
+        self.captions = [f"{duration_text(index / motion.fps)}  frame {index}" for index in self.frames or ()]
         self._mark = args.mark
         self._picture = picture
         self._beside = args.side_by_side

@@ -11,7 +11,7 @@ from ..errors import UsageError
 from ..types import DenseMotion, FaceSet, Generated
 from .canvas import canvases
 from .device import DevicePainter
-from .flow import Course, Follower
+from .flow import CanvasFlow, Follower
 from .host import HostPainter
 from .paste import coloured
 from .tint import Tint
@@ -67,9 +67,9 @@ class Composer:
     def flows(self, chunk: Sequence[Generated]) -> np.ndarray:
         """Where the next T frames take their pixels: (T, H, W, 2) float32, the way from each pixel to its source."""
         courses = self._courses(chunk)
-        return np.stack([self._painter.flow(frame) for frame in zip(*map(Course.frames, courses), strict=True)])
+        return np.stack([self._painter.flow(frame) for frame in zip(*map(CanvasFlow.frames, courses), strict=True)])
 
-    def _courses(self, chunk: Sequence[Generated]) -> list[Course]:
+    def _courses(self, chunk: Sequence[Generated]) -> list[CanvasFlow]:
         return [follower(self._motion(each)) for follower, each in zip(self._followers, chunk, strict=True)]
 
     def _motion(self, generated: Generated) -> DenseMotion:

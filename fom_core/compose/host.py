@@ -14,7 +14,7 @@ from ..pictures import PicturesToCome, resize_picture
 from ..types import FaceRegion, FaceSet
 from . import masks
 from .canvas import Canvas
-from .flow import Course
+from .flow import CanvasFlow
 from .masks import Rect, around_all, common, pixels, place
 
 NO_SECOND_MAP = np.empty(0, np.float32)
@@ -47,7 +47,7 @@ class HostPainter:
         self._depth = np.iinfo(picture.dtype).max
         self._faces = [self._face(number, region, canvases) for number, region in enumerate(faces)]
 
-    def begin(self, courses: Sequence[Course], predictions: Sequence[Tensor]) -> Callable[[], np.ndarray]:
+    def begin(self, courses: Sequence[CanvasFlow], predictions: Sequence[Tensor]) -> Callable[[], np.ndarray]:
         """Frames (T, H, W, C) to be made by the call that comes back; predictions (T, C, h, w) in [0, 1]."""
         coming = [PicturesToCome(prediction) for prediction in predictions]
 
@@ -55,21 +55,21 @@ class HostPainter:
             painted = [each.wait() for each in coming]
             frames = np.repeat(self.picture[None], len(painted[0]) if painted else 1, axis=0)
             for frame, now, crops in zip(
-                frames, zip(*map(Course.frames, courses), strict=True), zip(*painted, strict=True), strict=False
+                frames, zip(*map(CanvasFlow.frames, courses), strict=True), zip(*painted, strict=True), strict=False
             ):
                 self._compose(frame, now, crops)
             return frames
 
         return finish
 
-    def flow(self, courses: Sequence[Course]) -> np.ndarray:
+    def flow(self, courses: Sequence[CanvasFlow]) -> np.ndarray:
         """Of one frame (H, W, 2): the way from each pixel to its source."""
         result = np.zeros((*self.picture.shape[:2], 2), np.float32)
         for face, course in zip(self._faces, courses, strict=True):
             result[pixels(face.canvas.rect)] += on_canvas(course.displacement.numpy(), face.canvas)
         return result
 
-    def _compose(self, frame: np.ndarray, courses: Sequence[Course], crops: Sequence[np.ndarray]) -> None:
+    def _compose(self, frame: np.ndarray, courses: Sequence[CanvasFlow], crops: Sequence[np.ndarray]) -> None:
         for face, course in zip(self._faces, courses, strict=True):
             if not any(courses[number].displacement.any() for number in (face.number, *dict(face.neighbours))):
                 continue

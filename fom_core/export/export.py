@@ -11,11 +11,11 @@ from pathlib import Path
 
 from ..backends import MANIFEST, ExportedModel, Package, write_manifest
 from ..errors import FomError, UsageError
-from ..files import missing_folders, remove_empty, unwritable
-from ..handover import hand_over
-from ..leftovers import READY, reserve_folder, temporary_name
+from ..files.handover import hand_over
+from ..files.leftovers import READY, reserve_folder, temporary_name
+from ..files.paths import missing_folders, remove_empty, unwritable
 from ..networks import MotionModel
-from .compare import Judge, Plain, read_frames
+from .compare import Judge, read_check_frames
 from .graph_file import OPSET, require_onnx
 from .parts import PARTS, RELATIVE, graphs_of
 from .variants import FLOAT16, FLOAT32, SUFFIXES, Writer
@@ -47,10 +47,10 @@ def export_model(
     Raises FomError when the float32 graphs do not compute what PyTorch does; nothing is written then.
     """
     require_onnx()
-    pictures = read_frames(model.config, frames)
+    pictures = read_check_frames(model.config, frames)
     graphs = graphs_of(model)
     with _work_folder(folder) as work:
-        judge = Judge(Plain(model), pictures)
+        judge = Judge(model, pictures)
         keeper = _Keeper(
             judge, Writer(graphs, work, judge), Package(model.name, model.config, OPSET, {}, pictures.name)
         )
@@ -91,7 +91,7 @@ class _Keeper:
         """While a float16 part is outside its bound, keep one more size of its feature maps in float32."""
         care = 0
         while self.judge.verdict(FLOAT16, apart) is not None:
-            log.info("%s: %s; larger maps in float32:", made.parts[name].files[FLOAT16].file, told(apart))
+            log.info("%s: %s; larger maps in float32:", made.parts[name].files[FLOAT16].file, differences_text(apart))
             care += 1
             again = self.writer.write_carefully(made, name, care)
             if again is None:
@@ -112,7 +112,7 @@ class _Keeper:
         """Whether differences are within the bound of the variant; the log and the package's ``left_out`` tell."""
         wrong = self.judge.verdict(variant, apart)
         if wrong is None:
-            log.info("%s: %s", what, told(apart))
+            log.info("%s: %s", what, differences_text(apart))
             return True
         if variant == FLOAT32:
             raise FomError(
@@ -125,7 +125,7 @@ class _Keeper:
         return False
 
 
-def told(apart: dict[str, float]) -> str:
+def differences_text(apart: dict[str, float]) -> str:
     """Differences in words."""
     points = f"; keypoints by {apart['value_max']:.1e}" if apart["value_max"] else ""
     return f"pictures differ by at most {apart['prediction_max']:.1e} ({apart['prediction_psnr_db']:.0f} dB){points}"

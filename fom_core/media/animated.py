@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..errors import MediaError
-from ..files import reserve_temporary
+from ..files.paths import reserve_temporary
 from . import ffmpeg
 from .animation import delays_of
 from .encoders import require_codec

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from ..errors import MediaError
-from ..faults import pass_on
+from ..resources.faults import pass_on
 from .clock import Clock, clock_of, unhurry
 from .limits import require_modest
 from .pictures import read_coded

@@ -6,7 +6,7 @@ import logging
 from fractions import Fraction
 from pathlib import Path
 
-from ..files import reserve_temporary
+from ..files.paths import reserve_temporary
 from . import ffmpeg, label
 from .encoders import ENCODERS, SOFTWARE, options_of, require_encoder
 from .piped import PipedResult, run_to_end

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 
 from ..errors import MediaError
-from ..faults import pass_on
-from ..files import replacing, require_file
+from ..files.paths import replacing, require_file
 from ..pictures import fit_picture
+from ..resources.faults import pass_on
 from . import stills
 from .colour import to_srgb
 from .header import declared_size

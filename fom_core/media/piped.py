@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FomError, MediaError
-from ..files import missing_folders, remove_empty, reserve_temporary, unwritable
+from ..files.paths import missing_folders, remove_empty, reserve_temporary, unwritable
 from . import seal
 from .process import Ending, Ffmpeg
 from .program import executable

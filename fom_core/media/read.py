@@ -14,7 +14,7 @@ from weakref import WeakSet
 import numpy as np
 
 from ..errors import MediaError
-from ..files import require_file
+from ..files.paths import require_file
 from . import ffmpeg
 from .animation import Animation
 from .facts import VideoFacts, probe

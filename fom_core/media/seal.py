@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from shutil import copyfileobj
 
-from ..files import reserve_temporary
+from ..files.paths import reserve_temporary
 from .header import declared_size
 from .label import comment, xmp_box, xmp_packet
 from .packets import labelled

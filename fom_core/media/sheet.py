@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MediaError
-from ..files import missing_folders, remove_empty, reserve_temporary
-from ..panels import sheet
+from ..files.paths import missing_folders, remove_empty, reserve_temporary
+from .panels import sheet
 from .pictures import write_picture
 
 _KEEP_ALPHA = (".png", ".webp", ".tif", ".tiff")

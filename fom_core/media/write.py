@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MediaError, UsageError
-from ..places import NUMBER
+from ..files.places import NUMBER
 from .animated import ANIMATED_SUFFIXES, AnimatedPicture
 from .clock import nominal_rate
 from .encode import ALPHA_SUFFIXES, H264_SUFFIXES, VIDEO_SUFFIXES, EncodedVideo

@@ -15,7 +15,7 @@ from .timing import held
 FADE_IN_S = 0.3  # suits a motion that does not begin in the source's pose, as with a medoid
 
 
-def transferred(source: Keypoints, driving: Motion, transfer: MotionTransfer) -> Keypoints:
+def transfer_sequence(source: Keypoints, driving: Motion, transfer: MotionTransfer) -> Keypoints:
     """Where the (1, K) keypoints of a still face go during a whole video.
 
     Its initial frame is found, its start faded in; before the driver is first seen and after the last time, the face

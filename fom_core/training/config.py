@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ..documents import in_file
+from ..documents.options import SettingsError, Table
+from ..documents.readers import in_file
+from ..documents.settings import converted, fill, override
+from ..documents.yaml_text import read_settings
 from ..errors import UsageError
 from ..networks.config import DiscriminatorConfig, ModelConfig
-from ..settings import converted, fill, override
-from ..tables import SettingsError, Table
 from ..weights.config_file import filled, frame_size, model_from_tables
-from ..yaml_text import read_settings
-from .augment import AugmentConfig
 from .config_checks import check_dataset, check_layers, check_stage
+from .data.augment import AugmentConfig
+from .data.pair_augment import PairAugmentation
 from .paddlegan_config import from_paddlegan
-from .pair_augment import PairAugmentation
 
 
 @dataclass(frozen=True)

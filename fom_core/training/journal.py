@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..documents import DocumentError, parse_json
-from ..files import replacing, unwritable
+from ..documents.readers import DocumentError, parse_json
+from ..files.paths import replacing, unwritable
 from ..media import write_picture
 from .trainer import Trainer
 

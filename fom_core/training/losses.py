@@ -13,7 +13,7 @@ from torch import Tensor
 from ..geometry import identity_grid, inverse_2x2
 from ..networks.discriminator import Critique
 from ..types import Keypoints
-from .augment import Transform
+from .data.augment import Transform
 from .perceptual import VggFeatures
 
 Pyramid = Callable[[Tensor], list[Tensor]]

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from ..networks.discriminator import ImagePyramid, MultiScaleDiscriminator
 from ..networks.model import MotionModel, create_model
 from ..types import Generated, Keypoints
-from .augment import Pairs, Transform
 from .config import Stage
+from .data.augment import Pairs, Transform
 from .losses import (
     anchor_loss,
     discriminator_gan_loss,

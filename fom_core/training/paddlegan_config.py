@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..tables import Table
+from ..documents.options import Table
 
 # Known and without meaning here: how PaddleGAN loads data, shows and stores its results, and chooses its classes.
 UNUSED = {

@@ -13,8 +13,8 @@ from ..motion import transfer_motion
 from ..networks.model import MotionModel
 from ..pictures import resize_picture, to_pictures
 from ..types import DenseMotion, MotionTransfer
-from .augment import Pairs
-from .dataset import Clip, FrameCache
+from .data.augment import Pairs
+from .data.frame_cache import CachedClip, FrameCache
 from .figures import batch_of
 
 TILE = 128  # side of each picture
@@ -84,14 +84,14 @@ def _motion_tiles(motion: DenseMotion | None) -> list[np.ndarray]:
     return [blank if occlusion_map is None else _tile(occlusion_map), _tile(masks[None])]
 
 
-def _one_per_identity(cache: FrameCache, limit: int) -> list[Clip]:
+def _one_per_identity(cache: FrameCache, limit: int) -> list[CachedClip]:
     """The first clip of each person, those with motion before portraits."""
     clips = sorted(cache.clips, key=lambda clip: clip.length == 1)
     found = {clip.identity: clip for clip in reversed(clips)}
     return list(reversed(found.values()))[:limit]
 
 
-def _most_different(cache: FrameCache, clip: Clip) -> int:
+def _most_different(cache: FrameCache, clip: CachedClip) -> int:
     first = cache.frames[clip.start].astype(np.int16)
     candidates: Sequence[int] = range(clip.start, clip.start + clip.length, max(1, clip.length // 24))
     return max(candidates, key=lambda index: int(np.abs(cache.frames[index] - first).sum()))

@@ -17,14 +17,14 @@ from ..networks.dense_motion import DenseMotionNetwork
 from ..networks.discriminator import MultiScaleDiscriminator
 from ..networks.keypoint_detector import KeypointDetector
 from ..networks.model import MotionModel
-from .augment import Pairs, Transform
+from ..parallel.distributed import average_gradients, mean_over_all, normalise_together, rank, world_size
 from .checkpoint import part, prefixed
 from .config import Stage
+from .data.augment import Pairs, Transform
 from .objective import Objective, Outcome
 from .perceptual import VggFeatures
 from .precision import PRECISIONS, use_precision
-from .processes import average_gradients, mean_over_all, normalise_together, rank, world_size
-from .recording import RecordedWork, Work
+from .recording import RecordedWork, TrainingStep
 from .schedule import average_decay, learning_rate_factor
 
 MOTION = (KeypointDetector, DenseMotionNetwork)
@@ -66,7 +66,7 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(device.type, enabled=stage.precision == "float16")  # type: ignore[attr-defined]
         self.random = torch.Generator().manual_seed(seed)
         use_precision(PRECISIONS[stage.precision], self.objective.models, objective.features, self.discriminator)
-        self._updates: dict[bool, Work] = {}  # with and without the keypoint detector
+        self._updates: dict[bool, TrainingStep] = {}  # with and without the keypoint detector
         if stage.compile:
             self._compile()
 
@@ -250,7 +250,7 @@ class Trainer:
     def _update_average(self) -> None:
         """Follow the weights, and the running statistics of the normalisation, slowly."""
         decay = average_decay(self.stage, self.step_number)
-        pairs = list(zip(self.average.tensors(), self.model.tensors(), strict=True))
+        pairs = list(zip(_tensors(self.average), _tensors(self.model), strict=True))
         slow, fast = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
         torch._foreach_lerp_(slow, fast, 1 - decay)  # pyright: ignore[reportPrivateImportUsage] - few kernels for many tensors
         for counter, value in pairs:
@@ -292,3 +292,7 @@ class Trainer:
         self.random.set_state(state["random"])
         self.step_number, self.seconds = int(state["step"]), float(state["seconds"])
         self._updates.clear()
+
+
+def _tensors(model: nn.Module) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]

@@ -14,7 +14,7 @@ import torch
 import yaml
 
 from ..errors import UsageError
-from ..files import replacing
+from ..files.paths import replacing
 from ..networks.config import GeneratorConfig, HourglassConfig, ModelConfig
 from ..networks.model import MotionModel
 

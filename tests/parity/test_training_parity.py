@@ -12,15 +12,15 @@ import torch
 import yaml
 from torch import Tensor
 
+from fom_core.documents.options import Table
+from fom_core.documents.settings import fill
 from fom_core.geometry import identity_grid
 from fom_core.networks.config import DiscriminatorConfig
-from fom_core.settings import fill
-from fom_core.tables import Table
-from fom_core.training.augment import Pairs, Transform
 from fom_core.training.config import LossWeights, Stage
+from fom_core.training.data.augment import Pairs, Transform
 from fom_core.training.perceptual import VggFeatures
 from fom_core.training.trainer import Trainer
-from fom_core.weights.load import load_model
+from fom_core.weights.load import load_module
 
 CASES = ["vox_64", "voxadv_64", "bair_nojac_noocc", "mgif_singlejac"]
 NAMES = {
@@ -68,7 +68,7 @@ class Original:
             self.arrays = {key: torch.from_numpy(file[key]) for key in file.files}
         checkpoint = golden / "torch" / self.about["checkpoint"]
         config = golden / "torch" / self.about["config"]
-        model = load_model(checkpoint, config=config, device="cpu")
+        model = load_module(checkpoint, config=config, device="cpu")
         common = yaml.safe_load(config.read_text())["model_params"]["common_params"]
         self.trainer = Trainer(self._stage(model.config, common), self._features(), torch.device("cpu"), seed=0)
         self.trainer.model.load_state_dict(model.state_dict())

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from fom_core.backends.load import load_model
 from fom_core.networks import MotionModel
 from fom_core.types import Keypoints
 from fom_core.weights.config_file import read_config
-from fom_core.weights.files import read_tree
 from fom_core.weights.foreign import save_foreign, yaml_beside
-from fom_core.weights.load import load_model
+from fom_core.weights.read import read_tree
 
 TORCH = ["vox_64", "taichi_kp5", "mgif_singlejac", "bair_nojac_noocc", "nemo_scale1_pad3", "mixed_scale"]
 PADDLE = ["std_64", "kpmobile_64", "genmobile_64", "vox_mobile_256_full"]

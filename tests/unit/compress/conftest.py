@@ -63,4 +63,4 @@ def teacher_file(tiny_model, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Importance from two batches: what is chosen does not matter here."""
-    monkeypatch.setattr("fom_core.compress.run.PRUNING_BATCHES", 2)
+    monkeypatch.setattr("fom_core.compress.compress.PRUNING_BATCHES", 2)

@@ -11,7 +11,7 @@ import torch
 
 from fom_core.errors import MediaError
 from fom_core.evaluation.animated import AnimatedPicture
-from fom_core.evaluation.looks_report import COLUMNS, TILE, Driver, Source, evaluate_looks, moments
+from fom_core.evaluation.looks_report import COLUMNS, TILE, NamedMotion, Source, evaluate_looks, moments
 from fom_core.faces.regions import whole_picture
 from fom_core.media import read_picture
 from fom_core.pipeline import read_motion
@@ -45,8 +45,8 @@ def test_a_driver_that_shows_no_movement_is_refused():
 @pytest.fixture(scope="module")
 def drivers(tiny_model, clip):
     return [
-        Driver("round.mp4", read_motion(tiny_model, clip, 25)),
-        Driver("back.mp4", read_motion(tiny_model, clip[::-1], 25)),
+        NamedMotion("round.mp4", read_motion(tiny_model, clip, 25)),
+        NamedMotion("back.mp4", read_motion(tiny_model, clip[::-1], 25)),
     ]
 
 

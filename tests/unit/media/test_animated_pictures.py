@@ -179,7 +179,7 @@ def test_sides_that_a_webp_does_not_hold_are_refused_at_the_first_frame(tmp_path
 
 
 def test_an_ffmpeg_without_the_encoder_is_told_before_the_work(tmp_path, monkeypatch):
-    monkeypatch.setattr("fom_core.media.encoders.run", lambda *_: (" V..... libx264 H.264\n", None))
+    monkeypatch.setattr("fom_core.media.encoders.run_ffmpeg", lambda *_: (" V..... libx264 H.264\n", None))
 
     with pytest.raises(MediaError, match=r"no encoder libwebp_anim, which \.webp files need"):
         VideoWriter(tmp_path / "a.webp", 25)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fom_core import leftovers
 from fom_core.errors import WriteError
+from fom_core.files import leftovers
 from fom_core.media import VideoReader, VideoWriter, read_picture, write_picture
 from fom_core.media.label import SOURCE_TYPE, XMP_BOX, comment, xmp_packet
 from fom_core.version import version

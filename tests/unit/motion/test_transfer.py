@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fom_core.errors import UsageError
-from fom_core.motion import fade_in, fade_out, held, movement_scale, transferred
+from fom_core.motion import fade_in, fade_out, held, movement_scale, transfer_sequence
 from fom_core.types import Keypoints, Motion, MotionTransfer
 
 FACE = torch.rand(1, 10, 2, generator=torch.Generator().manual_seed(1)) - 0.5
@@ -59,9 +59,11 @@ def test_a_faded_motion_begins_in_the_source_and_ends_in_itself():
 def test_a_motion_fades_in_by_seconds_at_its_frame_rate():
     driving = Keypoints(FACE + torch.linspace(0.1, 0.2, 30)[:, None, None])
     transfer = MotionTransfer(initial_frame=20, fade_in_s=0.3)
-    plain = transferred(Keypoints(FACE), Motion(driving, 10.0, "tiny", (64, 64)), MotionTransfer(initial_frame=20))
+    plain = transfer_sequence(
+        Keypoints(FACE), Motion(driving, 10.0, "tiny", (64, 64)), MotionTransfer(initial_frame=20)
+    )
     for fps, frames in ((10.0, 3), (50.0, 15)):
-        faded = transferred(Keypoints(FACE), Motion(driving, fps, "tiny", (64, 64)), transfer).value
+        faded = transfer_sequence(Keypoints(FACE), Motion(driving, fps, "tiny", (64, 64)), transfer).value
         assert torch.equal(faded[0], FACE[0])
         assert not torch.allclose(faded[frames - 1], plain.value[frames - 1], atol=1e-5)
         torch.testing.assert_close(faded[frames:], plain.value[frames:])
@@ -75,7 +77,7 @@ def seen_in(*frames, count=6):
 
 @pytest.mark.parametrize("relative", [True, False])
 def test_the_face_stands_still_before_the_driver_is_seen_and_after(relative):
-    moved = transferred(Keypoints(FACE), seen_in(2, 4), MotionTransfer(relative_motion=relative)).value
+    moved = transfer_sequence(Keypoints(FACE), seen_in(2, 4), MotionTransfer(relative_motion=relative)).value
     places = (moved - moved[2])[:, 0, 0]
     torch.testing.assert_close(places, torch.tensor([0.0, 0, 0, 0.1, 0.2, 0.2]))
     if relative:
@@ -91,7 +93,7 @@ def test_a_driver_who_is_seen_all_the_time_or_of_whom_nothing_is_known_moves_in_
 def test_absolute_motion_fades_in_too():
     driving = Keypoints(FACE.expand(5, -1, -1) + 0.5)
     transfer = MotionTransfer(relative_motion=False, fade_in_s=0.1)
-    faded = transferred(Keypoints(FACE), Motion(driving, 25.0, "tiny", (64, 64)), transfer).value
+    faded = transfer_sequence(Keypoints(FACE), Motion(driving, 25.0, "tiny", (64, 64)), transfer).value
     assert torch.equal(faded[0], FACE[0]) and torch.equal(faded[3:], driving.value[3:])
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from fom_core.errors import UsageError
-from fom_core.files import CONFIGS
+from fom_core.files.paths import CONFIGS
 from fom_core.training.config import Stage, TrainConfig, load_config
-from fom_core.training.pair_augment import Flips, Jitter
+from fom_core.training.data.pair_augment import Flips, Jitter
 from fom_core.weights.config_file import read_config
 
 VOX = CONFIGS / "vox-256.yaml"

@@ -7,7 +7,7 @@ import torch
 
 from fom_core.errors import UnsupportedModel
 from fom_core.networks.discriminator import Critique
-from fom_core.training.augment import Transform
+from fom_core.training.data.augment import Transform
 from fom_core.training.losses import (
     anchor_loss,
     discriminator_gan_loss,

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from fom_core.errors import WriteError
-from fom_core.training.checkpoint import describe_checkpoint, latest_checkpoint
+from fom_core.training.checkpoint import Checkpointing, describe_checkpoint, latest_checkpoint
 from fom_core.training.config import TrainConfig
 from fom_core.training.journal import LOG, Journal, open_board, read_log
 from fom_core.training.loop import train
@@ -26,7 +26,7 @@ def config(stage) -> TrainConfig:
 def test_a_training_ends_with_a_report_of_curves_figures_and_pictures(config, cache, tmp_path):
     lines: list[str] = []
 
-    train(config, cache, cache, tmp_path, every=2, report=lines.append)
+    train(config, cache, cache, tmp_path, checkpointing=Checkpointing(2), report=lines.append)
 
     page = (tmp_path / "report.html").read_text()
     assert "Training of blob &lt;1&gt;" in page
@@ -42,7 +42,7 @@ def test_a_training_ends_with_a_report_of_curves_figures_and_pictures(config, ca
 
 
 def test_a_checkpoint_tells_what_was_measured(config, cache, tmp_path):
-    train(config, cache, cache, tmp_path, every=3)
+    train(config, cache, cache, tmp_path, checkpointing=Checkpointing(3))
 
     latest = latest_checkpoint(tmp_path / "1-tiny")
 
@@ -54,7 +54,7 @@ def test_a_checkpoint_tells_what_was_measured(config, cache, tmp_path):
 
 
 def test_without_validation_clips_the_picture_shows_training_pairs(config, cache, tmp_path):
-    train(config, cache, None, tmp_path, every=3)
+    train(config, cache, None, tmp_path, checkpointing=Checkpointing(3))
 
     assert (tmp_path / "1-tiny" / "sheet-000003.png").is_file()
     assert "Validation" not in (tmp_path / "report.html").read_text()
@@ -93,7 +93,7 @@ def test_without_tensorboard_a_line_says_so(tmp_path, monkeypatch, caplog):
 def test_tensorboard_gets_curves_and_pictures(config, cache, tmp_path):
     events = importlib.import_module("tensorboard.backend.event_processing.event_accumulator")
 
-    train(config, cache, cache, tmp_path, every=3)
+    train(config, cache, cache, tmp_path, checkpointing=Checkpointing(3))
 
     board = events.EventAccumulator(str(tmp_path / "1-tiny" / "tensorboard")).Reload()
     assert {"train/l1", "train/norm_generator", "validation/l1"} <= set(board.Tags()["scalars"])
