@@ -1,14 +1,16 @@
 """How Sphinx makes a site of these pages, the README and the nodes' help pages:
 
-    sphinx-build -W --keep-going -c docs . site
+    sphinx-build -E -W --keep-going -c docs . site
 
 The source folder is the whole repository, so that links are those that GitHub follows; a broken one is an error.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 from sphinx.application import Sphinx  # type: ignore[import-not-found]
 
@@ -23,12 +25,10 @@ include_patterns = [
     "nodes/web/docs/**",
 ]  # fmt: skip
 exclude_patterns = [".*", "build", "dist", "output", "runs", "site", "deploy", "tests"]
-suppress_warnings = ["misc.highlighting_failure"]  # of a line in a fence that is shorter than its language wants
 
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-autodoc_preserve_defaults = True
 
 html_theme = "furo"
 html_title = "ComfyUI-FOM"
@@ -42,6 +42,8 @@ html_theme_options = {
     "source_branch": "main",
     "source_directory": "",
 }
+
+NAMED = re.compile(r"^([a-z_]\w*(?:, [a-z_]\w*)*): +(\S.*)$")
 
 # The order of the pages beside each: a page, and what stands below it. GitHub's pages need none of this.
 BELOW = {
@@ -64,7 +66,8 @@ def add_contents(app: Sphinx, page: str, source: list[str]) -> None:
     """Put the list of the pages below one at its end."""
     for caption, names in BELOW.get(page, {}).items():
         paths = "\n".join(name if name.startswith("/") else f"/docs/{name}" for name in names)
-        source[0] += f"\n\n```{{toctree}}\n:hidden:\n:glob:\n:caption: {caption}\n\n{paths}\n```\n"
+        options = ":hidden:\n:glob:" + (f"\n:caption: {caption}" if caption else "")
+        source[0] += f"\n\n```{{toctree}}\n{options}\n\n{paths}\n```\n"
 
 
 def add_first_page(app: Sphinx, error: Exception | None) -> None:
@@ -73,7 +76,26 @@ def add_first_page(app: Sphinx, error: Exception | None) -> None:
         shutil.copy(Path(app.outdir) / "README.html", Path(app.outdir) / "index.html")
 
 
+def list_names(*told: Any) -> None:
+    """Make lists of what docstrings say of parameters and fields, a name and a colon at the start of a line."""
+    lines: list[str] = told[-1]
+    listed: list[str] = []
+    inside = False
+    for line in lines:
+        named = NAMED.match(line)
+        goes_on = inside and line.startswith(" ")
+        if inside != bool(named or goes_on) and listed and listed[-1]:
+            listed.append("")
+        inside = bool(named or goes_on)
+        if named:
+            listed.append(f"* {', '.join(f'``{each}``' for each in named[1].split(', '))}: {named[2]}")
+        else:
+            listed.append(f"  {line.strip()}" if goes_on else line)
+    lines[:] = listed
+
+
 def setup(app: Sphinx) -> None:
     """What Sphinx calls."""
     app.connect("source-read", add_contents)
+    app.connect("autodoc-process-docstring", list_names)
     app.connect("build-finished", add_first_page)

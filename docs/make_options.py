@@ -61,7 +61,7 @@ def row(action: argparse.Action) -> tuple[str, str]:
     """One option: its names with what it takes, and its help with the default filled in."""
     value = action.metavar if isinstance(action.metavar, str) else None
     if value is None and action.choices is not None:
-        value = "|".join(str(choice) for choice in action.choices)
+        value = " | ".join(str(choice) for choice in action.choices)
     if value is None and action.nargs != 0:
         value = action.dest.upper()
     value = {None: value, "+": f"{value} …", "?": f"[{value}]", "*": f"[{value} …]"}.get(action.nargs, value)

@@ -32,7 +32,7 @@ TILE, MORE = 224, 0.15  # side of a picture in the sheet; how much of the crop's
 
 
 @dataclass(frozen=True)
-class Source:
+class LooksSource:
     """A picture (H, W, 3) uint8 and the faces in it that move; the first one is measured."""
 
     name: str
@@ -48,7 +48,7 @@ class NamedMotion:
 
 def evaluate_looks(
     model: Backend,
-    sources: Sequence[Source],
+    sources: Sequence[LooksSource],
     drivers: Sequence[NamedMotion],
     output: Path,
     *,

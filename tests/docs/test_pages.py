@@ -65,13 +65,25 @@ def test_the_defaults_of_animate_on_the_page_are_those_of_the_program(commands):
         assert told == f"{defaults[name]:g}" if isinstance(defaults[name], float) else told == defaults[name], name
 
 
+def test_the_choices_of_animate_on_the_page_are_those_of_the_program(commands):
+    text = COMMAND_LINE.read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `--(\w+) (\w+(?:\\\|\w+)+)` \|", text, re.MULTILINE)
+    choices = {action.dest: action.choices for action in commands["fom animate"]._actions if action.choices}
+    compared = {name: told.split("\\|") for name, told in rows if name in choices}
+
+    assert {"mask", "crop", "length", "backend"} <= set(compared)
+    assert compared == {name: list(choices[name]) for name in compared}
+
+
 def test_the_page_about_the_architecture_names_what_is_there():
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     table = text.split("## Folders", 1)[1].split("## ", 1)[0]
     cells = [re.findall(r"`([^`]+)`", row.split("|")[1]) for row in table.splitlines() if row.startswith("| `")]
-    named = {str((Path(names[0]).parent if index else Path()) / name) for names in cells
-             for index, name in enumerate(names)}  # fmt: skip
-    there = {str(path.relative_to(ROOT)) for path in (ROOT / "fom_core").iterdir() if path.name[0] not in "_."}
+    named = {
+        str((Path(names[0]).parent if index else Path()) / name) for names in cells for index, name in enumerate(names)
+    }
+    files = (path for path in (ROOT / "fom_core").iterdir() if path.name[0] != "_" and path.suffix in ("", ".py"))
+    there = {str(path.relative_to(ROOT)) for path in files}
 
     assert all((ROOT / name).exists() for name in named)
     assert there <= named
@@ -81,6 +93,14 @@ def test_the_page_about_the_api_has_every_name_of_the_library_once():
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 
     assert sorted(re.findall(r"^\.\. auto\w+:: (\w+)$", text, re.MULTILINE)) == fom_core.__all__
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_files_that_a_page_names_are_there(page):
+    named = re.findall(r"`((?:\.ci|benchmarks|deploy|docs|fom_core|locales|nodes|tests|tools|workflows)/[^`\s]*)`",
+                       page.read_text(encoding="utf-8"))  # fmt: skip
+
+    assert [name for name in named if "ID" not in name and not (ROOT / name).exists()] == []
 
 
 def shown_commands() -> list[tuple[str, list[str]]]:

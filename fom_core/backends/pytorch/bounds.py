@@ -61,7 +61,7 @@ class Reference:
             multiple = networks.config.size_multiple
             side = multiple * max(1, SMALL // multiple)
             height, width = min(height, side), min(width, side)
-        images = probe(networks.config.num_channels, (height, width)).to(networks.device)
+        images = probe_pictures(networks.config.num_channels, (height, width)).to(networks.device)
         with settings(EAGER, networks.device):
             return cls(images, *_animate(networks, images))
 
@@ -77,7 +77,7 @@ class Reference:
         )
 
 
-def probe(channels: int, size: tuple[int, int]) -> Tensor:
+def probe_pictures(channels: int, size: tuple[int, int]) -> Tensor:
     """A drawn face, and the same a little aside with its mouth open: (2, C, H, W) in [0, 1].
 
     A face, for that is what most models know: on a picture without one, keypoints are a toss-up in any type.

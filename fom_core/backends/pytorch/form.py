@@ -116,7 +116,7 @@ class FastGenerator(GeneratorSteps):
         if self.plan.warp == "triton":
             from . import kernels  # noqa: PLC0415 - Triton is there on some machines only
 
-            return kernels.warp(features, flow, visible, align_corners=self.align_corners)
+            return kernels.warp_visible(features, flow, visible, align_corners=self.align_corners)
         if self.plan.warp == "gather" and len(features) == len(flow) == 1:
             return gather_warp(features.float(), flow, visible, align_corners=self.align_corners)
         moved = warp(features.float(), flow, align_corners=self.align_corners)

@@ -96,7 +96,7 @@ def _joint(  # noqa: PLR0917
     tl.store(activated + cell, tl.maximum(normal, 0.0), mask=inside)
 
 
-def warp(features: Tensor, flow: Tensor, visible: Tensor | None, *, align_corners: bool) -> Tensor:
+def warp_visible(features: Tensor, flow: Tensor, visible: Tensor | None, *, align_corners: bool) -> Tensor:
     """Bilinear backward warp times visibility: features (S, C, H, W) channels last, flow (B, h, w, 2), S = 1 or B."""
     features = features.contiguous(memory_format=torch.channels_last)
     flow = flow.contiguous()

@@ -1,9 +1,12 @@
 """Colours of pasted faces meet those of the picture at the mask's edge."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from fom_core.compose import colour_fit
+from fom_core.compose.masks import Mask
 from fom_core.compose.paste import Paster, paste
 from fom_core.faces.regions import crop_face
 from fom_core.types import FaceSet
@@ -31,7 +34,7 @@ def error(result, picture):
     return np.abs(result.astype(float) - picture).mean()
 
 
-@pytest.mark.parametrize("mask", ["soft", "ellipse", "box", "paddlegan"])
+@pytest.mark.parametrize("mask", get_args(Mask))
 @pytest.mark.parametrize("factors", [(1.1, 1, 1), (0.8, 0.8, 0.8), (1, 1.05, 1.2)])
 def test_a_tint_is_taken_out(mask, factors):
     picture = scene()
