@@ -61,7 +61,7 @@ def add_result_options(group: argparse._ActionsContainer) -> None:
     )
     group.add_argument(
         "--loop",
-        type=values.whole_number,
+        type=values.from_zero,
         default=0,
         metavar="N",
         help="how often a GIF, WebP or AVIF plays; 0: for ever (default: 0)",
@@ -127,7 +127,7 @@ def tell_size(writer: Writer) -> None:
         log.info("%s: %dx%d pixels, %s.", path.name, writer.size[1], writer.size[0], told)
 
 
-def moments(args: argparse.Namespace, length: int) -> list[int] | None:
+def preview_frames(args: argparse.Namespace, length: int) -> list[int] | None:
     """The frames to paint: of a preview some, the first and the last among them; None for all."""
     if args.preview is None:
         return None
@@ -143,7 +143,7 @@ class Shown:
     def __init__(
         self, args: argparse.Namespace, picture: np.ndarray, driving: Sequence[drivers.Driver], motion: Motion
     ) -> None:
-        self.frames = moments(args, len(motion))
+        self.frames = preview_frames(args, len(motion))
         self.captions = [f"{duration_text(index / motion.fps)}  frame {index}" for index in self.frames or ()]
         self._mark = args.mark
         self._picture = picture

@@ -9,7 +9,7 @@ from .common import MOST, not_negative, whole
 CRF = 18
 
 
-def whole_number(text: str) -> int:
+def from_zero(text: str) -> int:
     """Argument type: a whole number that is not below zero."""
     value = whole(text)
     if value < 0:

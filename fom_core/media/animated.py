@@ -30,7 +30,7 @@ _ALPHA = "alphaextract,setparams=colorspace=unknown:range=pc"  # or AV1 takes it
 _ALPHA_CRF = 10  # outlines show
 
 
-class AnimatedPicture(PipedResult):
+class MovingPicture(PipedResult):
     """A GIF, animated WebP or AVIF being written under a temporary name."""
 
     has_audio = False

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import MediaError, UsageError
 from ..files.places import NUMBER
-from .animated import ANIMATED_SUFFIXES, AnimatedPicture
+from .animated import ANIMATED_SUFFIXES, MovingPicture
 from .clock import nominal_rate
 from .encode import ALPHA_SUFFIXES, H264_SUFFIXES, VIDEO_SUFFIXES, EncodedVideo
 from .mark import Corner, marked
@@ -78,9 +78,9 @@ class VideoWriter:
                 f"The encoder {encoder} makes H.264, which {suffix or 'folders of pictures'} cannot hold. Name the "
                 f"output {', '.join(sorted(H264_SUFFIXES))}, or leave the encoder out."
             )
-        self._sink: EncodedVideo | AnimatedPicture | NumberedPictures
+        self._sink: EncodedVideo | MovingPicture | NumberedPictures
         if _is_animated(path):
-            self._sink = AnimatedPicture(path, rate, audio_from, crf, loop, synthetic=synthetic)
+            self._sink = MovingPicture(path, rate, audio_from, crf, loop, synthetic=synthetic)
         elif suffix in VIDEO_SUFFIXES:
             self._sink = EncodedVideo(path, rate, audio_from, crf, encoder, synthetic=synthetic)
         elif not suffix or suffix in WRITTEN_SUFFIXES:
