@@ -24,6 +24,33 @@ def resize_picture(picture: np.ndarray, size: tuple[int, int], *, average_from: 
     return resized.reshape(height, width, -1)  # OpenCV drops a single channel
 
 
+def resize_frame(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize (H, W, 3) or (H, W, 4) uint8 to (height, width, C), averaging when shrunk.
+
+    Colours count by their alpha: those of what is transparent stay out of what is not.
+    """
+    if frame.shape[2] < 4 or frame.shape[:2] == size:
+        return resize_picture(frame, size)
+    alpha = frame[..., 3:].astype(np.float32)
+    deep = resize_picture(np.concatenate([frame[..., :3] * (alpha / 255), alpha], axis=-1), size)
+    deep[..., :3] *= 255 / np.maximum(deep[..., 3:], 1)
+    return np.clip(deep + 0.5, 0, 255).astype(np.uint8)
+
+
+def even_size(height: int, width: int, factor: float) -> tuple[int, int]:
+    """Height and width that many times as large, as even numbers, which every video holds."""
+    return max(2, 2 * round(height * factor / 2)), max(2, 2 * round(width * factor / 2))
+
+
+def fit_picture(picture: np.ndarray, longest: int) -> np.ndarray:
+    """Shrink (H, W, C) so that no side is above ``longest`` pixels: aspect kept, sides even. Smaller ones stay."""
+    height, width = picture.shape[:2]
+    if max(height, width) <= longest:
+        return picture
+    size = even_size(height, width, longest / max(height, width))
+    return resize_frame(picture, (min(size[0], longest), min(size[1], longest)))
+
+
 def to_batch(pictures: Sequence[np.ndarray] | np.ndarray, *, channels: int, device: torch.device | str) -> Tensor:
     """T pictures (H, W, 3) uint8 → (T, channels, H, W) float in [0, 1]. One channel is the mean of the three.
 

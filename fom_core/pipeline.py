@@ -137,6 +137,7 @@ def animate_picture(
     feather: float = Composition.feather,
     colour_match: float = Composition.colour_match,
     enhance: Enhance | None = None,
+    frames: Sequence[int] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
     """Animate faces of a picture where they are: yields (t, H, W, C), as wide and deep as ``picture``.
@@ -146,10 +147,13 @@ def animate_picture(
              :class:`~fom_core.compose.Paster`, with ``ratio`` and ``feather``; pixels outside stay bit-identical.
     enhance: takes frames (t, C, h, w) of a face's crop, and the face, and gives better ones of any size, such as
              :class:`~fom_core.enhance.FaceEnhancer`; it sees composed frames.
+    frames:  numbers of those to paint, in this order; all by default.
     """
     composition = Composition(mask, ratio, feather, colour_match, enhance)
     options = RunOptions(chunk_size, progress)
-    return compose_picture(model, picture, faces, driving, transfer, composition=composition, run=options)
+    return compose_picture(
+        model, picture, faces, driving, transfer, composition=composition, run=options, frames=frames
+    )
 
 
 def compose_picture(
@@ -161,10 +165,11 @@ def compose_picture(
     *,
     composition: Composition,
     run: RunOptions,
+    frames: Sequence[int] | None = None,
 ) -> Iterator[np.ndarray]:
     """:func:`animate_picture` with its options as values."""
     sources, finisher = prepared(model, picture, faces, composition)
-    chunks = finished(model, sources, finisher, driving, transfer, run=run)
+    chunks = finished(model, sources, finisher, driving, transfer, run=run, frames=frames)
     with closing(chunks):
         yield from map_in_background(lambda finish: finish(), chunks)
 

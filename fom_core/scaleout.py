@@ -68,25 +68,26 @@ def animate_picture_in_team(
     *,
     composition: Composition,
     run: RunOptions,
+    frames: Sequence[int] | None = None,
 ) -> Iterator[np.ndarray]:
     """:func:`fom_core.animate_picture`, whose frames the first process gets; the others get none."""
     us = team()
     if us.size == 1:
-        yield from pipeline.compose_picture(model, picture, faces, motions, transfer, composition=composition, run=run)
+        yield from pipeline.compose_picture(
+            model, picture, faces, motions, transfer, composition=composition, run=run, frames=frames
+        )
         return
     sources, finisher = pipeline.prepared(model, picture, faces, composition)
-    length, hull = len(motions[0]), finisher.hull
-    own = pipeline.finished(
-        model, sources, finisher, motions, transfer,
-        run=RunOptions(run.chunk_size), frames=us.share(length, run.chunk_size),
-    )  # fmt: skip
+    numbers, hull = range(len(motions[0])) if frames is None else frames, finisher.hull
+    length, share = len(numbers), [numbers[index] for index in us.share(len(numbers), run.chunk_size)]
+    own = pipeline.finished(model, sources, finisher, motions, transfer, run=RunOptions(run.chunk_size), frames=share)
     with closing(own):
         parts = map_in_background(lambda finish: finish()[:, hull[1] : hull[3], hull[0] : hull[2]], own)
         if us.first:
             for part in _gathered(us, parts, length, run):
-                frames = np.repeat(with_alpha_or_rgb(picture)[None], len(part), axis=0)
-                frames[:, hull[1] : hull[3], hull[0] : hull[2]] = part
-                yield frames
+                whole = np.repeat(with_alpha_or_rgb(picture)[None], len(part), axis=0)
+                whole[:, hull[1] : hull[3], hull[0] : hull[2]] = part
+                yield whole
         else:
             with run_in_background(_send) as send:
                 for part in parts:

@@ -232,6 +232,7 @@ class MotionTransfer:
     fade_in_s:            seconds over which the motion comes in, so that the first frame is the source as it is.
     head_gain:            the same as ``gain`` for the movement of the head as a whole: shift, turn and size.
     expression_gain:      and for what the parts of the face do besides.
+    fade_out_s:           seconds over which the motion goes home, so that the last frame is the source as it is, too.
 
     Raises UsageError for no expression while the head moves: a turned head is an expression to keypoints, and without
     it faces fold.
@@ -245,6 +246,7 @@ class MotionTransfer:
     fade_in_s: float = 0.0
     head_gain: float = 1.0
     expression_gain: float = 1.0
+    fade_out_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.expression_gain == 0 != self.head_gain:

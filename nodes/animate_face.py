@@ -81,6 +81,7 @@ class AnimateFace(Node):
                     "its own pixels move and the model paints only what they cannot show. as painted: what the model "
                     "paints over the crop, at its image_size; so come models that cannot be composed in any case.",
                 ),
+                transfers.return_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -138,6 +139,7 @@ class AnimateFace(Node):
         head_gain: float = 1.0,
         expression_gain: float = 1.0,
         frames: str = COMPOSED,
+        return_s: float = 0.0,
     ) -> io.NodeOutput:
         if not len(faces):
             raise NoFaceFound(
@@ -146,7 +148,14 @@ class AnimateFace(Node):
         values = motions.in_order(drivers)
         match_drivers(len(values), len(faces))
         transfer = transfers.transfer_of(
-            relative_motion, relative_jacobian, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain
+            relative_motion,
+            relative_jacobian,
+            adapt_movement_scale,
+            initial_frame,
+            gain,
+            head_gain,
+            expression_gain,
+            return_s,
         )
         progress = host.Progress()
         with motions.opened(values) as opened:

@@ -101,6 +101,7 @@ class AnimatePicture(Node):
                 motions.driving_face_input(),
                 *transfers.gain_inputs(),
                 marks.mark_input(),
+                transfers.return_input(),
             ],
             outputs=[
                 io.Video.Output(
@@ -137,10 +138,11 @@ class AnimatePicture(Node):
         head_gain: float = 1.0,
         expression_gain: float = 1.0,
         mark: str = marks.NONE,
+        return_s: float = 0.0,
     ) -> io.NodeOutput:
         picture = one_picture(image)
         transfer = transfers.transfer_of(
-            relative_motion, True, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain
+            relative_motion, True, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain, return_s
         )
         progress = host.Progress()
         with motions.opened([driver]) as (opened,):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,18 @@ from ..faces.detect import detect_faces
 from ..faces.detection import Detector
 from ..faces.regions import whole_picture
 from ..faces.selection import chosen, in_order, most_prominent, picked
-from ..files.paths import require_name
 from ..files.places import Work, keep_apart
-from ..media import VIDEO_SUFFIXES, WRITTEN_SUFFIXES, VideoWriter, read_picture
-from ..media.write import target_of
+from ..media import read_picture
+from ..media.sheet import SheetWriter
 from ..parallel.distributed import animation_group, team
 from ..parallel.overlap import run_in_background
 from ..pipeline import match_drivers
 from ..resources import threads
 from ..scaleout import animate_picture_in_team
 from ..types import CHUNK_SIZE, FaceSet, Motion, MotionTransfer, RunOptions
-from . import common, drivers
+from . import common, drivers, results
 from .animate_options import FILENAME, declare
+from .idle import ANIMATE, tell_idle
 from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
 from .progress import ProgressBar
@@ -59,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
             with named(name):
                 _check_complete(job)
         keep_apart(_work(job, name, args.manifest) for name, job in jobs)
+        tell_idle(jobs, declare, ANIMATE)
         if args.manifest is not None or jobs[0][0]:
             jobs = left_to_do(jobs, _work)
         opened = Opened()
@@ -68,13 +69,13 @@ def run(args: argparse.Namespace) -> int:
 def _work(job: argparse.Namespace, name: str, manifest: str | None = None) -> Work:
     """What a job reads and writes."""
     media = (job.source_image, *(job.driving_video or ()), *(job.motion or ()))
-    return Work(common.files_of_model(job, *media, job.enhancer, manifest), [target_of(output_path(job))], name)
+    return Work(common.files_of_model(job, *media, job.enhancer, manifest), [results.target(job)], name)
 
 
 def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
     """Open everything, so that mistakes show before work starts; animate; say where the result is."""
     transfer = drivers.transfer_of(args)
-    picture = read_picture(args.source_image)
+    picture = read_picture(args.source_image, max_size=args.max_size)
     enhancer = opened.enhancer(args)
     driving = opened.drivers(args)
     with _open_writer(args, driving) as writer:
@@ -96,7 +97,10 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
         drivers.check_initial_frame(transfer, driving)
         motions = opened.motions(args, model, driving, detector)
         if writer is not None:
-            picture = _transparent(args.source_image, picture, writer)
+            picture = _transparent(args, picture, writer)
+        shown = results.Shown(args, picture, driving, motions[0])
+        if isinstance(writer, SheetWriter):
+            writer.captions = shown.captions
         if enhancer is not None:
             enhancer.restorer.to(model.device)
         mask = args.mask if on_faces else "box"
@@ -104,8 +108,10 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
         write_animation(
             writer, model, picture, faces, motions,
             transfer=transfer, composition=composition, chunk_size=common.chunk_size(args), label=label,
+            frames=shown.frames, shown=shown,
         )  # fmt: skip
     if writer is not None:
+        results.tell_size(writer)
         print(writer.path)
 
 
@@ -116,23 +122,17 @@ def _check_complete(args: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _open_writer(args: argparse.Namespace, driving: list[drivers.Driver]) -> Iterator[VideoWriter | None]:
+def _open_writer(args: argparse.Namespace, driving: list[drivers.Driver]) -> Iterator[results.Writer | None]:
     """The result; of several processes only the first one writes."""
     if not team().first:
         yield None
         return
-    with VideoWriter(
-        output_path(args),
-        drivers.frame_rate(driving),
-        audio_from=drivers.sound_of(driving),
-        encoder=args.encoder,
-        mark=args.mark,
-    ) as writer:
+    with results.open_writer(args, driving) as writer:
         yield writer
 
 
 def write_animation(
-    writer: VideoWriter | None,
+    writer: results.Writer | None,
     model: Backend,
     picture: np.ndarray,
     faces: FaceSet,
@@ -142,31 +142,30 @@ def write_animation(
     composition: Composition | None = None,
     chunk_size: int = CHUNK_SIZE,
     label: str = "animating",
+    frames: Sequence[int] | None = None,
+    shown: Callable[[np.ndarray], np.ndarray] = lambda painted: painted,
 ) -> None:
     """Animate chunk by chunk into the writer, with a progress bar and a summary.
 
+    frames: numbers of those to paint; None for all.
+    shown:  what becomes of them before they are written.
     Without a writer this process paints for another one.
     """
-    with ProgressBar(label, len(motions[0])) as bar, ExitStack() as stack:
-        write = stack.enter_context(run_in_background(writer.write)) if writer else None
-        for frames in animate_picture_in_team(
+    length = len(motions[0]) if frames is None else len(frames)
+    with ProgressBar(label, length) as bar, ExitStack() as stack:
+        write: Callable[[np.ndarray], None] | None = None
+        if writer is not None:
+            write = stack.enter_context(run_in_background(lambda painted: writer.write(shown(painted))))
+        for painted in animate_picture_in_team(
             model, picture, faces, motions, transfer,
-            composition=composition or Composition(), run=RunOptions(chunk_size, bar),
+            composition=composition or Composition(), run=RunOptions(chunk_size, bar), frames=frames,
         ):  # fmt: skip
             assert write is not None  # who has none gets no frames
-            write(frames)
+            write(painted)
     if writer is None:
         return
     sound = "with sound" if writer.has_audio else "without sound"
     log.info("%d face(s), %d frames, %.6g frames/s, %s.", len(faces), writer.frame_count, writer.fps, sound)
-
-
-def output_path(args: argparse.Namespace) -> Path:
-    """``--output`` as a folder with ``--filename`` in it, or as the file itself where only it is given."""
-    output = Path(args.output)
-    require_name(output, folder=True)
-    is_file = output.suffix.lower() in VIDEO_SUFFIXES | WRITTEN_SUFFIXES and not output.is_dir()
-    return output if is_file and args.filename is None else output / (args.filename or FILENAME)
 
 
 def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detector, every: bool) -> FaceSet:
@@ -183,15 +182,16 @@ def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detect
     return picked(faces, chosen(args.faces or "all", len(faces)))
 
 
-def _transparent(path: str, opaque: np.ndarray, writer: VideoWriter) -> np.ndarray:
+def _transparent(args: argparse.Namespace, opaque: np.ndarray, writer: results.Writer) -> np.ndarray:
     """The source with its alpha, if it has any and the result keeps it; one line tells where it does not."""
-    picture = read_picture(path, alpha=True)
+    path = args.source_image
+    picture = read_picture(path, alpha=True, max_size=args.max_size)
     if picture[..., 3].min() == 255:
         return opaque
     if not writer.keeps_alpha:
         log.warning(
-            "%s is transparent, which %s files do not keep: it is laid on white. Name the output .webm, or .png for "
-            "numbered pictures, to keep it.", path, writer.path.suffix,
+            "%s is transparent, which %s files do not keep: it is laid on white. Name the output .webm, .webp or "
+            ".avif, or .png for numbered pictures, to keep it.", path, writer.path.suffix,
         )  # fmt: skip
         return opaque
     return picture

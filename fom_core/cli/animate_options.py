@@ -13,14 +13,14 @@ from ..media.mark import BOTTOM_RIGHT, Corner
 from . import common, drivers
 from .backend import add_backend_options
 from .enhancement import add_enhancement_options
-
-FILENAME = "result.mp4"
+from .results import FILENAME, add_result_options
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """All options: PaddleGAN's and the authors' under their own names, and ours."""
     _add_sources(parser)
     _add_results(parser)
+    add_result_options(parser.add_argument_group("result"))
     drivers.add_motion_options(parser.add_argument_group("motion"))
     _add_face_options(parser.add_argument_group("faces"))
     common.add_model_options(parser)
@@ -59,8 +59,8 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         "--filename",
         type=common.file_name,
         metavar="NAME",
-        help=f".mp4, .webm, .mov, .mkv, .gif, or .png for numbered pictures (default: {FILENAME}); of several "
-        "pictures only the ending counts",
+        help=".mp4, .webm, .mov, .mkv, animated .gif, .webp or .avif, or .png for numbered pictures (default: "
+        f"{FILENAME}); of several pictures only the ending counts",
     )
     parser.add_argument(
         "--result_video",

@@ -196,5 +196,6 @@ def _asked_model(args: argparse.Namespace) -> list[Any]:
 
 
 def _asked_drivers(args: argparse.Namespace) -> list[Any]:
-    """The drivers by name and date, for a file may be replaced between two jobs."""
-    return [(path, _changed_ns(Path(path))) for path in args.motion or args.driving_video] + [bool(args.motion)]
+    """The drivers by name, date and part, for a file may be replaced between two jobs."""
+    files = [(path, _changed_ns(Path(path))) for path in args.motion or args.driving_video]
+    return [*files, bool(args.motion), args.start, args.duration]

@@ -5,7 +5,7 @@ from .initial import find_best_frame, find_medoid, initial_frame, with_initial_f
 from .motion_file import is_motion, load_motion, save_motion
 from .size import hull_area, movement_scale
 from .timing import SMOOTHING, Length, align, fit_length, held, resample, smooth
-from .transfer import FADE_IN_S, fade_in, transfer_motion, transfer_sequence
+from .transfer import FADE_IN_S, fade_in, fade_out, transfer_motion, transfer_sequence
 
 __all__ = [
     "FADE_IN_S",
@@ -14,6 +14,7 @@ __all__ = [
     "MovedArea",
     "align",
     "fade_in",
+    "fade_out",
     "find_best_frame",
     "find_medoid",
     "fit_length",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from ..geometry import inverse_2x2
 from ..types import Keypoints, Motion, MotionTransfer
@@ -23,7 +24,8 @@ def transfer_sequence(source: Keypoints, driving: Motion, transfer: MotionTransf
     first = initial_frame(source, driving.keypoints, transfer, driving.seen)
     sequence = held(driving).keypoints
     moved = transfer_motion(source, sequence, sequence[first : first + 1], transfer)
-    return fade_in(source, moved, transfer.fade_in_s * driving.fps)
+    moved = fade_in(source, moved, transfer.fade_in_s * driving.fps)
+    return fade_out(source, moved, transfer.fade_out_s * driving.fps)
 
 
 def transfer_motion(source: Keypoints, driving: Keypoints, initial: Keypoints, transfer: MotionTransfer) -> Keypoints:
@@ -52,9 +54,17 @@ def transfer_motion(source: Keypoints, driving: Keypoints, initial: Keypoints, t
 
 def fade_in(source: Keypoints, moved: Keypoints, frames: float) -> Keypoints:
     """Let a motion begin in the source's own keypoints, and come in smoothly over so many frames."""
-    if frames <= 0:
-        return moved
-    share = (torch.arange(len(moved)) / frames).clamp(max=1).to(moved.value)
+    return moved if frames <= 0 else _eased(source, moved, torch.arange(len(moved)) / frames)
+
+
+def fade_out(source: Keypoints, moved: Keypoints, frames: float) -> Keypoints:
+    """Let a motion go home to the source's own keypoints, smoothly over its last so many frames."""
+    return moved if frames <= 0 else _eased(source, moved, torch.arange(len(moved)).flip(0) / frames)
+
+
+def _eased(source: Keypoints, moved: Keypoints, share: Tensor) -> Keypoints:
+    """Between the source's keypoints, where ``share`` (T,) is 0, and the motion's from 1 on; without a jerk there."""
+    share = share.clamp(max=1).to(moved.value)
     share = (share.square() * (3 - 2 * share))[:, None, None]
     value = torch.lerp(source.value.expand_as(moved.value), moved.value, share)
     if moved.jacobian is None or source.jacobian is None:

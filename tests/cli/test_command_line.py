@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from fom_core.cli import build_parser, with_underscores
-from fom_core.cli.animate import output_path
 from fom_core.cli.progress import duration_text, one_line, progress_line
+from fom_core.cli.results import output_path
 from fom_core.cli.verbs import wanted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,7 +68,7 @@ def test_an_unexpected_error_is_one_line_and_debug_adds_the_traceback(fom, monke
     def broken(*_):
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr("fom_core.cli.motion.VideoReader", broken)
+    monkeypatch.setattr("fom_core.cli.motion.open_video", broken)
 
     plain = fom("motion", "a.mp4", "--output", "b.safetensors")
     debug = fom("motion", "a.mp4", "--output", "b.safetensors", "--debug")

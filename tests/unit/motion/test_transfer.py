@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fom_core.errors import UsageError
-from fom_core.motion import fade_in, held, movement_scale, transfer_sequence
+from fom_core.motion import fade_in, fade_out, held, movement_scale, transfer_sequence
 from fom_core.types import Keypoints, Motion, MotionTransfer
 
 FACE = torch.rand(1, 10, 2, generator=torch.Generator().manual_seed(1)) - 0.5
@@ -103,3 +103,19 @@ def test_no_expression_is_refused_unless_the_head_stands_still_as_well():
     assert "\n" not in str(error.value)
     MotionTransfer(expression_gain=0, head_gain=0)
     MotionTransfer(expression_gain=0.3)
+
+
+def test_a_motion_that_fades_out_ends_in_the_source_without_a_jerk():
+    torch.manual_seed(0)
+    source = Keypoints(torch.rand(1, 4, 2), torch.rand(1, 4, 2, 2))
+    moved = Keypoints(torch.rand(20, 4, 2), torch.rand(20, 4, 2, 2))
+
+    home = fade_out(source, moved, 8)
+
+    torch.testing.assert_close(home.value[-1:], source.value)
+    torch.testing.assert_close(home[:12].value, moved[:12].value)
+    assert home.jacobian is not None and moved.jacobian is not None and source.jacobian is not None
+    torch.testing.assert_close(home.jacobian[-1:], source.jacobian)
+    share = ((home.value - source.value) / (moved.value - source.value))[12:, 0, 0]
+    assert (share.diff() < 0).all() and share[0] > 0.9 and share[-2] < 0.1
+    torch.testing.assert_close(fade_out(source, moved, 0).value, moved.value)

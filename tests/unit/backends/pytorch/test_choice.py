@@ -117,7 +117,7 @@ def test_no_thread_hands_out_what_another_saw_to_be_no_numbers(model, images, mo
 
     assert all(picture.isfinite().all() for picture in pictures)
     said = [record.getMessage() for record in caplog.records]
-    assert [line for line in said if "no numbers" in line] == said[:1]
+    assert [line for line in said if "NaN" in line] == said[:1]
 
 
 def test_a_source_encoded_out_of_range_is_encoded_again(trained, images, monkeypatch):
