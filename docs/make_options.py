@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fom_core.cli import build_parser
-from fom_core.markdown import table
+from fom_core.documents.markdown import table
 
 PAGE = Path(__file__).resolve().with_name("options.md")
 INTRODUCTION = """# Options

@@ -22,8 +22,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from ..fom_core.backends.pytorch import PyTorchModel
 from ..fom_core.errors import DownloadError, MediaError, UnsupportedModel
-from ..fom_core.networks import MotionModel
 from ..fom_core.weights.catalogue import Entry
 from ..fom_core.weights.checksums import verify_once
 from ..fom_core.weights.download import download
@@ -159,10 +159,34 @@ class Managed(nn.Module):
         self.network = network
 
 
+class ManagedModel(nn.Module):
+    """The same of a model: its weights get to a device when it is used there, and go when the host says so."""
+
+    def __init__(self, network: PyTorchModel) -> None:
+        super().__init__()
+        self.network = network
+
+    def to(self, *device: Any, **options: Any) -> ManagedModel:
+        """What the host calls to load and to unload."""
+        self.network.release()
+        self.network.to(*device, **options)
+        return self
+
+
 def manage(network: nn.Module) -> Any:
     """A patcher of the host around a network on the CPU: the host decides when it is on the device."""
     return comfy.model_patcher.CoreModelPatcher(
         Managed(network), load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device()
+    )
+
+
+def manage_model(model: PyTorchModel) -> Any:
+    """The same around a model; the host counts its weights as they were trained, which the form does not exceed."""
+    return comfy.model_patcher.ModelPatcher(
+        ManagedModel(model),
+        load_device=mm.get_torch_device(),
+        offload_device=mm.unet_offload_device(),
+        size=model.weight_bytes,
     )
 
 
@@ -172,13 +196,12 @@ def on_device(patcher: Any, activation_bytes: int) -> Any:
     return patcher.model.network
 
 
-def motion_model(patcher: Any, chunk_size: int, faces: int = 1) -> MotionModel:
+def motion_model(patcher: Any, chunk_size: int, faces: int = 1) -> PyTorchModel:
     """The model of a FOM_MODEL socket on the host's device, with room for a chunk of frames of all faces at once."""
     model = patcher.model.network
     pictures_at_once = chunk_size * max(faces, 1)
     height, width = model.config.image_size
-    fast_form = patcher.model_size()  # inference makes a second copy of the weights, folded
-    return on_device(patcher, fast_form + pictures_at_once * COPIES * 3 * 4 * height * width)
+    return on_device(patcher, pictures_at_once * COPIES * 3 * 4 * height * width).to(patcher.load_device)
 
 
 def name_of(patcher: Any) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fom_core.files.paths import replacing
 from fom_core.networks.model import MotionModel
-from fom_core.training.data.dataset import FrameCache
+from fom_core.training.data.frame_cache import FrameCache
 from fom_core.training.figures import Figures
 
 CARD = """# mini, the embedded model
