@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..backends.load import load_model
+from ..backends.pytorch import PyTorchModel
 from ..errors import UsageError
 from ..faces.regions import crop_face
 from ..media import VideoReader, VideoWriter
@@ -17,7 +19,7 @@ from ..networks import MotionModel, create_model
 from ..pictures import resize_picture
 from ..types import FaceSet
 from ..weights.config_file import read_config
-from ..weights.load import load_model, save_model
+from ..weights.load import save_model
 
 RATE = Fraction(25)
 
@@ -37,7 +39,7 @@ class Subject:
     dtype: str = "auto"
     size: int | None = None
 
-    def open(self, folder: Path) -> MotionModel:
+    def open(self, folder: Path) -> PyTorchModel:
         """The model as it animates. Random weights are put into ``folder`` first, for every process the same.
 
         Raises UsageError for a size that its networks do not take.
@@ -50,17 +52,17 @@ class Subject:
                 save_model(_random(Path(config)), path)
             name, config = str(path), None
         model = load_model(name, config=config, device=self.device, dtype=self.dtype)
-        if self.size is not None:
-            model = model.at_learnt_size()
-            multiple = model.config.size_multiple
-            if self.size % multiple:
-                near = multiple * max(1, round(self.size / multiple))
-                raise UsageError(
-                    f"The size must be divisible by {multiple} for {model.name}; found {self.size}. Choose another, "
-                    f"such as {near}."
-                )
-            model.config = replace(model.config, image_size=(self.size, self.size))
-        return model.requires_grad_(False)
+        if self.size is None:
+            return model
+        learnt = model.at_learnt_size()
+        multiple = learnt.config.size_multiple
+        if self.size % multiple:
+            near = multiple * max(1, round(self.size / multiple))
+            raise UsageError(
+                f"The size must be divisible by {multiple} for {model.name}; found {self.size}. Choose another, "
+                f"such as {near}."
+            )
+        return learnt.sized_as(replace(learnt.config, image_size=(self.size, self.size)))
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -5,31 +5,27 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import re
 from pathlib import Path
 
 import torch
 
 from ..backends import Backend
+from ..backends.load import DTYPES, load_model
+from ..backends.pytorch import PyTorchModel
 from ..errors import UsageError
 from ..faces.detect import ALIASES, DETECTORS, best_detector, load_detector
 from ..faces.detection import Detector
 from ..files.paths import require_file
-from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES
-from ..networks import MotionModel
+from ..types import CHUNK_SIZE
 from ..weights.catalogue import Entry, catalogue, is_file, is_for_faces, preferred, size_text
-from ..weights.load import DTYPES, load_model
 from ..weights.store import best_on_disk
 
 log = logging.getLogger(__name__)
-CHUNK_SIZE = 8
 CROP_HELP = (
     "what of the picture the model is shown of a face: a square with room around it, PaddleGAN's upright part, or the "
     "detector's box alone (default: square)"
 )
 MOST, LONGEST_NUMBER = 2**31 - 1, 30
-OUR_SUFFIXES = VIDEO_SUFFIXES | PICTURE_SUFFIXES | {".avi", ".m4v", ".mpg", ".safetensors", ".onnx", ".json", ".csv"}
-FILE_SUFFIX = re.compile(r"\.(?:[A-Za-z]{2}[A-Za-z0-9]{0,3}|3g[p2])")  # not that of folders such as out.2 and out.v2
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -98,56 +94,13 @@ def add_detector_option(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def add_training_options(parser: argparse.ArgumentParser, output: str, option: str) -> None:
-    """Which clips, which changes to the file in ``--config``, and what the trainings in ``output`` need and keep.
-
-    ``option`` is an example of a change.
-    """
-    parser.add_argument(
-        "data", type=file_path, nargs="?", metavar="FOLDER", help="clips (default: the file's root_dir)"
-    )
-    parser.add_argument(
-        "-o",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="OPTION=VALUE",
-        help=f"change an option of the file in --config, such as {option}; may be given several times",
-    )
-    parser.add_argument(
-        "--output",
-        type=folder_path,
-        default=Path(output),
-        metavar="FOLDER",
-        help=f"for the model, checkpoints and reports (default: {output})",
-    )
-    parser.add_argument(
-        "--yunet", type=file_path, metavar="FILE", help="YuNet weights: with them the losses know mouth and eyes"
-    )
-    parser.add_argument(
-        "--vgg",
-        type=file_name,
-        metavar="FILE",
-        help="torchvision's VGG19, or vgg19 once downloaded (default: random features)",
-    )
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: cpu)")
-    parser.add_argument(
-        "--every",
-        type=positive,
-        default=250,
-        metavar="STEPS",
-        help="steps from one checkpoint to the next (default: 250)",
-    )
-    parser.add_argument("--keep", type=positive, default=2, metavar="N", help="newest checkpoints to keep (default: 2)")
-
-
 def add_on_off(group: argparse._ActionsContainer, name: str, text: str) -> None:
     """A flag that is on by default, ``--name``, and its opposite, ``--no_name``."""
     group.add_argument(f"--{name}", action="store_true", default=True, help=text)
     group.add_argument(f"--no_{name}", dest=name, action="store_false", help=f"the opposite of --{name}")
 
 
-def open_model(args: argparse.Namespace) -> MotionModel:
+def open_model(args: argparse.Namespace) -> PyTorchModel:
     """The model that the options ask for, ready to run; by default the best one on this machine, at its own size."""
     check_device(args.device)
     name, config = args.model, args.config
@@ -166,7 +119,7 @@ def open_model(args: argparse.Namespace) -> MotionModel:
     return model
 
 
-def tell_sizes(model: MotionModel) -> None:
+def tell_sizes(model: Backend) -> None:
     """A line where a model paints at another size than it learnt."""
     learnt, size = (f"{size[1]}x{size[0]}" for size in (model.config.learnt_size, model.config.image_size))
     if learnt != size:
@@ -228,27 +181,6 @@ def file_name(text: str) -> str:
 def file_path(text: str) -> Path:
     """Argument type: :func:`file_name` as a path."""
     return Path(file_name(text))
-
-
-def folder_path(text: str) -> Path:
-    """Argument type: a folder of results; what ends like a file of ours is one if it is there, or with a / behind."""
-    path = file_path(text)
-    if path.suffix.lower() in OUR_SUFFIXES and not _is_folder(text):
-        raise argparse.ArgumentTypeError(
-            f"names the folder of the results, and {text} ends like a file: leave {path.suffix} out, or write "
-            f"{text}/ if that is the folder's name"
-        )
-    return path
-
-
-def looks_like_file(text: str) -> bool:
-    """Whether a name means a file, of whatever kind, rather than a folder that may be made."""
-    return FILE_SUFFIX.fullmatch(Path(text).suffix) is not None and not _is_folder(text)
-
-
-def _is_folder(text: str) -> bool:
-    """Whether a name is a folder's for sure: it is there, or ends as only folders do."""
-    return Path(text).is_dir() or text.endswith(tuple(filter(None, (os.sep, os.altsep))))
 
 
 def whole(text: str) -> int:

@@ -18,8 +18,10 @@ from ..files.paths import replacing
 from ..files.places import Work, keep_apart
 from ..media import VideoReader
 from ..types import Box
-from .common import add_detector_option, file_path, folder_path, not_negative, open_detector, positive, square
+from .common import add_detector_option, file_path, not_negative, open_detector, positive, square
+from .names import folder_path
 from .progress import ProgressBar
+from .verbs import HELP
 
 if TYPE_CHECKING:
     from ..preprocess.face_clips import Piece
@@ -32,7 +34,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options: those of the authors' crop-video.py, and ours."""
     parser = subparsers.add_parser(
         "crop_video",
-        help="find the part of a video that shows one person, as a driving video should",
+        help=HELP["crop_video"],
         description="Follow every face through a video and print, for each, the ffmpeg command that cuts the square in "
         "which it stays. With --cut they are cut at once, without sound.",
         allow_abbrev=False,

@@ -10,15 +10,17 @@ from ..export import export_model
 from ..export.export import files_in
 from ..export.inputs_size import EXAMPLE, size_from_inputs
 from ..files.places import Work, keep_apart
-from ..weights.load import load_model
+from ..weights.load import load_module
 from . import common
+from .names import folder_path
+from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "export",
-        help="write a model as ONNX, for other runtimes",
+        help=HELP["export"],
         description="Write a model's keypoint detector, source encoder and generator as ONNX files, compared with "
         "PyTorch on real frames before they are kept.",
         allow_abbrev=False,
@@ -27,7 +29,7 @@ def add_parser(subparsers: Any) -> None:
         "model", type=common.file_name, metavar="NAME_OR_FILE", help="name from `fom weights list`, or a weights file"
     )
     parser.add_argument(
-        "--output", type=common.folder_path, metavar="DIR", help="folder for the files (default: exports/NAME)"
+        "--output", type=folder_path, metavar="DIR", help="folder for the files (default: exports/NAME)"
     )
     parser.add_argument(
         "--config", type=common.file_path, metavar="YAML", help="configuration of a weights file that does not carry it"
@@ -59,7 +61,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Export, and say where."""
     inputs = common.files_of_model(args, args.frames)
-    model = load_model(args.model, config=args.config, device="cpu", dtype="float32")
+    model = load_module(args.model, config=args.config)
     if args.image_size is not None:
         model = model.at_size(args.image_size)
     if args.inputs_size is not None:

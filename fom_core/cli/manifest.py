@@ -7,8 +7,8 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+from ..documents.options import described
 from ..documents.readers import DocumentError, parse_json, read_lines, shortened, wrong_as
-from ..documents.tables import described
 from ..errors import FomError, MediaError, UsageError
 from ..files.paths import require_file
 from .parser import without_letters

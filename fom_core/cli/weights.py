@@ -19,18 +19,19 @@ from ..networks.config import ModelConfig
 from ..weights.catalogue import Entry, catalogue, size_text
 from ..weights.connect import Broken
 from ..weights.download import address, download
-from ..weights.files import load_checkpoint
 from ..weights.foreign import is_foreign, yaml_beside
 from ..weights.load import convert, resolve_config
+from ..weights.read import read_checkpoint
 from ..weights.store import locate, models_dir, path_on_disk
 from .common import file_name, file_path
 from .progress import ProgressBar
+from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "weights",
-        help="list, download, convert and describe weights",
+        help=HELP["weights"],
         description="List, download, convert and describe weights.",
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
@@ -158,7 +159,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
 def _model_facts(source: str, config: Path | None) -> dict[str, Any]:
     """What a file itself tells."""
     path, entry = locate(source)
-    checkpoint = load_checkpoint(path)
+    checkpoint = read_checkpoint(path)
     described = resolve_config(checkpoint, path, entry, config)
     return {
         "path": str(path),

@@ -36,7 +36,7 @@ class Animation:
             )
         self._path = path
         self._data = read_coded(path, max_pixels)
-        delays = _delays_of(self._data.tobytes())
+        delays = delays_of(self._data.tobytes())
         first = self._decode(0, 1)
         if not delays or not len(first):
             raise MediaError(f"{path} is a damaged WebP without a single readable frame. Copy or download it again.")
@@ -71,7 +71,7 @@ class Animation:
         return tuple(animation.frames) if read else ()
 
 
-def _delays_of(data: bytes) -> list[int]:
+def delays_of(data: bytes) -> list[int]:
     """How long each frame is shown, in milliseconds."""
     delays, at = [], 12
     while at + 8 <= len(data):

@@ -31,7 +31,7 @@ _FORMATS = (
 _ANY_SIZE = 2**31 - 1
 
 
-def run(*arguments: str) -> tuple[str, Ending]:
+def run_ffmpeg(*arguments: str) -> tuple[str, Ending]:
     """What ffmpeg prints, and how it ended."""
     process = Ffmpeg(*arguments, read=True)
     try:

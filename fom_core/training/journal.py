@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 LOG = "log.jsonl"
 
 
-class Journal:
+class TrainingLog:
     """Book-keeping of one stage in its folder.
 
     ``log.jsonl`` has a line for every ``line_every`` steps with the mean of each loss, and one for every measurement.

@@ -2,51 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UsageError
 from ..files.places import Work, keep_apart
-from ..parallel.processes import joined, rank
+from ..parallel.distributed import rank, training_group
 from ..weights.catalogue import is_file
-from ..weights.load import load_model, save_model
+from ..weights.load import load_module, save_model
+from .checkpoint import DEFAULT, Checkpointing
 from .config import load_config
-from .given import check_landmarks, clip_folder, open_clips, open_features
+from .given import TrainingInputs, check_landmarks, clip_folder, open_clips, open_features
 from .loop import train
 
 
 def train_from_folder(
-    data: Path | None,
-    config_path: Path,
+    inputs: TrainingInputs,
     output: Path,
     *,
-    overrides: Sequence[str] = (),
-    yunet: Path | None = None,
-    vgg: str | Path | None = None,
     init_from: str | Path | None = None,
     device: str = "cpu",
-    every: int = 250,
-    keep: int = 2,
+    checkpointing: Checkpointing = DEFAULT,
 ) -> Path:
-    """Train what ``config_path`` describes on the clips in ``data`` and return the model's file in ``output``.
+    """Train what the inputs' file describes on their clips and return the model's file in ``output``.
 
-    ``overrides`` change options of the file (``train_params.batch_size=4``); without ``data`` its ``root_dir`` counts.
     The split "val" of an index, or a subfolder ``val`` or ``test``, is used for figures and contact sheets. Under
     torchrun every process takes part; the first one decodes, keeps the books and writes. ``init_from`` is a model's
     name or file to start from.
     """
-    config = load_config(config_path, overrides)
+    config = load_config(inputs.config_path, inputs.overrides)
     if config.needs_teacher:
-        raise UsageError(f"{config_path.name} learns from a teacher. Run it with `fom compress`, which takes one.")
-    check_landmarks(config, config_path, yunet)
+        raise UsageError(
+            f"{inputs.config_path.name} learns from a teacher. Run it with `fom compress`, which takes one."
+        )
+    check_landmarks(config, inputs)
     path = output / f"{config.name}.safetensors"
-    inputs = [each for each in (config_path, yunet, vgg, init_from) if is_file(each)]
-    keep_apart([Work(inputs, [path], folders=[output])])
-    folder = clip_folder(config, config_path, data)
-    init = None if init_from is None else load_model(init_from, device="cpu")
-    features = None if vgg is None else open_features(config, config_path, vgg)
-    with joined(device) as own_device:
-        clips, validation = open_clips(config, folder, output, yunet)
+    start = [each for each in (init_from,) if is_file(each)]
+    keep_apart([Work([*inputs.files, *start], [path], folders=[output])])
+    folder = clip_folder(config, inputs)
+    init = None if init_from is None else load_module(init_from)
+    features = open_features(config, inputs)
+    with training_group(device) as own_device:
+        clips, validation = open_clips(config, folder, output, inputs.yunet)
         model = train(
             config,
             clips,
@@ -55,7 +51,6 @@ def train_from_folder(
             features=features,
             init=init,
             device=own_device,
-            every=every,
-            keep=keep,
+            checkpointing=checkpointing,
         )
         return path if rank() else save_model(model, path, name=config.name)

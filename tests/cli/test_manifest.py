@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from fom_core.cli.animate import _declare
+from fom_core.cli.animate_options import declare
 from fom_core.cli.manifest import jobs_of
 from fom_core.errors import FomError
 from fom_core.media import VideoReader
@@ -101,12 +101,12 @@ def test_without_picture_or_driver_one_line_says_what_is_missing(fom, picture_fi
 )
 def test_values_of_another_kind_are_told_without_names_of_the_program(manifest, value):
     parser = argparse.ArgumentParser(add_help=False)
-    _declare(parser)
+    declare(parser)
     leaks = re.compile(r"invalid \w+ value|unrecognized|NoneType|Namespace|object at|<|\b(dict|str|bool|int|float)\b")
     for option in (flag[2:] for action in parser._actions for flag in action.option_strings if flag.startswith("--")):
         args = argparse.Namespace(manifest=manifest({option: value}))
         try:
-            jobs_of(args, _declare)
+            jobs_of(args, declare)
         except FomError as error:
             assert str(error).startswith("jobs.jsonl, line 1: ")
             assert option in str(error) or "values are texts, numbers or lists" in str(error)
@@ -115,13 +115,13 @@ def test_values_of_another_kind_are_told_without_names_of_the_program(manifest, 
 
 def test_an_option_whose_value_may_be_left_out_takes_true_and_false(manifest):
     path = manifest({"mark": True}, {"mark": False}, {"mark": "top left"})
-    jobs = jobs_of(argparse.Namespace(manifest=path), _declare)
+    jobs = jobs_of(argparse.Namespace(manifest=path), declare)
     assert [job.mark for _, job in jobs] == ["bottom right", None, "top left"]
 
 
 def test_two_options_that_exclude_one_another_are_named_by_their_long_names(manifest):
     with pytest.raises(FomError, match=r"argument --(motion|driving_video): not allowed with argument --[md]"):
-        jobs_of(argparse.Namespace(manifest=manifest({"motion": "a.safetensors"})), _declare)
+        jobs_of(argparse.Namespace(manifest=manifest({"motion": "a.safetensors"})), declare)
 
 
 def test_an_empty_manifest_is_refused(fom, tmp_path):

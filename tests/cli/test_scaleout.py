@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fom_core import scaleout
 from fom_core.errors import MediaError
 from fom_core.media import VideoReader, read_picture, read_sound
-from fom_core.parallel import scaleout
-from fom_core.parallel.scaleout import Team, _in_order
-from fom_core.types import Keypoints
+from fom_core.parallel.distributed import Team
+from fom_core.scaleout import _in_order
+from fom_core.types import Keypoints, RunOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,7 +67,7 @@ def test_pieces_of_chunks_come_in_order(monkeypatch, chunk, pieces):
 
     other = painted(1)
     monkeypatch.setattr(scaleout, "_receive", lambda owner: next(other))
-    got = scaleout._gathered(Team(0, 2), painted(0), length, chunk, None)
+    got = scaleout._gathered(Team(0, 2), painted(0), length, RunOptions(chunk))
     assert np.concatenate(list(got)).tolist() == list(range(length))
 
 
@@ -77,7 +78,7 @@ def test_a_damaged_video_is_told_by_every_process(tiny_model, monkeypatch):
 
     monkeypatch.setattr(scaleout, "team", lambda: Team(1, 2))
     with pytest.raises(MediaError, match="breaks off"):
-        scaleout.read_motion(tiny_model, frames(), 25.0, chunk_size=8)
+        scaleout.read_motion_in_team(tiny_model, frames(), 25.0, chunk_size=8)
 
 
 @pytest.mark.slow
@@ -121,7 +122,7 @@ def test_a_process_that_is_killed_ends_all_with_one_line(whole_picture, tmp_path
     script = tmp_path / "dies.py"
     script.write_text(
         "import os, signal, sys\n"
-        "from fom_core import scaleout\n"
+        "from fom_core.parallel import scaleout\n"
         "from fom_core.cli import main\n"
         "def die(chunk): os.kill(os.getpid(), signal.SIGKILL)\n"
         "scaleout._send = die\n"

@@ -12,7 +12,7 @@ from fom_core.files.paths import replacing, require_name, write_tensors
 from fom_core.media import VideoReader, VideoWriter, read_picture
 from fom_core.motion import load_motion
 from fom_core.training.data.clips import decode_picture
-from fom_core.weights.load import load_model
+from fom_core.weights.load import load_module
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -69,7 +69,7 @@ def odd_path(request, tmp_path):
     return path, {"device": "a device", "pipe": "a pipe", "socket": "a socket"}[request.param]
 
 
-@pytest.mark.parametrize("read", [read_picture, VideoReader, load_motion, load_model, decode_picture])
+@pytest.mark.parametrize("read", [read_picture, VideoReader, load_motion, load_module, decode_picture])
 def test_pipes_sockets_and_devices_are_refused_at_once(odd_path, read):
     path, kind = odd_path
     with pytest.raises(FomError, match=f"is {kind}, not a file") as error:
@@ -77,7 +77,7 @@ def test_pipes_sockets_and_devices_are_refused_at_once(odd_path, read):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("read", [read_picture, load_motion, load_model])
+@pytest.mark.parametrize("read", [read_picture, load_motion, load_module])
 def test_folders_are_refused_where_a_file_is_wanted(tmp_path, read):
     with pytest.raises(FomError, match="is a folder"):
         read(tmp_path)

@@ -42,7 +42,8 @@ def odd_jpeg(path: Path) -> None:
 
 def cut_png(path: Path) -> None:
     """A picture that does not open."""
-    path.write_bytes(cv2.imencode(".png", np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))[1][:5000])
+    coded = cv2.imencode(".png", np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))[1]
+    path.write_bytes(coded[:5000].tobytes())
 
 
 def ran(code: str) -> subprocess.CompletedProcess[str]:

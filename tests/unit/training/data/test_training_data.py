@@ -14,8 +14,8 @@ from fom_core.faces.detection import Detection
 from fom_core.media import write_picture
 from fom_core.training.data.augment import Augment, AugmentConfig
 from fom_core.training.data.clips import find_entries
-from fom_core.training.data.dataset import MOST_THREADS, FrameCache, in_order
 from fom_core.training.data.feed import CacheFeed
+from fom_core.training.data.frame_cache import MOST_THREADS, FrameCache, map_in_threads
 from fom_core.training.data.sampler import PairSampler, RawPairs
 
 STILL = AugmentConfig(zoom=0, shift=0, rotation_deg=0, colour=0)
@@ -106,7 +106,7 @@ def test_clips_that_are_decoded_at_the_same_time_keep_their_frames_and_landmarks
 def test_work_on_every_processor_is_given_in_order_and_not_all_at_once():
     begun = []
 
-    results = in_order(lambda item: begun.append(item) or item * item, range(1000))
+    results = map_in_threads(lambda item: begun.append(item) or item * item, range(1000))
 
     assert next(results) == 0
     assert len(begun) <= 2 * MOST_THREADS + 1
