@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -176,7 +177,10 @@ class EncodedVideo:
         command = ["-v", "error", "-y", *ffmpeg.input_of(self._temporary), *sound, "-map", "0:v:0"]
         command += ["-map", f"1:{driver.sound_track}", "-c:v", "copy", "-c:a", codec]
         command += ["-movflags", "+faststart"] if self._suffix in {".mp4", ".mov"} else []
-        return _run(*command, *self._container(), f"file:{target}")
+        ending = _run(*command, *self._container(), f"file:{target}")
+        if ending.status or ending.frames != 0:
+            return ending
+        return replace(ending, frames=ffmpeg.frames_in(target))  # ffmpeg 7.0 counts none that it copies
 
     def _leave_sound_out(self, driver: VideoReader, ending: Ending) -> None:
         """Go on without sound that cannot be decoded; raise MediaError where it can, for then it is not to blame."""
