@@ -220,5 +220,5 @@ def _pictures_of(reader: VideoReader, numbers: Sequence[int]) -> Iterator[np.nda
         if number < at:
             frames, at = iter(reader), -1
         while at < number:
-            frame, at = next(frames), at + 1
+            frame, at = next(frames, frame), at + 1
         yield frame

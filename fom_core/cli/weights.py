@@ -29,6 +29,7 @@ from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
+    """Declare the command with its own commands, and their options."""
     parser = subparsers.add_parser(
         "weights",
         help=HELP["weights"],
@@ -83,6 +84,7 @@ def _add_action(actions: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 
 def run_list(args: argparse.Namespace) -> None:
+    """Print the catalogue as a table or JSON, with what is on this machine."""
     entries = list(catalogue().values())
     if args.json:
         print(json.dumps([_facts(entry) for entry in entries], indent=2))
@@ -97,6 +99,7 @@ def run_list(args: argparse.Namespace) -> None:
 
 
 def run_download(args: argparse.Namespace) -> int:
+    """Say size and licence of each, ask where somebody sits before it, and fetch them; print where they are."""
     entries = [_entry(name) for name in args.names]
     folder = args.folder or models_dir()
     for entry in entries:
@@ -114,6 +117,7 @@ def run_download(args: argparse.Namespace) -> int:
 
 
 def run_convert(args: argparse.Namespace) -> None:
+    """Write a model's file in another form, and say how its size changed."""
     source, _ = locate(args.source)
     outputs = [args.target, yaml_beside(args.target)] if is_foreign(args.target) else [args.target]
     keep_apart([Work([source, *_config_of(args)], outputs)])
@@ -124,6 +128,7 @@ def run_convert(args: argparse.Namespace) -> None:
 
 
 def run_info(args: argparse.Namespace) -> None:
+    """Print what the catalogue and the file itself say of a model, as lines or JSON."""
     _config_of(args)
     entry = catalogue().get(args.source)
     facts = {} if entry is None else _facts(entry)

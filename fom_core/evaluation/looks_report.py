@@ -42,6 +42,8 @@ class LooksSource:
 
 @dataclass(frozen=True)
 class NamedMotion:
+    """A driver: its motion, and what the table calls it."""
+
     name: str
     motion: Motion
 

@@ -10,7 +10,7 @@ from ..errors import MediaError
 from ..files.paths import reserve_temporary
 from . import ffmpeg
 from .animation import delays_of
-from .encoders import require_codec
+from .encoders import has_codec, require_codec
 from .piped import PipedResult, run_to_end
 from .read import VideoReader
 
@@ -111,13 +111,14 @@ class MovingPicture(PipedResult):
         frames, palette = (f"file:{path}" for path in self._aside)
         slower = f"fps={_GIF_RATE}," if self._rate > _GIF_RATE else ""
         graph = f"[0:v]{slower}split[all][b];[b]palettegen=stats_mode=full[palette]"
-        kept = ["-map", "[all]", "-c:v", "libx264rgb", "-qp", "0", "-preset", "ultrafast", frames]
+        lossless = ["libx264rgb", "-qp", "0", "-preset", "ultrafast"] if has_codec("libx264rgb") else ["ffv1"]
+        kept = ["-map", "[all]", "-c:v", *lossless, frames]
         return ["-filter_complex", graph, *kept, "-map", "[palette]", "-f", "image2", "-update", "1", palette]
 
     def _from_palette(self) -> list[str]:
         """The second way: every frame in those colours, and of each only what differs from the one before."""
         frames, palette = self._aside
-        inputs = [*ffmpeg.input_of(frames), "-i", f"file:{palette}"]
+        inputs = [*ffmpeg.input_of(frames), "-f", "png_pipe", "-i", f"file:{palette}"]  # of any name, also with a %
         plays = {0: 0, 1: -1}.get(self._loop, self._loop - 1)  # the file says how often it plays again
         graph = f"[0:v][1:v]paletteuse={_STEADY}"
         target = f"file:{self._temporary}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -122,7 +123,10 @@ class EncodedVideo(PipedResult):
         command = ["-v", "error", "-y", *ffmpeg.input_of(self._temporary), *sound, "-map", "0:v:0"]
         command += ["-map", f"1:{driver.sound_track}", "-c:v", "copy", "-c:a", codec]
         command += ["-movflags", "+faststart"] if self._suffix in {".mp4", ".mov"} else []
-        return run_to_end(*command, *self._container(), f"file:{target}")
+        ending = run_to_end(*command, *self._container(), f"file:{target}")
+        if ending.status or ending.frames != 0:
+            return ending
+        return replace(ending, frames=ffmpeg.frames_in(target))  # ffmpeg 7.0 counts none that it copies
 
     def _leave_sound_out(self, driver: VideoReader, ending: Ending) -> None:
         """Go on without sound that cannot be decoded; raise MediaError where it can, for then it is not to blame."""

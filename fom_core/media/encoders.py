@@ -43,10 +43,15 @@ def options_of(name: str, crf: int) -> list[str]:
     return ["-c:v", name, *ENCODERS[name].options.format(crf=crf, percent=max(1, 100 - 2 * crf)).split()]
 
 
+def has_codec(name: str) -> bool:
+    """Whether this ffmpeg has an encoder of pictures."""
+    listed, _ = run_ffmpeg("-v", "error", "-encoders")
+    return re.search(rf"^ V\S+ {name} ", listed, re.MULTILINE) is not None
+
+
 def require_codec(name: str, suffix: str) -> None:
     """Raise MediaError for an ffmpeg without the encoder that files of a kind need."""
-    listed, _ = run_ffmpeg("-v", "error", "-encoders")
-    if not re.search(rf"^ V\S+ {name} ", listed, re.MULTILINE):
+    if not has_codec(name):
         raise MediaError(
             f"This ffmpeg has no encoder {name}, which {suffix} files need. Unset IMAGEIO_FFMPEG_EXE, for the one that "
             "imageio-ffmpeg brings has it, or name the output .mp4 or .gif."

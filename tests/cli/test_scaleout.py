@@ -109,6 +109,15 @@ def test_a_mistake_that_all_make_is_told_once(whole_picture, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_preview_by_two_processes_is_that_of_one(whole_picture, tmp_path):
+    for count in (1, 2):
+        done = run(count, *whole_picture, "--preview", 5, "--chunk_size", 2, "--output", tmp_path / f"{count}.mp4")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines() == [str(tmp_path / f"{count}.png")]
+    assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
+
+
+@pytest.mark.slow
 def test_one_process_that_fails_ends_all_with_its_line(whole_picture, tmp_path):
     """Only the first process writes, so only it can find the place unwritable."""
     (tmp_path / "file").write_text("")

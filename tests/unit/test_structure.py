@@ -129,6 +129,18 @@ def test_no_room_holds_more_than_its_share_of_the_lines():
     assert lines <= LARGEST_ROOM * rooms.total(), f"{largest} holds {lines} of {rooms.total()} lines"
 
 
+def test_every_public_class_and_function_says_what_it_is_for():
+    silent = [
+        f"{name}.{node.name}"
+        for name, tree in TREES.items()
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+    ]
+    assert silent == []
+
+
 def test_a_public_name_is_defined_once():
     places: defaultdict[str, list[str]] = defaultdict(list)
     for name, tree in TREES.items():

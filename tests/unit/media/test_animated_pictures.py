@@ -73,6 +73,13 @@ def test_a_gif_of_more_than_50_frames_a_second_is_slowed_to_what_viewers_show(tm
     assert set(delays) == {20} and len(delays) == 50
 
 
+def test_a_gif_is_written_in_folders_of_any_name_and_without_x264(tmp_path, monkeypatch):
+    first = write(tmp_path / "50%d off" / "a.gif", waves())
+    monkeypatch.setattr("fom_core.media.animated.has_codec", lambda name: False)
+
+    assert write(tmp_path / "b.gif", waves()).read_bytes() == first.read_bytes()
+
+
 @pytest.mark.parametrize("suffix", KINDS)
 def test_a_single_frame_is_a_picture_too(tmp_path, suffix):
     frames, _ = stored(write(tmp_path / f"a{suffix}", waves(1)))

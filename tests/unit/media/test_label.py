@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 from PIL import Image
 
@@ -130,11 +131,12 @@ def test_pictures_keep_their_pixels_and_hold_the_label(tmp_path, suffix, channel
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
 def test_another_program_finds_the_packet_in_pictures(tmp_path, suffix):
-    pillow = pytest.importorskip("PIL.Image", reason="Pillow reads the packets here; it comes with scikit-image")
+    if int(PIL.__version__.split(".")[0]) < 11:
+        pytest.skip("Pillow before 11 hands packets out in another way for each kind of file")
     path = tmp_path / f"picture{suffix}"
     write_picture(path, noise(), synthetic=True)
 
-    with pillow.open(path) as picture:
+    with Image.open(path) as picture:
         picture.load()
         found = picture.info["xmp"]
 
