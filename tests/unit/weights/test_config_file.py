@@ -117,5 +117,5 @@ def test_the_file_is_named_in_complaints(tmp_path: Path):
     path.write_text(yaml.safe_dump({"model_params": {}}))
     with pytest.raises(UnsupportedModel, match=r"vox\.yaml: model_params\.common_params\.num_kp"):
         read_config(path)
-    with pytest.raises(UnsupportedModel, match="none.yaml does not exist"):
+    with pytest.raises(UnsupportedModel, match=r"none\.yaml does not exist"):
         read_config(tmp_path / "none.yaml")
