@@ -25,7 +25,6 @@ Points = dict[str, Tensor]
 STAGES = ("mask", "sparse_deformed", "deformation", "occlusion_map", "deformed", "prediction")
 WITH_OTHER_CORNERS = ("fashion", "mixed_scales")
 CRITICS = ("vox", "vox_adv", "taichi", "mixed_scales")
-SAME_NETWORKS = ("taichi_adv", "bair", "nemo")  # as vox_adv or vox, so without intermediate maps
 FRAME = 1  # whose stages are stored
 SHOWN = 2  # the frame of the animations that is
 
@@ -132,7 +131,7 @@ def one_convention(networks: Networks, name: str) -> Points:
     if "mask" in out:
         with_motion = generator.dense_motion_network(source, kp_driving=points[FRAME], kp_source=still)
         out["deformation"] = with_motion["deformation"]
-    stages = ("prediction",) if name in SAME_NETWORKS else STAGES
+    stages = ("prediction",) if name in cases.SAME_NETWORKS else STAGES
     found |= {f"frame{FRAME}/{stage}": out[stage] for stage in stages if stage in out}
 
     for mode, (movement, jacobian, adapt) in cases.MODES.items():

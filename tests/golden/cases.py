@@ -77,6 +77,7 @@ AUTHORS: dict[str, Settings] = {
     "grey": {"common_params.num_channels": 1, "common_params.num_kp": 4},
     "no_dense_motion": {"generator_params.dense_motion_params": None},
 }
+SAME_NETWORKS = ("taichi_adv", "bair", "nemo")  # as vox_adv or vox, so stored without intermediate maps
 TRAININGS = ("vox", "vox_adv", "taichi_adv", "mgif", "no_jacobian", "mixed_scales")
 
 # The same for PaddleGAN's layout; mobile networks as in its configs/firstorder_vox_mobile_256.yaml.

@@ -26,7 +26,7 @@ LARGER = ["vox_128", "vox_64", "voxadv_64", "fashion_rect", "taichi_kp5", "mgif_
 LARGER += ["nemo_scale1_pad3", "mixed_scale", "gray_1ch", "no_dense_motion"]
 LARGER_PADDLE = ["std_64", "std_128_nb5", "kpmobile_64", "genmobile_64", "bothmobile_128", "vox_mobile_256_full"]
 CASES = [
-    *(f"authors/{name}" for name in cases.AUTHORS),
+    *(f"authors/{name}" for name in cases.AUTHORS if name not in cases.SAME_NETWORKS),
     *(f"paddlegan/{name}" for name in cases.PADDLEGAN),
     *larger_cases(*(f"torch/{name}" for name in LARGER), *(f"paddle/{name}" for name in LARGER_PADDLE)),
 ]

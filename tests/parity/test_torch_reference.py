@@ -15,6 +15,7 @@ LARGER = ["vox_128", "vox_64", "voxadv_64", "fashion_rect", "taichi_kp5", "mgif_
 LARGER += ["nemo_scale1_pad3", "mixed_scale", "gray_1ch", "no_dense_motion"]
 EMBEDDED = [f"authors/{name}" for name in cases.AUTHORS]
 CASES = [*EMBEDDED, *larger_cases(*(f"torch/{name}" for name in LARGER))]
+DIFFERENT = [f"authors/{name}" for name in cases.AUTHORS if name not in cases.SAME_NETWORKS]
 CRITICS = [f"authors/{name}" for name in ("vox", "vox_adv", "taichi", "mixed_scales")]
 LARGER_CRITICS = ["vox_128", "vox_64", "voxadv_64", "mgif_singlejac", "bair_nojac_noocc"]
 STAGES = {"mask": "map", "sparse_deformed": "picture", "deformation": "map", "occlusion_map": "map"}
@@ -88,7 +89,7 @@ def test_in_float64_all_is_the_originals_to_the_last_stored_digit(golden, name):
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*DIFFERENT, *larger_cases(*(f"torch/{name}" for name in LARGER))])
 def test_bfloat16_behind_the_keypoints_stays_close_and_is_not_chosen_unasked(golden, name):
     case = golden(name)
     model = case.model(dtype="bfloat16")
