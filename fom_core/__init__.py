@@ -8,6 +8,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .backends.load import load_model
+    from .backends.pytorch import PyTorchModel
     from .compose import Composer, paste
     from .driver import align_drivers, find_view, read_driver
     from .errors import FomError
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
         MotionTransfer,
         SourceFeatures,
     )
-    from .weights.load import convert, load_model, save_model
+    from .weights.load import convert, load_module, save_model
 
 __all__ = [
     "Composer",
@@ -43,6 +45,7 @@ __all__ = [
     "Motion",
     "MotionModel",
     "MotionTransfer",
+    "PyTorchModel",
     "SourceFeatures",
     "VideoReader",
     "VideoWriter",
@@ -59,6 +62,7 @@ __all__ = [
     "find_view",
     "load_detector",
     "load_model",
+    "load_module",
     "load_motion",
     "movement_scale",
     "paste",
@@ -74,6 +78,8 @@ __all__ = [
 ]
 
 _MODULES = {
+    ".backends.load": ("load_model",),
+    ".backends.pytorch": ("PyTorchModel",),
     ".compose": ("Composer", "paste"),
     ".driver": ("align_drivers", "find_view", "read_driver"),
     ".errors": ("FomError",),
@@ -102,7 +108,7 @@ _MODULES = {
         "MotionTransfer",
         "SourceFeatures",
     ),
-    ".weights.load": ("convert", "load_model", "save_model"),
+    ".weights.load": ("convert", "load_module", "save_model"),
 }
 
 

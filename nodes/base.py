@@ -9,7 +9,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..fom_core.errors import FomError
-from ..fom_core.faults import telling
+from ..fom_core.resources.faults import telling
 
 SHOWN_AS = "FOM"
 

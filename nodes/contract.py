@@ -6,6 +6,7 @@ it. Whatever meets these protocols can stand for the rest; the tests do so where
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
@@ -66,7 +67,7 @@ class Memory(Protocol):
 
 
 class Patcher(Protocol):
-    """``comfy.model_patcher.CoreModelPatcher``: a model in the host's hands."""
+    """``comfy.model_patcher.ModelPatcher``: a model in the host's hands."""
 
     model: nn.Module
 
@@ -78,7 +79,11 @@ class Patcher(Protocol):
 class NewPatcher(Protocol):
     """The making of one."""
 
-    def __call__(self, model: nn.Module, load_device: torch.device, offload_device: torch.device) -> Patcher: ...
+    def __call__(
+        self, model: nn.Module, load_device: torch.device, offload_device: torch.device, size: int = 0
+    ) -> Patcher:
+        """``size``: what the host counts the model as, in bytes; of its tensors, unless it is told."""
+        ...
 
 
 class Bar(Protocol):
@@ -95,10 +100,23 @@ class NewBar(Protocol):
     def __call__(self, total: int) -> Bar: ...
 
 
+class Routes(Protocol):
+    """What the host's server hands out."""
+
+    def static(self, prefix: str, path: Path) -> Any:
+        """The files of a folder, at addresses that begin with ``prefix``."""
+        ...
+
+
 class Services(Protocol):
     """All of them together."""
 
     folders: Folders
     memory: Memory
-    new_patcher: NewPatcher
+    new_patcher: NewPatcher  # of networks, which the host may bring to the device in parts
+    new_whole_patcher: NewPatcher  # of models that it moves by their ``to``
     new_bar: NewBar
+
+    def routes(self) -> Routes | None:
+        """None where ComfyUI's modules are used without its server."""
+        ...

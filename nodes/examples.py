@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from ..fom_core.errors import WriteError
-from ..fom_core.files import replacing
+from ..fom_core.files.paths import replacing
 
 log = logging.getLogger(__name__)
 FILES = Path(__file__).resolve().parents[1] / "workflows" / "inputs"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -21,17 +22,18 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from ..fom_core.backends.pytorch import PyTorchModel
 from ..fom_core.errors import DownloadError, MediaError, UnsupportedModel
-from ..fom_core.networks import MotionModel
 from ..fom_core.weights.catalogue import Entry
 from ..fom_core.weights.checksums import verify_once
 from ..fom_core.weights.download import download
 from ..fom_core.weights.store import how_to_get, models_dir, path_on_disk
-from .contract import Folders, Memory, NewBar, NewPatcher, Patcher
+from .contract import Folders, Memory, NewBar, NewPatcher, Patcher, Routes
 
 folders: Folders = cast(Folders, folder_paths)  # a module that no type checker finds outside ComfyUI
 memory: Memory = comfy.model_management
 new_patcher: NewPatcher = comfy.model_patcher.CoreModelPatcher
+new_whole_patcher: NewPatcher = comfy.model_patcher.ModelPatcher
 new_bar: NewBar = comfy.utils.ProgressBar
 
 log = logging.getLogger(__name__)
@@ -61,6 +63,23 @@ def register_folders() -> None:
             folders.folder_names_and_paths[key] = (paths, set(listed) | suffixes)
     with suppress(OSError):
         folder("fom").mkdir(parents=True, exist_ok=True)
+
+
+def routes() -> Routes | None:
+    """Where the host's server is told what to hand out; None where ComfyUI's modules are used without it."""
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    return None if server is None else server.routes
+
+
+def share_help_pictures() -> None:
+    """Let ``../images`` lead to the pictures of the help pages, as it does from a page in a language's folder.
+
+    The frontend takes a page's addresses from the folder above, and so asks one folder too high; GitHub does not.
+    """
+    shared = routes()
+    if shared is not None:
+        here = Path(__file__)  # not resolved: a link to the pack is called as the link
+        shared.static(f"/extensions/{here.parents[1].name}/images", here.parent / "web" / "docs" / "images")
 
 
 def files(key: str, suffixes: set[str] | None = None) -> list[str]:
@@ -153,10 +172,34 @@ class Managed(nn.Module):
         self.network = network
 
 
+class ManagedModel(nn.Module):
+    """The same of a model: its weights get to a device when it is used there, and go when the host says so."""
+
+    def __init__(self, network: PyTorchModel) -> None:
+        super().__init__()
+        self.network = network
+
+    def to(self, *device: Any, **options: Any) -> ManagedModel:
+        """What the host calls to load and to unload."""
+        self.network.release()
+        self.network.to(*device, **options)
+        return self
+
+
 def manage(network: nn.Module) -> Patcher:
     """A patcher of the host around a network on the CPU: the host decides when it is on the device."""
     return new_patcher(
         Managed(network), load_device=memory.get_torch_device(), offload_device=memory.unet_offload_device()
+    )
+
+
+def manage_model(model: PyTorchModel) -> Patcher:
+    """The same around a model; the host counts its weights as they were trained, which the form does not exceed."""
+    return new_whole_patcher(
+        ManagedModel(model),
+        load_device=memory.get_torch_device(),
+        offload_device=memory.unet_offload_device(),
+        size=model.weight_bytes,
     )
 
 
@@ -166,13 +209,12 @@ def on_device(patcher: Any, activation_bytes: int) -> Any:
     return patcher.model.network
 
 
-def motion_model(patcher: Any, chunk_size: int, faces: int = 1) -> MotionModel:
+def motion_model(patcher: Any, chunk_size: int, faces: int = 1) -> PyTorchModel:
     """The model of a FOM_MODEL socket on the host's device, with room for a chunk of frames of all faces at once."""
     model = patcher.model.network
     pictures_at_once = chunk_size * max(faces, 1)
     height, width = model.config.image_size
-    fast_form = patcher.model_size()  # inference makes a second copy of the weights, folded
-    return on_device(patcher, fast_form + pictures_at_once * COPIES * 3 * 4 * height * width)
+    return on_device(patcher, pictures_at_once * COPIES * 3 * 4 * height * width).to(patcher.load_device)
 
 
 def name_of(patcher: Any) -> str:

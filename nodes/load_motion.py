@@ -8,7 +8,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..fom_core.errors import FomError
-from ..fom_core.files import ASSETS
+from ..fom_core.files.paths import ASSETS
 from ..fom_core.motion import is_motion, load_motion
 from . import host
 from .base import Node

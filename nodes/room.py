@@ -9,7 +9,7 @@ import psutil
 import torch
 
 from ..fom_core.errors import OutOfMemory
-from ..fom_core.faults import memory_text
+from ..fom_core.resources.faults import memory_text
 from . import host
 
 log = logging.getLogger(__name__)

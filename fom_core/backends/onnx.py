@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingPackage, UnsupportedModel, UsageError
-from ..faults import pass_on
+from ..resources.faults import pass_on
 from .exported import Run
 from .quiet import import_onnxruntime
 

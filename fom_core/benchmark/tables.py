@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..markdown import table
+from ..documents.markdown import table
 
 
 def as_markdown(results: dict[str, Any]) -> str:

@@ -10,16 +10,17 @@ from pathlib import Path
 import torch
 
 from ..backends import Backend
+from ..backends.load import DTYPES, load_model
+from ..backends.pytorch import PyTorchModel
 from ..errors import UsageError
 from ..faces.detect import ALIASES, DETECTORS, best_detector, load_detector
 from ..faces.detection import Detector
-from ..networks import MotionModel
+from ..training.checkpoint import Checkpointing
+from ..types import CHUNK_SIZE
 from ..weights.catalogue import Entry, catalogue, is_file, is_for_faces, preferred, size_text
-from ..weights.load import DTYPES, load_model
 from ..weights.store import best_on_disk
 
 log = logging.getLogger(__name__)
-CHUNK_SIZE = 8
 MOST, LONGEST_NUMBER = 2**31 - 1, 30
 
 
@@ -48,7 +49,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         type=positive,
         metavar="PIXELS",
         help="size at which faces are painted: chooses the model of that size if it is here; any other sees motion at "
-        "the size that it learnt, and paints at this one (default: the model's own; animating, twice that up to 256)",
+        "the size that it learnt, and paints at this one (default: the model's own)",
     )
     group.add_argument(
         "--img_shape", type=square, dest="image_size", metavar="H,W", help="its name in forks of the authors' program"
@@ -109,9 +110,19 @@ def add_training_options(parser: argparse.ArgumentParser, output: str, option: s
     )
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: cpu)")
     parser.add_argument(
-        "--every", type=positive, default=250, metavar="STEPS", help="between checkpoints (default: 250)"
+        "--every",
+        type=positive,
+        default=Checkpointing.every,
+        metavar="STEPS",
+        help=f"between checkpoints (default: {Checkpointing.every})",
     )
-    parser.add_argument("--keep", type=positive, default=2, metavar="N", help="newest checkpoints to keep (default: 2)")
+    parser.add_argument(
+        "--keep",
+        type=positive,
+        default=Checkpointing.keep,
+        metavar="N",
+        help=f"newest checkpoints to keep (default: {Checkpointing.keep})",
+    )
 
 
 def add_on_off(group: argparse._ActionsContainer, name: str, text: str) -> None:
@@ -120,7 +131,7 @@ def add_on_off(group: argparse._ActionsContainer, name: str, text: str) -> None:
     group.add_argument(f"--no_{name}", dest=name, action="store_false", help=f"the opposite of --{name}")
 
 
-def open_model(args: argparse.Namespace) -> MotionModel:
+def open_model(args: argparse.Namespace) -> PyTorchModel:
     """The model that the options ask for, ready to run; by default the best one on this machine, at its own size."""
     check_device(args.device)
     name, config = args.model, args.config
@@ -139,7 +150,7 @@ def open_model(args: argparse.Namespace) -> MotionModel:
     return model
 
 
-def tell_sizes(model: MotionModel) -> None:
+def tell_sizes(model: Backend) -> None:
     """A line where a model paints at another size than it learnt."""
     learnt, size = (f"{size[1]}x{size[0]}" for size in (model.config.learnt_size, model.config.image_size))
     if learnt != size:

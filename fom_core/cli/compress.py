@@ -6,8 +6,10 @@ import argparse
 from functools import partial
 from typing import Any
 
-from ..files import CONFIGS
+from ..files.paths import CONFIGS
+from ..training.checkpoint import Checkpointing
 from .common import add_training_options, file_name, file_path, named_yaml
+from .verbs import HELP
 
 RECIPES = CONFIGS / "compress"
 recipe_path = partial(named_yaml, RECIPES)
@@ -17,7 +19,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "compress",
-        help="make a model small: distil it into a student, prune channels",
+        help=HELP["compress"],
         description="Teach a small student what a model knows, in stages: a keypoint detector for the model's own "
         "generator, a generator for the model's own detector, both together; then prune the channels that matter "
         "least, and train on. Writes the student (float32, float16, int8), and after every stage a report with "
@@ -51,21 +53,17 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the stages and print the report's table."""
-    from ..compress.run import compress_from_folder  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..compress.compress import compress_from_folder  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..training.given import TrainingInputs  # noqa: PLC0415
 
     table = compress_from_folder(
-        args.data,
         args.teacher,
-        args.config,
+        TrainingInputs(args.config, args.data, args.overrides, args.yunet, args.vgg),
         args.output,
-        overrides=args.overrides,
         teacher_config=args.teacher_config,
         student=args.student,
-        yunet=args.yunet,
-        vgg=args.vgg,
         device=args.device,
-        every=args.every,
-        keep=args.keep,
+        checkpointing=Checkpointing(args.every, args.keep),
     )
     print(table, end="")
     return 0

@@ -14,15 +14,16 @@ import numpy as np
 import torch
 
 from ..errors import NoFaceFound, UsageError
-from ..files import replacing
+from ..files.paths import replacing
+from ..files.places import Work, keep_apart
 from ..media import VideoReader
-from ..places import Work, keep_apart
 from ..types import Box
 from .common import add_detector_option, file_path, not_negative, open_detector, positive, square
 from .progress import ProgressBar
+from .verbs import HELP
 
 if TYPE_CHECKING:
-    from ..training.face_clips import Piece
+    from ..preprocess.face_clips import Piece
 
 SIZE = 256
 MOST = 2**31 - 1  # frames of a part: as long as the person stays
@@ -32,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options: those of the authors' crop-video.py, and ours."""
     parser = subparsers.add_parser(
         "crop_video",
-        help="find the part of a video that shows one person, as a driving video should",
+        help=HELP["crop_video"],
         description="Follow every face through a video and print, for each, the ffmpeg command that cuts the square in "
         "which it stays. With --cut they are cut at once, without sound.",
         allow_abbrev=False,
@@ -62,7 +63,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Follow the faces, then print, write and cut what was asked for."""
-    from ..training.face_clips import Piece, Rules, find_pieces, write_pieces  # noqa: PLC0415 - for this command only
+    from ..preprocess.face_clips import Piece, Rules, find_pieces, write_pieces  # noqa: PLC0415 - for this command only
 
     video = args.video or args.inp
     if video is None:

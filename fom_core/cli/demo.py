@@ -5,24 +5,26 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..backends.load import load_model
 from ..demo import demo_picture
 from ..errors import FomError, NoFaceFound
 from ..faces.detect import detect_faces
-from ..files import ASSETS
+from ..files.paths import ASSETS
 from ..media import VideoWriter, write_picture
 from ..motion import FADE_IN_S, load_motion
 from ..types import Motion, MotionTransfer
-from ..weights.load import load_model
-from .animate import FILENAME, write_animation
+from .animate import write_animation
+from .animate_options import FILENAME
 from .common import file_path
 from .drivers import INITIAL_FRAME
+from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "demo",
-        help="animate a picture that comes with the project",
+        help=HELP["demo"],
         description="Compose a picture with three faces, find them, and animate them with the embedded model and "
         "motion. Nothing is downloaded.",
         allow_abbrev=False,

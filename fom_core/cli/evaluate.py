@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ..faces.detect import best_detector, load_detector
-from ..faces.yunet import YuNetDetector
-from ..places import Work, keep_apart
+from ..faces.detectors.yunet import YuNetDetector
+from ..files.places import Work, keep_apart
 from . import looks
 from .common import add_model_options, file_name, file_path, files_of_model, open_model, positive
 from .progress import ProgressBar
+from .verbs import HELP
 
 FRAMES = 16  # of each clip
 
@@ -20,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="measure a model on clips, or how its animations look",
+        help=HELP["evaluate"],
         description="Reconstruct clips from their first frame and let people drive one another; print tables that "
         "compare the model with showing the source unmoved and with its absolute mode, and write them with videos.",
         allow_abbrev=False,
@@ -61,10 +62,10 @@ def run(args: argparse.Namespace) -> int:
     if args.looks:
         return looks.run(args)
     looks.check_absent(args)
-    from ..training.evaluate import Judges  # noqa: PLC0415 - heavy, and needed by this command only
-    from ..training.evaluation import RESULTS, evaluate_folder  # noqa: PLC0415
-    from ..training.face_points import Pfld, detector_points  # noqa: PLC0415
-    from ..training.metrics import Lpips  # noqa: PLC0415
+    from ..evaluation.evaluate import RESULTS, evaluate_folder  # noqa: PLC0415
+    from ..evaluation.face_points import Pfld, detector_points  # noqa: PLC0415
+    from ..evaluation.lpips import Lpips  # noqa: PLC0415
+    from ..evaluation.reconstruction import OptionalMetrics  # noqa: PLC0415 - heavy, and needed by this command only
 
     inputs = files_of_model(args, args.pairs, args.yunet, args.landmarks, args.lpips)
     keep_apart([Work(inputs, [args.output / name for name in RESULTS])])
@@ -77,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
             model,
             args.data,
             args.output,
-            Judges(lpips, points),
+            OptionalMetrics(lpips, points),
             split=args.split,
             licence_classes=args.licence_class,
             pairs=args.pairs,

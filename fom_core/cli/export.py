@@ -9,16 +9,17 @@ from typing import Any
 from ..export import export_model
 from ..export.export import files_in
 from ..export.inputs_size import EXAMPLE, size_from_inputs
-from ..places import Work, keep_apart
-from ..weights.load import load_model
+from ..files.places import Work, keep_apart
+from ..weights.load import load_module
 from . import common
+from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "export",
-        help="write a model as ONNX, for other runtimes",
+        help=HELP["export"],
         description="Write a model's keypoint detector, source encoder and generator as ONNX files, compared with "
         "PyTorch on real frames before they are kept.",
         allow_abbrev=False,
@@ -54,7 +55,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, and say where."""
-    model = load_model(args.model, config=args.config, device="cpu", dtype="float32")
+    model = load_module(args.model, config=args.config)
     if args.image_size is not None:
         model = model.at_size(args.image_size)
     if args.inputs_size is not None:

@@ -12,18 +12,19 @@ import torch
 from ..faces.detect import detect_faces
 from ..faces.drawing import draw_faces
 from ..faces.regions import CropRule
-from ..files import replacing
+from ..files.paths import replacing
+from ..files.places import Work, keep_apart
 from ..media.pictures import read_picture, write_picture
-from ..places import Work, keep_apart
 from ..types import FaceRegion, FaceSet
 from .common import add_detector_option, file_path, open_detector, zero_to_one
+from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "faces",
-        help="find the faces of a picture",
+        help=HELP["faces"],
         description="Find the faces of a picture: as JSON, and as a picture with numbered boxes.",
         allow_abbrev=False,
     )

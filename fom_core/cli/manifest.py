@@ -7,10 +7,10 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from ..documents import DocumentError, parse_json, read_lines, shortened, wrong_as
+from ..documents.options import described
+from ..documents.readers import DocumentError, parse_json, read_lines, shortened, wrong_as
 from ..errors import FomError, MediaError, UsageError
-from ..files import require_file
-from ..tables import described
+from ..files.paths import require_file
 from .parser import without_letters
 
 
@@ -78,7 +78,9 @@ def _options_of(job: dict[str, Any], known: dict[str, argparse.Action]) -> tuple
         if action is None or name == "manifest":
             near = get_close_matches(name, [other for other in known if other != "manifest"], 1, 0.5)
             raise UsageError(f"there is no option {shortened(repr(key))}.{f' Did you mean {near[0]}?' if near else ''}")
-        if action.nargs != 0:
+        if action.nargs == "?" and isinstance(value, bool):
+            switches[action.dest] = action.const if value else action.default
+        elif action.nargs != 0:
             words += [f"--{name}", *map(_word, value)] if isinstance(value, list) else [f"--{name}={_word(value)}"]
         elif not isinstance(value, bool):
             raise UsageError(f"{key} is true or false, not {described(value)}.")

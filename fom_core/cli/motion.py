@@ -6,13 +6,13 @@ import argparse
 import logging
 from typing import Any
 
-from ..files import replacing
-from ..media import VideoReader
+from ..files.paths import replacing
+from ..files.places import Work, keep_apart
 from ..motion import save_motion
-from ..places import Work, keep_apart
 from . import common
 from .backend import add_backend_options, open_backend
-from .drivers import add_driving_crop_options, track_driver
+from .drivers import add_driving_crop_options, add_part_options, open_video, track_driver
+from .verbs import HELP
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "motion",
-        help="save the motion of a driving video",
+        help=HELP["motion"],
         description="Save the motion of a driving video for `fom animate --motion`. It fits the model that read it.",
         allow_abbrev=False,
     )
@@ -32,6 +32,7 @@ def add_parser(subparsers: Any) -> None:
         "--output", type=common.file_path, required=True, metavar="FILE", help="such as smile.safetensors"
     )
     common.add_detector_option(parser)
+    add_part_options(parser)
     add_driving_crop_options(parser)
     common.add_model_options(parser)
     add_backend_options(parser)
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     """Read the driver's keypoints and save them."""
     output = args.output
     keep_apart([Work([args.video, *common.files_of_model(args)], [output])])
-    reader = VideoReader(args.video)
+    reader = open_video(args.video, args)
     with replacing(output) as temporary:  # an unwritable place shows before the work
         model = open_backend(args)
         on_faces = common.wants_faces("auto", model) and args.driving_crop != "none"

@@ -7,16 +7,17 @@ import os
 from typing import Any
 
 from ..errors import UsageError
-from ..places import Work, inside, keep_apart
+from ..files.places import Work, inside, keep_apart
 from .common import add_detector_option, file_path, positive, zero_to_one
 from .progress import ProgressBar
+from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "preprocess",
-        help="cut face clips for training out of raw videos",
+        help=HELP["preprocess"],
         description="Follow every face of the videos and cut clips in which it stays in one fixed square, or cut "
         "what a metadata file says. The clips go to the subfolders train and test, named person#video#frames; "
         "report.csv has a row for each, kept or dropped, with the reason. A second call with the same --output goes on "
@@ -55,9 +56,9 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Find the videos, cut, and print where the report is."""
-    from ..training.clip_sources import jobs_of_metadata, jobs_of_videos  # noqa: PLC0415 - heavy, for this command only
-    from ..training.face_clips import Rules  # noqa: PLC0415
-    from ..training.preprocess import REPORT, Recipe, preprocess  # noqa: PLC0415
+    from ..preprocess.clip_sources import jobs_of_metadata, jobs_of_videos  # noqa: PLC0415 - heavy, for this command only
+    from ..preprocess.face_clips import Rules  # noqa: PLC0415
+    from ..preprocess.preprocess import REPORT, Recipe, preprocess  # noqa: PLC0415
 
     inputs = [*args.videos, *([args.metadata] if args.metadata else [])]
     keep_apart([Work(inputs, [args.output, args.output / REPORT])])

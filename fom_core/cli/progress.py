@@ -1,4 +1,7 @@
-"""What a running command says on stderr: messages, and a bar with frames a second and the time left."""
+"""What a running command says on stderr: messages, and a bar with frames a second and the time left.
+
+The bar is our own: tqdm goes by the wall clock, writes one endless line into log files, and draws in every process.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ import sys
 import time
 from contextlib import suppress
 
-from .. import threads
-from ..faults import told
-from ..scaleout import rank
+from ..parallel.ranks import launched_rank
+from ..resources import threads
+from ..resources.faults import told
 
 BAR_WIDTH = 24
 REDRAW_S = 0.1  # on a terminal
@@ -34,7 +37,7 @@ class ProgressBar:
 
     def __call__(self, done: int, total: int | None = None) -> None:
         threads.fit()  # here comes by whatever takes long, in the thread that computes
-        if rank():
+        if launched_rank():
             return
         now = time.monotonic()
         total = total or self._total
@@ -60,11 +63,11 @@ def progress_line(label: str, done: int, total: int | None, elapsed_s: float, un
     if not total:
         return f"{label} {done}  {rate:.1f} {unit}/s"
     filled = min(BAR_WIDTH, BAR_WIDTH * done // total)
-    left = f"  {clock(max(0, total - done) / rate)} left" if rate > 0 else ""
+    left = f"  {duration_text(max(0, total - done) / rate)} left" if rate > 0 else ""
     return f"{label} [{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done}/{total}  {rate:.1f} {unit}/s{left}"
 
 
-def clock(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Seconds as m:ss or h:mm:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -111,4 +114,4 @@ def log_to_stderr(debug: bool) -> None:
     handler = _AboveTheBar()
     logger = logging.getLogger(__name__.rpartition(".cli")[0])
     logger.handlers[:] = [handler]
-    logger.setLevel(logging.DEBUG if debug else logging.ERROR if rank() else logging.INFO)
+    logger.setLevel(logging.DEBUG if debug else logging.ERROR if launched_rank() else logging.INFO)

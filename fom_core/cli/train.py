@@ -6,8 +6,11 @@ import argparse
 from functools import partial
 from typing import Any
 
-from ..files import CONFIGS
+from ..files.paths import CONFIGS
+from ..parallel.ranks import launched_rank
+from ..training.checkpoint import Checkpointing
 from .common import add_training_options, file_name, named_yaml
+from .verbs import HELP
 
 config_path = partial(named_yaml, CONFIGS)
 
@@ -16,7 +19,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "train",
-        help="learn a model from clips",
+        help=HELP["train"],
         description="Learn a model from a folder of clips: videos, GIFs, frame folders or strips of frames, in the "
         "subfolders train and test, or with an index.csv. A second call with the same --output goes on where the first "
         "one stopped. Start it with torchrun or accelerate to use several processes.",
@@ -39,21 +42,16 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Decode the clips, train, and write the model beside its checkpoints."""
-    from ..scaleout import rank  # noqa: PLC0415 - heavy, and needed by this command only
-    from ..training.run import train_from_folder  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..training.given import TrainingInputs  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..training.train import train_from_folder  # noqa: PLC0415
 
     path = train_from_folder(
-        args.data,
-        args.config,
+        TrainingInputs(args.config, args.data, args.overrides, args.yunet, args.vgg),
         args.output,
-        overrides=args.overrides,
-        yunet=args.yunet,
-        vgg=args.vgg,
         init_from=args.init_from,
         device=args.device,
-        every=args.every,
-        keep=args.keep,
+        checkpointing=Checkpointing(args.every, args.keep),
     )
-    if rank() == 0:  # of several processes, one tells
+    if launched_rank() == 0:  # of several processes, one tells
         print(path)
     return 0

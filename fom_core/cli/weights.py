@@ -13,23 +13,25 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import DownloadError, UnsupportedModel
+from ..files.places import Work, keep_apart
 from ..networks.config import ModelConfig
-from ..places import Work, keep_apart
 from ..weights.catalogue import Entry, catalogue, size_text
 from ..weights.connect import Broken
 from ..weights.download import address, download
-from ..weights.files import load_checkpoint
 from ..weights.foreign import is_foreign, yaml_beside
 from ..weights.load import convert, resolve_config
+from ..weights.read import read_checkpoint
 from ..weights.store import locate, models_dir, path_on_disk
 from .common import file_name, file_path
 from .progress import ProgressBar
+from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
+    """Declare the command with its own commands, and their options."""
     parser = subparsers.add_parser(
         "weights",
-        help="list, download, convert and describe weights",
+        help=HELP["weights"],
         description="List, download, convert and describe weights.",
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
@@ -71,6 +73,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run_list(args: argparse.Namespace) -> None:
+    """Print the catalogue as a table or JSON, with what is on this machine."""
     entries = list(catalogue().values())
     if args.json:
         print(json.dumps([_facts(entry) for entry in entries], indent=2))
@@ -85,6 +88,7 @@ def run_list(args: argparse.Namespace) -> None:
 
 
 def run_download(args: argparse.Namespace) -> int:
+    """Say size and licence of each, ask where somebody sits before it, and fetch them; print where they are."""
     entries = [_entry(name) for name in args.names]
     folder = args.folder or models_dir()
     for entry in entries:
@@ -102,6 +106,7 @@ def run_download(args: argparse.Namespace) -> int:
 
 
 def run_convert(args: argparse.Namespace) -> None:
+    """Write a model's file in another form, and say how its size changed."""
     source, _ = locate(args.source)
     outputs = [args.target, yaml_beside(args.target)] if is_foreign(args.target) else [args.target]
     keep_apart([Work([source, *([args.config] if args.config else [])], outputs)])
@@ -112,6 +117,7 @@ def run_convert(args: argparse.Namespace) -> None:
 
 
 def run_info(args: argparse.Namespace) -> None:
+    """Print what the catalogue and the file itself say of a model, as lines or JSON."""
     entry = catalogue().get(args.source)
     facts = {} if entry is None else _facts(entry)
     if entry is None or (entry.kind == "model" and path_on_disk(entry)):
@@ -141,7 +147,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
 def _model_facts(source: str, config: Path | None) -> dict[str, Any]:
     """What a file itself tells."""
     path, entry = locate(source)
-    checkpoint = load_checkpoint(path)
+    checkpoint = read_checkpoint(path)
     described = resolve_config(checkpoint, path, entry, config)
     return {
         "path": str(path),

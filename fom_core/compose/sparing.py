@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, TypeVar
 
-from ..memory import empty_caches, in_chunks, is_out_of_memory
+from ..resources.memory import empty_caches, in_chunks, is_out_of_memory
 from ..types import Generated
 
 T = TypeVar("T")

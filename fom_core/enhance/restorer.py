@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import MissingPackage, UnsupportedModel
-from ..faults import pass_on
-from ..weights.files import read_tree
+from ..resources.faults import pass_on
+from ..weights.read import read_tree
 
 Call = Callable[[nn.Module, Tensor], Tensor]
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from ..errors import MissingPackage
-from ..memory import is_out_of_memory
+from ..resources.memory import is_out_of_memory
 from .archive import free_batch
 from .parts import BATCH, Graph
 

@@ -15,12 +15,12 @@ from ..weights.catalogue import catalogue, preferred
 from ..weights.checksums import verify_once
 from ..weights.store import how_to_get, path_on_disk
 from .detection import Detection, Detector
-from .embedded import EmbeddedDetector
+from .detectors.embedded import EmbeddedDetector
+from .detectors.retinaface import RetinaFaceDetector
+from .detectors.s3fd import S3FDDetector
+from .detectors.yunet import YuNetDetector
 from .regions import MARGIN, CropRule, regions_from_detections, to_rgb
-from .retinaface import RetinaFaceDetector
-from .s3fd import S3FDDetector
 from .turned import TurningDetector
-from .yunet import YuNetDetector
 
 log = logging.getLogger(__name__)
 ALIASES = {"sfd": "s3fd"}  # PaddleGAN's name

@@ -12,8 +12,8 @@ import numpy as np
 from ..errors import UsageError
 from ..types import FaceRegion, FaceSet
 from .detection import Detector
-from .looks import second_look
 from .regions import to_rgb
+from .second_look import second_look
 
 LEFT_TO_RIGHT = "left to right"
 PROMINENT_FIRST = "most prominent first"

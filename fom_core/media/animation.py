@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from ..errors import MediaError
-from ..faults import pass_on
+from ..resources.faults import pass_on
 from .clock import Clock, clock_of, unhurry
 from .limits import require_modest
 from .pictures import read_coded
@@ -35,7 +35,7 @@ class Animation:
             )
         self._path = path
         self._data = read_coded(path, max_pixels)
-        delays = _delays_of(self._data.tobytes())
+        delays = delays_of(self._data.tobytes())
         first = self._decode(0, 1)
         if not delays or not len(first):
             raise MediaError(f"{path} is a damaged WebP without a single readable frame. Copy or download it again.")
@@ -69,7 +69,7 @@ class Animation:
         return tuple(animation.frames) if read else ()
 
 
-def _delays_of(data: bytes) -> list[int]:
+def delays_of(data: bytes) -> list[int]:
     """How long each frame is shown, in milliseconds."""
     delays, at = [], 12
     while at + 8 <= len(data):

@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 
 from ..errors import MediaError
-from ..faults import pass_on
-from ..files import replacing, require_file
+from ..files.paths import replacing, require_file
+from ..pictures import fit_picture
+from ..resources.faults import pass_on
 from . import stills
 from .colour import to_srgb
 from .header import declared_size
@@ -29,20 +30,25 @@ _BAND = 1 << 22  # numbers that are brought to eight bits at a time
 _PNG_HEADER = 33  # bytes, after which come the chunks
 
 
-def read_picture(path: str | os.PathLike[str], *, alpha: bool = False, max_pixels: int | None = None) -> np.ndarray:
+def read_picture(
+    path: str | os.PathLike[str], *, alpha: bool = False, max_pixels: int | None = None, max_size: int | None = None
+) -> np.ndarray:
     """Read a still as (H, W, 3) uint8 RGB in sRGB, upright; with ``alpha`` as (H, W, 4) RGBA.
 
     The camera's orientation tag is applied, and so are colour profiles, see :mod:`~fom_core.media.colour`; 16-bit,
     float, grey and CMYK sources become 8-bit RGB. Without ``alpha`` a transparent picture is laid on white, which is
     what viewers show; with it, an opaque one gets alpha 255. ``max_pixels``: None for what is usual, see
-    :mod:`~fom_core.media.limits`. Raises MediaError when the file is missing, is no picture, or declares more pixels,
-    which are refused before they are decoded; MissingPackage for HEIC without the package pillow-heif.
+    :mod:`~fom_core.media.limits`. ``max_size``: pixels of the longest side, to which a larger picture is shrunk, with
+    even sides. Raises MediaError when the file is missing, is no picture, or declares more pixels, which are refused
+    before they are decoded; MissingPackage for HEIC without the package pillow-heif.
     """
     path = require_file(path, "The picture")
     pixels = _to_rgb(path, most_pixels(max_pixels, PICTURE_PIXELS))
     if alpha:
-        return pixels if pixels.shape[2] == 4 else cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
-    return pixels if pixels.shape[2] == 3 else _on_white(pixels)
+        pixels = pixels if pixels.shape[2] == 4 else cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
+    elif pixels.shape[2] == 4:
+        pixels = _on_white(pixels)
+    return pixels if max_size is None else fit_picture(pixels, max_size)
 
 
 def _to_rgb(path: Path, max_pixels: int) -> np.ndarray:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import missing_folders, remove_empty, require_name, unwritable
-from ..handover import hand_over
-from ..leftovers import READY, reserve_folder, temporary_name
-from ..places import NUMBER
+from ..files.handover import hand_over
+from ..files.leftovers import READY, reserve_folder, temporary_name
+from ..files.paths import missing_folders, remove_empty, require_name, unwritable
+from ..files.places import NUMBER
 from .pictures import write_picture
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps, features
 
 from ..errors import MissingPackage
-from ..faults import pass_on
+from ..resources.faults import pass_on
 from .colour import Colours, colours_of, picture_to_srgb
 
 _PLUGINS = (

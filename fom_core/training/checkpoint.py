@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,27 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..documents import DocumentError, parse_json, read_text
+from ..documents.readers import DocumentError, parse_json, read_text
 from ..errors import WriteError
-from ..faults import pass_on
-from ..leftovers import keep_alive, sweep, temporary_name
-from ..weights.files import read_state_dict, read_tree
+from ..files.leftovers import keep_alive, sweep, temporary_name
+from ..resources.faults import pass_on
+from ..weights.read import read_state_dict, read_tree
 
 log = logging.getLogger(__name__)
 
 WEIGHTS, STATE, ABOUT = "weights.safetensors", "state.pt", "about.json"
 Loaded = tuple[dict[str, Tensor], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Checkpointing:
+    """Every ``every`` steps a checkpoint is written; the newest ``keep`` of them and the best one stay."""
+
+    every: int = 250
+    keep: int = 2
+
+
+DEFAULT = Checkpointing()
 
 
 def save_checkpoint(
@@ -34,7 +46,7 @@ def save_checkpoint(
     state: Mapping[str, Any],
     *,
     about: Mapping[str, Any] | None = None,
-    keep: int = 2,
+    keep: int = Checkpointing.keep,
 ) -> Path:
     """Write ``step-NNNNNN`` below ``folder``, complete or not at all; the newest ``keep`` and the best one stay.
 

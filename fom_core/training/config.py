@@ -7,17 +7,17 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ..documents import in_file
+from ..documents.options import SettingsError, Table
+from ..documents.readers import in_file
+from ..documents.settings import converted, fill, override
+from ..documents.yaml_text import read_settings
 from ..errors import UsageError
 from ..networks.config import DiscriminatorConfig, ModelConfig
-from ..settings import converted, fill, override
-from ..tables import SettingsError, Table
 from ..weights.config_file import filled, frame_size, model_from_tables
-from ..yaml_text import read_settings
-from .augment import AugmentConfig
 from .config_checks import check_dataset, check_layers, check_stage
+from .data.augment import AugmentConfig
+from .data.pair_augment import PairAugmentation
 from .paddlegan_config import from_paddlegan
-from .pair_augment import PairAugmentation
 
 
 @dataclass(frozen=True)
@@ -234,14 +234,14 @@ def _stage(options: Table, model: Table, dataset: DatasetConfig, teacher: ModelC
         size = teacher.image_size
     if size is None:
         raise SettingsError("dataset_params.frame_shape is missing (PaddleGAN: dataset.train.frame_shape).")
-    config, critic = _model(sections, size, teacher), sections.table("discriminator_params")
+    config, table = _model(sections, size, teacher), sections.table("discriminator_params")
     weights = fill(LossWeights, options.table("loss_weights"))
-    critic = critic.merged(options.table("discriminator_params"))
+    table = table.merged(options.table("discriminator_params"))
     discriminator = None
-    if critic and weights.generator_gan:
+    if table and weights.generator_gan:
         shared = {"num_kp": config.keypoint_detector.num_kp, "num_channels": config.num_channels}
         discriminator = filled(
-            DiscriminatorConfig, Table(shared, critic.name).merged(critic), renamed={"spectral_norm": "sn"}
+            DiscriminatorConfig, Table(shared, table.name).merged(table), renamed={"spectral_norm": "sn"}
         )
     plain = Table(options)
     plain.name = options.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..tables import SettingsError, Table
+from ..documents.options import SettingsError, Table
 
 if TYPE_CHECKING:
     from .config import DatasetConfig, Stage

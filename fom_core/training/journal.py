@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..documents import DocumentError, parse_json
-from ..files import replacing, unwritable
+from ..documents.readers import DocumentError, parse_json
+from ..files.paths import replacing, unwritable
 from ..media import write_picture
 from .trainer import Trainer
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 LOG = "log.jsonl"
 
 
-class Journal:
+class TrainingLog:
     """Book-keeping of one stage in its folder.
 
     ``log.jsonl`` has a line for every ``line_every`` steps with the mean of each loss, and one for every measurement.

@@ -12,21 +12,21 @@ import torch
 from torch import Tensor
 
 from ..errors import UnsupportedModel
-from ..faults import pass_on
 from ..networks.model import MotionModel
+from ..parallel.distributed import first_alone, from_all, from_first, rank, world_size
+from ..resources.faults import pass_on
 from ..weights.pickle_machine import short
-from .augment import Pairs
-from .checkpoint import carry_over, load_latest, save_checkpoint
+from .checkpoint import DEFAULT, Checkpointing, carry_over, load_latest, save_checkpoint
 from .config import Stage, TrainConfig
-from .dataset import FrameCache
-from .feed import Feed, items, open_feed
-from .figures import Figures, measure
-from .journal import Journal
+from .contact_sheet import contact_sheet, pairs_sheet
+from .data.augment import Pairs
+from .data.feed import Feed, items, open_feed
+from .data.frame_cache import FrameCache
+from .data.stream import ClipData
+from .figures import Figures, reconstruction_figures
+from .journal import TrainingLog
 from .perceptual import VggFeatures
-from .processes import first_alone, from_all, from_first, rank, world_size
 from .report import write_report
-from .sheet import contact_sheet, pairs_sheet
-from .stream import ClipData
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -38,14 +38,12 @@ def train_stage(
     validation: FrameCache | None,
     folder: Path,
     *,
-    every: int = 250,
-    keep: int = 2,
+    checkpointing: Checkpointing = DEFAULT,
     report: Callable[[str], None] = log.info,
 ) -> None:
     """Run one stage to its end, going on from the newest checkpoint in ``folder``.
 
-    Every ``every`` steps: a picture, with ``validation`` figures of the averaged weights, and a checkpoint; the newest
-    ``keep`` of them and the best one stay.
+    With every checkpoint goes a picture, with ``validation`` figures of the averaged weights.
     The first process measures and writes. Raises TrainingDiverged, and WriteError when the disk is full; checkpoints
     of earlier steps stay whole.
     """
@@ -53,14 +51,14 @@ def train_stage(
     journal = None
     if not rank():
         folder.mkdir(parents=True, exist_ok=True)
-        journal = Journal(trainer, folder, report)
+        journal = TrainingLog(trainer, folder, report)
         journal.rewind()
     try:
         while trainer.progress < 1:
             begun = time.monotonic()
             pairs, what = feed.draw()
             losses = trainer.step(pairs, begun=begun, what=what)
-            due = trainer.step_number % every == 0 or trainer.progress == 1
+            due = trainer.step_number % checkpointing.every == 0 or trainer.progress == 1
             if journal is not None:
                 journal.add(losses, now=due)
             if due:
@@ -68,7 +66,9 @@ def train_stage(
                 if journal is not None:
                     about = {"seconds": trainer.seconds, "processes": world_size(), "losses": losses}
                     about |= _look(trainer, journal, pairs, validation)
-                    save_checkpoint(folder, trainer.step_number, trainer.weights(), state, about=about, keep=keep)
+                    save_checkpoint(
+                        folder, trainer.step_number, trainer.weights(), state, about=about, keep=checkpointing.keep
+                    )
     finally:
         if journal is not None:
             journal.close()
@@ -92,7 +92,7 @@ def resume(trainer: Trainer, feed: Feed, folder: Path) -> None:
         ) from error
 
 
-def _look(trainer: Trainer, journal: Journal, pairs: Pairs, validation: FrameCache | None) -> Mapping[str, Any]:
+def _look(trainer: Trainer, journal: TrainingLog, pairs: Pairs, validation: FrameCache | None) -> Mapping[str, Any]:
     """Measure the averaged weights and keep a picture of what they make; gives the figures, the best of them as score.
 
     Without validation clips the picture shows the pairs of the step just made.
@@ -102,8 +102,7 @@ def _look(trainer: Trainer, journal: Journal, pairs: Pairs, validation: FrameCac
         journal.picture(pairs_sheet(trainer.average, pairs[:4].to(trainer.device)))
     else:
         journal.picture(contact_sheet(trainer.average, validation))
-        figures = measure(trainer.average, validation)
-    trainer.average.eval()  # drops the form that inference took, whose memory the next steps may want
+        figures = reconstruction_figures(trainer.average, validation)
     if figures is None:
         return {}
     journal.measured(figures.to_dict(), figures.line())
@@ -130,8 +129,7 @@ def train(
     features: VggFeatures | None = None,
     init: MotionModel | None = None,
     device: torch.device | str = "cpu",
-    every: int = 250,
-    keep: int = 2,
+    checkpointing: Checkpointing = DEFAULT,
     report: Callable[[str], None] = log.info,
 ) -> MotionModel:
     """Run all stages and return the averaged model of the last one. Finished stages are skipped on a second call.
@@ -153,7 +151,7 @@ def train(
                 report(f"{stage.name}: {len(fresh)} tensors start fresh")
         frames = stage_data(config, data, stage, run_folder)
         feed = open_feed(frames, stage, config.seed + number, device)
-        train_stage(trainer, feed, validation, folder, every=every, keep=keep, report=report)
+        train_stage(trainer, feed, validation, folder, checkpointing=checkpointing, report=report)
         previous = trainer.average.state_dict()
     assert trainer is not None
     if not rank():

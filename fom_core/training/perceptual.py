@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..errors import UnsupportedModel
-from ..files import require_file
-from ..weights.files import read_state_dict
+from ..files.paths import require_file
+from ..weights.read import read_state_dict
 
 # torchvision's numbering of the VGG networks: convolutions, each followed by a ReLU; before every stage but the first,
 # pooling. Features are taken behind the first ReLU of each stage, so of the last one only that is needed.

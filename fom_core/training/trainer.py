@@ -17,14 +17,14 @@ from ..networks.dense_motion import DenseMotionNetwork
 from ..networks.discriminator import MultiScaleDiscriminator
 from ..networks.keypoint_detector import KeypointDetector
 from ..networks.model import MotionModel
-from .augment import Pairs, Transform
+from ..parallel.distributed import average_gradients, mean_over_all, normalise_together, rank, world_size
 from .checkpoint import part, prefixed
 from .config import Stage
+from .data.augment import Pairs, Transform
 from .objective import Objective, Outcome
 from .perceptual import VggFeatures
 from .precision import PRECISIONS, use_precision
-from .processes import average_gradients, mean_over_all, normalise_together, rank, world_size
-from .recording import RecordedWork, Work
+from .recording import RecordedWork, TrainingStep
 from .schedule import average_decay, learning_rate_factor
 
 MOTION = (KeypointDetector, DenseMotionNetwork)
@@ -66,7 +66,7 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(device.type, enabled=stage.precision == "float16")  # type: ignore[attr-defined]
         self.random = torch.Generator().manual_seed(seed)
         use_precision(PRECISIONS[stage.precision], self.objective.models, objective.features, self.discriminator)
-        self._updates: dict[bool, Work] = {}  # with and without the keypoint detector
+        self._updates: dict[bool, TrainingStep] = {}  # with and without the keypoint detector
         if stage.compile:
             self._compile()
 
@@ -97,7 +97,7 @@ class Trainer:
         transform: the warp of the equivariance losses instead of a random one.
         begun:     on time.monotonic(), when the making of the batch began.
         what:      what the batch is made of, for the message of TrainingDiverged, which a loss or a gradient that is
-                   no number raises. The networks are spoilt then.
+                   NaN or infinite raises. So are the networks then.
         """
         begun = time.monotonic() if begun is None else begun
         pairs = self._placed(pairs)
@@ -128,7 +128,7 @@ class Trainer:
     def _update_generator(
         self, pairs: Pairs, transform: Transform, learns: bool
     ) -> tuple[dict[str, Tensor], list[Outcome]]:
-        """One step of generator and keypoint detector; their losses, and what the critic is to judge."""
+        """One step of generator and keypoint detector; their losses, and what the discriminator is to judge."""
         total, outcomes = {}, []
         if self.discriminator is not None:
             self.discriminator.requires_grad_(False)
@@ -141,7 +141,7 @@ class Trainer:
         return total | self._apply(["generator", "keypoint_detector"] if learns else ["generator"]), outcomes
 
     def _update_discriminator(self, pairs: Pairs, outcomes: list[Outcome]) -> dict[str, Tensor]:
-        """One step of the critic on what was just generated."""
+        """One step of the discriminator on what was just generated."""
         assert self.discriminator is not None
         total: dict[str, Tensor] = {}
         self.discriminator.requires_grad_(True)
@@ -194,8 +194,9 @@ class Trainer:
         if wrong:
             where = what if sick else "a batch of another process"
             raise TrainingDiverged(
-                f"Step {self.step_number} of {self.stage.name} gave no numbers for {', '.join(wrong)}, on {where}. "
-                "Look at these files, or lower lr or clip_norm, and start again: it goes on from the last checkpoint."
+                f"Step {self.step_number} of {self.stage.name} gave NaN or infinity for {', '.join(wrong)}, on "
+                f"{where}. Look at these files, or lower lr or clip_norm, and start again: it goes on from the last "
+                "checkpoint."
             )
         return figures
 
@@ -250,7 +251,7 @@ class Trainer:
     def _update_average(self) -> None:
         """Follow the weights, and the running statistics of the normalisation, slowly."""
         decay = average_decay(self.stage, self.step_number)
-        pairs = list(zip(self.average.tensors(), self.model.tensors(), strict=True))
+        pairs = list(zip(_tensors(self.average), _tensors(self.model), strict=True))
         slow, fast = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
         torch._foreach_lerp_(slow, fast, 1 - decay)  # pyright: ignore[reportPrivateImportUsage] - few kernels for many tensors
         for counter, value in pairs:
@@ -292,3 +293,7 @@ class Trainer:
         self.random.set_state(state["random"])
         self.step_number, self.seconds = int(state["step"]), float(state["seconds"])
         self._updates.clear()
+
+
+def _tensors(model: nn.Module) -> list[Tensor]:
+    return [*model.parameters(), *model.buffers()]

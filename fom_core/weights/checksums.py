@@ -11,12 +11,12 @@ import json
 import logging
 from pathlib import Path
 
-from ..documents import read_json
+from ..documents.readers import read_json
 from ..errors import DownloadError, UnsupportedModel, WriteError
-from ..files import replacing, sha256_of
-from ..locks import alone
+from ..files.locks import alone
+from ..files.paths import replacing, sha256_of
 from .catalogue import Entry
-from .files import has_end, recognise
+from .read import has_end, recognise
 
 CHECKSUMS = "checksums.json"  # beside the weights: what was found in files whose checksum nobody published
 VERIFIED = "verified.json"  # the same: size, date and checksum of files that were right, to spare hashing them again

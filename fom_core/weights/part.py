@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..leftovers import PART, is_abandoned, keep_alive, ours_in, temporary_name
+from ..files.leftovers import PART, is_abandoned, keep_alive, ours_in, temporary_name
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Version:
         return etag in (None, self.etag) and (length is None or self.length in (None, length))
 
 
-class Part:
+class PartialFile:
     """What arrived of ``target`` so far. ``in_one`` is False once it was joined from several answers."""
 
     def __init__(self, target: Path) -> None:

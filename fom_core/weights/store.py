@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UnsupportedModel
-from ..leftovers import tidy
+from ..files.leftovers import tidy
 from .catalogue import Entry, catalogue, entry_for_file, preferred, size_text
 from .checksums import verify_once
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UnsupportedModel
-from ..faults import asked_bytes, pass_on
+from ..resources.faults import asked_bytes, pass_on
 from .numpy_pickle import NUMPY_GLOBALS, NumpyMachine
 from .pickle_machine import COMMON_GLOBALS, DAMAGE, Global, Machine, short
 from .torch_archive import PICKLE, open_records, read_bytes

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fom_core.cli import build_parser
-from fom_core.cli.animate import output_path
+from fom_core.cli.results import output_path
 from fom_core.media import VideoReader, read_picture, write_picture
 
 

@@ -276,7 +276,9 @@ def test_a_picture_of_too_many_pixels_is_refused_until_more_are_allowed(fom, ref
     assert fom(*whole_picture, "--max-pixels", "100000", "--output", tmp_path / "out").status == 0
 
 
-@pytest.mark.parametrize(("filename", "keeps"), [("a.mp4", False), ("a.gif", False), ("a.webm", True)])
+@pytest.mark.parametrize(
+    ("filename", "keeps"), [("a.mp4", False), ("a.gif", False), ("a.webm", True), ("a.webp", True)]
+)
 def test_transparency_that_the_result_does_not_keep_is_told_of(fom, whole_picture, tmp_path, filename, keeps):
     source = tmp_path / "clear.png"
     write_picture(source, np.dstack([np.full((64, 64, 3), 90, np.uint8), np.full((64, 64), 128, np.uint8)]))

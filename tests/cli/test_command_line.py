@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from fom_core.cli import build_parser, with_underscores
-from fom_core.cli.animate import output_path
-from fom_core.cli.progress import clock, one_line, progress_line
+from fom_core.cli.progress import duration_text, one_line, progress_line
+from fom_core.cli.results import output_path
+from fom_core.cli.verbs import wanted
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_words_of_an_option_may_be_joined_by_hyphens_and_values_are_left_alone():
@@ -31,7 +36,7 @@ def test_progress_without_a_known_end_shows_the_speed_alone():
 
 @pytest.mark.parametrize(("seconds", "text"), [(5, "0:05"), (65.4, "1:05"), (3661, "1:01:01")])
 def test_clocks_read_like_clocks(seconds, text):
-    assert clock(seconds) == text
+    assert duration_text(seconds) == text
 
 
 def test_messages_are_one_line_without_control_characters():
@@ -63,7 +68,7 @@ def test_an_unexpected_error_is_one_line_and_debug_adds_the_traceback(fom, monke
     def broken(*_):
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr("fom_core.cli.motion.VideoReader", broken)
+    monkeypatch.setattr("fom_core.cli.motion.open_video", broken)
 
     plain = fom("motion", "a.mp4", "--output", "b.safetensors")
     debug = fom("motion", "a.mp4", "--output", "b.safetensors", "--debug")
@@ -125,3 +130,24 @@ def test_wrong_usage_is_a_line_that_says_what_was_meant_and_where_to_look(fom, w
     outcome = fom(*words.split())
     assert (outcome.status, outcome.results, len(outcome.messages)) == (2, [], 1)
     assert message in outcome.messages[0]
+
+
+def test_help_and_version_do_without_pytorch():
+    for words in (["--help"], ["--version"]):
+        program = (
+            "import sys; from fom_core.cli import main\n"
+            f"try: main({words})\n"
+            "except SystemExit: print('torch' in sys.modules, 'numpy' in sys.modules)"
+        )
+        said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+        assert said.stdout.endswith("False False\n")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["bench", "--help"], ["animat"]])
+def test_the_parser_of_one_command_says_what_that_of_all_says(words, capsys):
+    said = []
+    for parser in (build_parser(wanted(words)), build_parser()):
+        with pytest.raises(SystemExit):
+            parser.parse_args(words)
+        said.append(capsys.readouterr())
+    assert said[0] == said[1] and said[0] != ("", "")

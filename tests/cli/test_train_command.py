@@ -9,7 +9,7 @@ import pytest
 
 from fom_core.cli import main
 from fom_core.cli.train import config_path
-from fom_core.files import CONFIGS
+from fom_core.files.paths import CONFIGS
 from fom_core.media import VideoWriter
 from tests.tiny_training import NETWORKS
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,7 +44,7 @@ def names_imported(node: ast.AST) -> list[str]:
     return [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
 
 
-@pytest.mark.parametrize("service", ["folders", "memory", "new_patcher", "new_bar"])
+@pytest.mark.parametrize("service", ["folders", "memory", "new_patcher", "new_whole_patcher", "new_bar"])
 def test_the_host_keeps_the_contract(host, service):
     from fom_pack.nodes import contract
 
@@ -124,6 +126,43 @@ def test_a_managed_network_knows_its_size_and_goes_to_the_device_of_the_host(hos
     assert patcher.model_size() == 440
     patcher.detach()
     assert network.weight.device.type == host.memory.unet_offload_device().type
+
+
+def test_a_managed_model_is_counted_by_its_weights_and_moved_by_its_own_means(host, tiny_model, monkeypatch):
+    from fom_pack.fom_core.backends.pytorch import PyTorchModel
+
+    model, asked = PyTorchModel.of(tiny_model), []
+    patcher = host.manage_model(model)
+    monkeypatch.setattr(model, "release", lambda: asked.append("release"))
+
+    assert host.on_device(patcher, 1000) is model
+    assert patcher.model_size() == model.weight_bytes > 0
+    asked.clear()
+    patcher.detach()
+    assert asked == ["release"]
+
+
+def test_the_help_pages_pictures_are_shared_through_the_server_where_there_is_one(host, monkeypatch):
+    shared = {}
+    routes = SimpleNamespace(static=shared.__setitem__)
+    server = SimpleNamespace(PromptServer=SimpleNamespace(instance=SimpleNamespace(routes=routes)))
+
+    monkeypatch.setitem(sys.modules, "server", server)
+    host.share_help_pictures()
+    assert shared == {f"/extensions/{NODES.parent.name}/images": NODES / "web" / "docs" / "images"}
+
+    monkeypatch.delitem(sys.modules, "server")
+    assert host.routes() is None
+    host.share_help_pictures()
+
+
+@pytest.mark.comfyui
+def test_the_servers_routes_keep_the_contract(pack):
+    from aiohttp import web
+
+    from fom_pack.nodes import contract
+
+    assert unmet(contract.Routes, web.RouteTableDef()) == []
 
 
 def test_results_are_kept_as_floats_somewhere_with_memory(host):

@@ -6,7 +6,6 @@ import torch
 from fom_core.motion import transfer_motion
 from fom_core.networks.config import DiscriminatorConfig
 from fom_core.networks.discriminator import ImagePyramid, MultiScaleDiscriminator
-from fom_core.networks.inference import EAGER
 from fom_core.pipeline import animate
 from tests.golden import cases
 from tests.parity.conftest import larger_cases
@@ -67,7 +66,7 @@ def test_generator_stages_are_the_originals(case):
 def test_in_float64_all_is_the_originals_to_the_last_stored_digit(golden, name):
     case = golden(name)
     for prefix in ("", "acF/"):
-        model = case.model(align_corners=not prefix).double().use(EAGER)
+        model = case.networks(torch.float64, align_corners=not prefix)
         still, driving = (model.detect_keypoints(case.images(who, torch.float64)) for who in ("source", "driving"))
         source = model.encode_source(case.images("source", torch.float64), still)
         for frame in case.frame_numbers(prefix):
@@ -140,11 +139,11 @@ def test_discriminator_is_the_original(golden, name):
         num_kp=settings["common_params"]["num_kp"],
         num_channels=settings["common_params"]["num_channels"],
     )
-    critic = MultiScaleDiscriminator(config).eval()
-    critic.load_state_dict(torch.load(case.weights, weights_only=True)["discriminator"])
+    discriminator = MultiScaleDiscriminator(config).eval()
+    discriminator.load_state_dict(torch.load(case.weights, weights_only=True)["discriminator"])
 
     pyramid = ImagePyramid(scales, config.num_channels)(case.images("driving")[:1])
-    critiques = critic(pyramid, case.keypoints("kp_driving")[:1])
+    critiques = discriminator(pyramid, case.keypoints("kp_driving")[:1])
 
     for scale, critique in zip(options["scales"], critiques, strict=True):
         case.assert_close(critique.score, f"disc/prediction_map_{scale}", "map")

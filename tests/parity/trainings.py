@@ -13,15 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from fom_core.documents.options import Table
+from fom_core.documents.settings import fill
 from fom_core.geometry import identity_grid
 from fom_core.networks.config import DiscriminatorConfig, ModelConfig
-from fom_core.settings import fill
-from fom_core.tables import Table
-from fom_core.training.augment import Pairs, Transform
 from fom_core.training.config import LossWeights, Stage
+from fom_core.training.data.augment import Pairs, Transform
 from fom_core.training.perceptual import VggFeatures
 from fom_core.training.trainer import Trainer
-from fom_core.weights.load import load_model
+from fom_core.weights.load import load_module
 from tests.golden import formula, training
 from tests.parity.conftest import GOLDEN, Golden
 
@@ -115,7 +115,7 @@ def embedded(golden: Callable[[str], Golden], name: str) -> Original:
     case = golden(f"authors/{name}")
     arrays = dict(np.load(GOLDEN / "training" / f"{name}.npz"))
     about = json.loads(str(arrays.pop("about")))
-    model, params = case.model(), case.settings["train_params"]
+    model, params = case.networks(), case.settings["train_params"]
     adversarial = params["loss_weights"]["generator_gan"] != 0
     critic = case.settings["model_params"]["discriminator_params"] if adversarial else None
     vgg = {key: torch.from_numpy(value) for key, value in formula.weights("vgg", training.vgg_shapes()).items()}
@@ -139,7 +139,7 @@ def larger(folder: Path, name: str) -> Original:
     with np.load(folder / "torch_train" / f"{name}.train.npz") as file:
         arrays = {key: torch.from_numpy(file[key]) for key in file.files}
     checkpoint, config = folder / "torch" / about["checkpoint"], folder / "torch" / about["config"]
-    model = load_model(checkpoint, config=config, device="cpu")
+    model = load_module(checkpoint, config=config, device="cpu")
     if about["disc_from_checkpoint"]:
         critic = torch.load(checkpoint, weights_only=True)["discriminator"]
     else:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from fom_core.files import ASSETS
+from fom_core.files.paths import ASSETS
 
 WEB = Path(__file__).resolve().parents[2] / "deploy" / "web"
 DATA = WEB / "public" / "data"

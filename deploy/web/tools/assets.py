@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from fom_core.backends.quiet import import_onnxruntime
 from fom_core.demo import demo_picture
-from fom_core.faces.embedded import ASSET, STRIDES, EmbeddedDetector, agreed, decode
-from fom_core.files import ASSETS
+from fom_core.faces.detectors.embedded import ASSET, STRIDES, EmbeddedDetector, agreed, decode
+from fom_core.files.paths import ASSETS
 from fom_core.media import write_picture
 from fom_core.motion import load_motion
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     folders: Folders = folder_paths
     memory: Memory = model_management
     new_patcher: NewPatcher = model_management.Patcher
+    new_whole_patcher: NewPatcher = model_management.Patcher
     new_bar: NewBar = model_management.ProgressBar
 
 
@@ -62,7 +63,7 @@ def install(base: Path) -> None:
     for name, content in {
         "nodes": {"NODE_CLASS_MAPPINGS": {}},
         "comfy": {"model_management": model_management},
-        "comfy.model_patcher": {"CoreModelPatcher": model_management.Patcher},
+        "comfy.model_patcher": {"CoreModelPatcher": model_management.Patcher, "ModelPatcher": model_management.Patcher},
         "comfy.utils": {"ProgressBar": model_management.ProgressBar},
         "comfy_api": {},
         "comfy_api.latest": latest,

@@ -63,11 +63,13 @@ def throw_exception_if_processing_interrupted() -> None:
 class Patcher:
     """A model, and where it is while it is used and while it is not."""
 
-    def __init__(self, model: nn.Module, load_device: torch.device, offload_device: torch.device) -> None:
-        self.model, self.load_device, self.offload_device = model, load_device, offload_device
+    def __init__(
+        self, model: nn.Module, load_device: torch.device, offload_device: torch.device, size: int = 0
+    ) -> None:
+        self.model, self.load_device, self.offload_device, self.size = model, load_device, offload_device, size
 
     def model_size(self) -> int:
-        return sum(tensor.nbytes for tensor in self.model.state_dict().values())
+        return self.size or sum(tensor.nbytes for tensor in self.model.state_dict().values())
 
     def detach(self) -> None:
         """Take the model off its device."""

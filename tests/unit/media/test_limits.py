@@ -15,7 +15,7 @@ from fom_core.errors import MediaError, UsageError
 from fom_core.media import VideoReader, read_picture, write_picture
 from fom_core.media.header import declared_size
 from fom_core.media.limits import FRAME_PIXELS, PICTURE_PIXELS, VARIABLE, allowing, most_pixels
-from fom_core.training.clips import decode_picture
+from fom_core.training.data.clips import decode_picture
 
 WIDTH, HEIGHT = 60_000, 50_000
 FORMATS = [".png", ".jpg", ".webp", ".bmp", ".tiff", ".ppm", ".pgm", ".pbm", ".pam", ".pfm", ".hdr", ".ras", ".jp2"]

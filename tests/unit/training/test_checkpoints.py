@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from fom_core import leftovers
 from fom_core.errors import MediaError, UnsupportedModel, WriteError
+from fom_core.files import leftovers
 from fom_core.training import checkpoint
 from fom_core.training.checkpoint import best_checkpoint, latest_checkpoint, load_latest, save_checkpoint
-from fom_core.training.clips import Pack
-from fom_core.training.dataset import FrameCache
-from fom_core.training.feed import open_feed
+from fom_core.training.data.clips import Pack
+from fom_core.training.data.feed import open_feed
+from fom_core.training.data.frame_cache import FrameCache
 from fom_core.training.loop import resume
 
 

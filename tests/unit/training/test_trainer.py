@@ -11,8 +11,8 @@ import torch
 
 from fom_core.errors import TrainingDiverged
 from fom_core.networks.config import DiscriminatorConfig
-from fom_core.training.augment import Pairs
-from fom_core.training.feed import CacheFeed
+from fom_core.training.data.augment import Pairs
+from fom_core.training.data.feed import CacheFeed
 from fom_core.training.perceptual import VggFeatures
 from fom_core.training.schedule import learning_rate_factor
 from fom_core.training.trainer import Trainer

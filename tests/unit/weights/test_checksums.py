@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fom_core.errors import DownloadError
-from fom_core.files import sha256_of
+from fom_core.files.paths import sha256_of
 from fom_core.weights import checksums, store
 from fom_core.weights.catalogue import Entry, catalogue
 from fom_core.weights.checksums import VERIFIED, verify_once

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fom_core.documents.options import SettingsError
 from fom_core.errors import UnsupportedModel
 from fom_core.networks.config import (
     DenseMotionConfig,
@@ -11,9 +12,8 @@ from fom_core.networks.config import (
     KeypointDetectorConfig,
     ModelConfig,
 )
-from fom_core.tables import SettingsError
 from fom_core.weights.config_file import parse_config, read_config
-from fom_core.weights.detect import Conventions
+from fom_core.weights.config_of_tensors import Conventions
 
 COMMON = {"num_kp": 5, "num_channels": 1, "estimate_jacobian": True}
 DETECTOR = {

@@ -15,12 +15,12 @@ import numpy as np
 import pytest
 
 from fom_core.errors import DownloadError, WriteError
-from fom_core.leftovers import STEM_BYTES
+from fom_core.files.leftovers import STEM_BYTES
 from fom_core.weights import download as downloads
 from fom_core.weights import fetch as fetching
 from fom_core.weights.catalogue import Entry
 from fom_core.weights.download import download
-from fom_core.weights.part import Part
+from fom_core.weights.part import PartialFile
 
 CONTENT = pickle.dumps({"generator": {"w": np.arange(30_000, dtype=np.float32)}}, 4)
 OTHER = pickle.dumps({"generator": {"w": np.arange(1, 30_001, dtype=np.float32)}}, 4)
@@ -135,6 +135,15 @@ def test_a_file_that_is_there_is_not_fetched_again(site, tmp_path):
     download(wanted, tmp_path)
     download(wanted, tmp_path)
     assert len(site.requests) == 1
+
+
+def test_a_lock_that_a_killed_process_left_beside_the_whole_file_goes(site, tmp_path):
+    download(entry(f"{site.url}/vox"), tmp_path / "first")
+    (tmp_path / "second").mkdir()
+    (tmp_path / "first" / "vox.pdparams").rename(tmp_path / "second" / "vox.pdparams")
+    (tmp_path / "second" / ".vox.pdparams.fom-lock").touch()
+    download(entry(f"{site.url}/vox"), tmp_path / "second")
+    assert files(tmp_path / "second") == {"vox.pdparams"}
 
 
 def test_a_wrong_file_that_is_there_is_reported(site, tmp_path):
@@ -335,11 +344,11 @@ def test_offline_a_file_that_is_there_is_used(site, tmp_path, monkeypatch):
 def test_files_whose_long_names_begin_alike_do_not_take_over_each_other_s_parts(tmp_path, monkeypatch):
     monkeypatch.setattr("fom_core.weights.part.is_abandoned", lambda path: True)
     one, other = (tmp_path / f"{'a' * STEM_BYTES}-{number}.pth" for number in (1, 2))
-    left = Part(one)
+    left = PartialFile(one)
     left.path.write_bytes(b"half of one")
 
-    assert Part(other).size == 0
-    assert Part(one).size == len(b"half of one")
+    assert PartialFile(other).size == 0
+    assert PartialFile(one).size == len(b"half of one")
 
 
 def test_a_part_that_is_a_link_is_not_written_to(tmp_path):
@@ -350,7 +359,7 @@ def test_a_part_that_is_a_link_is_not_written_to(tmp_path):
     except OSError:
         pytest.skip("links are not allowed here")
 
-    assert Part(tmp_path / "vox.pdparams").size == 0
+    assert PartialFile(tmp_path / "vox.pdparams").size == 0
 
 
 def test_a_right_file_in_a_folder_that_is_only_read_needs_no_record(site, tmp_path, monkeypatch):

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from fom_core.errors import UnsupportedModel
-from fom_core.files import CONFIGS
+from fom_core.files.paths import CONFIGS
 from fom_core.weights.catalogue import catalogue, entry_for_file, preferred, size_text
 from fom_core.weights.config_file import read_config
 from fom_core.weights.store import best_on_disk, locate, models_dir, path_on_disk

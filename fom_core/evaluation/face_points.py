@@ -1,0 +1,72 @@
+"""Points on faces for measuring: 68 of a PFLD network where its file is at hand, else the five of the detector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..errors import UnsupportedModel
+from ..faces.detection import Detector
+from ..files.paths import require_file
+
+FacePoints = Callable[[np.ndarray], "np.ndarray | None"]
+"""A picture (H, W, 3) uint8 → the points (N, 2) of its largest face in pixels, or None where none is found."""
+
+PFLD_SIZE = 112
+PFLD_MARGIN = 1.1  # side of the crop over the longer side of the box
+
+
+class Pfld:
+    """68 points in the usual order (jaw, brows, nose, eyes, mouth) by an ONNX file with a 112x112 input."""
+
+    def __init__(self, weights: Path, detector: Detector) -> None:
+        try:
+            self._network = cv2.dnn.readNetFromONNX(str(require_file(weights, "The landmark file")))
+        except cv2.error as error:
+            raise UnsupportedModel(f"{weights} is no ONNX file that OpenCV reads. Give a PFLD of 68 points.") from error
+        self._detector = detector
+
+    def __call__(self, picture: np.ndarray) -> np.ndarray | None:
+        box = _largest_box(picture, self._detector)
+        if box is None:
+            return None
+        x0, y0, x1, y1 = box
+        side = max(x1 - x0, y1 - y0) * PFLD_MARGIN
+        corner = np.array([(x0 + x1 - side) / 2, (y0 + y1 - side) / 2])
+        crop = cv2.getRectSubPix(picture, (max(2, round(side)),) * 2, tuple((corner + (side - 1) / 2).tolist()))
+        self._network.setInput(cv2.dnn.blobFromImage(crop, 1 / 255, (PFLD_SIZE, PFLD_SIZE)))
+        points = self._network.forward().reshape(-1)
+        if points.size != 136:
+            raise UnsupportedModel(f"The landmark file gives {points.size} numbers. Give a PFLD of 68 points.")
+        return corner + points.reshape(68, 2) * side
+
+
+def detector_points(detector: Detector) -> FacePoints:
+    """The detector's own five points; None for every picture if it knows none."""
+
+    def find(picture: np.ndarray) -> np.ndarray | None:
+        faces = [face for face in detector.detect(picture) if face.landmarks_px is not None]
+        return np.array(max(faces, key=lambda face: _area(face.box_px)).landmarks_px) if faces else None
+
+    return find
+
+
+def _largest_box(picture: np.ndarray, detector: Detector) -> tuple[float, float, float, float] | None:
+    return max((face.box_px for face in detector.detect(picture)), key=_area, default=None)
+
+
+def _area(box: tuple[float, float, float, float]) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def aligned(points: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """``points`` (N, 2) moved, turned and scaled to lie as near to ``target`` as they can (Umeyama, 1991)."""
+    centre, aim = points.mean(0), target.mean(0)
+    ours, theirs = points - centre, target - aim
+    left, stretch, right = np.linalg.svd(theirs.T @ ours)
+    mirror = np.diag([1.0, np.sign(np.linalg.det(left @ right))])
+    scale = np.trace(np.diag(stretch) @ mirror) / np.square(ours).sum()
+    return scale * ours @ (left @ mirror @ right).T + aim

@@ -1,0 +1,122 @@
+"""Places of files: no result may take the place of what it is made from, nor of another result."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from ..errors import UsageError
+
+Place = tuple[object, ...]
+NUMBER = re.compile(r"%0?(\d*)d")  # in the name of numbered pictures
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one job reads and writes. ``name`` stands before messages; an only job needs none.
+
+    Files that numbered pictures replace are meant by their pattern, ``out/frame_%06d.png``.
+    """
+
+    inputs: Sequence[str | os.PathLike[str]]
+    outputs: Sequence[str | os.PathLike[str]]
+    name: str = ""
+
+
+def keep_apart(works: Iterable[Work]) -> None:
+    """Raise UsageError where an output would take the place of an input or of another output, in all works together.
+
+    It does not matter how a place is called: by a link, by ``..``, in capitals on a file system that does not tell
+    them apart. Inputs need not exist yet.
+    """
+    works = list(works)
+    written = _Written()
+    for work in works:
+        for output in work.outputs:
+            written.add(Path(output), work)
+    for work in works:
+        for source in work.inputs:
+            written.check(Path(source), work)
+
+
+class _Written:
+    """The places of all outputs, found again in one step each."""
+
+    def __init__(self) -> None:
+        self._files: dict[Place, tuple[Path, Work]] = {}
+        self._numbered: dict[Place, list[tuple[re.Pattern[str], Path, Work]]] = {}
+
+    def add(self, path: Path, work: Work) -> None:
+        """Note an output. Raises UsageError if its place is taken."""
+        place = place_of(path)
+        for taken, owner in self._at(path, place):
+            of_whom = f"the results of {owner.name}" if owner is not work and owner.name else "another result"
+            raise UsageError(
+                f"{_before(work)}the output {path} would take the place of {of_whom} ({taken}). "
+                "Choose another name for one of them."
+            )
+        self._files[place] = path, work
+        if found := NUMBER.search(path.name):
+            name = re.escape(path.name[: found.start()]) + r"\d+" + re.escape(path.name[found.end() :])
+            self._numbered.setdefault(place_of(path.parent), []).append((re.compile(name), path, work))
+
+    def check(self, path: Path, work: Work) -> None:
+        """Raise UsageError if an input would be replaced."""
+        place = place_of(path)
+        for output, owner in (*self._at(path, place), *(found[1:] for found in self._numbered.get(place, ()))):
+            of_whom = f" of {work.name}" if owner is not work and work.name else ""
+            raise UsageError(
+                f"{_before(owner)}the output {output} would replace the input {path}{of_whom}. "
+                "Choose another name for the output."
+            )
+
+    def _at(self, path: Path, place: Place) -> Iterator[tuple[Path, Work]]:
+        """The outputs that write to a place."""
+        if place in self._files:
+            yield self._files[place]
+        real = Path(os.path.realpath(path))
+        for pattern, output, work in self._numbered.get(place_of(real.parent), ()):
+            if pattern.fullmatch(real.name):
+                yield output, work
+
+
+def inside(path: Path, folder: Path) -> bool:
+    """Whether a path, which need not exist, lies in a folder or below it."""
+    return folder.is_dir() and place_of(folder) in map(place_of, Path(os.path.realpath(path)).parents)
+
+
+def place_of(path: str | os.PathLike[str]) -> Place:
+    """What two names of one file have in common: where its nearest existing folder lies on the disk, and the rest."""
+    real = Path(os.path.realpath(path))
+    rest: list[str] = []
+    for here in (real, *real.parents):
+        try:
+            about = here.stat()
+        except (OSError, ValueError):
+            rest.insert(0, here.name)
+            continue
+        if rest and not _tells_capitals(here):
+            rest = [unicodedata.normalize("NFC", name).casefold() for name in rest]
+        return about.st_dev, about.st_ino, *rest
+    return (str(real),)
+
+
+def _tells_capitals(folder: Path) -> bool:
+    """Whether ``a`` and ``A`` are two files there: asked by names that are there, nothing is written."""
+    with suppress(OSError):
+        for here in (*islice(folder.iterdir(), 20), folder, *folder.parents):
+            other = here.with_name(here.name.swapcase()) if here.name else here
+            if other.name != here.name:  # there are letters in it
+                return not (other.exists() and other.samefile(here))
+    return sys.platform not in ("win32", "darwin")
+
+
+def _before(work: Work) -> str:
+    return f"{work.name}: " if work.name else ""

@@ -1,0 +1,1 @@
+"""Clips as training takes them: found, decoded once, sampled, augmented, fed in batches."""
