@@ -51,7 +51,7 @@ BELOW = {
         "Use": ["command-line", "nodes", "python", "formats", "weights"],
         "Know": ["looks", "performance", "reliability", "responsible-use", "licences"],
         "Make models": ["training", "compression", "export", "browser"],
-        "The project": ["architecture", "contributing", "releasing", "/CHANGELOG", "/SECURITY"],
+        "The project": ["architecture", "decisions", "contributing", "releasing", "/CHANGELOG", "/SECURITY"],
     },
     "docs/command-line": {"": ["options"]},
     "docs/nodes": {"": ["/nodes/web/docs/*"], "中文": ["/nodes/web/docs/*/zh"]},

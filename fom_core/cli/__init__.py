@@ -53,12 +53,13 @@ def _program(args: argparse.Namespace, debug: bool) -> int:
 
 
 def _parsed(words: list[str]) -> argparse.Namespace:
-    try:
-        return build_parser(verbs.wanted(words)).parse_args(words)
-    except SystemExit:
-        with _whoever_reads():  # the help
+    with _whoever_reads():
+        try:
+            return build_parser(verbs.wanted(words)).parse_args(words)
+        except SystemExit:
             _flush()
-        raise
+            raise
+    raise SystemExit(0)  # it was the help that nobody read to its end, which argparse notices from Python 3.11 on
 
 
 def build_parser(wanted: Iterable[str] = tuple(verbs.HELP)) -> argparse.ArgumentParser:

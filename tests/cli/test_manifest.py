@@ -51,7 +51,7 @@ def test_every_line_is_a_job_and_the_command_line_holds_for_all(fom, manifest, w
         ("not a job", "jobs.jsonl, line 2: this is no JSON"),
         ('{"gain": NaN}', "jobs.jsonl, line 2: this has to hold numbers only, found NaN."),
         ('{"gain": 1, "gain": 2}', "jobs.jsonl, line 2: this 'gain' was given twice."),
-        ("[" * 5000, "jobs.jsonl, line 2: this is nested more than 64 deep."),
+        ("[" * 5000 + "]" * 5000, "jobs.jsonl, line 2: this is nested more than 64 deep."),
         ({"chunk_size": 10**30}, "jobs.jsonl, line 2: this has to hold numbers of at most 64 bits, found one of 31"),
         ({"gain": None}, "line 2: values are texts, numbers or lists of these, not nothing."),
         ({"driving_video": [["a"]]}, "line 2: values are texts, numbers or lists of these, not a list of 1."),
