@@ -68,12 +68,12 @@ class Original:
         return self.trainer.model.keypoint_detector if name == "kp_detector" else self.trainer.model.generator
 
 
-def stage(model: ModelConfig, params: Mapping[str, Any], critic: Mapping[str, Any] | None) -> Stage:
-    """Two steps as the authors' ``train_params`` want them; ``critic`` in the layout of their settings."""
+def stage(model: ModelConfig, params: Mapping[str, Any], options: Mapping[str, Any] | None) -> Stage:
+    """Two steps as the authors' ``train_params`` want them; ``options`` are their ``discriminator_params``."""
     discriminator = None
-    if critic is not None:
-        options = dict(critic)
-        whole = {"spectral_norm": options.pop("sn", False), "num_channels": model.num_channels, **options}
+    if options is not None:
+        rest = dict(options)
+        whole = {"spectral_norm": rest.pop("sn", False), "num_channels": model.num_channels, **rest}
         whole["num_kp"] = model.keypoint_detector.num_kp
         discriminator = fill(DiscriminatorConfig, Table(whole, "discriminator_params"))
     return Stage(
@@ -92,13 +92,13 @@ def stage(model: ModelConfig, params: Mapping[str, Any], critic: Mapping[str, An
     )
 
 
-def trainer(which: Stage, vgg: Mapping[str, Tensor], model: Any, critic: Mapping[str, Tensor]) -> Trainer:
+def trainer(which: Stage, vgg: Mapping[str, Tensor], model: Any, discriminator: Mapping[str, Tensor]) -> Trainer:
     """A trainer in float64 with these weights."""
     made = Trainer(which, VggFeatures.from_state_dict(vgg), torch.device("cpu"), seed=0)
     made.model.load_state_dict(model.state_dict())
     if made.discriminator is not None:
         own = made.discriminator.state_dict()
-        made.discriminator.load_state_dict({key: critic[key] for key in own})
+        made.discriminator.load_state_dict({key: discriminator[key] for key in own})
     for module in vars(made).values():
         if isinstance(module, torch.nn.Module):
             module.double()
@@ -117,7 +117,7 @@ def embedded(golden: Callable[[str], Golden], name: str) -> Original:
     about = json.loads(str(arrays.pop("about")))
     model, params = case.networks(), case.settings["train_params"]
     adversarial = params["loss_weights"]["generator_gan"] != 0
-    critic = case.settings["model_params"]["discriminator_params"] if adversarial else None
+    options = case.settings["model_params"]["discriminator_params"] if adversarial else None
     vgg = {key: torch.from_numpy(value) for key, value in formula.weights("vgg", training.vgg_shapes()).items()}
     weights = torch.load(case.weights, weights_only=True)["discriminator"]
     given = training.warp(name, params["transform_params"].get("points_tps", 0))
@@ -127,7 +127,7 @@ def embedded(golden: Callable[[str], Golden], name: str) -> Original:
     return Original(
         about,
         {key: torch.from_numpy(value) for key, value in arrays.items()},
-        trainer(stage(model.config, params, critic), vgg, model, weights),
+        trainer(stage(model.config, params, options), vgg, model, weights),
         pairs(frames[:2], frames[2:]),
         stored_warp(theta, control_params),
     )
@@ -141,15 +141,17 @@ def larger(folder: Path, name: str) -> Original:
     checkpoint, config = folder / "torch" / about["checkpoint"], folder / "torch" / about["config"]
     model = load_module(checkpoint, config=config, device="cpu")
     if about["disc_from_checkpoint"]:
-        critic = torch.load(checkpoint, weights_only=True)["discriminator"]
+        discriminator = torch.load(checkpoint, weights_only=True)["discriminator"]
     else:
-        critic = under("disc_init/", arrays)
+        discriminator = under("disc_init/", arrays)
     params = {**about["train_params"], "lr_generator": about["lr"], "lr_kp_detector": about["lr"]}
     control_params = arrays.get("control_params")
     return Original(
         about,
         arrays,
-        trainer(stage(model.config, params, about["discriminator_params"]), under("vgg/", arrays), model, critic),
+        trainer(
+            stage(model.config, params, about["discriminator_params"]), under("vgg/", arrays), model, discriminator
+        ),
         pairs(arrays["source"], arrays["driving"]),
         stored_warp(arrays["theta"].double(), None if control_params is None else control_params.double()),
     )
