@@ -99,7 +99,11 @@ def add_training_options(parser: argparse.ArgumentParser, output: str, option: s
     )
     parser.add_argument("--output", type=file_path, default=Path(output), metavar="FOLDER", help=f"default: {output}")
     parser.add_argument(
-        "--yunet", type=file_path, metavar="FILE", help="YuNet weights; they show the losses mouth and eyes"
+        "--yunet",
+        type=file_name,
+        metavar="FILE",
+        help="YuNet weights, or yunet once downloaded; they show the losses mouth and eyes (default: yunet where the "
+        "losses want it and it is here)",
     )
     parser.add_argument(
         "--vgg",
@@ -107,9 +111,15 @@ def add_training_options(parser: argparse.ArgumentParser, output: str, option: s
         metavar="FILE",
         help="torchvision's VGG19, or vgg19 once downloaded (default: random features)",
     )
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: cpu)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto, cuda where it is)")
+    where.add_argument("--cpu", dest="device", action="store_const", const="cpu", help="the same as --device cpu")
     parser.add_argument(
-        "--every", type=positive, default=250, metavar="STEPS", help="between checkpoints (default: 250)"
+        "--every",
+        type=positive,
+        default=250,
+        metavar="STEPS",
+        help="between checkpoints (default: 250); Ctrl-C leaves one, too",
     )
     parser.add_argument("--keep", type=positive, default=2, metavar="N", help="newest checkpoints to keep (default: 2)")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..files.paths import CONFIGS
 from .common import add_training_options, file_name, file_path, named_yaml
+from .progress import training_bar
 
 RECIPES = CONFIGS / "compress"
 recipe_path = partial(named_yaml, RECIPES)
@@ -66,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         every=args.every,
         keep=args.keep,
+        stages=training_bar,
     )
     print(table, end="")
     return 0

@@ -9,8 +9,11 @@ from typing import Any
 from ..faces.detect import best_detector, load_detector
 from ..faces.detectors.yunet import YuNetDetector
 from ..files.places import Work, keep_apart
+from ..weights.catalogue import is_file
+from ..weights.store import named_file
 from . import looks
 from .common import add_model_options, file_name, file_path, files_of_model, open_model, positive
+from .effects import without_effect
 from .progress import ProgressBar
 
 FRAMES = 16  # of each clip
@@ -41,7 +44,9 @@ def add_parser(subparsers: Any) -> None:
         "--frames", type=positive, metavar="N", help=f"of each clip (default: {FRAMES}) or driver ({looks.FRAMES})"
     )
     how_many.add_argument("--all_frames", dest="frames", action="store_const", const=0, help="look at every frame")
-    parser.add_argument("--yunet", type=file_path, metavar="FILE", help="YuNet weights to find faces with")
+    parser.add_argument(
+        "--yunet", type=file_name, metavar="FILE", help="YuNet weights to find faces with, or yunet once downloaded"
+    )
     parser.add_argument(
         "--landmarks", type=file_path, metavar="FILE", help="PFLD of 68 points as ONNX, for the figure akd_px"
     )
@@ -68,8 +73,11 @@ def run(args: argparse.Namespace) -> int:
 
     inputs = files_of_model(args, args.pairs, args.yunet, args.landmarks, args.lpips)
     keep_apart([Work(inputs, [args.output / name for name in RESULTS])])
+    _tell_vain(args)
     model = open_model(args)
-    detector = load_detector(best_detector()) if args.yunet is None else YuNetDetector(args.yunet, threshold=0.5)
+    detector = (
+        load_detector(best_detector()) if args.yunet is None else YuNetDetector(named_file(args.yunet), threshold=0.5)
+    )
     points = detector_points(detector) if args.landmarks is None else Pfld(args.landmarks, detector)
     lpips = None if args.lpips is None else Lpips.load(args.lpips)
     with ProgressBar("evaluating", unit="clips") as progress:
@@ -82,7 +90,18 @@ def run(args: argparse.Namespace) -> int:
             licence_classes=args.licence_class,
             pairs=args.pairs,
             frames=FRAMES if args.frames is None else args.frames or None,
+            weights=Path(args.model) if is_file(args.model) else None,
             progress=progress,
         )
     print(tables, end="")
     return 0
+
+
+def _tell_vain(args: argparse.Namespace) -> None:
+    """Name the options that the evaluation of clips does not use."""
+    sizes = {name: getattr(args, name) or None for name in ("chunk_size", "batch_size", "slice_size")}
+    without_effect("clips are looked at as a whole", **sizes)
+    if args.model is not None:
+        without_effect("--model says which", mobile_net=args.mobile_net)
+    if args.data is not None and not (args.data / "index.csv").is_file():
+        without_effect(f"{args.data} has no index.csv", licence_class=args.licence_class)

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import UsageError
 from ..files.places import Work, inside, keep_apart
 from .common import add_detector_option, file_path, positive, zero_to_one
+from .effects import without_effect
 from .progress import ProgressBar
 
 
@@ -72,6 +73,11 @@ def run(args: argparse.Namespace) -> int:
     elif len(args.videos) > 1:
         raise UsageError("With --metadata, give one folder that holds the videos.")
     else:
+        without_effect(
+            "the metadata says what to cut, and its column partition for what",
+            test_share=args.test_share or None,
+            face_detector=args.face_detector != "auto",
+        )
         jobs, missing = jobs_of_metadata(args.metadata, args.videos[0])
     rules = Rules(args.size, args.min_frames, min_crop_px=args.min_crop or args.size // 2)
     with ProgressBar("cutting", len(jobs), "videos") as bar:

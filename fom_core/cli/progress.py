@@ -13,7 +13,8 @@ from ..resources.faults import told
 
 BAR_WIDTH = 24
 REDRAW_S = 0.1  # on a terminal
-LINE_S = 15.0  # elsewhere, such as in a log file
+LINE_S = 15.0  # elsewhere, such as in a log file,
+FIRST_S = 3.0  # where the first one comes sooner
 LONGEST_LINE = 2000  # characters
 
 
@@ -21,19 +22,28 @@ class ProgressBar:
     """A line that follows the work; call it with frames done and frames in all (None while unknown).
 
     On a terminal it redraws itself and vanishes at the end; elsewhere it prints a line now and then.
+
+    done:  how much an earlier call did.
+    fitted: whether torch's threads follow the free processors meanwhile; their number shows in the last bits of a
+            training.
     """
 
-    def __init__(self, label: str, total: int | None = None, unit: str = "frames") -> None:
+    def __init__(
+        self, label: str, total: int | None = None, unit: str = "frames", *, done: int = 0, fitted: bool = True
+    ) -> None:
         self._label = label
         self._total = total
         self._unit = unit
+        self._begun_with, self._fitted = done, fitted
         self._terminal = sys.stderr.isatty()
         self._started = time.monotonic()
-        self._shown = self._started
-        threads.fit()
+        self._shown = self._started if self._terminal else self._started - LINE_S + FIRST_S
+        if fitted:
+            threads.fit()
 
     def __call__(self, done: int, total: int | None = None) -> None:
-        threads.fit()  # here comes by whatever takes long, in the thread that computes
+        if self._fitted:
+            threads.fit()  # here comes by whatever takes long, in the thread that computes
         if rank():
             return
         now = time.monotonic()
@@ -41,7 +51,7 @@ class ProgressBar:
         if now - self._shown < (REDRAW_S if self._terminal else LINE_S) and not (self._terminal and done == total):
             return
         self._shown = now
-        line = progress_line(self._label, done, total, now - self._started, self._unit)
+        line = progress_line(self._label, done, total, now - self._started, self._unit, begun_with=self._begun_with)
         with suppress(BrokenPipeError):  # whoever reads along has seen enough; the work goes on
             print(f"\r{line}\033[K" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr)
             sys.stderr.flush()
@@ -54,14 +64,22 @@ class ProgressBar:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def progress_line(label: str, done: int, total: int | None, elapsed_s: float, unit: str = "frames") -> str:
-    """``animating [######------] 300/600  24.0 frames/s  0:12 left``."""
-    rate = done / elapsed_s if elapsed_s > 0 else 0.0
+def training_bar(label: str, unit: str, done: int = 0) -> ProgressBar:
+    """What follows the stages of a training: see :class:`~fom_core.training.journal.Stages`."""
+    return ProgressBar(label, unit=unit, done=done, fitted=False)
+
+
+def progress_line(
+    label: str, done: int, total: int | None, elapsed_s: float, unit: str = "frames", *, begun_with: int = 0
+) -> str:
+    """``animating [######------] 300/600  24.0 frames/s  0:12 left``; the rate is of what is done since the begin."""
+    rate = (done - begun_with) / elapsed_s if elapsed_s > 0 else 0.0
+    pace = f"{1 / rate:.1f} s/{unit[:-1]}" if 0 < rate < 0.5 else f"{rate:.1f} {unit}/s"
     if not total:
-        return f"{label} {done}  {rate:.1f} {unit}/s"
+        return f"{label} {done}  {pace}"
     filled = min(BAR_WIDTH, BAR_WIDTH * done // total)
     left = f"  {clock(max(0, total - done) / rate)} left" if rate > 0 else ""
-    return f"{label} [{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done}/{total}  {rate:.1f} {unit}/s{left}"
+    return f"{label} [{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done}/{total}  {pace}{left}"
 
 
 def clock(seconds: float) -> str:

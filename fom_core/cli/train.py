@@ -8,6 +8,7 @@ from typing import Any
 
 from ..files.paths import CONFIGS
 from .common import add_training_options, file_name, named_yaml
+from .progress import training_bar
 
 config_path = partial(named_yaml, CONFIGS)
 
@@ -53,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         every=args.every,
         keep=args.keep,
+        stages=training_bar,
     )
     if rank() == 0:  # of several processes, one tells
         print(path)

@@ -24,8 +24,9 @@ from ..training.data.augment import Transform
 from ..training.data.dataset import FrameCache
 from ..training.data.feed import Feed, items, open_feed
 from ..training.data.stream import ClipData
-from ..training.given import check_landmarks, clip_folder, open_clips, open_features
-from ..training.loop import stage_data, train_stage
+from ..training.given import clip_folder, open_clips, open_features, open_labeller, random_features
+from ..training.journal import Stages, untold
+from ..training.loop import stage_data, told, train_stage
 from ..training.perceptual import VggFeatures
 from ..training.trainer import Trainer
 from ..weights.catalogue import is_file
@@ -50,11 +51,12 @@ def compress_from_folder(
     overrides: Sequence[str] = (),
     teacher_config: Path | None = None,
     student: str | Path | None = None,
-    yunet: Path | None = None,
+    yunet: str | Path | None = None,
     vgg: str | Path | None = None,
-    device: str = "cpu",
+    device: str = "auto",
     every: int = 250,
     keep: int = 2,
+    stages: Stages = untold,
 ) -> str:
     """Compress ``teacher``, a model's name or file, as ``config_path`` describes, on the clips in ``data``.
 
@@ -68,15 +70,15 @@ def compress_from_folder(
     begun = None if student is None else load_model(student, device="cpu", dtype="float32").at_learnt_size()
     if begun is not None:
         config = replace(config, stages=tuple(replace(stage, model=begun.config) for stage in config.stages))
-    check_landmarks(config, config_path, yunet)
+    detector = open_labeller(config, config_path, yunet)
     inputs = [path for path in (teacher, config_path, teacher_config, student, yunet, vgg) if is_file(path)]
     keep_apart([Work(inputs, [output, *(output / f"{name}.safetensors" for name in _names(config))])])
     folder = clip_folder(config, config_path, data)
-    features = None if vgg is None else open_features(config, config_path, vgg)
+    features = open_features(config, config_path, vgg)
     with joined(device) as own_device:
         with first_alone():
             check_begun(config, model, output)
-        clips, validation = open_clips(config, folder, output, yunet)
+        clips, validation = open_clips(config, folder, output, detector, stages)
         rows = compress(
             config,
             model,
@@ -88,6 +90,7 @@ def compress_from_folder(
             device=own_device,
             every=every,
             keep=keep,
+            stages=stages,
         )
         return "" if rank() else write(rows, output)
 
@@ -131,6 +134,7 @@ def compress(
     every: int = 250,
     keep: int = 2,
     report: Callable[[str], None] = log.info,
+    stages: Stages = untold,
 ) -> list[Row]:
     """Run all stages, each to its end or from its newest checkpoint on; gives the rows of the report.
 
@@ -139,7 +143,7 @@ def compress(
     fails leaves what was reached before.
     """
     device = torch.device(device)
-    lessons = _Lessons(teacher, features or VggFeatures(config.perceptual_widths, config.seed), device)
+    lessons = _Lessons(teacher, features or random_features(config), device)
     student = _first(config, teacher) if student is None else student
     book = Book(config.name, teacher.to(device), validation, output, report)
     for number, given in enumerate(config.stages):
@@ -150,8 +154,11 @@ def compress(
             feed = open_feed(frames, stage, seed + PRUNING_SEED, device)
             with first_alone():
                 student = lessons.pruned(stage, student, feed, folder / PRUNED)
+            feed.close()
             book.add(f"{stage.name}, before training", student.to(device), folder / PRUNED)
         trainer = lessons.trainer(stage, student, seed)
+        if not rank():
+            report(told(stage, device))
         train_stage(
             trainer,
             open_feed(frames, stage, seed, device),
@@ -160,6 +167,7 @@ def compress(
             every=every,
             keep=keep,
             report=report,
+            stages=stages,
         )
         for name in _learning(stage):
             getattr(student, name).load_state_dict(getattr(trainer.average, name).state_dict())

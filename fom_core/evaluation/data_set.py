@@ -18,7 +18,8 @@ from ..files.paths import replacing, require_file
 from ..media import VideoWriter
 from ..networks.model import MotionModel
 from ..pictures import resize_picture
-from ..training.data.clips import Entry, find_entries, read_frames
+from ..training.data.clips import SPLITS, Entry, find_entries, has_split, read_frames
+from ..training.data.seen import seen_before
 from .reconstruction import METHODS, Judges, Scores, animate_pair, reconstruct
 
 log = logging.getLogger(__name__)
@@ -41,19 +42,23 @@ def evaluate_folder(
     pairs: Path | None = None,
     frames: int | None = 16,
     rows: int = 6,
+    weights: Path | None = None,
     progress: Progress | None = None,
 ) -> str:
     """Reconstruct every clip, animate pairs of people, and return the tables as Markdown.
 
-    frames: of each clip, spread over it; None: all. ``rows`` clips are shown in the videos.
-    pairs: a CSV with the columns ``source`` and ``driving``, files of the split; None: every person is driven by
-           the next one. Writes ``evaluation.json``, ``evaluation.md``, ``reconstruction.mp4`` and ``animation.mp4``
+    frames:  of each clip, spread over it; None: all. ``rows`` clips are shown in the videos.
+    pairs:   a CSV with the columns ``source`` and ``driving``, files of the split; None: every person is driven by
+             the next one.
+    weights: the model's file, beside which its training noted its clips: a warning says when they are these.
+    Writes ``evaluation.json``, ``evaluation.md``, ``reconstruction.mp4`` and ``animation.mp4``
            into ``output``. Raises MediaError when there is no clip, or a pair names one that is not there.
     """
     entries = find_entries(data, split, licence_classes)
     clips = [entry for entry in entries if entry.kind == "video"]
     if not clips:
         raise MediaError(f"The {len(entries)} entries of {data} are portraits. Evaluation takes clips with motion.")
+    _tell_known(clips, data, split, weights)
     chosen = _neighbours(clips) if pairs is None else _listed(pairs, entries, data)
     total = len(clips) + len(chosen)
     reconstruction, animation, grids = Scores(), Scores(), {"reconstruction": [], "animation": []}
@@ -78,6 +83,22 @@ def evaluate_folder(
         "animation": {"pairs": len(chosen), "frames": animation.frames, "methods": animation.means()},
     }
     return _write(results, output)
+
+
+def _tell_known(clips: Sequence[Entry], data: Path, split: str, weights: Path | None) -> None:
+    """Say aloud when the model has learnt from these clips, or from others of these people, as far as files tell."""
+    again, people = (0, 0) if weights is None else seen_before(weights, clips)
+    if again:
+        log.warning(
+            "%d of these %d clips are what the model learnt from: figures tell how well it remembers, not how well it "
+            "does with others. Evaluate clips that it has not seen.", again, len(clips),
+        )  # fmt: skip
+    elif split == "train":
+        log.warning("The split train is what models learn from. For figures of other clips, evaluate another split.")
+    if people:
+        log.warning("%d of these %d clips show people whom the model knows from other clips.", people, len(clips))
+    if split in SPLITS and not has_split(data, split):
+        log.info("%s has no folder %s and no index.csv: all its clips are evaluated.", data, " or ".join(SPLITS[split]))
 
 
 def _frames(entry: Entry, count: int | None) -> np.ndarray:

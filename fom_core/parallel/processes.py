@@ -16,6 +16,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from ..errors import UsageError
+
 PATIENCE = timedelta(hours=12)  # the others wait while the first one decodes a data set or measures
 
 
@@ -23,8 +25,16 @@ PATIENCE = timedelta(hours=12)  # the others wait while the first one decodes a 
 def joined(device: str) -> Iterator[torch.device]:
     """Take part in the group that the launcher started, if it did; gives the device of this process.
 
-    ``cuda`` becomes the device of this process's number on its machine; a device with a number is taken as it is.
+    ``auto`` is a graphics card of CUDA where there is one, else the processor. ``cuda`` becomes the device of this
+    process's number on its machine; a device with a number is taken as it is. Raises UsageError for one that is not
+    there.
     """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was compiled for the device
+        raise UsageError(f"This machine has no device {device!r}. Leave --device out, or choose cpu.") from error
     if "RANK" not in os.environ or dist.is_initialized():
         yield torch.device(device)
         return

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from ..errors import UsageError
 from ..faces.detectors.yunet import YuNetDetector
-from ..parallel.processes import first_alone
-from ..weights.store import named_file
+from ..parallel.processes import first_alone, rank
+from ..weights.catalogue import catalogue
+from ..weights.store import named_file, path_on_disk
 from .config import TrainConfig
-from .data.clips import find_entries, has_split
+from .data.clips import Entry, find_entries, has_split
 from .data.dataset import FrameCache
+from .data.seen import note_seen
 from .data.stream import ClipData
+from .journal import Stages, untold
 from .perceptual import VggFeatures, read_weights
 
+log = logging.getLogger(__name__)
 MOST_VALIDATION_CLIPS = 24
 
 
-def check_landmarks(config: TrainConfig, config_path: Path, yunet: Path | None) -> None:
-    """Raise UsageError where losses look at eyes and mouths, and nothing finds them."""
-    if config.needs_landmarks and yunet is None:
-        raise UsageError(
-            f"{config_path.name} weighs mouth and eyes, and YuNet's weights are needed to find them. "
-            "Give --yunet FILE, or set the loss weights anchor, mouth and eyes to 0."
-        )
+def open_labeller(config: TrainConfig, config_path: Path, yunet: str | Path | None) -> YuNetDetector | None:
+    """What finds eyes and mouths for losses that look at them: ``yunet``, a file or name, else the one that is here.
+
+    Without it these losses see no faces; a line says so.
+    """
+    if config.streamed:
+        if yunet is not None or config.needs_landmarks:
+            log.warning(
+                "%s reads pairs while it trains, and nobody looks for faces then: --yunet and the loss weights "
+                "anchor, mouth and eyes have no effect. Files with stages use them.", config_path.name,
+            )  # fmt: skip
+        return None
+    if yunet is None and config.needs_landmarks:
+        yunet = path_on_disk(catalogue()["yunet"])
+        if yunet is None:
+            log.warning(
+                "%s weighs mouth and eyes, and what finds them is not here: all of a face counts alike. Better: fom "
+                "weights download yunet (0.3 MB), then begin anew.", config_path.name,
+            )  # fmt: skip
+    return None if yunet is None else YuNetDetector(named_file(yunet), threshold=0.5)
 
 
 def clip_folder(config: TrainConfig, config_path: Path, data: Path | None) -> Path:
@@ -33,8 +51,15 @@ def clip_folder(config: TrainConfig, config_path: Path, data: Path | None) -> Pa
     return Path(config.dataset.root_dir or "") if data is None else data
 
 
-def open_features(config: TrainConfig, config_path: Path, vgg: str | Path) -> VggFeatures:
-    """The features of a VGG's file or name. Raises UsageError unless there is a loss weight for each of its layers."""
+def open_features(config: TrainConfig, config_path: Path, vgg: str | Path | None) -> VggFeatures | None:
+    """The features of a VGG's file or name; None for random ones.
+
+    Raises UsageError unless there is a loss weight for each of its layers.
+    """
+    if vgg is None:
+        return None
+    if not _compares(config):
+        log.warning("--vgg has no effect: the loss weights perceptual of %s are 0.", config_path.name)
     features = VggFeatures.from_state_dict(read_weights(named_file(vgg), "The VGG file"))
     layers = {len(stage.weights.perceptual) for stage in config.stages if any(stage.weights.perceptual)}
     if layers - {len(features.stages)}:
@@ -45,11 +70,29 @@ def open_features(config: TrainConfig, config_path: Path, vgg: str | Path) -> Vg
     return features
 
 
+def random_features(config: TrainConfig) -> VggFeatures:
+    """What pictures are compared in where no VGG is given; a line says so."""
+    if _compares(config) and not rank():
+        log.info("Pictures are compared in random features. In a VGG's, as the authors do: --vgg vgg19.")
+    return VggFeatures(config.perceptual_widths, config.seed)
+
+
+def _compares(config: TrainConfig) -> bool:
+    return any(any(stage.weights.perceptual) for stage in config.stages)
+
+
 def open_clips(
-    config: TrainConfig, data: Path, output: Path, yunet: Path | None
+    config: TrainConfig, data: Path, output: Path, detector: YuNetDetector | None, stages: Stages = untold
 ) -> tuple[FrameCache | ClipData, FrameCache | None]:
-    """The training clips, decoded into ``output`` or to be read on the way, and decoded ones for validation."""
-    detector = None if yunet is None else YuNetDetector(yunet, threshold=0.5)
+    """The training clips, decoded into ``output`` or to be read on the way, and decoded ones for validation.
+
+    ``stages`` is told of the decoding. The folder notes which clips its models learn from.
+    """
+
+    def decoded(name: str, entries: list[Entry]) -> FrameCache:
+        with stages(f"decoding clips ({name})", "clips") as progress:
+            return FrameCache.build(output / f"frames-{name}", entries, size, detector, progress)
+
     classes = config.dataset.licence_classes
     oversize = 1.0 if config.streamed else config.dataset.oversize
     size = max(round(stage.model.image_size[0] * oversize) for stage in config.stages)
@@ -58,10 +101,12 @@ def open_clips(
     validation = None
     with first_alone():
         if not config.streamed:
-            clips = FrameCache.build(output / "frames-train", entries, size, detector)
+            clips = decoded("train", entries)
+        if not rank():
+            note_seen(output, entries)
         if has_split(data, "val"):
             entries = find_entries(data, "val", classes)
             if config.streamed:  # a glance while training; `fom evaluate` looks at all
                 entries = entries[:: -(-len(entries) // MOST_VALIDATION_CLIPS)]
-            validation = FrameCache.build(output / "frames-val", entries, size, detector)
+            validation = decoded("val", entries)
     return clips, validation

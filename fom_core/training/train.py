@@ -11,7 +11,8 @@ from ..parallel.processes import joined, rank
 from ..weights.catalogue import is_file
 from ..weights.load import load_model, save_model
 from .config import load_config
-from .given import check_landmarks, clip_folder, open_clips, open_features
+from .given import clip_folder, open_clips, open_features, open_labeller
+from .journal import Stages, untold
 from .loop import train
 
 
@@ -21,31 +22,33 @@ def train_from_folder(
     output: Path,
     *,
     overrides: Sequence[str] = (),
-    yunet: Path | None = None,
+    yunet: str | Path | None = None,
     vgg: str | Path | None = None,
     init_from: str | Path | None = None,
-    device: str = "cpu",
+    device: str = "auto",
     every: int = 250,
     keep: int = 2,
+    stages: Stages = untold,
 ) -> Path:
     """Train what ``config_path`` describes on the clips in ``data`` and return the model's file in ``output``.
 
     ``overrides`` change options of the file (``train_params.batch_size=4``); without ``data`` its ``root_dir`` counts.
     The split "val" of an index, or a subfolder ``val`` or ``test``, is used for figures and contact sheets. Under
     torchrun every process takes part; the first one decodes, keeps the books and writes. ``init_from`` is a model's
-    name or file to start from.
+    name or file to start from. ``stages`` is told how far decoding and learning are. Who stops it finds all but the
+    step under way kept, and a second call goes on there.
     """
     config = load_config(config_path, overrides)
     if config.needs_teacher:
         raise UsageError(f"{config_path.name} learns from a teacher. Run it with `fom compress`, which takes one.")
-    check_landmarks(config, config_path, yunet)
+    detector = open_labeller(config, config_path, yunet)
     path = output / f"{config.name}.safetensors"
     keep_apart([Work([each for each in (config_path, yunet, vgg, init_from) if is_file(each)], [output, path])])
     folder = clip_folder(config, config_path, data)
     init = None if init_from is None else load_model(init_from, device="cpu")
-    features = None if vgg is None else open_features(config, config_path, vgg)
+    features = open_features(config, config_path, vgg)
     with joined(device) as own_device:
-        clips, validation = open_clips(config, folder, output, yunet)
+        clips, validation = open_clips(config, folder, output, detector, stages)
         model = train(
             config,
             clips,
@@ -56,5 +59,6 @@ def train_from_folder(
             device=own_device,
             every=every,
             keep=keep,
+            stages=stages,
         )
         return path if rank() else save_model(model, path, name=config.name)

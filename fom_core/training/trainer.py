@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .. import signals
 from ..errors import TrainingDiverged
 from ..networks.dense_motion import DenseMotionNetwork
 from ..networks.discriminator import MultiScaleDiscriminator
@@ -33,8 +35,9 @@ MOTION = (KeypointDetector, DenseMotionNetwork)
 class Trainer:
     """One stage: the networks, their optimisers, and :meth:`step`.
 
-    seconds: time that the steps took, with the making of their batches. The same on all processes, so that they end
-             together.
+    seconds:    time that the steps took, with the making of their batches. The same on all processes, so that they end
+                together.
+    called_off: whether a process of the training was told to stop by the end of the last step.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Trainer:
         """``new_objective`` makes what is learnt; of its networks, those whose parameters want gradients learn."""
         torch.manual_seed(seed)
         self.stage, self.device, self.step_number, self.seconds = stage, device, 0, 0.0
+        self.called_off = False
         self.records = stage.cuda_graphs and device.type == "cuda" and world_size() == 1
         self.memory_format = torch.channels_last if stage.channels_last else torch.contiguous_format
         objective = new_objective(stage, features).to(device, memory_format=self.memory_format)  # type: ignore[call-overload]
@@ -67,6 +71,9 @@ class Trainer:
         self.random = torch.Generator().manual_seed(seed)
         use_precision(PRECISIONS[stage.precision], self.objective.models, objective.features, self.discriminator)
         self._updates: dict[bool, Work] = {}  # with and without the keypoint detector
+        self._before: tuple[list[Tensor], Tensor] | None = None  # the step under way: statistics and random state
+        self._changing = False  # it has begun to change the weights
+        self._to_the_end = ExitStack()
         if stage.compile:
             self._compile()
 
@@ -98,22 +105,52 @@ class Trainer:
         begun:     on time.monotonic(), when the making of the batch began.
         what:      what the batch is made of, for the message of TrainingDiverged, which a loss or a gradient that is
                    no number raises. The networks are spoilt then.
+
+        Once weights change, a program's signals wait for the end of the step; see :meth:`undo` for those before.
         """
         begun = time.monotonic() if begun is None else begun
-        pairs = self._placed(pairs)
-        transform = self._draw_warp(len(pairs.still)) if transform is None else transform
-        transform = transform.to(self.device).to(pairs.driving.dtype)
-        self._set_lr()
-        self.objective.train()
-        values = self._update(pairs, transform)
-        self.scaler.update()
-        self.step_number += 1
-        self._update_average()
-        return self._checked(values, begun, what)
+        self._before = [value.clone() for value in self._statistics()], self.random.get_state()
+        with ExitStack() as self._to_the_end:
+            pairs = self._placed(pairs)
+            transform = self._draw_warp(len(pairs.still)) if transform is None else transform
+            transform = transform.to(self.device).to(pairs.driving.dtype)
+            self._set_lr()
+            self.objective.train()
+            values = self._update(pairs, transform)
+            self.scaler.update()
+            self.step_number += 1
+            self._update_average()
+            figures = self._checked(values, begun, what)
+            self._before, self._changing = None, False
+        return figures
+
+    def undo(self) -> bool:
+        """Take back what a step that was broken off has done. False if it had begun to change the weights."""
+        if self._changing:
+            return False
+        if self._before is not None:
+            for value, kept in zip(self._statistics(), self._before[0], strict=True):
+                value.copy_(kept)
+            self.random.set_state(self._before[1])
+            self._before = None
+        return True
+
+    def _statistics(self) -> list[Tensor]:
+        """What a forward pass alone changes: the running statistics of the normalisation, and the critic's norms."""
+        networks = () if self.records else (self.model, self.discriminator)
+        return [value for network in networks if network is not None for value in network.buffers()]
+
+    def _change_weights(self) -> None:
+        """From here on the step is done to its end."""
+        if not self._changing:
+            self._to_the_end.enter_context(signals.held())
+            self._changing = True
 
     def _update(self, pairs: Pairs, transform: Transform) -> dict[str, Tensor]:
         """One step of every network; the losses and the gradients' norms."""
         learns = self.learns_keypoints
+        if self.records:
+            self._change_weights()  # somewhere within
         if learns not in self._updates:
             work = partial(self._update_networks, learns)
             self._updates[learns] = RecordedWork(work, self.device) if self.records else work
@@ -170,6 +207,7 @@ class Trainer:
     def _apply(self, names: list[str]) -> dict[str, Tensor]:
         """One step of these optimisers; the norms of the gradients before clipping."""
         norms = {}
+        self._change_weights()
         for name in (name for name in names if name in self.optimizers):
             optimizer = self.optimizers[name]
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -184,10 +222,10 @@ class Trainer:
         own = torch.stack(list(values.values())).float()
         finite = own.isfinite().tolist()  # waits for the step
         sick = [name for name, good in zip(values, finite, strict=True) if not good]
-        elapsed = torch.tensor([time.monotonic() - begun], device=self.device)
-        *means, seconds = mean_over_all(torch.cat([own, elapsed])).tolist()
+        further = torch.tensor([time.monotonic() - begun, signals.waiting()], device=self.device)
+        *means, seconds, told = mean_over_all(torch.cat([own, further])).tolist()
         figures = dict(zip(values, means, strict=True))
-        self.seconds += seconds
+        self.seconds, self.called_off = self.seconds + seconds, told > 0
         wrong = [name for name, value in figures.items() if value - value != 0]  # NaN or infinite, anywhere
         if self.scaler.is_enabled():  # it leaves such a step out and scales less
             wrong = [name for name in wrong if not name.startswith("norm_")] if self.scaler.get_scale() >= 1 else wrong
@@ -292,3 +330,4 @@ class Trainer:
         self.random.set_state(state["random"])
         self.step_number, self.seconds = int(state["step"]), float(state["seconds"])
         self._updates.clear()
+        self._before, self._changing = None, False
