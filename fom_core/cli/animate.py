@@ -19,7 +19,7 @@ from ..errors import NoFaceFound, UsageError
 from ..faces.detect import detect_faces
 from ..faces.detection import Detector
 from ..faces.regions import CropRule, whole_picture
-from ..faces.selection import LEFT_TO_RIGHT, ORDERS, chosen, in_order, most_prominent, picked
+from ..faces.selection import LEFT_TO_RIGHT, ORDERS, select_faces
 from ..files.paths import require_name
 from ..files.places import Work, keep_apart
 from ..media import VIDEO_SUFFIXES, WRITTEN_SUFFIXES, VideoWriter, read_picture
@@ -307,10 +307,8 @@ def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detect
             f"No face was found in {args.source_image} by the detector {detector.name}. Choose a picture with a "
             "visible face or another --face_detector, or animate the whole picture with --source_crop none."
         )
-    if not every:
-        return picked(faces, [faces.faces.index(most_prominent(faces, picture, detector))])
-    faces = in_order(faces, args.order, picture, detector)
-    return picked(faces, chosen(args.faces or "all", len(faces)))
+    choice = args.faces or "all" if every else None
+    return select_faces(faces, choice, order=args.order, picture=picture, detector=detector)
 
 
 def _transparent(path: str, opaque: np.ndarray, writer: VideoWriter) -> np.ndarray:

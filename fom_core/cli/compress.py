@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 
 from ..files.paths import CONFIGS
-from .common import add_training_options, file_name, file_path, named_yaml
+from .common import add_training_options, file_name, file_path, yaml_name
 from .progress import training_bar
 
 RECIPES = CONFIGS / "compress"
-recipe_path = partial(named_yaml, RECIPES)
+recipe_path = partial(yaml_name, RECIPES)
 
 
 def add_parser(subparsers: Any) -> None:

@@ -20,7 +20,8 @@ def add_parser(subparsers: Any) -> None:
         "export",
         help="write a model as ONNX, for other runtimes",
         description="Write a model's keypoint detector, source encoder and generator as ONNX files, compared with "
-        "PyTorch on real frames before they are kept.",
+        "PyTorch on real frames before they are kept. One that is stopped leaves an earlier export as it was, and "
+        "the next call starts anew.",
         allow_abbrev=False,
     )
     parser.add_argument(

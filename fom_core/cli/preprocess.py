@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         )
         jobs, missing = jobs_of_metadata(args.metadata, args.videos[0])
     rules = Rules(args.size, args.min_frames, min_crop_px=args.min_crop or args.size // 2)
-    with ProgressBar("cutting", len(jobs), "videos") as bar:
+    with ProgressBar("cutting", len(jobs), "videos", beats=True) as bar:
         report = preprocess(
             jobs,
             args.output,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
 from contextlib import suppress
 
@@ -26,10 +27,18 @@ class ProgressBar:
     done:  how much an earlier call did.
     fitted: whether torch's threads follow the free processors meanwhile; their number shows in the last bits of a
             training.
+    beats:  whether lines also come while nothing gets done, which may take minutes: as a context manager only.
     """
 
     def __init__(
-        self, label: str, total: int | None = None, unit: str = "frames", *, done: int = 0, fitted: bool = True
+        self,
+        label: str,
+        total: int | None = None,
+        unit: str = "frames",
+        *,
+        done: int = 0,
+        fitted: bool = True,
+        beats: bool = False,
     ) -> None:
         self._label = label
         self._total = total
@@ -38,6 +47,9 @@ class ProgressBar:
         self._terminal = sys.stderr.isatty()
         self._started = time.monotonic()
         self._shown = self._started if self._terminal else self._started - LINE_S + FIRST_S
+        self._last = done, total
+        self._beat = threading.Thread(target=self._show_now_and_then, daemon=True) if beats and not rank() else None
+        self._over = threading.Event()
         if fitted:
             threads.fit()
 
@@ -46,9 +58,18 @@ class ProgressBar:
             threads.fit()  # here comes by whatever takes long, in the thread that computes
         if rank():
             return
+        self._last = done, total or self._total
+        self._show(REDRAW_S if self._terminal else LINE_S)
+
+    def _show_now_and_then(self) -> None:
+        while not self._over.wait(FIRST_S):
+            self._show(LINE_S)
+
+    def _show(self, after_s: float) -> None:
+        """Draw the line, if the last one is so old, or a last time."""
         now = time.monotonic()
-        total = total or self._total
-        if now - self._shown < (REDRAW_S if self._terminal else LINE_S) and not (self._terminal and done == total):
+        done, total = self._last
+        if now - self._shown < after_s and not (self._terminal and done == total):
             return
         self._shown = now
         line = progress_line(self._label, done, total, now - self._started, self._unit, begun_with=self._begun_with)
@@ -57,16 +78,21 @@ class ProgressBar:
             sys.stderr.flush()
 
     def __enter__(self) -> ProgressBar:
+        if self._beat is not None:
+            self._beat.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._beat is not None:
+            self._beat.join()
         if self._terminal:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
 def training_bar(label: str, unit: str, done: int = 0) -> ProgressBar:
     """What follows the stages of a training: see :class:`~fom_core.training.journal.Stages`."""
-    return ProgressBar(label, unit=unit, done=done, fitted=False)
+    return ProgressBar(label, unit=unit, done=done, fitted=False, beats=True)
 
 
 def progress_line(
@@ -75,6 +101,8 @@ def progress_line(
     """``animating [######------] 300/600  24.0 frames/s  0:12 left``; the rate is of what is done since the begin."""
     rate = (done - begun_with) / elapsed_s if elapsed_s > 0 else 0.0
     pace = f"{1 / rate:.1f} s/{unit[:-1]}" if 0 < rate < 0.5 else f"{rate:.1f} {unit}/s"
+    if rate == 0:
+        pace = f"{clock(max(0.0, elapsed_s))} so far"
     if not total:
         return f"{label} {done}  {pace}"
     filled = min(BAR_WIDTH, BAR_WIDTH * done // total)

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 from ..files.paths import CONFIGS
-from .common import add_training_options, file_name, named_yaml
+from .common import add_training_options, file_name, yaml_name
 from .progress import training_bar
 
-config_path = partial(named_yaml, CONFIGS)
+config_path = partial(yaml_name, CONFIGS)
 
 
 def add_parser(subparsers: Any) -> None:

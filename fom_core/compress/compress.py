@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..documents.readers import read_json, wrong_as
 from ..errors import UsageError
-from ..files.paths import replacing
+from ..files.paths import CONFIGS, named_yaml, replacing
 from ..files.places import Work, keep_apart
 from ..networks.model import MotionModel, create_model
 from ..parallel.processes import first_alone, joined, rank, world_size
@@ -43,10 +43,10 @@ PRUNING_SEED = 1000  # their pairs are other ones than the first of the stage
 
 
 def compress_from_folder(
-    data: Path | None,
+    data: str | Path | None,
     teacher: str | Path,
-    config_path: Path,
-    output: Path,
+    config_path: str | Path,
+    output: str | Path,
     *,
     overrides: Sequence[str] = (),
     teacher_config: Path | None = None,
@@ -60,11 +60,14 @@ def compress_from_folder(
 ) -> str:
     """Compress ``teacher``, a model's name or file, as ``config_path`` describes, on the clips in ``data``.
 
+    ``config_path`` is a YAML file, or the name of one that comes along: "mobile" or "prune".
     Writes the student as ``NAME.safetensors`` into ``output``, also in half precision and in eight bits, with the
     models of the stages and the report; returns the report's table. A second call goes on where the first one stopped.
     ``student`` is a smaller model to begin with, in place of what the file describes: an earlier result, to prune it.
     The other arguments are those of :func:`fom_core.training.train.train_from_folder`.
     """
+    config_path, output = named_yaml(CONFIGS / "compress", config_path), Path(output)
+    data = None if data is None else Path(data)
     model = load_model(teacher, teacher_config, device="cpu", dtype="float32").at_learnt_size()
     config = load_config(config_path, overrides, model.config)
     begun = None if student is None else load_model(student, device="cpu", dtype="float32").at_learnt_size()

@@ -27,15 +27,16 @@ log = logging.getLogger(__name__)
 TILE = 128  # side of a picture in the grids
 COLUMNS = ("source", "driving", *METHODS[:2])
 GRID_FPS = 12
+NO_POINTS = "No figures: they take facial points. Give --yunet yunet (fom weights download yunet), or --landmarks."
 RESULTS = ("evaluation.json", "evaluation.md", "reconstruction.mp4", "animation.mp4")
 Progress = Callable[[int, "int | None"], None]
 
 
 def evaluate_folder(
     model: MotionModel,
-    data: Path,
-    output: Path,
-    judges: Judges,
+    data: str | Path,
+    output: str | Path,
+    judges: Judges | None = None,
     *,
     split: str = "val",
     licence_classes: Sequence[str] | None = None,
@@ -54,6 +55,7 @@ def evaluate_folder(
     Writes ``evaluation.json``, ``evaluation.md``, ``reconstruction.mp4`` and ``animation.mp4``
            into ``output``. Raises MediaError when there is no clip, or a pair names one that is not there.
     """
+    data, output, judges = Path(data), Path(output), judges or Judges()
     entries = find_entries(data, split, licence_classes)
     clips = [entry for entry in entries if entry.kind == "video"]
     if not clips:
@@ -158,7 +160,7 @@ def _write(results: dict[str, Any], output: Path) -> str:
             head = f"{name.capitalize()}: {part['frames']} frames of {part[unit]} {unit}"
             parts += [
                 head,
-                table(part["methods"]) if any(part["methods"].values()) else "No figures: they take facial points.",
+                table(part["methods"]) if any(part["methods"].values()) else NO_POINTS,
             ]
     text = "\n\n".join(parts) + "\n"
     for name, content in (("evaluation.json", json.dumps(results, indent=1) + "\n"), ("evaluation.md", text)):

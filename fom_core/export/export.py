@@ -33,10 +33,10 @@ class Exported:
 
 def export_model(
     model: MotionModel,
-    folder: Path,
+    folder: str | Path,
     *,
     variants: Sequence[str] = (),
-    frames: Path | None = None,
+    frames: str | Path | None = None,
 ) -> Exported:
     """Write a model's parts as ONNX with ``model.json`` into a folder.
 
@@ -47,7 +47,8 @@ def export_model(
     Raises FomError when the float32 graphs do not compute what PyTorch does; nothing is written then.
     """
     require_onnx()
-    pictures = read_frames(model.config, frames)
+    folder = Path(folder)
+    pictures = read_frames(model.config, None if frames is None else Path(frames))
     graphs = graphs_of(model)
     with _work_folder(folder) as work:
         judge = Judge(Plain(model), pictures)

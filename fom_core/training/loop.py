@@ -64,6 +64,8 @@ def train_stage(
     try:
         # Several processes do the same steps, and save together: signals wait until all know.
         with stages(trainer.stage.name, "steps", number) as progress, signals.held() if world_size() > 1 else untold():
+            if progress is not None:
+                progress(number, trainer.stage.steps)
             while trainer.progress < 1:
                 drawn, number = feed.state(), trainer.step_number
                 begun = time.monotonic()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import UsageError
+from ..files.paths import CONFIGS, named_yaml
 from ..files.places import Work, keep_apart
 from ..parallel.processes import joined, rank
 from ..weights.catalogue import is_file
@@ -17,9 +18,9 @@ from .loop import train
 
 
 def train_from_folder(
-    data: Path | None,
-    config_path: Path,
-    output: Path,
+    data: str | Path | None,
+    config_path: str | Path,
+    output: str | Path,
     *,
     overrides: Sequence[str] = (),
     yunet: str | Path | None = None,
@@ -32,12 +33,15 @@ def train_from_folder(
 ) -> Path:
     """Train what ``config_path`` describes on the clips in ``data`` and return the model's file in ``output``.
 
+    ``config_path`` is a YAML file, or the name of one that comes along, such as "mini" or "vox-256".
     ``overrides`` change options of the file (``train_params.batch_size=4``); without ``data`` its ``root_dir`` counts.
     The split "val" of an index, or a subfolder ``val`` or ``test``, is used for figures and contact sheets. Under
     torchrun every process takes part; the first one decodes, keeps the books and writes. ``init_from`` is a model's
     name or file to start from. ``stages`` is told how far decoding and learning are. Who stops it finds all but the
     step under way kept, and a second call goes on there.
     """
+    config_path, output = named_yaml(CONFIGS, config_path), Path(output)
+    data = None if data is None else Path(data)
     config = load_config(config_path, overrides)
     if config.needs_teacher:
         raise UsageError(f"{config_path.name} learns from a teacher. Run it with `fom compress`, which takes one.")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +18,7 @@ from fom_core.files.paths import CONFIGS
 from fom_core.media import VideoWriter
 from tests.tiny_training import NETWORKS
 
+ROOT = Path(__file__).resolve().parents[2]
 TINY = (
     NETWORKS
     + """
@@ -138,3 +143,33 @@ def test_sizes_and_devices_that_cannot_be_say_what_can(fom, training, tmp_path, 
 
     assert outcome.status == 2
     assert reason in outcome.messages[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals as a terminal does")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_to_a_training_and_its_readers_leaves_a_checkpoint_and_no_process(tmp_path, clip, number, status):
+    (tmp_path / "data").mkdir()
+    with VideoWriter(tmp_path / "data" / "blob.mp4", 25) as writer:
+        writer.write(clip)
+    (tmp_path / "tiny.yaml").write_text(TINY.replace("num_workers: 0", "num_workers: 2"), encoding="utf-8")
+    words = ["train", tmp_path / "data", "--config", tmp_path / "tiny.yaml", "--output", tmp_path / "run"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fom_core", *map(str, words), "-o", "train_params.num_repeats=100000"],
+        cwd=ROOT, text=True, start_new_session=True, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - ignored in the background
+    )  # fmt: skip
+    assert process.stderr is not None
+    while "steps/s" not in (line := process.stderr.readline()):
+        assert line, "it ended"
+
+    os.killpg(process.pid, number)
+    messages = process.communicate(timeout=60)[1].splitlines()
+
+    assert process.returncode == status
+    assert any("is kept; the same command goes on from it." in line for line in messages)
+    assert messages[-1] == "Stopped." or number == signal.SIGTERM
+    assert "Traceback" not in "\n".join(messages)
+    assert len(list((tmp_path / "run" / "1-tiny").glob("step-*"))) == 1
+    with pytest.raises(ProcessLookupError):  # nobody is left in its session
+        os.killpg(process.pid, 0)

@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -203,7 +204,12 @@ def _start_reader(_: int) -> None:
     cv2.setNumThreads(0)
     # Who trains hears these too, keeps what was learnt, and ends its readers: gone before, they would be an error.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: threading.Timer(PATIENCE_S, os._exit, (1,)).start())
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_end_later, daemon=True).start())
+
+
+def _end_later() -> None:
+    time.sleep(PATIENCE_S)
+    os._exit(1)
 
 
 def _as_pairs(samples: Sequence[Sample], channels: int) -> Pairs:

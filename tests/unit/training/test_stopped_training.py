@@ -137,4 +137,4 @@ def test_stages_are_told_of_every_step_and_of_those_made_before(stage, cache, tm
     train_stage(trainer, CacheFeed(cache, stage, 0), None, tmp_path, stages=stages)
     train_stage(new_trainer(stage), CacheFeed(cache, stage, 0), None, tmp_path, stages=stages)
 
-    assert told == [("tiny", "steps", 0), (1, 3), (2, 3), (3, 3), ("tiny", "steps", 3), (4, 4)]
+    assert told == [("tiny", "steps", 0), (0, 3), (1, 3), (2, 3), (3, 3), ("tiny", "steps", 3), (3, 4), (4, 4)]
