@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -28,6 +27,7 @@ from .perceptual import VggFeatures
 from .precision import PRECISIONS, use_precision
 from .recording import RecordedWork, Work
 from .schedule import average_decay, learning_rate_factor
+from .whole_step import WholeStep
 
 MOTION = (KeypointDetector, DenseMotionNetwork)
 
@@ -71,9 +71,7 @@ class Trainer:
         self.random = torch.Generator().manual_seed(seed)
         use_precision(PRECISIONS[stage.precision], self.objective.models, objective.features, self.discriminator)
         self._updates: dict[bool, Work] = {}  # with and without the keypoint detector
-        self._before: tuple[list[Tensor], Tensor] | None = None  # the step under way: statistics and random state
-        self._changing = False  # it has begun to change the weights
-        self._to_the_end = ExitStack()
+        self._whole = WholeStep(self._statistics, self.random)
         if stage.compile:
             self._compile()
 
@@ -109,8 +107,7 @@ class Trainer:
         Once weights change, a program's signals wait for the end of the step; see :meth:`undo` for those before.
         """
         begun = time.monotonic() if begun is None else begun
-        self._before = [value.clone() for value in self._statistics()], self.random.get_state()
-        with ExitStack() as self._to_the_end:
+        with self._whole.made():
             pairs = self._placed(pairs)
             transform = self._draw_warp(len(pairs.still)) if transform is None else transform
             transform = transform.to(self.device).to(pairs.driving.dtype)
@@ -121,36 +118,22 @@ class Trainer:
             self.step_number += 1
             self._update_average()
             figures = self._checked(values, begun, what)
-            self._before, self._changing = None, False
         return figures
 
     def undo(self) -> bool:
         """Take back what a step that was broken off has done. False if it had begun to change the weights."""
-        if self._changing:
-            return False
-        if self._before is not None:
-            for value, kept in zip(self._statistics(), self._before[0], strict=True):
-                value.copy_(kept)
-            self.random.set_state(self._before[1])
-            self._before = None
-        return True
+        return self._whole.undo()
 
     def _statistics(self) -> list[Tensor]:
         """What a forward pass alone changes: the running statistics of the normalisation, and the critic's norms."""
         networks = () if self.records else (self.model, self.discriminator)
         return [value for network in networks if network is not None for value in network.buffers()]
 
-    def _change_weights(self) -> None:
-        """From here on the step is done to its end."""
-        if not self._changing:
-            self._to_the_end.enter_context(signals.held())
-            self._changing = True
-
     def _update(self, pairs: Pairs, transform: Transform) -> dict[str, Tensor]:
         """One step of every network; the losses and the gradients' norms."""
         learns = self.learns_keypoints
         if self.records:
-            self._change_weights()  # somewhere within
+            self._whole.change()  # somewhere within
         if learns not in self._updates:
             work = partial(self._update_networks, learns)
             self._updates[learns] = RecordedWork(work, self.device) if self.records else work
@@ -207,7 +190,7 @@ class Trainer:
     def _apply(self, names: list[str]) -> dict[str, Tensor]:
         """One step of these optimisers; the norms of the gradients before clipping."""
         norms = {}
-        self._change_weights()
+        self._whole.change()
         for name in (name for name in names if name in self.optimizers):
             optimizer = self.optimizers[name]
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -330,4 +313,4 @@ class Trainer:
         self.random.set_state(state["random"])
         self.step_number, self.seconds = int(state["step"]), float(state["seconds"])
         self._updates.clear()
-        self._before, self._changing = None, False
+        self._whole.forget()
