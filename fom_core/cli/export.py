@@ -12,6 +12,7 @@ from ..export.inputs_size import EXAMPLE, size_from_inputs
 from ..files.places import Work, keep_apart
 from ..weights.load import load_model
 from . import common
+from .progress import ProgressBar
 
 
 def add_parser(subparsers: Any) -> None:
@@ -64,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
     variants = [*args.precision, *(["archive"] if args.archive else [])]
     output = args.output or Path("exports") / model.name
     keep_apart([Work(common.files_of_model(args, args.frames), files_in(output))])
-    exported = export_model(model, output, variants=variants, frames=args.frames)
+    with ProgressBar("exporting", unit="files", beats=True) as bar:
+        exported = export_model(model, output, variants=variants, frames=args.frames, progress=bar)
     print(exported.folder)
     return 0

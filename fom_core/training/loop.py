@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -74,12 +74,12 @@ def train_stage(
                 due = trainer.step_number % every == 0 or trainer.progress == 1
                 if journal is not None:
                     journal.add(losses, now=due)
-                if due or trainer.called_off:
+                if trainer.called_off:
+                    _stop_together(trainer, feed, journal)
+                if due:
                     state = trainer.state() | {"feeds": from_all(feed.state())}
                     if journal is not None:
-                        journal.save(state, {} if trainer.called_off else _look(trainer, journal, pairs, validation))
-                if trainer.called_off:
-                    raise SystemExit(signals.TERMINATED)  # unless this process was told something else
+                        journal.save(state, _look(trainer, journal, pairs, validation))
                 if progress is not None:
                     progress(trainer.step_number, round(trainer.step_number / trainer.progress))
     except (KeyboardInterrupt, SystemExit):
@@ -92,6 +92,14 @@ def train_stage(
         feed.close()
         if journal is not None:
             journal.close()
+
+
+def _stop_together(trainer: Trainer, feed: Feed, journal: Journal | None) -> NoReturn:
+    """Keep this step, and end each process as it was told to, or as by SIGTERM."""
+    state = trainer.state() | {"feeds": from_all(feed.state())}
+    if journal is not None:
+        journal.stop(state)
+    raise SystemExit(signals.TERMINATED)
 
 
 def resume(trainer: Trainer, feed: Feed, folder: Path) -> None:

@@ -29,7 +29,7 @@ def folder(tmp_path_factory) -> Path:
     """The files that the examples want, small."""
     path = tmp_path_factory.mktemp("examples")
     picture = fom_core.read_picture(INPUTS / "fom_group.jpg")
-    write_picture(path / "group.jpg", resize_picture(picture, (picture.shape[0] * 400 // picture.shape[1], 400)))
+    write_picture(path / "group.jpg", resize_picture(picture, (picture.shape[0] * 384 // picture.shape[1], 384)))
     with (
         fom_core.VideoReader(INPUTS / "fom_driving.mp4") as driver,
         fom_core.VideoWriter(path / "driver.mp4", driver.rate, audio_from=driver) as short,
