@@ -16,7 +16,8 @@ from ..documents.readers import DocumentError, parse_json
 from ..files.paths import replacing, unwritable
 from ..media import write_picture
 from ..parallel.processes import world_size
-from .checkpoint import save_checkpoint
+from ..weights.load import header_of
+from .checkpoint import WEIGHTS, save_checkpoint
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -96,8 +97,11 @@ class Journal:
         """Write a checkpoint. Whoever stops the training waits for it."""
         about = {"seconds": self.trainer.seconds, "processes": world_size(), "losses": self._losses, **about}
         step = self.trainer.step_number
+        model = header_of(self.trainer.average, f"{self.trainer.stage.name}-{step}")  # so that it opens as one
         with signals.held():
-            save_checkpoint(self.folder, step, self.trainer.weights(), state, about=about, keep=self.keep)
+            save_checkpoint(
+                self.folder, step, self.trainer.weights(), state, about=about, metadata=model, keep=self.keep
+            )
             self._saved = step
 
     def stop(self, state: Mapping[str, Any]) -> None:
@@ -106,7 +110,10 @@ class Journal:
         if step > self._saved:
             self.save(state, {})
         if step:
-            self.report(f"{self.trainer.stage.name}: step {step} is kept; the same command goes on from it.")
+            self.report(
+                f"{self.trainer.stage.name}: step {step} is kept; the same command goes on from it, and "
+                f"{self.folder / f'step-{step:06d}' / WEIGHTS} opens as a model."
+            )
 
     def close(self) -> None:
         if self._board is not None:

@@ -29,7 +29,8 @@ def seen_before(weights: Path, entries: Sequence[Entry]) -> tuple[int, int]:
 
     As far as the files beside it tell: a model that was moved, or comes from elsewhere, tells nothing.
     """
-    noted = _noted(weights.parent)
+    folders = weights.parents[:3]  # of a model, or of a checkpoint of a stage
+    noted = next(filter(None, map(_noted, folders)), [])
     clips, people = {_key(fact) for fact in noted}, {fact.get("identity") for fact in noted}
     again = [entry for entry in entries if _key(_fact(entry)) in clips]
     return len(again), sum(entry.identity in people for entry in entries if entry not in again)

@@ -16,6 +16,7 @@ from fom_core.training.checkpoint import latest_checkpoint
 from fom_core.training.data.feed import CacheFeed
 from fom_core.training.loop import train_stage
 from fom_core.training.trainer import Trainer
+from fom_core.weights.load import load_model
 
 CRITIC = DiscriminatorConfig(block_expansion=4, max_features=8, num_blocks=2, spectral_norm=True)
 
@@ -91,6 +92,17 @@ def test_a_stopped_training_goes_on_to_the_same_bits(
     train_stage(resumed, CacheFeed(cache, adversarial, 0), None, tmp_path / "stopped", every=100)
     for name, value in whole.weights().items():
         assert torch.equal(resumed.weights()[name], value), name
+
+
+def test_a_checkpoint_opens_as_the_averaged_model(stage, cache, tmp_path, new_trainer):
+    trainer = new_trainer(replace(stage, steps=1))
+    train_stage(trainer, CacheFeed(cache, stage, 0), None, tmp_path)
+
+    model = load_model(tmp_path / "step-000001" / "weights.safetensors", device="cpu")
+
+    assert (model.name, model.config) == ("tiny-1", stage.model)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, trainer.average.state_dict()[name]), name
 
 
 def test_a_training_stopped_before_its_first_step_leaves_no_checkpoint(
