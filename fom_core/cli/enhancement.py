@@ -6,6 +6,7 @@ import argparse
 
 from ..enhance import FaceEnhancer, load_restorer
 from ..enhance.restore import STRENGTH
+from ..weights.store import locate
 from . import common
 
 ENHANCER = "gfpgan"
@@ -41,4 +42,5 @@ def open_enhancer(args: argparse.Namespace) -> FaceEnhancer | None:
     """
     if not (args.face_enhancement or args.enhancer):
         return None
-    return FaceEnhancer(load_restorer(args.enhancer or ENHANCER), args.enhancement_strength)
+    path, _ = locate(args.enhancer or ENHANCER, kind="enhancer")
+    return FaceEnhancer(load_restorer(path), args.enhancement_strength)

@@ -56,8 +56,8 @@ def load_restorer(path: str | Path = "gfpgan", device: str | torch.device = "cpu
     Raises MissingPackage without spandrel, UnsupportedModel for a file that is no face restorer, and with the command
     that downloads missing weights.
     """
-    path, _ = locate(path, kind="enhancer")
     registry, canonicalize = _spandrel()
+    path, _ = locate(path, kind="enhancer")
     tree = read_tree(path)[0]
     tensors = canonicalize(tree) if _has_text_keys(tree) else {}
     tensors = {name: value for name, value in tensors.items() if isinstance(value, Tensor)}

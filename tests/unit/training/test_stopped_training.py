@@ -101,7 +101,7 @@ def test_a_checkpoint_opens_as_the_averaged_model(stage, cache, tmp_path, new_tr
     model = load_model(tmp_path / "step-000001" / "weights.safetensors", device="cpu")
 
     assert (model.name, model.config) == ("tiny-1", stage.model)
-    for name, value in model.state_dict().items():
+    for name, value in model.named_parameters():
         assert torch.equal(value, trainer.average.state_dict()[name]), name
 
 
