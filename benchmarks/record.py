@@ -24,14 +24,14 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from fom_core.benchmark.bench import Order, run_order
-from fom_core.benchmark.counting import multiply_adds
+from fom_core.benchmark.bench import BenchmarkOptions, run_benchmark
+from fom_core.benchmark.counting import multiply_adds, per_frame
 from fom_core.benchmark.measure import machine
-from fom_core.benchmark.plot import Chart, charts_as_svg
 from fom_core.benchmark.subject import Subject
 from fom_core.benchmark.tables import as_markdown
-from fom_core.benchmark.whole import Job
+from fom_core.benchmark.whole import BenchmarkJob
 from fom_core.benchmark.worker import measure_growth
+from fom_core.documents.charts import Chart, charts_as_svg
 from fom_core.documents.markdown import table
 from fom_core.files.paths import CONFIGS
 
@@ -39,37 +39,39 @@ HERE = Path(__file__).resolve().parent
 MINI = Subject(model="mini")
 FULL = Subject(config=str(CONFIGS / "vox-256.yaml"))
 MOBILE = Subject(config=str(CONFIGS / "vox-mobile-256.yaml"))
-GROUP = Job(frames=16, faces=4, width=1920, height=1080)
+GROUP = BenchmarkJob(frames=16, faces=4, width=1920, height=1080)
 
 
 def network(device: str, _: argparse.Namespace) -> dict[str, Any]:
     """Batches of the embedded and of the published size."""
     batches = (1, 2, 4, 8) if device == "cpu" else (1, 2, 4, 8, 16, 32, 64)
     return {
-        name: run_order(Order(replace(subject, device=device), parts=("network",), batches=batches, budget_s=0.5))
+        name: run_benchmark(
+            BenchmarkOptions(replace(subject, device=device), parts=("network",), batches=batches, budget_s=0.5)
+        )
         for name, subject in (("mini", MINI), ("vox-256", FULL))
     }
 
 
 def original(device: str, args: argparse.Namespace) -> dict[str, Any]:
     """The authors' code beside ours at 256 pixels."""
-    job = Job(frames=args.frames, driving_video=args.driving_video)
+    job = BenchmarkJob(frames=args.frames, driving_video=args.driving_video)
     subject = replace(FULL, device=device, dtype="float32")
-    return run_order(Order(subject, parts=(), job=job, against=args.original, rounds=3))
+    return run_benchmark(BenchmarkOptions(subject, parts=(), job=job, against=args.original, rounds=3))
 
 
 def group(device: str, _: argparse.Namespace) -> dict[str, Any]:
     """Four faces in a picture of 1920x1080 pixels, from file to file."""
     found = {}
     for name, subject, frames in (("mini", MINI, 128), ("vox-256", replace(FULL, dtype="float32"), 16)):
-        order = Order(replace(subject, device=device), parts=("whole",), job=replace(GROUP, frames=frames))
-        found[name] = run_order(order)
+        order = BenchmarkOptions(replace(subject, device=device), parts=("whole",), job=replace(GROUP, frames=frames))
+        found[name] = run_benchmark(order)
     return found
 
 
 def growth(device: str, _: argparse.Namespace) -> dict[str, Any]:
     """Cost against length, faces, picture and model, each job in a process of its own."""
-    base = Job(frames=128)
+    base = BenchmarkJob(frames=128)
     jobs = {
         "length": [replace(base, frames=frames) for frames in (64, 128, 256, 512)],
         "faces": [replace(base, faces=faces, width=1920, height=1080) for faces in (1, 2, 4, 8)],
@@ -85,7 +87,7 @@ def growth(device: str, _: argparse.Namespace) -> dict[str, Any]:
             model = replace(subject, device=device)
             work = multiply_adds(model.open(Path(folder)).config)
             rows = measure_growth(model, [replace(base, frames=24)], Path(folder))
-        found["model"] += [{**unhurried(rows)[0], "name": name, "gmac": sum(work.values()) - work["encode"]}]
+        found["model"] += [{**unhurried(rows)[0], "name": name, "gmac": per_frame(work) / 1e9}]
     return {**found, "threads": torch.get_num_threads()}
 
 
@@ -98,7 +100,7 @@ def backends(device: str, _: argparse.Namespace) -> dict[str, Any]:
     """PyTorch, ONNX Runtime and OpenVINO on the processor, in float32."""
     names = ("torch", "onnx", "openvino")
     return {
-        name: run_order(Order(subject, parts=(), batches=(1, 4), backends=names, budget_s=0.5))
+        name: run_benchmark(BenchmarkOptions(subject, parts=(), batches=(1, 4), backends=names, budget_s=0.5))
         for name, subject in (
             ("mini", replace(MINI, device="cpu", dtype="float32")),
             ("vox-256", replace(FULL, device="cpu", dtype="float32")),

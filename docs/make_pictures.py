@@ -16,7 +16,9 @@ from typing import get_args
 import cv2
 import numpy as np
 
+from fom_core.backends.load import load_model
 from fom_core.cli.demo import embedded_motion
+from fom_core.compose import Composition
 from fom_core.compose.masks import Look
 from fom_core.compose.paste import paste
 from fom_core.demo import demo_picture
@@ -29,8 +31,7 @@ from fom_core.media import VideoReader, read_picture
 from fom_core.motion import FADE_IN_S, SMOOTHING
 from fom_core.pictures import resize_picture
 from fom_core.pipeline import animate, finished, look_at, prepared, read_motion
-from fom_core.types import Motion, MotionTransfer
-from fom_core.weights.load import load_model
+from fom_core.types import Motion, MotionTransfer, RunOptions
 
 ROOT = Path(__file__).resolve().parents[1]
 INPUTS, HELP, CARDS = ROOT / "workflows" / "inputs", ROOT / "nodes" / "web" / "docs" / "images", ROOT / "workflows"
@@ -108,11 +109,10 @@ def strips(picture: np.ndarray, motion: Motion, numbers: Sequence[int]) -> list[
 
 def moments(picture: np.ndarray, motion: Motion, numbers: Sequence[int]) -> list[np.ndarray]:
     """Frames of an animated picture, composed as the nodes do by default."""
-    sources, finisher = prepared(MODEL, picture, detect_faces(picture, "embedded"))
+    sources, finisher = prepared(MODEL, picture, detect_faces(picture, "embedded"), Composition())
     (smoothed,) = align_drivers([motion], motion.fps, smoothing=SMOOTHING)
-    return [
-        frame for call in finished(MODEL, sources, finisher, smoothed, TRANSFER, frames=numbers) for frame in call()
-    ]
+    calls = finished(MODEL, sources, finisher, smoothed, TRANSFER, run=RunOptions(), frames=numbers)
+    return [frame for call in calls for frame in call()]
 
 
 def curves(motion: Motion, size: tuple[int, int]) -> np.ndarray:

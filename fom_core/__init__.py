@@ -8,13 +8,15 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .backends.load import load_model
+    from .backends.pytorch import PyTorchModel
     from .compose import Composer, Paster, open_composer, paste
     from .compress.compress import compress_from_folder
     from .driver import align_drivers, find_view, read_driver
     from .enhance import FaceEnhancer, Restorer, load_restorer
     from .errors import FomError, MediaError, NoFaceFound, UnsupportedModel, UsageError
-    from .evaluation.data_set import evaluate_folder
-    from .evaluation.reconstruction import Judges
+    from .evaluation.evaluate import evaluate_folder
+    from .evaluation.reconstruction import OptionalMetrics
     from .export import export_model
     from .faces.detect import detect_faces, load_detector
     from .faces.regions import crop_face, regions_from_boxes
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from .motion import align, find_best_frame, load_motion, movement_scale, save_motion, smooth, transfer_motion
     from .networks import ModelConfig, MotionModel, create_model
     from .pipeline import animate, animate_picture, read_motion
+    from .training.checkpoint import Checkpointing
+    from .training.given import TrainingInputs
     from .training.train import train_from_folder
     from .types import (
         DenseMotion,
@@ -35,9 +39,10 @@ if TYPE_CHECKING:
         MotionTransfer,
         SourceFeatures,
     )
-    from .weights.load import convert, load_model, save_model
+    from .weights.load import convert, load_module, save_model
 
 __all__ = [
+    "Checkpointing",
     "Composer",
     "DenseMotion",
     "DrivingView",
@@ -46,7 +51,6 @@ __all__ = [
     "FaceSet",
     "FomError",
     "Generated",
-    "Judges",
     "Keypoints",
     "MediaError",
     "ModelConfig",
@@ -54,9 +58,12 @@ __all__ = [
     "MotionModel",
     "MotionTransfer",
     "NoFaceFound",
+    "OptionalMetrics",
     "Paster",
+    "PyTorchModel",
     "Restorer",
     "SourceFeatures",
+    "TrainingInputs",
     "UnsupportedModel",
     "UsageError",
     "VideoReader",
@@ -77,6 +84,7 @@ __all__ = [
     "find_view",
     "load_detector",
     "load_model",
+    "load_module",
     "load_motion",
     "load_restorer",
     "movement_scale",
@@ -97,13 +105,15 @@ __all__ = [
 ]
 
 _MODULES = {
+    ".backends.load": ("load_model",),
+    ".backends.pytorch": ("PyTorchModel",),
     ".compose": ("Composer", "Paster", "open_composer", "paste"),
     ".compress.compress": ("compress_from_folder",),
     ".driver": ("align_drivers", "find_view", "read_driver"),
     ".enhance": ("FaceEnhancer", "Restorer", "load_restorer"),
     ".errors": ("FomError", "MediaError", "NoFaceFound", "UnsupportedModel", "UsageError"),
-    ".evaluation.data_set": ("evaluate_folder",),
-    ".evaluation.reconstruction": ("Judges",),
+    ".evaluation.evaluate": ("evaluate_folder",),
+    ".evaluation.reconstruction": ("OptionalMetrics",),
     ".export": ("export_model",),
     ".faces.detect": ("detect_faces", "load_detector"),
     ".faces.regions": ("crop_face", "regions_from_boxes"),
@@ -121,6 +131,8 @@ _MODULES = {
     ),
     ".networks": ("ModelConfig", "MotionModel", "create_model"),
     ".pipeline": ("animate", "animate_picture", "read_motion"),
+    ".training.checkpoint": ("Checkpointing",),
+    ".training.given": ("TrainingInputs",),
     ".training.train": ("train_from_folder",),
     ".types": (
         "DenseMotion",
@@ -132,7 +144,7 @@ _MODULES = {
         "MotionTransfer",
         "SourceFeatures",
     ),
-    ".weights.load": ("convert", "load_model", "save_model"),
+    ".weights.load": ("convert", "load_module", "save_model"),
 }
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .backends import Backend
 from .geometry import identity_grid, resize_map
 from .motion import initial_frame, transfer_motion
-from .networks import MotionModel
-from .pictures import resize_picture, to_pictures
+from .pictures import resize_picture, to_pictures, to_uint8
 from .pipeline import encode_face
 from .types import Keypoints, MotionTransfer
 
@@ -23,7 +23,7 @@ PANEL_PX = 384  # pictures of smaller models are enlarged to about this height, 
 
 @torch.inference_mode()
 def explain(
-    model: MotionModel,
+    model: Backend,
     face: np.ndarray,
     driving: Keypoints,
     frame: int,
@@ -97,5 +97,4 @@ def flow_picture(deformation: Tensor, size: tuple[int, int], *, largest: float |
     full = max(float(distance.max()) if largest is None else largest, 1e-6)
     hue = np.rad2deg(np.arctan2(flow[..., 1], flow[..., 0])) % 360
     hsv = np.stack([hue, np.clip(distance / full, 0, 1), np.ones_like(hue)], axis=-1).astype(np.float32)
-    wheel = np.rint(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB) * 255).astype(np.uint8)
-    return resize_picture(wheel, size)
+    return resize_picture(to_uint8(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)), size)

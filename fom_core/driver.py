@@ -18,18 +18,15 @@ from .faces.detection import Detector
 from .faces.regions import crop_face
 from .faces.tracking import DrivingCrop, DrivingView, look_for_driver
 from .motion import Length, align, held, smooth
-from .parallel.crew import ALONE, Crew, crew_for
-from .parallel.overlap import ahead
+from .parallel.overlap import prefetch
+from .parallel.workers import ALONE, Workers, workers_for
 from .pictures import require_frames, resize_picture, to_batch
 from .resources.memory import in_chunks
-from .types import Box, Keypoints, Motion
+from .types import CHUNK_SIZE, Box, Keypoints, Motion, Progress
 from .weights.catalogue import is_for_faces
 
-Progress = Callable[[int, int | None], None]
-"""Called with frames done and frames in all (None while unknown). Raise from it to stop the work."""
-
-Stage = Literal["looking for the driver", "reading the motion"]
-Stages = Callable[[Stage], AbstractContextManager[Progress | None]]
+ReadingStage = Literal["looking for the driver", "reading the motion"]
+ReadingStages = Callable[[ReadingStage], AbstractContextManager[Progress | None]]
 """Opened around each stage; what it gives is told of the stage's frames."""
 
 
@@ -52,9 +49,9 @@ def read_driver(
     crop: DrivingCrop = "auto",
     choose: int | None = None,
     view: DrivingView | None = None,
-    chunk_size: int = 8,
+    chunk_size: int = CHUNK_SIZE,
     name: str = "the driving video",
-    stages: Stages | None = None,
+    stages: ReadingStages | None = None,
     read: Callable[..., Motion] | None = None,
 ) -> Motion:
     """The driver's motion, ready to be saved and used on many pictures: its face is found, looked at and read.
@@ -85,7 +82,7 @@ def find_view(
     crop: DrivingCrop = "auto",
     choose: int | None = None,
     name: str = "the driving video",
-    stages: Stages | None = None,
+    stages: ReadingStages | None = None,
 ) -> DrivingView:
     """Which part of the driving video the model looks at, and in which frames the driver is seen.
 
@@ -128,7 +125,7 @@ def read_motion(
     fps: float,
     *,
     box: Box | None = None,
-    chunk_size: int = 8,
+    chunk_size: int = CHUNK_SIZE,
     progress: Progress | None = None,
 ) -> Motion:
     """Motion of frames whose part to look at is known, ``box``; see :func:`read_driver` for where it is not."""
@@ -141,7 +138,7 @@ def track_keypoints(
     frames: Iterable[np.ndarray],
     *,
     box: Box | None = None,
-    chunk_size: int = 8,
+    chunk_size: int = CHUNK_SIZE,
     progress: Progress | None = None,
 ) -> Keypoints:
     """Keypoints of each frame (H, W, 3) uint8, read as they come; ``box`` is the part of the frame to look at."""
@@ -149,9 +146,9 @@ def track_keypoints(
     parts: list[Keypoints] = []
     done = 0
     views = (np.stack([look_at(model, frame, box) for frame in chunk]) for chunk in _chunks(frames, chunk_size))
-    with closing(ahead(views)) as batches, crew_for(model, chunk_size) as crew:
+    with closing(prefetch(views)) as batches, workers_for(model, chunk_size) as workers:
         for views_of_chunk in batches:
-            parts.append(_detected(model, views_of_chunk, chunk_size, crew))
+            parts.append(_detected(model, views_of_chunk, chunk_size, workers))
             done += len(views_of_chunk)
             if progress:
                 progress(done, None)
@@ -171,17 +168,17 @@ def detect_keypoints(model: Backend, images: Tensor, chunk_size: int) -> Keypoin
     )
 
 
-def _detected(model: Backend, views: np.ndarray, chunk_size: int, crew: Crew) -> Keypoints:
+def _detected(model: Backend, views: np.ndarray, chunk_size: int, workers: Workers) -> Keypoints:
     """Keypoints of what the model sees, (T, H, W, 3) uint8."""
 
     def detect(piece: slice) -> Keypoints:
         return model.detect_keypoints(to_batch(views[piece], channels=model.config.num_channels, device=model.device))
 
-    return _in_pieces(detect, len(views), chunk_size, crew)
+    return _in_pieces(detect, len(views), chunk_size, workers)
 
 
-def _in_pieces(detect: Callable[[slice], Keypoints], length: int, chunk_size: int, crew: Crew) -> Keypoints:
-    chunks = in_chunks(lambda part: crew.map(detect, crew.pieces(part)), length, chunk_size)
+def _in_pieces(detect: Callable[[slice], Keypoints], length: int, chunk_size: int, workers: Workers) -> Keypoints:
+    chunks = in_chunks(lambda part: workers.map(detect, workers.pieces(part)), length, chunk_size)
     return _joined([piece for chunk in chunks for piece in chunk])
 
 
@@ -197,5 +194,5 @@ def _chunks(frames: Iterable[np.ndarray], size: int) -> Iterator[list[np.ndarray
         yield chunk
 
 
-def _untold(_: Stage) -> AbstractContextManager[None]:
+def _untold(_: ReadingStage) -> AbstractContextManager[None]:
     return nullcontext()

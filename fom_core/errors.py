@@ -42,7 +42,7 @@ class MissingPackage(FomError):
 
 
 class TrainingDiverged(FomError):
-    """A training step whose losses or gradients are no numbers any more."""
+    """A training step whose losses or gradients are NaN or infinite."""
 
 
 class OutOfMemory(FomError):

@@ -52,6 +52,33 @@ def resize_picture(picture: np.ndarray, size: tuple[int, int], *, average_from: 
     return resized.reshape(height, width, -1)  # OpenCV drops a single channel
 
 
+def resize_frame(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize (H, W, 3) or (H, W, 4) uint8 to (height, width, C), averaging when shrunk.
+
+    Colours count by their alpha: those of what is transparent stay out of what is not.
+    """
+    if frame.shape[2] < 4 or frame.shape[:2] == size:
+        return resize_picture(frame, size)
+    alpha = frame[..., 3:].astype(np.float32)
+    deep = resize_picture(np.concatenate([frame[..., :3] * (alpha / 255), alpha], axis=-1), size)
+    deep[..., :3] *= 255 / np.maximum(deep[..., 3:], 1)
+    return np.clip(deep + 0.5, 0, 255).astype(np.uint8)
+
+
+def even_size(height: int, width: int, factor: float) -> tuple[int, int]:
+    """Height and width that many times as large, as even numbers, which every video holds."""
+    return max(2, 2 * round(height * factor / 2)), max(2, 2 * round(width * factor / 2))
+
+
+def fit_picture(picture: np.ndarray, longest: int) -> np.ndarray:
+    """Shrink (H, W, C) so that no side is above ``longest`` pixels: aspect kept, sides even. Smaller ones stay."""
+    height, width = picture.shape[:2]
+    if max(height, width) <= longest:
+        return picture
+    size = even_size(height, width, longest / max(height, width))
+    return resize_frame(picture, (min(size[0], longest), min(size[1], longest)))
+
+
 def to_batch(pictures: Sequence[np.ndarray] | np.ndarray, *, channels: int, device: torch.device | str) -> Tensor:
     """T pictures (H, W, 3) uint8 → (T, channels, H, W) float in [0, 1]. One channel is the mean of the three.
 
@@ -60,8 +87,28 @@ def to_batch(pictures: Sequence[np.ndarray] | np.ndarray, *, channels: int, devi
     frames = torch.from_numpy(np.ascontiguousarray(pictures))
     if torch.device(device).type == "cuda":
         frames = frames.pin_memory().to(device, non_blocking=True)
-    batch = frames.to(device).movedim(-1, 1).float() / 255
+    batch = to_floats(frames.to(device))
     return batch.mean(dim=1, keepdim=True) if channels == 1 and batch.shape[1] != 1 else batch
+
+
+def to_floats(frames: Tensor) -> Tensor:
+    """Frames (T, H, W, C) uint8 → a network batch (T, C, H, W), float in [0, 1], on their device."""
+    return frames.movedim(-1, 1).float() / 255
+
+
+def to_levels(values: Tensor, *, truncate: bool = False) -> Tensor:
+    """Floats in [0, 1] as whole numbers from 0 to 255, still floats: clamped and rounded.
+
+    ``truncate`` cuts fractions off instead, as PaddleGAN does.
+    """
+    scaled = values.detach().float().clamp(0, 1) * 255
+    # A hair more than nothing, or k / 255 × 255 may truncate to k - 1.
+    return (scaled + 1e-3).floor() if truncate else scaled.round()
+
+
+def to_uint8(values: np.ndarray) -> np.ndarray:
+    """Floats in [0, 1] of any shape as the bytes that :func:`to_levels` gives them."""
+    return to_levels(torch.from_numpy(values)).to(torch.uint8).numpy()
 
 
 def to_pictures(batch: Tensor) -> np.ndarray:
@@ -72,14 +119,11 @@ def to_pictures(batch: Tensor) -> np.ndarray:
 class PicturesToCome:
     """Network batches on their way to be pictures: floats become bytes on the device, which then travel.
 
-    ``truncate`` cuts fractions off, as PaddleGAN does, instead of rounding.
+    ``truncate``: see :func:`to_levels`.
     """
 
     def __init__(self, batch: Tensor, *, truncate: bool = False) -> None:
-        scaled = batch.detach().float().clamp(0, 1) * 255
-        # A hair more than nothing, or k / 255 × 255 may truncate to k - 1.
-        whole = scaled + 1e-3 if truncate else scaled.round()
-        self._send(whole.to(torch.uint8).movedim(1, -1).expand(-1, -1, -1, 3))
+        self._send(to_levels(batch, truncate=truncate).to(torch.uint8).movedim(1, -1).expand(-1, -1, -1, 3))
 
     @classmethod
     def of_bytes(cls, frames: Tensor) -> PicturesToCome:

@@ -10,27 +10,37 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, TypeGuard, cast
+from typing import TypeGuard, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .backends import Backend
-from .compose.finish import Enhance, Finisher, open_finisher
+from .compose.composition import Composition, Enhance
+from .compose.finish import Finisher, open_finisher
 from .compose.masks import Look
-from .compose.paste import FEATHER
 from .compose.sparing import Sparing
-from .driver import Progress, detect_keypoints, look_at, read_motion, track_keypoints
+from .driver import detect_keypoints, look_at, read_motion, track_keypoints
 from .errors import UsageError
 from .faces.regions import crop_face
-from .motion import settled, transferred
+from .motion import transfer_sequence, with_initial_frame
 from .parallel.batching import MovingFace, generated, in_batches
-from .parallel.crew import crew_for
-from .parallel.overlap import ahead, applied
+from .parallel.overlap import map_in_background, prefetch
+from .parallel.workers import workers_for
 from .pictures import require_picture, resize_picture, to_batch
 from .resources.memory import in_chunks
-from .types import FaceSet, Generated, Keypoints, Motion, MotionTransfer, SourceFeatures
+from .types import (
+    CHUNK_SIZE,
+    FaceSet,
+    Generated,
+    Keypoints,
+    Motion,
+    MotionTransfer,
+    Progress,
+    RunOptions,
+    SourceFeatures,
+)
 
 __all__ = [
     "Driving",
@@ -39,6 +49,7 @@ __all__ = [
     "animate",
     "animate_details",
     "animate_picture",
+    "compose_picture",
     "driving_keypoints",
     "encode_face",
     "finished",
@@ -64,7 +75,7 @@ def animate(
     driving_frames: Drivings,
     transfer: MotionTransfer | None = None,
     *,
-    chunk_size: int = 8,
+    chunk_size: int = CHUNK_SIZE,
     frames: Sequence[int] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[list[Tensor]]:
@@ -90,7 +101,7 @@ def animate_details(
     drivings: Drivings,
     transfer: MotionTransfer | None = None,
     *,
-    chunk_size: int = 8,
+    chunk_size: int = CHUNK_SIZE,
     frames: Sequence[int] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[list[Generated]]:
@@ -99,14 +110,14 @@ def animate_details(
     if frames is not None:
         faces, length = [face.only(frames) for face in faces], len(frames)
     batches = in_batches(faces, model.device)
-    with crew_for(model, chunk_size * len(batches)) as crew:
+    with workers_for(model, chunk_size * len(batches)) as workers:
 
         def generate(part: slice) -> tuple[int, list[Generated]]:
-            return part.stop, generated(model, batches, part, crew)
+            return part.stop, generated(model, batches, part, workers)
 
         chunks = in_chunks(generate, length, chunk_size)
-        # A crew needs no word from this thread to go on; a graphics card is ahead of it by itself.
-        with closing(ahead(chunks) if crew.size > 1 else chunks) as coming:
+        # The workers need no word from this thread to go on; a graphics card is ahead of it by itself.
+        with closing(prefetch(chunks) if workers.size > 1 else chunks) as coming:
             for done, chunk in coming:
                 yield chunk
                 if progress:
@@ -120,12 +131,13 @@ def animate_picture(
     driving: Drivings,
     transfer: MotionTransfer | None = None,
     *,
-    chunk_size: int = 8,
-    mask: Look = "flow",
-    ratio: float = 0.4,
-    feather: float = FEATHER,
-    colour_match: float = 0.0,
+    chunk_size: int = CHUNK_SIZE,
+    mask: Look = Composition.mask,
+    ratio: float = Composition.ratio,
+    feather: float = Composition.feather,
+    colour_match: float = Composition.colour_match,
     enhance: Enhance | None = None,
+    frames: Sequence[int] | None = None,
     progress: Progress | None = None,
 ) -> Iterator[np.ndarray]:
     """Animate faces of a picture where they are: yields (t, H, W, C), as wide and deep as ``picture``.
@@ -135,22 +147,40 @@ def animate_picture(
              :class:`~fom_core.compose.Paster`, with ``ratio`` and ``feather``; pixels outside stay bit-identical.
     enhance: takes frames (t, C, h, w) of a face's crop, and the face, and gives better ones of any size, such as
              :class:`~fom_core.enhance.FaceEnhancer`; it sees composed frames.
+    frames:  numbers of those to paint, in this order; all by default.
     """
-    sources, finisher = prepared(
-        model, picture, faces, mask=mask, ratio=ratio, feather=feather, colour_match=colour_match, enhance=enhance
+    composition = Composition(mask, ratio, feather, colour_match, enhance)
+    options = RunOptions(chunk_size, progress)
+    return compose_picture(
+        model, picture, faces, driving, transfer, composition=composition, run=options, frames=frames
     )
-    chunks = finished(model, sources, finisher, driving, transfer, chunk_size=chunk_size, progress=progress)
+
+
+def compose_picture(
+    model: Backend,
+    picture: np.ndarray,
+    faces: FaceSet,
+    driving: Drivings,
+    transfer: MotionTransfer | None,
+    *,
+    composition: Composition,
+    run: RunOptions,
+    frames: Sequence[int] | None = None,
+) -> Iterator[np.ndarray]:
+    """:func:`animate_picture` with its options as values."""
+    sources, finisher = prepared(model, picture, faces, composition)
+    chunks = finished(model, sources, finisher, driving, transfer, run=run, frames=frames)
     with closing(chunks):
-        yield from applied(lambda finish: finish(), chunks)
+        yield from map_in_background(lambda finish: finish(), chunks)
 
 
 def prepared(
-    model: Backend, picture: np.ndarray, faces: FaceSet, **finishing: Any
+    model: Backend, picture: np.ndarray, faces: FaceSet, composition: Composition
 ) -> tuple[list[SourceFeatures], Finisher]:
     """All of :func:`animate_picture` that comes before the first frame: encoded faces, and what makes whole frames."""
     require_picture(picture)
     sources = [encode_face(model, crop_face(picture, face, model.config.image_size)) for face in faces]
-    return sources, open_finisher(model, picture, faces, sources, **finishing)
+    return sources, open_finisher(model, picture, faces, sources, composition)
 
 
 def finished(
@@ -158,16 +188,15 @@ def finished(
     sources: Sequence[SourceFeatures],
     finisher: Finisher,
     driving: Drivings,
-    transfer: MotionTransfer | None = None,
+    transfer: MotionTransfer | None,
     *,
-    chunk_size: int = 8,
+    run: RunOptions,
     frames: Sequence[int] | None = None,
-    progress: Progress | None = None,
 ) -> Generator[Callable[[], np.ndarray], None, None]:
     """Chunk by chunk, calls that wait for the frames of :func:`animate_picture` or make them, in any thread."""
     sparing = Sparing(finisher.begin, np.concatenate)
     for chunk in animate_details(
-        model, sources, driving, transfer, chunk_size=chunk_size, frames=frames, progress=progress
+        model, sources, driving, transfer, chunk_size=run.chunk_size, frames=frames, progress=run.progress
     ):
         for piece in sparing.pieces(chunk):
             yield sparing.begin(piece)
@@ -186,7 +215,7 @@ def encode_face(model: Backend, face: np.ndarray | Tensor | SourceFeatures) -> S
     return model.encode_source(face.to(model.device))
 
 
-def driving_keypoints(model: Backend, driving: Driving, *, chunk_size: int = 8) -> Keypoints:
+def driving_keypoints(model: Backend, driving: Driving, *, chunk_size: int = CHUNK_SIZE) -> Keypoints:
     """Keypoints of the whole driver on the model's device. Raises UsageError for a motion of another model."""
     return _driving_motion(model, driving, chunk_size).keypoints
 
@@ -220,28 +249,28 @@ def _moving_faces(
     chunk_size: int,
 ) -> tuple[list[MovingFace], int]:
     """Encode the faces and give each its driver's motion; and the number of frames."""
-    courses = _courses(model, drivings, len(source_faces), chunk_size)
-    transfers = [settled(course, transfer) for course in courses]
+    motions = _motions(model, drivings, len(source_faces), chunk_size)
+    transfers = [with_initial_frame(motion, transfer) for motion in motions]
     faces = []
     for index, face in enumerate(source_faces):
-        source, which = encode_face(model, face), min(index, len(courses) - 1)
-        faces.append(MovingFace(source, transferred(source.keypoints, courses[which], transfers[which])))
-    return faces, len(courses[0])
+        source, which = encode_face(model, face), min(index, len(motions) - 1)
+        faces.append(MovingFace(source, transfer_sequence(source.keypoints, motions[which], transfers[which])))
+    return faces, len(motions[0])
 
 
-def _courses(model: Backend, drivings: Drivings, faces: int, chunk_size: int) -> list[Motion]:
+def _motions(model: Backend, drivings: Drivings, faces: int, chunk_size: int) -> list[Motion]:
     """The drivers' motions. Raises UsageError for more of them than faces, and for unequal lengths."""
     if not _are_several(drivings):
         return [_driving_motion(model, cast("Driving", drivings), chunk_size)]
     match_drivers(len(drivings), faces)
-    courses = [_driving_motion(model, driving, chunk_size) for driving in drivings]
-    lengths = [len(course) for course in courses]
+    motions = [_driving_motion(model, driving, chunk_size) for driving in drivings]
+    lengths = [len(motion) for motion in motions]
     if len(set(lengths)) > 1:
         raise UsageError(
             f"The drivers must be equally long, found {', '.join(map(str, lengths))} frames. "
             "Bring them to one length with fom_core.motion.align."
         )
-    return courses
+    return motions
 
 
 def _are_several(drivings: Drivings) -> TypeGuard[Sequence[Motion | Keypoints]]:

@@ -1,8 +1,8 @@
 """Ctrl-C and SIGTERM in a program, from its first import to its end. Imports nothing that takes time.
 
 While the program starts or leaves there is nothing to clear away: it ends at once. While it works, Ctrl-C raises
-KeyboardInterrupt, SIGTERM SystemExit, so that what is half written is removed. For programs only: a library's signals
-belong to its user.
+KeyboardInterrupt, SIGTERM SystemExit, so that what is half written is removed. Either ends it with a word, of several
+processes that of the first. For programs only: a library's signals belong to its user.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
 STOPPED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
-WORD = "Stopped."
+WORDS = {STOPPED: "Stopped.", TERMINATED: "Terminated."}
 AGAIN_S = 0.02  # by then Python has left the place that drops exceptions
 _arrived = 0
 _holding = 0
@@ -29,7 +29,7 @@ def starting() -> None:
     """From now on either signal ends the program at once. Ctrl-C stays ignored where it is, as in the background."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _stop)
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(TERMINATED))
+    signal.signal(signal.SIGTERM, _stop)
 
 
 def working() -> None:
@@ -41,7 +41,7 @@ def working() -> None:
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def delayed() -> Iterator[None]:
     """What is begun inside is ended: a signal that comes meanwhile raises when the outermost block is left.
 
     A third one still ends the program. In a library, whose signals are its user's, nothing changes.
@@ -69,10 +69,11 @@ def leaving(status: int) -> None:
             signal.signal(number, lambda *_: os._exit(status))
 
 
-def _stop(*_: object) -> NoReturn:
+def _stop(number: int, *_: object) -> NoReturn:
     if os.environ.get("RANK", "0") == "0":  # of several processes one speaks
-        os.write(2, f"{WORD}\n".encode())
-    os._exit(STOPPED)
+        with suppress(OSError, AttributeError, ValueError):  # nobody listens
+            os.write(sys.stderr.fileno(), f"{WORDS[128 + number]}\n".encode())
+    os._exit(128 + number)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -83,7 +84,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
             raise _exception(number)
         _waiting = number
     if _arrived > 2:
-        _stop() if number == signal.SIGINT else os._exit(TERMINATED)
+        _stop(number)
 
 
 def _exception(number: int) -> BaseException:

@@ -6,7 +6,7 @@ is a ``numpy.ndarray`` ``(H, W, C)``, uint8 RGB (frames: ``(T, H, W, C)``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, overload
 
@@ -22,6 +22,19 @@ InitialFrame = int | Literal["best", "medoid"]
 """The driving frame that corresponds to the source: its number, or how it is chosen."""
 
 INITIAL_FRAME: InitialFrame = 0  # unless told
+
+Progress = Callable[[int, int | None], None]
+"""Called with what is done and what there is in all (None while unknown). Raise from it to stop the work."""
+
+CHUNK_SIZE = 8  # frames at a time, unless told
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a long run goes: frames at a time, and who hears of its progress."""
+
+    chunk_size: int = CHUNK_SIZE
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)
@@ -219,6 +232,7 @@ class MotionTransfer:
     fade_in_s:            seconds over which the motion comes in, so that the first frame is the source as it is.
     head_gain:            the same as ``gain`` for the movement of the head as a whole: shift, turn and size.
     expression_gain:      and for what the parts of the face do besides.
+    fade_out_s:           seconds over which the motion goes home, so that the last frame is the source as it is, too.
 
     Raises UsageError for no expression while the head moves: a turned head is an expression to keypoints, and without
     it faces fold.
@@ -232,6 +246,7 @@ class MotionTransfer:
     fade_in_s: float = 0.0
     head_gain: float = 1.0
     expression_gain: float = 1.0
+    fade_out_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.expression_gain == 0 != self.head_gain:

@@ -33,6 +33,7 @@ class FOMExtension(ComfyExtension):
 
     async def on_load(self) -> None:
         host.register_folders()
+        host.share_help_pictures()
         examples.place(host.input_folder())
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:

@@ -8,14 +8,14 @@ import numpy as np
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..fom_core.backends import Backend
 from ..fom_core.errors import NoFaceFound
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.geometry import resize_map
 from ..fom_core.motion import MovedArea
-from ..fom_core.networks import MotionModel
-from ..fom_core.parallel.overlap import applied
+from ..fom_core.parallel.overlap import map_in_background
 from ..fom_core.pipeline import animate_details, match_drivers
-from ..fom_core.types import Generated
+from ..fom_core.types import CHUNK_SIZE, Generated
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, motions, transfers
 from .base import Node
@@ -81,6 +81,7 @@ class AnimateFace(Node):
                     "its own pixels move and the model paints only what they cannot show. as painted: what the model "
                     "paints over the crop, at its image_size; so come models that cannot be composed in any case.",
                 ),
+                transfers.return_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -133,11 +134,12 @@ class AnimateFace(Node):
         relative_jacobian: bool = True,
         driving_crop: DrivingCrop = "auto",
         fps: float = 25.0,
-        chunk_size: int = motions.CHUNK_SIZE,
+        chunk_size: int = CHUNK_SIZE,
         driving_face: int = 0,
         head_gain: float = 1.0,
         expression_gain: float = 1.0,
         frames: str = COMPOSED,
+        return_s: float = 0.0,
     ) -> io.NodeOutput:
         if not len(faces):
             raise NoFaceFound(
@@ -146,7 +148,14 @@ class AnimateFace(Node):
         values = motions.in_order(drivers)
         match_drivers(len(values), len(faces))
         transfer = transfers.transfer_of(
-            relative_motion, relative_jacobian, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain
+            relative_motion,
+            relative_jacobian,
+            adapt_movement_scale,
+            initial_frame,
+            gain,
+            head_gain,
+            expression_gain,
+            return_s,
         )
         progress = host.Progress()
         with motions.opened(values) as opened:
@@ -169,7 +178,7 @@ class AnimateFace(Node):
                 for piece in handing_out.pieces(chunk)
             )
             done = 0
-            for chunk, shown in applied(lambda begun: (begun[0], begun[1]()), chunks):
+            for chunk, shown in map_in_background(lambda begun: (begun[0], begun[1]()), chunks):
                 for result, generated, frames_of_face in zip(results, chunk, shown.frames, strict=True):
                     result.add(done, generated, frames_of_face)
                 done += len(chunk[0].prediction)
@@ -190,7 +199,7 @@ class AnimateFace(Node):
 class Result:
     """What becomes of one face, filled chunk by chunk: IMAGE (T, h, w, C), MASK (T, H, W), and the area that moves."""
 
-    def __init__(self, model: MotionModel, length: int, height: int, width: int, channels: int) -> None:
+    def __init__(self, model: Backend, length: int, height: int, width: int, channels: int) -> None:
         self.frames = host.new_images(length, height, width, channels)
         self.occlusion = host.new_masks(length, *model.config.image_size)
         self.area = MovedArea()

@@ -9,17 +9,17 @@ import numpy as np
 from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
+from ..fom_core.compose import Composition
 from ..fom_core.compose.masks import Look
-from ..fom_core.compose.paste import FEATHER
 from ..fom_core.errors import NoFaceFound, UsageError
 from ..fom_core.faces.detect import DETECTORS, detect_faces
 from ..fom_core.faces.regions import to_rgb, whole_picture
 from ..fom_core.faces.selection import chosen, picked
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.media import VideoWriter
-from ..fom_core.parallel.overlap import behind
+from ..fom_core.parallel.overlap import run_in_background
 from ..fom_core.pipeline import animate_picture
-from ..fom_core.types import FaceSet
+from ..fom_core.types import CHUNK_SIZE, FaceSet
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions, transfers
 from .base import Node
@@ -73,7 +73,7 @@ class AnimatePicture(Node):
                 ),
                 io.Float.Input(
                     "feather",
-                    default=FEATHER,
+                    default=Composition.feather,
                     min=0.0,
                     max=1.0,
                     step=0.01,
@@ -101,6 +101,7 @@ class AnimatePicture(Node):
                 motions.driving_face_input(),
                 *transfers.gain_inputs(),
                 marks.mark_input(),
+                transfers.return_input(),
             ],
             outputs=[
                 io.Video.Output(
@@ -127,20 +128,21 @@ class AnimatePicture(Node):
         gain: float,
         mask: Look,
         colour_match: float,
-        feather: float = FEATHER,
+        feather: float = Composition.feather,
         driving_crop: DrivingCrop = "auto",
         fps: float = 25.0,
         quality_crf: int = 12,
-        chunk_size: int = 8,
+        chunk_size: int = CHUNK_SIZE,
         faces: PictureFaces | None = None,
         driving_face: int = 0,
         head_gain: float = 1.0,
         expression_gain: float = 1.0,
         mark: str = marks.NONE,
+        return_s: float = 0.0,
     ) -> io.NodeOutput:
         picture = one_picture(image)
         transfer = transfers.transfer_of(
-            relative_motion, True, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain
+            relative_motion, True, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain, return_s
         )
         progress = host.Progress()
         with motions.opened([driver]) as (opened,):
@@ -157,7 +159,7 @@ class AnimatePicture(Node):
                 VideoWriter(
                     path, reading.rate, audio_from=opened.reader, crf=quality_crf, mark=marks.corner_of(mark)
                 ) as writer,
-                behind(writer.write) as write,
+                run_in_background(writer.write) as write,
             ):
                 done = 0
                 for frames in animate_picture(

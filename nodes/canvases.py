@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..fom_core.backends import Backend
 from ..fom_core.compose import Composer, canvas_box, open_composer
 from ..fom_core.compose.sparing import Sparing
 from ..fom_core.faces.regions import crop_face
-from ..fom_core.networks import MotionModel
 from ..fom_core.pictures import resize_picture, to_pictures
 from ..fom_core.pipeline import encode_face
 from ..fom_core.types import FaceSet, Generated, SourceFeatures
@@ -40,7 +40,7 @@ class HandingOut:
     compose: whether to, if the model can be composed.
     """
 
-    def __init__(self, model: MotionModel, faces: PictureFaces, compose: bool) -> None:
+    def __init__(self, model: Backend, faces: PictureFaces, compose: bool) -> None:
         self.sources: list[SourceFeatures] = []
         self._members: list[FaceSet] = []
         self._composers: list[Composer] = []
@@ -109,7 +109,7 @@ def pictures_with_faces(faces: PictureFaces) -> list[tuple[np.ndarray, FaceSet]]
     return list(zip(pictures, [faces.sets[index] for index in used], strict=True))
 
 
-def crops_of(faces: PictureFaces, model: MotionModel) -> list[np.ndarray]:
+def crops_of(faces: PictureFaces, model: Backend) -> list[np.ndarray]:
     """The part around each face at the model's size."""
     return [
         crop_face(picture, face, model.config.image_size)

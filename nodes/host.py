@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -21,8 +22,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ..fom_core.errors import DownloadError, MediaError, UnsupportedModel
-from ..fom_core.networks import MotionModel
+from ..fom_core.backends.pytorch import PyTorchModel
+from ..fom_core.errors import MediaError, UnsupportedModel
 from ..fom_core.weights.catalogue import Entry
 from ..fom_core.weights.checksums import verify_once
 from ..fom_core.weights.download import download
@@ -55,6 +56,17 @@ def register_folders() -> None:
             folder_paths.folder_names_and_paths[key] = (paths, set(listed) | suffixes)
     with suppress(OSError):
         folder("fom").mkdir(parents=True, exist_ok=True)
+
+
+def share_help_pictures() -> None:
+    """Let ``../images`` lead to the pictures of the help pages, as it does from a page in a language's folder.
+
+    The frontend takes a page's addresses from the folder above, and so asks one folder too high; GitHub does not.
+    """
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    if server is not None:  # ComfyUI's modules are used without it, too
+        here = Path(__file__)  # not resolved: a link to the pack is called as the link
+        server.routes.static(f"/extensions/{here.parents[1].name}/images", here.parent / "web" / "docs" / "images")
 
 
 def files(key: str, suffixes: set[str] | None = None) -> list[str]:
@@ -103,12 +115,7 @@ def weights(entry: Entry) -> Path:
     if not entry.urls:
         raise UnsupportedModel(how_to_get(entry).replace(str(models_dir()), str(target)))
     log.info("Downloading %s to %s", entry.summary, target)
-    try:
-        return download(entry, target, progress=Progress())
-    except DownloadError as error:
-        raise DownloadError(
-            f"{entry.name} could not be downloaded: {error} Try again, or put {entry.file} into {target}."
-        ) from error
+    return download(entry, target, progress=Progress())
 
 
 class Progress:
@@ -147,10 +154,34 @@ class Managed(nn.Module):
         self.network = network
 
 
+class ManagedModel(nn.Module):
+    """The same of a model: its weights get to a device when it is used there, and go when the host says so."""
+
+    def __init__(self, network: PyTorchModel) -> None:
+        super().__init__()
+        self.network = network
+
+    def to(self, *device: Any, **options: Any) -> ManagedModel:
+        """What the host calls to load and to unload."""
+        self.network.release()
+        self.network.to(*device, **options)
+        return self
+
+
 def manage(network: nn.Module) -> Any:
     """A patcher of the host around a network on the CPU: the host decides when it is on the device."""
     return comfy.model_patcher.CoreModelPatcher(
         Managed(network), load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device()
+    )
+
+
+def manage_model(model: PyTorchModel) -> Any:
+    """The same around a model; the host counts its weights as they were trained, which the form does not exceed."""
+    return comfy.model_patcher.ModelPatcher(
+        ManagedModel(model),
+        load_device=mm.get_torch_device(),
+        offload_device=mm.unet_offload_device(),
+        size=model.weight_bytes,
     )
 
 
@@ -160,13 +191,12 @@ def on_device(patcher: Any, activation_bytes: int) -> Any:
     return patcher.model.network
 
 
-def motion_model(patcher: Any, chunk_size: int, faces: int = 1) -> MotionModel:
+def motion_model(patcher: Any, chunk_size: int, faces: int = 1) -> PyTorchModel:
     """The model of a FOM_MODEL socket on the host's device, with room for a chunk of frames of all faces at once."""
     model = patcher.model.network
     pictures_at_once = chunk_size * max(faces, 1)
     height, width = model.config.image_size
-    fast_form = patcher.model_size()  # inference makes a second copy of the weights, folded
-    return on_device(patcher, fast_form + pictures_at_once * COPIES * 3 * 4 * height * width)
+    return on_device(patcher, pictures_at_once * COPIES * 3 * 4 * height * width).to(patcher.load_device)
 
 
 def name_of(patcher: Any) -> str:

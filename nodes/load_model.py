@@ -6,8 +6,9 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..fom_core.backends.load import load_model
 from ..fom_core.weights.catalogue import Entry, catalogue, size_text
-from ..fom_core.weights.load import load_model, slim
+from ..fom_core.weights.load import slim
 from ..fom_core.weights.store import path_on_disk
 from . import host
 from .base import Node
@@ -78,7 +79,7 @@ class LoadFOMModel(Node):
         config = None if config_name == NO_CONFIG else host.file("fom", config_name)
         model = load_model(path if config else slim(path), config, device="cpu", dtype=PRECISIONS[precision])
         sized = model if image_size == OWN_SIZE else model.at_size(int(image_size))
-        return io.NodeOutput(host.manage(sized))
+        return io.NodeOutput(host.manage_model(sized))
 
 
 def named(model_name: str) -> Entry | None:

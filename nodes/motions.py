@@ -10,12 +10,12 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..fom_core.driver import Stage, align_drivers, find_view, needs_face, read_driver
+from ..fom_core.backends import Backend
+from ..fom_core.driver import ReadingStage, align_drivers, find_view, needs_face, read_driver
 from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.motion import Length
-from ..fom_core.networks import MotionModel
-from ..fom_core.types import Box, Motion
+from ..fom_core.types import CHUNK_SIZE, Box, Motion
 from . import host, sockets
 from .detect_faces import open_detector
 from .drivers import Driver, open_driver
@@ -28,7 +28,6 @@ LENGTHS: Mapping[str, Length] = {
 }
 LOOKING, READING = 0.08, 0.2  # share of the progress bar at which finding and reading the drivers are over
 WHOLE = 1000  # steps of the progress bar
-CHUNK_SIZE = 8
 
 
 def driver_input(name: str, tooltip: str | None = None) -> io.MultiType.Input:
@@ -121,7 +120,7 @@ class Reading:
 
 
 def read(
-    model: MotionModel,
+    model: Backend,
     drivers: Sequence[Driver],
     progress: host.Progress,
     *,
@@ -143,7 +142,7 @@ def read(
 
 
 def read_one(
-    model: MotionModel,
+    model: Backend,
     driver: Driver,
     progress: host.Progress,
     share: tuple[float, float],
@@ -157,12 +156,12 @@ def read_one(
         return driver.motion, None
     start, end = share
     found = start + (end - start) * LOOKING / READING
-    parts: dict[Stage, tuple[float, float]] = {
+    parts: dict[ReadingStage, tuple[float, float]] = {
         "looking for the driver": (start, found),
         "reading the motion": (found, end),
     }
 
-    def stages(stage: Stage) -> AbstractContextManager[Callable[[int, int | None], None]]:
+    def stages(stage: ReadingStage) -> AbstractContextManager[Callable[[int, int | None], None]]:
         return nullcontext(part_of(progress, *parts[stage], driver.frame_count))
 
     detector = open_detector("auto") if needs_face(model, driving_crop) else None

@@ -8,10 +8,9 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..fom_core.compose import CanvasPaster, Paster
+from ..fom_core.compose import CanvasPaster, Composition, Paster
 from ..fom_core.compose.cover import Cover
 from ..fom_core.compose.masks import Look
-from ..fom_core.compose.paste import FEATHER
 from . import host, marks
 from .base import Node
 from .paste_jobs import Job, held, jobs_of
@@ -60,7 +59,7 @@ class PasteFaces(Node):
                 ),
                 io.Float.Input(
                     "feather",
-                    default=FEATHER,
+                    default=Composition.feather,
                     min=0.0,
                     max=1.0,
                     step=0.01,
@@ -79,7 +78,7 @@ class PasteFaces(Node):
                 ),
                 io.Float.Input(
                     "ratio",
-                    default=0.4,
+                    default=Composition.ratio,
                     min=0.05,
                     max=2.0,
                     step=0.01,

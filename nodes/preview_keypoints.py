@@ -13,6 +13,7 @@ from ..fom_core.draw import explain
 from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.pipeline import driving_keypoints, look_at
+from ..fom_core.types import CHUNK_SIZE
 from . import host, motions, transfers
 from .base import Node
 from .canvases import crops_of
@@ -81,10 +82,8 @@ class PreviewKeypoints(Node):
             raise UsageError(f"There are {len(faces)} faces, so there is no face {face_number}. Choose a lower number.")
         transfer = transfers.transfer_of(relative_motion, True, adapt_movement_scale, initial_frame)
         with motions.opened([driver]) as (opened,):
-            network = host.motion_model(model, motions.CHUNK_SIZE)
-            motion, box = motions.read_one(
-                network, opened, host.Progress(), (0.0, 1.0), driving_crop, 25.0, motions.CHUNK_SIZE
-            )
+            network = host.motion_model(model, CHUNK_SIZE)
+            motion, box = motions.read_one(network, opened, host.Progress(), (0.0, 1.0), driving_crop, 25.0, CHUNK_SIZE)
             if frame_number >= len(motion):
                 raise UsageError(
                     f"The driver has {len(motion)} frames, numbered from 0, so there is no frame {frame_number}. "

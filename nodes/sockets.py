@@ -1,6 +1,6 @@
 """The pack's own socket types, and the values that travel on them.
 
-``FOM_MODEL`` is a model patcher of the host around a :class:`MotionModel`, ``FOM_MOTION`` a :class:`fom_core.Motion`.
+``FOM_MODEL`` is a model patcher of the host around a :class:`.PyTorchModel`, ``FOM_MOTION`` a :class:`fom_core.Motion`.
 """
 
 from __future__ import annotations

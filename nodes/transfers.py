@@ -102,6 +102,21 @@ def gain_inputs() -> list[io.Input]:
     ]
 
 
+def return_input() -> io.Input:
+    """The way home at the end; optional, as those above."""
+    return io.Float.Input(
+        "return_s",
+        default=0.0,
+        min=0.0,
+        max=10.0,
+        step=0.1,
+        optional=True,
+        advanced=True,
+        tooltip="Seconds at the end over which the motion goes home to the still picture, so that the result loops: "
+        "its first and its last frame are the picture then. 0 is off.",
+    )
+
+
 def transfer_of(
     relative_motion: bool,
     relative_jacobian: bool,
@@ -110,12 +125,14 @@ def transfer_of(
     gain: float = 1.0,
     head_gain: float = 1.0,
     expression_gain: float = 1.0,
+    return_s: float = 0.0,
 ) -> MotionTransfer:
     """What the inputs of a node ask for; ``initial_frame`` is the value of its DynamicCombo."""
     first = initial_frame_of(initial_frame)
     return MotionTransfer(
         relative_motion, relative_jacobian, adapt_movement_scale, first, gain,
-        fade_in_s=FADE_IN_S if first == "medoid" else 0.0, head_gain=head_gain, expression_gain=expression_gain,
+        fade_in_s=FADE_IN_S if first == "medoid" or return_s else 0.0, fade_out_s=return_s,
+        head_gain=head_gain, expression_gain=expression_gain,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fom_core.files.paths import replacing
 from fom_core.networks.model import MotionModel
-from fom_core.training.data.dataset import FrameCache
+from fom_core.training.data.frame_cache import FrameCache
 from fom_core.training.figures import Figures
 
 CARD = """# mini, the embedded model
@@ -55,7 +55,7 @@ picture wide around the mouth corners.
 
 
 TABLES = """By `fom evaluate`, which looks at more clips: also at those under other licences, which were not learnt
-from. The README tells what its figures mean."""
+from. [Training and evaluation](../../docs/training.md) tells what its figures mean."""
 
 
 @dataclass(frozen=True)

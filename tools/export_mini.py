@@ -22,11 +22,11 @@ from fom_core.networks.model import MotionModel, create_model
 from fom_core.pipeline import read_motion
 from fom_core.training.checkpoint import latest_checkpoint, load_checkpoint, part
 from fom_core.training.config import TrainConfig, load_config
-from fom_core.training.data.dataset import FrameCache
-from fom_core.training.figures import measure
-from fom_core.training.sheet import contact_sheet
+from fom_core.training.contact_sheet import contact_sheet
+from fom_core.training.data.frame_cache import FrameCache
+from fom_core.training.figures import reconstruction_figures
 from fom_core.types import Motion
-from fom_core.weights.load import load_model, save_model
+from fom_core.weights.load import load_module, save_model
 
 from .card import StageFacts, write_card
 
@@ -107,7 +107,7 @@ def export(config: TrainConfig, stage: StageFacts, checkpoint: Path, clips: Path
     model = averaged_model(config, stage.name, checkpoint)
     path = save_model(model, assets / f"{config.name}.safetensors", half=True, name=config.name)
     log.info("%s: stage %s, step %d, %.1f MB", path, stage.name, stage.steps, path.stat().st_size / 1e6)
-    embedded = load_model(path, device="cpu")
+    embedded = load_module(path)
     for name, excerpt in MOTIONS.items():
         save_motion(record_motion(embedded, clips, excerpt), assets / f"{name}.safetensors")
     return embedded
@@ -131,7 +131,7 @@ def main() -> None:
     stages = stages_done(config, args.run, args.processes)
     model = export(config, *stages[-1], args.clips, args.assets)
     frames, validation = FrameCache(args.run / "frames-train"), FrameCache(args.run / "frames-val")
-    figures = measure(model, validation)
+    figures = reconstruction_figures(model, validation)
     if figures is None:
         raise UsageError(f"The validation clips in {args.run} hold portraits only. Measuring takes videos.")
     log.info("%s", figures.line())

@@ -2,6 +2,6 @@
 
 import fom_core
 
-model = fom_core.load_model("runs/tiny/tiny.safetensors", device="cpu", dtype="float32")
+model = fom_core.load_module("runs/tiny/tiny.safetensors")
 exported = fom_core.export_model(model, "exports/tiny", frames="driver.mp4")
 print(exported.folder, *exported.package.parts)

@@ -29,7 +29,8 @@ perceptual_widths: [4]
 """
 
 Path("tiny.yaml").write_text(CONFIG, encoding="utf-8")
-weights = fom_core.train_from_folder("clips", "tiny.yaml", "runs/tiny", device="cpu")  # a second call goes on
+inputs = fom_core.TrainingInputs("tiny.yaml", data="clips")
+weights = fom_core.train_from_folder(inputs, "runs/tiny", device="cpu")  # a second call goes on
 
 model = fom_core.load_model(weights, device="cpu")
 table = fom_core.evaluate_folder(model, "clips", "runs/figures", frames=4, weights=weights)

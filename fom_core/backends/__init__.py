@@ -1,8 +1,8 @@
-"""What computes a model: PyTorch's own network, or an exported one under ONNX Runtime or OpenVINO."""
+"""What computes a model: PyTorch's fast form of it, or an export under ONNX Runtime or OpenVINO."""
 
 from .exported import ExportedModel
 from .open import RUNTIMES, is_exported, open_exported
-from .package import MANIFEST, Package, Part, Variant, read_package, write_manifest
+from .package import MANIFEST, ExportedPart, Package, Variant, read_package, write_manifest
 from .protocol import Backend
 
 __all__ = [
@@ -10,8 +10,8 @@ __all__ = [
     "RUNTIMES",
     "Backend",
     "ExportedModel",
+    "ExportedPart",
     "Package",
-    "Part",
     "Variant",
     "is_exported",
     "open_exported",

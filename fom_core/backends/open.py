@@ -29,7 +29,7 @@ def open_exported(
         onnx.choose_provider(provider)
         open_graph = partial(onnx.open_graph, provider=provider)
     else:
-        openvino.choose_device(provider)
+        openvino.choose_openvino_device(provider)
         open_graph = partial(openvino.open_graph, device=provider)
     return ExportedModel(read_package(folder), folder, open_graph, precision)
 

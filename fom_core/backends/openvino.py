@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from .quiet import import_openvino
 FIXED_BATCHES = 2  # compiled for their size, which is faster: a single frame and a whole chunk
 
 
-def choose_device(name: str = "auto") -> str:
+def choose_openvino_device(name: str = "auto") -> str:
     """OpenVINO's name of a device; "auto" is the processor. Raises UsageError, MissingPackage without OpenVINO."""
     present = _core().available_devices
     wanted = "CPU" if name.lower() == "auto" else name.upper()
@@ -30,7 +31,7 @@ def choose_device(name: str = "auto") -> str:
 
 def open_graph(path: Path, device: str = "auto") -> Run:
     """Open a graph, computed in float32. Raises UnsupportedModel if it is damaged, UsageError for another device."""
-    core, chosen = _core(), choose_device(device)
+    core, chosen = _core(), choose_openvino_device(device)
     settings = {"INFERENCE_PRECISION_HINT": "f32"}  # else OpenVINO takes bfloat16 where the processor has it
     compiled: dict[int, Any] = {}
 
@@ -67,8 +68,19 @@ def _with_batch(shape: Any, batch: int) -> list[int]:
 
 def _core() -> Any:
     try:
-        return import_openvino().Core()
+        return _only_core(import_openvino())
     except ImportError as error:
         raise MissingPackage(
             "The backend openvino needs the package OpenVINO, which is not installed. Run: pip install openvino"
         ) from error
+
+
+@functools.cache
+def _only_core(package: Any) -> Any:
+    """The package's core, one for as long as the process runs.
+
+    Each core that computes on a processor gives the thread it begins in another stack for signals. Where two end in the
+    order of their beginning, or one ends in another thread, that stack is gone and still in use: the next signal, be it
+    Ctrl-C, ends the process (OpenVINO 2024.6 to 2026.4).
+    """
+    return package.Core()

@@ -36,7 +36,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Part:
+class ExportedPart:
     """A graph: its inputs and outputs by name with their shapes ("batch" is free), its file for each precision."""
 
     inputs: dict[str, list[int | str]]
@@ -54,7 +54,7 @@ class Package:
     name: str
     config: ModelConfig
     opset: int
-    parts: dict[str, Part]
+    parts: dict[str, ExportedPart]
     frames: str = ""
     left_out: dict[str, list[str]] = field(default_factory=dict)
 
@@ -122,11 +122,11 @@ def read_package(folder: Path) -> Package:
         ) from error
 
 
-def _part(values: dict[str, Any]) -> Part:
+def _part(values: dict[str, Any]) -> ExportedPart:
     files = {str(precision): Variant(**variant) for precision, variant in values["files"].items()}
     if "float32" not in files:
         raise ValueError("a part without a float32 file")
     for variant in files.values():
         if Path(variant.file).name != variant.file:
             raise ValueError(f"the file name {variant.file[:40]!r}")
-    return Part(dict(values["inputs"]), dict(values["outputs"]), files)
+    return ExportedPart(dict(values["inputs"]), dict(values["outputs"]), files)

@@ -12,7 +12,8 @@ from ..types import Generated, Keypoints, SourceFeatures
 
 
 class Backend(Protocol):
-    """A model as animation sees it, whatever computes it; :class:`~fom_core.MotionModel` is one.
+    """A model as animation sees it, whatever computes it: PyTorch's fast form (:class:`.PyTorchModel`), an exported
+    model, and :class:`~fom_core.MotionModel`, the networks as trained.
 
     Tensors go in and come out on ``device``.
     """

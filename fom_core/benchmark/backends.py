@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from ..backends import RUNTIMES, Backend, open_exported
+from ..backends.pytorch import PyTorchModel
 from ..export import export_model
 from ..motion import transfer_motion
-from ..networks import MotionModel
 from ..pictures import to_batch
 from ..types import MotionTransfer, SourceFeatures
 from .measure import seconds
@@ -25,7 +25,7 @@ BACKENDS = ("torch", *EXPORTED)
 
 
 def measure_backends(
-    model: MotionModel, names: Sequence[str], batches: Sequence[int], folder: Path, *, budget_s: float = 1.0
+    model: PyTorchModel, names: Sequence[str], batches: Sequence[int], folder: Path, *, budget_s: float = 1.0
 ) -> list[dict[str, Any]]:
     """Milliseconds a frame of every backend for every batch, in turns, and how far its pictures are from PyTorch's.
 
@@ -36,7 +36,7 @@ def measure_backends(
     backends: dict[str, Backend] = {"torch": model}
     wanted = {name: EXPORTED[name] for name in names if name != "torch"}
     if wanted:
-        export_model(model, folder / "exported", variants=[precision for _, precision in wanted.values()])
+        export_model(model.as_trained(), folder / "exported", variants=[precision for _, precision in wanted.values()])
         for name, (runtime, precision) in wanted.items():
             backends[name] = open_exported(folder / "exported", runtime, precision=precision)
     frames = to_batch(

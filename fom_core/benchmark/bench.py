@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..documents.charts import Chart, charts_as_svg
 from ..files.leftovers import scratch_folder
-from .against import SIDES, Contest, measure_against
+from .against import SIDES, Comparison, measure_against
 from .backends import measure_backends
 from .measure import machine, matmul_flops
 from .network import measure_network
-from .plot import Chart, charts_as_svg
 from .subject import Subject
-from .whole import Job, measure_whole
+from .whole import BenchmarkJob, measure_whole
 from .worker import measure_growth, measured_apart
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ LENGTHS = (1, 2, 4, 8)  # times the frames of the job
 
 
 @dataclass(frozen=True)
-class Order:
+class BenchmarkOptions:
     """What to measure.
 
     parts:   of ``network``, ``whole`` and ``growth``.
@@ -36,50 +36,50 @@ class Order:
     subject: Subject
     parts: Sequence[str] = ("network", "whole")
     batches: Sequence[int] = (1, 2, 4, 8)
-    job: Job = field(default_factory=Job)
+    job: BenchmarkJob = field(default_factory=BenchmarkJob)
     backends: Sequence[str] = ()
     against: Path | None = None
     rounds: int = 3
     budget_s: float = 1.0
 
 
-def run_order(order: Order) -> dict[str, Any]:
+def run_benchmark(options: BenchmarkOptions) -> dict[str, Any]:
     """Measure everything asked for; plain values, for JSON."""
     with scratch_folder() as folder:
-        model = order.subject.open(folder)
+        model = options.subject.open(folder)
         dtype = model.plan.dtype
         results: dict[str, Any] = {
             "machine": machine(model.device),
-            "model": {**order.subject.to_dict(), "name": model.name, "dtype": str(dtype).removeprefix("torch.")},
+            "model": {**options.subject.to_dict(), "name": model.name, "dtype": str(dtype).removeprefix("torch.")},
         }
-        if "network" in order.parts:
+        if "network" in options.parts:
             log.info("Measuring the networks.")
-            peak = matmul_flops(model.device, dtype, order.budget_s)
-            results["network"] = measure_network(model, order.batches, peak, budget_s=order.budget_s)
-        if "whole" in order.parts:
+            peak = matmul_flops(model.device, dtype, options.budget_s)
+            results["network"] = measure_network(model, options.batches, peak, budget_s=options.budget_s)
+        if "whole" in options.parts:
             log.info("Measuring the whole job.")
-            results["whole"] = measure_whole(order.job, model, folder)
-        if order.against is not None:
-            log.info("Measuring against %s.", order.against)
-            results["against"] = _against(order, order.against, folder)
-        if order.backends:
+            results["whole"] = measure_whole(options.job, model, folder)
+        if options.against is not None:
+            log.info("Measuring against %s.", options.against)
+            results["against"] = _against(options, options.against, folder)
+        if options.backends:
             log.info("Measuring the backends.")
             results["backends"] = measure_backends(
-                model, order.backends, order.batches, folder, budget_s=order.budget_s
+                model, options.backends, options.batches, folder, budget_s=options.budget_s
             )
-        if "growth" in order.parts:
+        if "growth" in options.parts:
             log.info("Measuring jobs of growing length, each in a process of its own.")
-            jobs = [replace(order.job, frames=times * order.job.frames) for times in LENGTHS]
-            results["growth"] = measure_growth(order.subject, jobs, folder)
+            jobs = [replace(options.job, frames=times * options.job.frames) for times in LENGTHS]
+            results["growth"] = measure_growth(options.subject, jobs, folder)
     return results
 
 
-def _against(order: Order, checkout: Path, folder: Path) -> dict[str, Any]:
-    job = order.job
-    contest = Contest(order.subject, str(checkout), job.driving_video, job.frames, job.chunk_size)
-    found = measure_against(contest, order.rounds, folder)
-    options = {key: value for key, value in vars(contest).items() if key != "subject"}
-    peaks = {side: measured_apart(side, order.subject, folder, **options) for side in SIDES}
+def _against(options: BenchmarkOptions, checkout: Path, folder: Path) -> dict[str, Any]:
+    job = options.job
+    comparison = Comparison(options.subject, str(checkout), job.driving_video, job.frames, job.chunk_size)
+    found = measure_against(comparison, options.rounds, folder)
+    values = {key: value for key, value in vars(comparison).items() if key != "subject"}
+    peaks = {side: measured_apart(side, options.subject, folder, **values) for side in SIDES}
     return {**found, "peak_mib": {side: peak["peak_mib"] for side, peak in peaks.items()}}
 
 

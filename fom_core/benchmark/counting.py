@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from ..networks import ModelConfig, create_model
-from ..networks.inference import EAGER
 
 PARTS = {  # of the networks, by the beginning of their modules' names
     "keypoints": ("keypoint_detector.",),
@@ -19,13 +18,16 @@ PARTS = {  # of the networks, by the beginning of their modules' names
 }
 
 
-def multiply_adds(config: ModelConfig) -> dict[str, float]:
-    """Multiply-adds in 10⁹ for one picture, per part of the networks, as their plain convolutions need them.
+ONCE = "encode"  # of a source; the other parts compute for every frame
+
+
+def multiply_adds(config: ModelConfig) -> dict[str, int]:
+    """Multiply-adds for one picture, per part of the networks, as their plain convolutions need them.
 
     ``encode`` is needed once per face; ``keypoints``, ``dense motion`` and ``decode`` once per frame. However a device
     computes them, with fewer operations or more: this is the work that it does.
     """
-    model = create_model(config).eval().use(EAGER)
+    model = create_model(config).eval()
     counted: Counter[str] = Counter()
 
     def count(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
@@ -45,4 +47,9 @@ def multiply_adds(config: ModelConfig) -> dict[str, float]:
         picture = torch.zeros(1, config.num_channels, *config.image_size)
         source = model.encode_source(picture)
         model.generate(source, source.keypoints)
-    return {part: counted[part] / 1e9 for part in PARTS}
+    return {part: counted[part] for part in PARTS}
+
+
+def per_frame(work: dict[str, int]) -> int:
+    """What a driven frame takes of :func:`multiply_adds`: detection, flow and painting."""
+    return sum(count for part, count in work.items() if part != ONCE)

@@ -7,24 +7,24 @@ from typing import Any
 
 import torch
 
+from ..backends.pytorch import PyTorchModel
 from ..motion import transfer_motion
-from ..networks import MotionModel
 from ..pictures import to_batch
 from ..types import MotionTransfer
-from .counting import multiply_adds
+from .counting import multiply_adds, per_frame
 from .measure import forget_peak, peak_mib, seconds
 from .subject import moving_frames
 
 
 def measure_network(
-    model: MotionModel, batches: Sequence[int], peak_flops: float, *, budget_s: float = 1.0
+    model: PyTorchModel, batches: Sequence[int], peak_flops: float, *, budget_s: float = 1.0
 ) -> dict[str, Any]:
     """Stages and the whole of the networks for every batch, in milliseconds a frame.
 
     One face, its source encoded before; frames are on the device. ``peak_flops``: see :func:`measure.matmul_flops`.
     """
     work = multiply_adds(model.config)
-    per_frame = sum(giga for part, giga in work.items() if part != "encode")
+    of_a_frame = per_frame(work)
     frames = to_batch(
         moving_frames(max(batches), model.config.image_size), channels=model.config.num_channels, device=model.device
     )
@@ -32,12 +32,12 @@ def measure_network(
     rows = []
     for batch in batches:
         row = {"batch": batch, **_stages(model, frames[:batch], budget_s)}
-        flops = 2e9 * per_frame * 1e3 / row["ms"]
+        flops = 2 * of_a_frame * 1e3 / row["ms"]
         rows.append({**row, "fps": 1e3 / row["ms"], "gflops": flops / 1e9, "share": flops / peak_flops})
     return {
         "image_size": list(model.config.image_size),
-        "gmac_per_frame": per_frame,
-        "gmac": work,
+        "gmac_per_frame": of_a_frame / 1e9,
+        "gmac": {part: count / 1e9 for part, count in work.items()},
         "source_ms": source_ms,
         "peak_gflops": peak_flops / 1e9,
         "batches": rows,
@@ -45,12 +45,12 @@ def measure_network(
 
 
 @torch.inference_mode()
-def _source_s(model: MotionModel, picture: torch.Tensor, budget_s: float) -> float:
+def _source_s(model: PyTorchModel, picture: torch.Tensor, budget_s: float) -> float:
     return seconds(lambda: model.encode_source(picture), model.device, budget_s=budget_s)
 
 
 @torch.inference_mode()
-def _stages(model: MotionModel, frames: torch.Tensor, budget_s: float) -> dict[str, Any]:
+def _stages(model: PyTorchModel, frames: torch.Tensor, budget_s: float) -> dict[str, Any]:
     """Milliseconds a frame of each stage, and of all in a row."""
     device, count = model.device, len(frames)
     source = model.encode_source(frames[:1])

@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..backends.load import load_model
+from ..backends.pytorch import PyTorchModel
+from ..errors import UsageError
 from ..faces.regions import crop_face
 from ..media import VideoReader, VideoWriter
 from ..networks import MotionModel, create_model
 from ..pictures import resize_picture
 from ..types import FaceSet
 from ..weights.config_file import read_config
-from ..weights.load import load_model, save_model
+from ..weights.load import save_model
 
 RATE = Fraction(25)
 
@@ -36,8 +39,11 @@ class Subject:
     dtype: str = "auto"
     size: int | None = None
 
-    def open(self, folder: Path) -> MotionModel:
-        """The model as it animates. Random weights are put into ``folder`` first, for every process the same."""
+    def open(self, folder: Path) -> PyTorchModel:
+        """The model as it animates. Random weights are put into ``folder`` first, for every process the same.
+
+        Raises UsageError for a size that its networks do not take.
+        """
         name, config = self.model, self.config
         if name is None:
             path = folder / "random.safetensors"
@@ -46,10 +52,17 @@ class Subject:
                 save_model(_random(Path(config)), path)
             name, config = str(path), None
         model = load_model(name, config=config, device=self.device, dtype=self.dtype)
-        if self.size is not None:
-            model = model.at_learnt_size()
-            model.config = replace(model.config, image_size=(self.size, self.size))
-        return model.requires_grad_(False)
+        if self.size is None:
+            return model
+        learnt = model.at_learnt_size()
+        multiple = learnt.config.size_multiple
+        if self.size % multiple:
+            near = multiple * max(1, round(self.size / multiple))
+            raise UsageError(
+                f"The size must be divisible by {multiple} for {model.name}; found {self.size}. Choose another, "
+                f"such as {near}."
+            )
+        return learnt.sized_as(replace(learnt.config, image_size=(self.size, self.size)))
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

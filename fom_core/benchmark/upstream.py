@@ -19,8 +19,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..backends.pytorch import PyTorchModel
 from ..errors import UnsupportedModel, UsageError
-from ..networks import GeneratorConfig, HourglassConfig, ModelConfig, MotionModel
+from ..networks import GeneratorConfig, HourglassConfig, ModelConfig
 
 MODULES = ("modules", "sync_batchnorm")
 
@@ -34,7 +35,7 @@ class Upstream:
     with it.
     """
 
-    def __init__(self, folder: Path, model: MotionModel, device: torch.device) -> None:
+    def __init__(self, folder: Path, model: PyTorchModel, device: torch.device) -> None:
         """``model``: whose weights are copied. Raises UsageError, UnsupportedModel."""
         for name in ("demo.py", "animate.py", "modules/generator.py", "modules/keypoint_detector.py"):
             if not (folder / name).is_file():
@@ -47,8 +48,9 @@ class Upstream:
             warnings.simplefilter("ignore")
             self._generator = modules["generator"].OcclusionAwareGenerator(**arguments["generator"])
             self._detector = modules["keypoint_detector"].KPDetector(**arguments["keypoint_detector"])
-        self._generator.load_state_dict(model.generator.state_dict())
-        self._detector.load_state_dict(model.keypoint_detector.state_dict())
+        trained = model.as_trained()
+        self._generator.load_state_dict(trained.generator.state_dict())
+        self._detector.load_state_dict(trained.keypoint_detector.state_dict())
         self._generator.eval().to(device)
         self._detector.eval().to(device)
         self._on_cpu = device.type == "cpu"

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..backends.pytorch import PyTorchModel
 from ..compose.paste import Paster
 from ..faces.regions import crop_face
 from ..media import VideoReader, VideoWriter
 from ..motion import transfer_motion
-from ..networks import MotionModel
-from ..parallel.overlap import behind
+from ..parallel.overlap import run_in_background
 from ..pictures import to_batch
 from ..pipeline import animate_picture, encode_face, look_at, read_motion
-from ..types import FaceSet, MotionTransfer
+from ..types import CHUNK_SIZE, FaceSet, MotionTransfer
 from .measure import clock, forget_peak, peak_mib, processor_s
 from .subject import RATE, driving_frames, picture_with_faces, write_clip
 
@@ -26,7 +26,7 @@ KEPT = 32  # frames of the result that the steps alone are measured on, again an
 
 
 @dataclass(frozen=True)
-class Job:
+class BenchmarkJob:
     """A picture with ``faces`` faces, and a driver of ``frames`` frames.
 
     driving_video: what moves; None for a clip that is made for it, of the model's size.
@@ -39,11 +39,11 @@ class Job:
     width: int = 1280
     height: int = 720
     driving_video: str | None = None
-    chunk_size: int = 8
+    chunk_size: int = CHUNK_SIZE
     encoder: str | None = None
 
 
-def prepare(job: Job, model: MotionModel, folder: Path) -> Path:
+def prepare(job: BenchmarkJob, model: PyTorchModel, folder: Path) -> Path:
     """The driving clip of exactly ``job.frames`` frames."""
     path = folder / "driver.mp4"
     size = model.config.image_size
@@ -56,7 +56,7 @@ def prepare(job: Job, model: MotionModel, folder: Path) -> Path:
     return path
 
 
-def run_job(job: Job, model: MotionModel, driver: Path, result: Path) -> dict[str, Any]:
+def run_job(job: BenchmarkJob, model: PyTorchModel, driver: Path, result: Path) -> dict[str, Any]:
     """Animate once, as ``fom animate`` does after its detectors have looked.
 
     Tells seconds by the clock, seconds that processors were at work (ffmpeg included), and peak memory.
@@ -67,7 +67,7 @@ def run_job(job: Job, model: MotionModel, driver: Path, result: Path) -> dict[st
     with VideoReader(driver) as reader:
         motion = read_motion(model, reader, reader.fps, chunk_size=job.chunk_size)
     frames = animate_picture(model, picture, faces, motion, chunk_size=job.chunk_size)
-    with VideoWriter(result, RATE, encoder=job.encoder) as writer, behind(writer.write) as write:
+    with VideoWriter(result, RATE, encoder=job.encoder) as writer, run_in_background(writer.write) as write:
         for chunk in frames:
             write(chunk)
     took = clock(model.device) - started
@@ -79,7 +79,7 @@ def run_job(job: Job, model: MotionModel, driver: Path, result: Path) -> dict[st
     }
 
 
-def measure_whole(job: Job, model: MotionModel, folder: Path) -> dict[str, Any]:
+def measure_whole(job: BenchmarkJob, model: PyTorchModel, folder: Path) -> dict[str, Any]:
     """The job, and each step alone, in milliseconds a frame of the result.
 
     ``network`` is what the job cannot do without: keypoints of the driver, encoding and painting every face.
@@ -118,7 +118,7 @@ def _decode_s(driver: Path) -> float:
 
 
 @torch.inference_mode()
-def _network_s(job: Job, model: MotionModel, driver: Path, picture: np.ndarray, faces: FaceSet) -> float:
+def _network_s(job: BenchmarkJob, model: PyTorchModel, driver: Path, picture: np.ndarray, faces: FaceSet) -> float:
     """Networks alone, on frames that lie on the device."""
     with VideoReader(driver) as reader:
         views = np.stack([look_at(model, frame, None) for frame, _ in zip(reader, range(KEPT), strict=False)])
@@ -144,7 +144,7 @@ def _network_s(job: Job, model: MotionModel, driver: Path, picture: np.ndarray, 
     return clock(model.device) - started
 
 
-def _paste_s(job: Job, model: MotionModel, picture: np.ndarray, faces: FaceSet) -> float:
+def _paste_s(job: BenchmarkJob, model: PyTorchModel, picture: np.ndarray, faces: FaceSet) -> float:
     paster = Paster(picture, faces)
     height, width = model.config.image_size
     made = np.random.default_rng(0).integers(0, 256, (job.chunk_size, height, width, 3), np.uint8)
@@ -155,7 +155,7 @@ def _paste_s(job: Job, model: MotionModel, picture: np.ndarray, faces: FaceSet) 
     return time.perf_counter() - started
 
 
-def _encode_s(job: Job, kept: np.ndarray, folder: Path) -> float:
+def _encode_s(job: BenchmarkJob, kept: np.ndarray, folder: Path) -> float:
     started = time.perf_counter()
     with VideoWriter(folder / "encoded.mp4", RATE, encoder=job.encoder) as writer:
         for index in range(job.frames):

@@ -14,13 +14,13 @@ from typing import Any
 
 from ..errors import FomError
 from ..files.leftovers import scratch_folder
-from .against import Contest, peak_of, runner
+from .against import Comparison, peak_of, runner
 from .subject import Subject
-from .whole import Job, prepare, run_job
+from .whole import BenchmarkJob, prepare, run_job
 
 
 def measured_apart(kind: str, subject: Subject, folder: Path, **options: Any) -> dict[str, Any]:
-    """Run :func:`measure` in another process and give what it found. Raises FomError with what the process said."""
+    """What :func:`run_measurement` finds in another process. Raises FomError with what that process said."""
     order = {"kind": kind, "subject": subject.to_dict(), "folder": str(folder), **options}
     package = Path(__file__).resolve().parents[2]
     paths = [str(package), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -37,17 +37,17 @@ def measured_apart(kind: str, subject: Subject, folder: Path, **options: Any) ->
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(order: dict[str, Any]) -> dict[str, Any]:
+def run_measurement(order: dict[str, Any]) -> dict[str, Any]:
     """``job``: a whole job. ``ours``, ``upstream``: frames of one face, without any file."""
     kind, subject, folder = order.pop("kind"), Subject(**order.pop("subject")), Path(order.pop("folder"))
     if kind == "job":
         model = subject.open(folder)
         with scratch_folder() as place:
-            return run_job(Job(**order["job"]), model, Path(order["driver"]), place / "result.mp4")
-    return {"peak_mib": peak_of(*runner(kind, Contest(subject, **order), folder))}
+            return run_job(BenchmarkJob(**order["job"]), model, Path(order["driver"]), place / "result.mp4")
+    return {"peak_mib": peak_of(*runner(kind, Comparison(subject, **order), folder))}
 
 
-def measure_growth(subject: Subject, jobs: list[Job], folder: Path) -> list[dict[str, Any]]:
+def measure_growth(subject: Subject, jobs: list[BenchmarkJob], folder: Path) -> list[dict[str, Any]]:
     """Every job in a process of its own."""
     model, rows = subject.open(folder), []
     for job in jobs:
@@ -58,4 +58,4 @@ def measure_growth(subject: Subject, jobs: list[Job], folder: Path) -> list[dict
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(json.loads(sys.argv[1]))))
+    print(json.dumps(run_measurement(json.loads(sys.argv[1]))))

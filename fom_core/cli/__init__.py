@@ -1,7 +1,7 @@
 """The command line ``fom``: one file per verb; each parses, loads and calls one importable function.
 
 stdout carries results only; progress and messages go to stderr. Exit status: 0 done, 1 bad input, 2 bad usage,
-130 stopped by Ctrl-C.
+130 stopped by Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations
@@ -11,69 +11,62 @@ import io
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr
+from importlib import import_module
 
 from .. import signals
 from ..errors import FomError
-from ..media import limits
-from ..parallel.scaleout import rank, speaks_of_failure
-from ..resources import threads
-from ..resources.memory import share_heaps
+from ..parallel.ranks import launched_rank
 from ..version import version
-from . import (
-    animate,
-    bench,
-    common,
-    compress,
-    crop_video,
-    demo,
-    evaluate,
-    export,
-    faces,
-    motion,
-    preprocess,
-    train,
-    weights,
-)
+from . import verbs
 from .parser import Parser
-from .progress import log_to_stderr, sentence
 
 WITHOUT_PICTURES = ("weights",)
-VERBS = (animate, demo, faces, crop_video, motion, weights, preprocess, train, evaluate, compress, export, bench)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     words = with_underscores(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words
-    with redirect_stderr(io.StringIO() if rank() else sys.stderr):  # of several processes one explains wrong usage
+    explained = io.StringIO() if launched_rank() else sys.stderr  # of several processes one explains wrong usage
+    with redirect_stderr(explained):
         args = _parsed([word for word in words if word != "--debug"])
+    from .progress import log_to_stderr  # noqa: PLC0415 - imports PyTorch, which takes seconds, as the verb has done
+
     log_to_stderr(debug)
-    program = argv is None  # a library's signals and threads belong to its user
-    if program:
-        threads.follow()
-        share_heaps()
-        if sys.stdout is not None and isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="surrogateescape")  # names of files are told as they are
-    with limits.allowing(args.max_pixels):
-        status = _run(args, debug, program)
-    if program:
-        signals.leaving(status)
+    return _program(args, debug) if argv is None else _run(args, debug, program=False)
+
+
+def _program(args: argparse.Namespace, debug: bool) -> int:
+    """Run a command in a process of its own: a library's signals and threads belong to its user."""
+    from ..media import noise  # noqa: PLC0415 - imports PyTorch
+    from ..resources import threads  # noqa: PLC0415
+    from ..resources.memory import share_heaps  # noqa: PLC0415
+
+    threads.follow()
+    share_heaps()
+    if not debug:
+        noise.keep_off_stderr()
+    if sys.stdout is not None and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # names of files are told as they are
+    status = _run(args, debug, program=True)
+    signals.leaving(status)
     return status
 
 
 def _parsed(words: list[str]) -> argparse.Namespace:
-    try:
-        return build_parser().parse_args(words)
-    except SystemExit:
-        with _whoever_reads():  # the help
+    with _whoever_reads():
+        try:
+            return build_parser(verbs.wanted(words)).parse_args(words)
+        except SystemExit:
             _flush()
-        raise
+            raise
+    raise SystemExit(0)  # it was the help that nobody read to its end, which argparse notices from Python 3.11 on
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all verbs."""
+def build_parser(wanted: Iterable[str] = tuple(verbs.HELP)) -> argparse.ArgumentParser:
+    """The parser; of the verbs that are not ``wanted`` it knows the name alone, for importing them takes seconds."""
     parser = Parser(
         prog="fom",
         description="Bring still faces to life with the motion of a video.",
@@ -84,19 +77,29 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error; works with every command")
     parser.set_defaults(max_pixels=None)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for verb in VERBS:
-        verb.add_parser(subparsers)
-    for name, subparser in subparsers.choices.items():
-        if name not in WITHOUT_PICTURES:
-            subparser.add_argument(
-                "--max_pixels",
-                type=common.positive,
-                default=argparse.SUPPRESS,
-                metavar="N",
-                help="largest picture and video frame to open, in pixels "
-                f"(default: {limits.PICTURE_PIXELS} and {limits.FRAME_PIXELS})",
-            )
+    for name, text in verbs.HELP.items():
+        if name in wanted:
+            import_module(f".{name}", __name__).add_parser(subparsers)
+            _add_max_pixels(subparsers.choices[name], name)
+        else:
+            subparsers.add_parser(name, help=text)
     return parser
+
+
+def _add_max_pixels(parser: argparse.ArgumentParser, name: str) -> None:
+    from ..media import limits  # noqa: PLC0415 - imports PyTorch, as the verb has done
+    from . import common  # noqa: PLC0415
+
+    if name not in WITHOUT_PICTURES:
+        parser.add_argument(
+            "--max_pixels",
+            type=common.positive,
+            default=argparse.SUPPRESS,
+            metavar="N",
+            help="largest picture and video frame to open, in pixels; those of more than "
+            f"{limits.PIXEL_BYTES} bytes, as of 16 bits, count as several "
+            f"(default: {limits.PICTURE_PIXELS} and {limits.FRAME_PIXELS})",
+        )
 
 
 def with_underscores(argv: Sequence[str]) -> list[str]:
@@ -126,22 +129,39 @@ def _flush() -> None:
         sys.stdout.flush()
 
 
+def _stopped(status: int) -> int:
+    if not launched_rank():
+        print(signals.WORDS[status], file=sys.stderr)
+    return status
+
+
 def _run(args: argparse.Namespace, debug: bool, program: bool) -> int:
+    from ..media import limits  # noqa: PLC0415 - imports PyTorch, as the verb has done
+    from .progress import sentence  # noqa: PLC0415
+
     status = 0
     try:
-        with _whoever_reads():
+        with limits.allowing(args.max_pixels), _whoever_reads():
             if program:
                 signals.working()
             status = args.run(args) or 0
             _flush()
         return status
     except KeyboardInterrupt:
-        if not rank():
-            print(signals.WORD, file=sys.stderr)
-        return signals.STOPPED
+        return _stopped(signals.STOPPED)
+    except SystemExit as end:
+        if end.code != signals.TERMINATED:
+            raise
+        return _stopped(signals.TERMINATED)
     except Exception as error:
         if debug:
             traceback.print_exc()
-        if speaks_of_failure(error):
+        if "RANK" not in os.environ or _speaks_of_failure(error):
             print(f"fom: {sentence(error)}", file=sys.stderr)
         return error.exit_status if isinstance(error, FomError) else 1
+
+
+def _speaks_of_failure(error: Exception) -> bool:
+    from ..parallel.distributed import speaks_of_failure  # noqa: PLC0415 - imports PyTorch
+
+    return speaks_of_failure(error)

@@ -11,9 +11,7 @@ from pathlib import Path
 from ..backends import MANIFEST, RUNTIMES, Backend, is_exported, open_exported, read_package
 from ..backends.package import FORMAT
 from ..errors import UsageError
-from ..export import export_model
 from ..files.paths import sha256_of
-from ..networks import MotionModel
 from ..weights.store import locate, models_dir
 from . import common
 
@@ -36,7 +34,9 @@ def add_backend_options(parser: argparse.ArgumentParser) -> None:
         "(default: cuda where it starts, else the processor)",
     )
     group.add_argument(
-        "--precision", choices=PRECISIONS, help="of an exported model's files (default: float32); else see --dtype"
+        "--precision",
+        choices=PRECISIONS,
+        help="which files of an exported model (default: float32); PyTorch has --dtype",
     )
 
 
@@ -92,17 +92,19 @@ def _provider(args: argparse.Namespace, backend: str) -> str:
 
 def _exported(args: argparse.Namespace, precision: str) -> Path:
     """The folder of the model's export, made now if it is not there. What was left out once is not tried again."""
+    from ..export import export_model  # noqa: PLC0415 - of little use to most commands
+
     model = common.open_model(argparse.Namespace(**{**vars(args), "device": "cpu"}))
     folder = models_dir() / "exports" / f"{model.name}-{_fingerprint(args, model)}"
     package = read_package(folder) if (folder / MANIFEST).is_file() else None
     here = [] if package is None else [*package.precisions, *package.left_out]
     if precision not in here:
         log.info("Exporting %s to %s, once.", model.name, folder)
-        export_model(model, folder, variants=[*here, precision])
+        export_model(model.as_trained(), folder, variants=[*here, precision])
     return folder
 
 
-def _fingerprint(args: argparse.Namespace, model: MotionModel) -> str:
+def _fingerprint(args: argparse.Namespace, model: Backend) -> str:
     """Stands for the weights and the configuration that an export is made of."""
     path, _ = locate(args.model or model.name)
     made_of = [FORMAT, sha256_of(path), model.config.to_dict()]

@@ -9,14 +9,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from ..backends.load import DTYPES
 from ..benchmark.backends import BACKENDS
 from ..errors import UsageError
 from ..files.paths import CONFIGS, replacing, require_file
 from ..files.places import Work, keep_apart
-from ..media.encoders import ENCODERS
-from ..weights.load import DTYPES
+from ..media import VideoReader
+from ..media.encoders import ENCODERS, SOFTWARE
+from ..types import CHUNK_SIZE
 from ..weights.store import best_on_disk
 from . import common
+from .names import OUR_SUFFIXES
+from .verbs import HELP
 
 log = logging.getLogger(__name__)
 PARTS = ("network", "whole", "growth")
@@ -26,14 +30,23 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "bench",
-        help="measure how fast this machine animates",
+        help=HELP["bench"],
         description="Measure how fast this machine animates: the networks by batch, the whole job beside its steps, "
         "and on demand its growth, and the original code side by side. Prints tables in Markdown.",
         allow_abbrev=False,
     )
-    what = parser.add_argument_group("what is measured")
+    _add_subject(parser.add_argument_group("what is measured"))
+    _add_job(parser.add_argument_group("the whole job"))
+    _add_results(parser.add_argument_group("comparison and results"))
+    parser.set_defaults(run=run)
+
+
+def _add_subject(what: argparse._ActionsContainer) -> None:
     what.add_argument(
-        "--model", type=common.file_name, metavar="NAME_OR_FILE", help="default: the best one on this machine"
+        "--model",
+        type=common.file_name,
+        metavar="NAME_OR_FILE",
+        help="name or weights file (default: the best one on this machine)",
     )
     what.add_argument(
         "--config",
@@ -42,28 +55,54 @@ def add_parser(subparsers: Any) -> None:
         help="such as vox-256: without --model its networks with random weights, which are as fast as learnt ones",
     )
     what.add_argument(
-        "--size", type=common.positive, metavar="PIXELS", help="of faces in the networks, not the model's"
+        "--size", type=common.positive, metavar="PIXELS", help="side of the faces (default: the model's own)"
     )
     what.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
-    what.add_argument("--dtype", default="auto", choices=DTYPES, help="of the generator (default: auto)")
+    what.add_argument(
+        "--dtype", default="auto", choices=DTYPES, help="numbers that the generator computes in (default: auto)"
+    )
     what.add_argument(
         "--parts",
         type=_parts,
         default=("network", "whole"),
         metavar="A,B",
-        help=f"of {', '.join(PARTS)} (default: network,whole); none with --against alone",
+        help=f"what to measure, of {', '.join(PARTS)} (default: network,whole); none with --against alone",
     )
     what.add_argument(
-        "--batches", type=_batches, default=(1, 2, 4, 8), metavar="N,N", help="of the networks (default: 1,2,4,8)"
+        "--batches",
+        type=_batches,
+        default=(1, 2, 4, 8),
+        metavar="N,N",
+        help="faces at a time in the networks (default: 1,2,4,8)",
     )
-    job = parser.add_argument_group("the whole job")
-    job.add_argument("--frames", type=common.positive, default=64, metavar="N", help="default: 64")
-    job.add_argument("--faces", type=common.positive, default=1, metavar="N", help="default: 1")
-    job.add_argument("--picture", type=_size, default=(1280, 720), metavar="WxH", help="default: 1280x720")
-    job.add_argument("--driving_video", type=common.file_name, metavar="FILE", help="default: a clip made for it")
-    job.add_argument("--chunk_size", type=common.positive, default=common.CHUNK_SIZE, metavar="N", help="default: 8")
-    job.add_argument("--encoder", choices=list(ENCODERS), help="of the result")
-    other = parser.add_argument_group("comparison and results")
+
+
+def _add_job(job: argparse._ActionsContainer) -> None:
+    job.add_argument(
+        "--frames", type=common.positive, default=64, metavar="N", help="frames of the driving video (default: 64)"
+    )
+    job.add_argument("--faces", type=common.positive, default=1, metavar="N", help="faces in the picture (default: 1)")
+    job.add_argument(
+        "--picture", type=_size, default=(1280, 720), metavar="WxH", help="size of the picture (default: 1280x720)"
+    )
+    job.add_argument(
+        "--driving_video", type=common.file_name, metavar="FILE", help="what moves (default: a clip made for it)"
+    )
+    job.add_argument(
+        "--chunk_size",
+        type=common.positive,
+        default=CHUNK_SIZE,
+        metavar="N",
+        help=f"frames at a time (default: {CHUNK_SIZE})",
+    )
+    job.add_argument(
+        "--encoder",
+        choices=list(ENCODERS),
+        help=f"what makes the H.264 video, as for fom animate (default: {SOFTWARE})",
+    )
+
+
+def _add_results(other: argparse._ActionsContainer) -> None:
     other.add_argument(
         "--backends",
         type=_backends,
@@ -89,15 +128,14 @@ def add_parser(subparsers: Any) -> None:
     other.add_argument(
         "--plot", type=common.file_path, metavar="FILE.svg", help="draw frames/s against batch, and growth if measured"
     )
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print, and write what was asked for."""
-    from ..benchmark.bench import Order, plot, run_order  # noqa: PLC0415 - needed by this command only
+    from ..benchmark.bench import BenchmarkOptions, plot, run_benchmark  # noqa: PLC0415 - needed by this command only
     from ..benchmark.subject import Subject  # noqa: PLC0415
     from ..benchmark.tables import as_markdown  # noqa: PLC0415
-    from ..benchmark.whole import Job  # noqa: PLC0415
+    from ..benchmark.whole import BenchmarkJob  # noqa: PLC0415
 
     common.check_device(args.device)
     model = args.model
@@ -108,20 +146,22 @@ def run(args: argparse.Namespace) -> int:
             model,
         )
     if args.driving_video is not None:
-        require_file(args.driving_video, "The video", folder=True)
+        VideoReader(args.driving_video)  # what is none shows before the work
     if args.plot is not None and not {"network", "growth"} & set(args.parts):
         raise UsageError("There is nothing to plot. Add network or growth to --parts.")
+    if args.plot is not None and args.plot.suffix.lower() in OUR_SUFFIXES:
+        raise UsageError(f"A plot is an SVG, no {args.plot.suffix} file. Name it {args.plot.with_suffix('.svg')}.")
     if args.backends and args.device not in ("auto", "cpu"):
         raise UsageError("Backends are compared on the processor. Add --device cpu.")
-    keep_apart(
-        [Work(common.files_of_model(args, args.driving_video), [path for path in (args.json, args.plot) if path])]
-    )
+    config = _config(args.config)
+    inputs = common.files_of_model(argparse.Namespace(model=model, config=config), args.driving_video)
+    keep_apart([Work(inputs, [path for path in (args.json, args.plot) if path])])
     width, height = args.picture
-    order = Order(
-        Subject(model, _config(args.config), "cpu" if args.backends else args.device, args.dtype, args.size),
+    options = BenchmarkOptions(
+        Subject(model, config, "cpu" if args.backends else args.device, args.dtype, args.size),
         parts=args.parts,
         batches=args.batches,
-        job=Job(args.frames, args.faces, width, height, args.driving_video, args.chunk_size, args.encoder),
+        job=BenchmarkJob(args.frames, args.faces, width, height, args.driving_video, args.chunk_size, args.encoder),
         backends=args.backends,
         against=args.against,
         rounds=args.rounds,
@@ -130,7 +170,7 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as files:  # an unwritable place shows before the work
         figures = files.enter_context(replacing(args.json)) if args.json else None
         drawing = files.enter_context(replacing(args.plot)) if args.plot else None
-        results = run_order(order)
+        results = run_benchmark(options)
         if figures:
             figures.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         if drawing:

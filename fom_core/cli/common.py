@@ -10,17 +10,21 @@ from pathlib import Path
 import torch
 
 from ..backends import Backend
+from ..backends.load import DTYPES, load_model
+from ..backends.pytorch import PyTorchModel
 from ..errors import UsageError
 from ..faces.detect import ALIASES, DETECTORS, best_detector, load_detector
 from ..faces.detection import Detector
-from ..files.paths import named_yaml
-from ..networks import MotionModel
+from ..files.paths import named_yaml, require_file
+from ..types import CHUNK_SIZE
 from ..weights.catalogue import Entry, catalogue, is_file, is_for_faces, preferred, size_text
-from ..weights.load import DTYPES, load_model
 from ..weights.store import best_on_disk
 
 log = logging.getLogger(__name__)
-CHUNK_SIZE = 8
+CROP_HELP = (
+    "what of the picture the model is shown of a face: a square with room around it, PaddleGAN's upright part, or the "
+    "detector's box alone (default: square)"
+)
 MOST, LONGEST_NUMBER = 2**31 - 1, 30
 
 
@@ -48,17 +52,21 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--image_size",
         type=positive,
         metavar="PIXELS",
-        help="size at which faces are painted: chooses the model of that size if it is here; any other sees motion at "
-        "the size that it learnt, and paints at this one (default: the model's own; animating, twice that up to 256)",
+        help="side of the square in which faces are painted (default: the model's own). Without --model, the model of "
+        "that size if it is here; any other sees motion at the size that it learnt, and paints at this one",
     )
     group.add_argument(
-        "--img_shape", type=square, dest="image_size", metavar="H,W", help="its name in forks of the authors' program"
+        "--img_shape",
+        type=square,
+        dest="image_size",
+        metavar="H,W",
+        help="the name of --image_size in forks of the authors' program",
     )
     where = group.add_mutually_exclusive_group()
     where.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps (default: auto)")
     where.add_argument("--cpu", dest="device", action="store_const", const="cpu", help="the same as --device cpu")
     group.add_argument(
-        "--dtype", default="auto", choices=DTYPES, help="to compute in (default: auto, by device and model)"
+        "--dtype", default="auto", choices=DTYPES, help="numbers to compute in (default: auto, by device and model)"
     )
     group.add_argument(
         "--chunk_size",
@@ -68,7 +76,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--batch_size", type=positive, metavar="N", help="PaddleGAN's name for --chunk_size")
     group.add_argument(
-        "--slice_size", type=whole, default=0, metavar="N", help="never more than N frames at a time; 0: off"
+        "--slice_size",
+        type=whole,
+        default=0,
+        metavar="N",
+        help="never more than N frames at a time; 0 is off (default: 0)",
     )
 
 
@@ -78,51 +90,8 @@ def add_detector_option(parser: argparse._ActionsContainer) -> None:
         "--face_detector",
         default="auto",
         choices=["auto", *DETECTORS, *ALIASES],
-        help="default: auto, the best one here; sfd is s3fd",
+        help="what finds faces (default: auto, the best one here); sfd is s3fd",
     )
-
-
-def add_training_options(parser: argparse.ArgumentParser, output: str, option: str) -> None:
-    """Which clips, which changes to the file in ``--config``, and what the trainings in ``output`` need and keep.
-
-    ``option`` is an example of a change.
-    """
-    parser.add_argument(
-        "data", type=file_path, nargs="?", metavar="FOLDER", help="clips (default: the file's root_dir)"
-    )
-    parser.add_argument(
-        "-o",
-        dest="overrides",
-        action="append",
-        default=[],
-        metavar="OPTION=VALUE",
-        help=f"change an option of the file in --config, such as {option}; may be given several times",
-    )
-    parser.add_argument("--output", type=file_path, default=Path(output), metavar="FOLDER", help=f"default: {output}")
-    parser.add_argument(
-        "--yunet",
-        type=file_name,
-        metavar="FILE",
-        help="YuNet weights, or yunet once downloaded; they show the losses mouth and eyes (default: yunet where the "
-        "losses want it and it is here)",
-    )
-    parser.add_argument(
-        "--vgg",
-        type=file_name,
-        metavar="FILE",
-        help="torchvision's VGG19, or vgg19 once downloaded (default: random features)",
-    )
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 (default: auto, cuda where it is)")
-    where.add_argument("--cpu", dest="device", action="store_const", const="cpu", help="the same as --device cpu")
-    parser.add_argument(
-        "--every",
-        type=positive,
-        default=250,
-        metavar="STEPS",
-        help="between checkpoints (default: 250); Ctrl-C leaves one, too",
-    )
-    parser.add_argument("--keep", type=positive, default=2, metavar="N", help="newest checkpoints to keep (default: 2)")
 
 
 def add_on_off(group: argparse._ActionsContainer, name: str, text: str) -> None:
@@ -131,7 +100,7 @@ def add_on_off(group: argparse._ActionsContainer, name: str, text: str) -> None:
     group.add_argument(f"--no_{name}", dest=name, action="store_false", help=f"the opposite of --{name}")
 
 
-def open_model(args: argparse.Namespace) -> MotionModel:
+def open_model(args: argparse.Namespace) -> PyTorchModel:
     """The model that the options ask for, ready to run; by default the best one on this machine, at its own size."""
     check_device(args.device)
     name, config = args.model, args.config
@@ -150,7 +119,7 @@ def open_model(args: argparse.Namespace) -> MotionModel:
     return model
 
 
-def tell_sizes(model: MotionModel) -> None:
+def tell_sizes(model: Backend) -> None:
     """A line where a model paints at another size than it learnt."""
     learnt, size = (f"{size[1]}x{size[0]}" for size in (model.config.learnt_size, model.config.image_size))
     if learnt != size:
@@ -173,9 +142,14 @@ def chunk_size(args: argparse.Namespace) -> int:
 
 
 def files_of_model(args: argparse.Namespace, *further: str | Path | None) -> list[str | Path]:
-    """The files that ``--model`` and ``--config`` name, and further ones that are given: what is only read."""
-    named = [args.model, getattr(args, "config", None)]
-    given = [path for path in named if is_file(path) and Path(path).exists()]
+    """The files that ``--model`` and ``--config`` name, and further ones that are given: what is only read.
+
+    Raises MediaError for a configuration that is not there, also where the model needs none.
+    """
+    config = getattr(args, "config", None)
+    given = [args.model] if is_file(args.model) and Path(args.model).exists() else []
+    if config is not None:
+        given.append(require_file(config, "The configuration"))
     return [*given, *(path for path in further if path)]
 
 

@@ -7,8 +7,11 @@ from functools import partial
 from typing import Any
 
 from ..files.paths import CONFIGS
-from .common import add_training_options, file_name, file_path, yaml_name
+from ..training.checkpoint import Checkpointing
+from .common import file_name, file_path, yaml_name
 from .progress import training_bar
+from .training_options import add_training_options
+from .verbs import HELP
 
 RECIPES = CONFIGS / "compress"
 recipe_path = partial(yaml_name, RECIPES)
@@ -18,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "compress",
-        help="make a model small: distil it into a student, prune channels",
+        help=HELP["compress"],
         description="Teach a small student what a model knows, in stages: a keypoint detector for the model's own "
         "generator, a generator for the model's own detector, both together; then prune the channels that matter "
         "least, and train on. Writes the student (float32, float16, int8), and after every stage a report with "
@@ -31,7 +34,10 @@ def add_parser(subparsers: Any) -> None:
         "--teacher", type=file_name, required=True, metavar="NAME_OR_FILE", help="the model to compress"
     )
     parser.add_argument(
-        "--teacher_config", type=file_path, metavar="YAML", help="of a weights file that does not carry it"
+        "--teacher_config",
+        type=file_path,
+        metavar="YAML",
+        help="configuration of a teacher's file that does not carry it",
     )
     parser.add_argument(
         "--student",
@@ -53,20 +59,16 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the stages and print the report's table."""
     from ..compress.compress import compress_from_folder  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..training.given import TrainingInputs  # noqa: PLC0415
 
     table = compress_from_folder(
-        args.data,
         args.teacher,
-        args.config,
+        TrainingInputs(args.config, args.data, args.overrides, args.yunet, args.vgg),
         args.output,
-        overrides=args.overrides,
         teacher_config=args.teacher_config,
         student=args.student,
-        yunet=args.yunet,
-        vgg=args.vgg,
         device=args.device,
-        every=args.every,
-        keep=args.keep,
+        checkpointing=Checkpointing(args.every, args.keep),
         stages=training_bar,
     )
     print(table, end="")

@@ -19,7 +19,9 @@ from ..files.places import Work, keep_apart
 from ..media import VideoReader
 from ..types import Box
 from .common import add_detector_option, file_path, not_negative, open_detector, positive, square
+from .names import folder_path
 from .progress import ProgressBar
+from .verbs import HELP
 
 if TYPE_CHECKING:
     from ..preprocess.face_clips import Piece
@@ -32,18 +34,24 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options: those of the authors' crop-video.py, and ours."""
     parser = subparsers.add_parser(
         "crop_video",
-        help="find the part of a video that shows one person, as a driving video should",
+        help=HELP["crop_video"],
         description="Follow every face through a video and print, for each, the ffmpeg command that cuts the square in "
         "which it stays. With --cut they are cut at once, without sound.",
         allow_abbrev=False,
     )
-    parser.add_argument("video", type=file_path, nargs="?", metavar="VIDEO")
+    parser.add_argument("video", type=file_path, nargs="?", metavar="VIDEO", help="the video to look through; needed")
     parser.add_argument("--inp", type=file_path, metavar="VIDEO", help="the authors' name for VIDEO")
     parser.add_argument("--cut", action="store_true", help="cut the squares into --output, as well")
     parser.add_argument(
-        "--output", type=file_path, default=Path("output"), metavar="DIR", help="of the cut clips (default: output)"
+        "--output",
+        type=folder_path,
+        default=Path("output"),
+        metavar="DIR",
+        help="folder of the cut clips (default: output)",
     )
-    parser.add_argument("--json", type=file_path, metavar="FILE", help="write frames, seconds and squares here")
+    parser.add_argument(
+        "--json", type=file_path, metavar="FILE", help="also write the frames, seconds and square of each part here"
+    )
     parser.add_argument(
         "--min_frames", type=positive, default=25, metavar="N", help="leave out shorter parts (default: 25)"
     )
@@ -54,7 +62,7 @@ def add_parser(subparsers: Any) -> None:
         help="room around the face, in face sides (default: as the models were trained with)",
     )
     parser.add_argument(
-        "--image_shape", type=square, default=SIZE, metavar="H,W", help=f"of the clips (default: {SIZE},{SIZE})"
+        "--image_shape", type=square, default=SIZE, metavar="H,W", help=f"size of the clips (default: {SIZE},{SIZE})"
     )
     add_detector_option(parser)
     parser.set_defaults(run=run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..backends.load import load_model
 from ..demo import demo_picture
 from ..errors import FomError, NoFaceFound
 from ..faces.detect import detect_faces
@@ -12,23 +13,24 @@ from ..files.paths import ASSETS
 from ..media import VideoWriter, write_picture
 from ..motion import FADE_IN_S, load_motion
 from ..types import Motion, MotionTransfer
-from ..weights.load import load_model
-from .animate import FILENAME, write_animation
-from .common import file_path
+from .animate import write_animation
+from .animate_options import FILENAME
 from .drivers import INITIAL_FRAME
+from .names import folder_path
+from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "demo",
-        help="animate a picture that comes with the project",
+        help=HELP["demo"],
         description="Compose a picture with three faces, find them, and animate them with the embedded model and "
         "motion. Nothing is downloaded.",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--output", type=file_path, default="output", metavar="DIR", help="folder of the result (default: output)"
+        "--output", type=folder_path, default="output", metavar="DIR", help="folder of the result (default: output)"
     )
     parser.set_defaults(run=run)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import get_args
 
@@ -13,12 +15,13 @@ from ..faces.detection import Detector
 from ..faces.tracking import DrivingCrop
 from ..media import VideoReader
 from ..motion import FADE_IN_S, SMOOTHING, Length, load_motion
-from ..parallel.scaleout import read_motion
+from ..scaleout import read_motion_in_team
 from ..types import InitialFrame, Motion, MotionTransfer
-from . import common
+from . import common, values
 from .progress import ProgressBar
 
 Driver = VideoReader | Motion
+RETURN_S = 0.5
 UNSURE = 0.1  # share of its frames by which a file may be longer than it says
 INITIAL_FRAME: InitialFrame = "medoid"  # faces are bent least from there
 
@@ -32,8 +35,8 @@ def add_drivers(parser: argparse.ArgumentParser) -> None:
         type=common.file_name,
         nargs="+",
         metavar="FILE",
-        help="video, GIF, folder of pictures or picture that moves it. Several animate every face: the first one moves "
-        "the leftmost, and so on, the last one all the rest",
+        help="video, GIF, folder of pictures or picture that moves it; needed, or --motion. Several animate every "
+        "face: the first one moves the leftmost, and so on, the last one all the rest",
     )
     driving.add_argument(
         "--motion",
@@ -41,6 +44,22 @@ def add_drivers(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="FILE",
         help="motions saved with `fom motion`, in place of driving videos",
+    )
+
+
+def add_part_options(parser: argparse._ActionsContainer) -> None:
+    """Which part of the driving video, in time."""
+    parser.add_argument(
+        "--start",
+        type=values.moment,
+        metavar="T",
+        help="begin there in every driving video or motion, in seconds or as h:m:s; frames are counted from there",
+    )
+    parser.add_argument(
+        "--duration",
+        type=values.length_of_time,
+        metavar="T",
+        help="and use no more than so much of it; the sound is cut alike (default: to the end)",
     )
 
 
@@ -91,6 +110,17 @@ def add_motion_options(group: argparse._ActionsContainer) -> None:
         help="of drivers of different length: as long as the longest, while the others hold their last frame or start "
         "anew; or the shortest (default: hold)",
     )
+    group.add_argument(
+        "--return",
+        dest="return_s",
+        nargs="?",
+        type=values.above_zero,
+        const=RETURN_S,
+        metavar="SECONDS",
+        help="let the motion go home to the still picture at the end, and begin there, so that the result loops; "
+        f"over so many of its last seconds (default of SECONDS: {RETURN_S})",
+    )
+    add_part_options(group)
     add_driving_crop_options(group)
 
 
@@ -120,22 +150,41 @@ def face_number(text: str) -> int | None:
 def open_drivers(args: argparse.Namespace) -> list[Driver]:
     """The drivers that the options name, in their order."""
     if args.motion:
-        return [load_motion(path) for path in args.motion]
-    return [VideoReader(path) for path in args.driving_video]
+        return [_part_of(load_motion(path), path, args) for path in args.motion]
+    return [open_video(path, args) for path in args.driving_video]
 
 
-def frame_rate(drivers: list[Driver]) -> Fraction | float:
+def open_video(path: str, args: argparse.Namespace) -> VideoReader:
+    """A driving video, or the part of it that ``--start`` and ``--duration`` name."""
+    return VideoReader(path, from_s=args.start or 0.0, length_s=args.duration or 0.0, as_shown=True)
+
+
+def _part_of(motion: Motion, path: str, args: argparse.Namespace) -> Motion:
+    """The same part of a saved motion. Raises UsageError where nothing is left."""
+    if args.start is None and args.duration is None:
+        return motion
+    start = args.start or 0.0
+    first = math.ceil(start * motion.fps - 1e-6)
+    stop = len(motion) if args.duration is None else math.ceil((start + args.duration) * motion.fps - 1e-6)
+    if first >= len(motion):
+        raise UsageError(
+            f"{path} has {len(motion) / motion.fps:.4g} seconds; no frame is left from {start:.4g} s on. Begin earlier."
+        )
+    return motion.pick(range(first, min(max(stop, first + 1), len(motion))))
+
+
+def frame_rate(drivers: Sequence[Driver]) -> Fraction | float:
     """Frames a second of the result: the first driver's."""
     first = drivers[0]
     return first.rate if isinstance(first, VideoReader) else first.fps
 
 
-def sound_of(drivers: list[Driver]) -> VideoReader | None:
+def sound_of(drivers: Sequence[Driver]) -> VideoReader | None:
     """The first driver that has sound."""
     return next((driver for driver in drivers if isinstance(driver, VideoReader) and driver.has_audio), None)
 
 
-def check_initial_frame(transfer: MotionTransfer, drivers: list[Driver]) -> None:
+def check_initial_frame(transfer: MotionTransfer, drivers: Sequence[Driver]) -> None:
     """Raise UsageError for an initial frame that no driver can have, before one is read.
 
     The number of a video's frames is what its file says: near it, reading decides.
@@ -164,7 +213,7 @@ def track_driver(args: argparse.Namespace, model: Backend, reader: VideoReader, 
     return read_driver(
         model, reader, reader.fps, detector,
         crop=args.driving_crop, choose=args.driving_face, chunk_size=common.chunk_size(args), name=str(reader.path),
-        stages=lambda stage: ProgressBar(stage, reader.frame_count), read=read_motion,
+        stages=lambda stage: ProgressBar(stage, reader.frame_count), read=read_motion_in_team,
     )  # fmt: skip
 
 
@@ -174,15 +223,15 @@ def transfer_of(args: argparse.Namespace) -> MotionTransfer:
         for name in ("gain", "head_gain", "expression_gain"):
             if getattr(args, name) != 1:
                 raise UsageError(f"--{name} weighs relative motion, and --no_relative is given. Leave one of them out.")
-    first = initial_frame(args)
+    first = initial_frame_of(args)
     return MotionTransfer(
         args.relative, args.relative, args.adapt_scale, first, args.gain,
-        fade_in_s=FADE_IN_S if first == "medoid" else 0.0,
+        fade_in_s=FADE_IN_S if first == "medoid" or args.return_s else 0.0, fade_out_s=args.return_s or 0.0,
         head_gain=args.head_gain, expression_gain=args.expression_gain,
     )  # fmt: skip
 
 
-def initial_frame(args: argparse.Namespace) -> InitialFrame:
+def initial_frame_of(args: argparse.Namespace) -> InitialFrame:
     """Which driving frame corresponds to the source; PaddleGAN's names come second, a number before the search."""
     if args.initial_frame is not None:
         return args.initial_frame

@@ -13,35 +13,60 @@ from ..weights.catalogue import is_file
 from ..weights.store import named_file
 from . import looks
 from .common import add_model_options, file_name, file_path, files_of_model, open_model, positive
-from .effects import without_effect
+from .idle import EVALUATE, tell_idle
+from .names import folder_path
 from .progress import ProgressBar
+from .verbs import HELP
 
 FRAMES = 16  # of each clip
 
 
 def add_parser(subparsers: Any) -> None:
-    """Declare the command and its options."""
+    """Declare the command."""
     parser = subparsers.add_parser(
         "evaluate",
-        help="measure a model on clips, or how its animations look",
+        help=HELP["evaluate"],
+        usage="fom evaluate FOLDER [OPTION ...]\n"
+        "       fom evaluate --looks --source_image FILE [FILE ...] --driving_video FILE [FILE ...] [OPTION ...]",
         description="Reconstruct clips from their first frame and let people drive one another; print tables that "
         "compare the model with showing the source unmoved and with its absolute mode, and write them with videos.",
         allow_abbrev=False,
     )
+    declare(parser)
+    parser.set_defaults(run=run)
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add its options."""
     parser.add_argument(
         "data", type=file_path, nargs="?", metavar="FOLDER", help="clips: videos, frame folders, or an index.csv"
     )
-    parser.add_argument("--split", default="val", help="of the data set (default: val)")
-    parser.add_argument("--licence_class", action="append", metavar="NAME", help="of an index.csv; may be repeated")
+    parser.add_argument("--split", default="val", help="part of the data set to measure on (default: val)")
     parser.add_argument(
-        "--pairs", type=file_path, metavar="CSV", help="columns source and driving (default: neighbours)"
+        "--licence_class",
+        action="append",
+        metavar="NAME",
+        help="only clips of this licence_class in index.csv; may be repeated",
     )
     parser.add_argument(
-        "--output", type=file_path, default=Path("runs/evaluate"), metavar="FOLDER", help="for the results"
+        "--pairs",
+        type=file_path,
+        metavar="CSV",
+        help="who is driven by whom: columns source and driving (default: everybody by the next person)",
+    )
+    parser.add_argument(
+        "--output",
+        type=folder_path,
+        default=Path("runs/evaluate"),
+        metavar="FOLDER",
+        help="for the results (default: runs/evaluate)",
     )
     how_many = parser.add_mutually_exclusive_group()
     how_many.add_argument(
-        "--frames", type=positive, metavar="N", help=f"of each clip (default: {FRAMES}) or driver ({looks.FRAMES})"
+        "--frames",
+        type=positive,
+        metavar="N",
+        help=f"frames of each clip (default: {FRAMES}), or of each driver with --looks (default: {looks.FRAMES})",
     )
     how_many.add_argument("--all_frames", dest="frames", action="store_const", const=0, help="look at every frame")
     parser.add_argument(
@@ -58,7 +83,6 @@ def add_parser(subparsers: Any) -> None:
     )
     looks.add_options(parser)
     add_model_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,14 +90,14 @@ def run(args: argparse.Namespace) -> int:
     if args.looks:
         return looks.run(args)
     looks.check_absent(args)
-    from ..evaluation.data_set import RESULTS, evaluate_folder  # noqa: PLC0415
+    from ..evaluation.evaluate import RESULTS, evaluate_folder  # noqa: PLC0415
     from ..evaluation.face_points import Pfld, detector_points  # noqa: PLC0415
-    from ..evaluation.metrics import Lpips  # noqa: PLC0415
-    from ..evaluation.reconstruction import Judges  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..evaluation.lpips import Lpips  # noqa: PLC0415
+    from ..evaluation.reconstruction import OptionalMetrics  # noqa: PLC0415 - heavy, and needed by this command only
 
     inputs = files_of_model(args, args.pairs, args.yunet, args.landmarks, args.lpips)
     keep_apart([Work(inputs, [args.output / name for name in RESULTS])])
-    _tell_vain(args)
+    tell_idle([("", args)], declare, EVALUATE)
     model = open_model(args)
     detector = (
         load_detector(best_detector()) if args.yunet is None else YuNetDetector(named_file(args.yunet), threshold=0.5)
@@ -85,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
             model,
             args.data,
             args.output,
-            Judges(lpips, points),
+            OptionalMetrics(lpips, points),
             split=args.split,
             licence_classes=args.licence_class,
             pairs=args.pairs,
@@ -95,13 +119,3 @@ def run(args: argparse.Namespace) -> int:
         )
     print(tables, end="")
     return 0
-
-
-def _tell_vain(args: argparse.Namespace) -> None:
-    """Name the options that the evaluation of clips does not use."""
-    sizes = {name: getattr(args, name) or None for name in ("chunk_size", "batch_size", "slice_size")}
-    without_effect("clips are looked at as a whole", **sizes)
-    if args.model is not None:
-        without_effect("--model says which", mobile_net=args.mobile_net)
-    if args.data is not None and not (args.data / "index.csv").is_file():
-        without_effect(f"{args.data} has no index.csv", licence_class=args.licence_class)

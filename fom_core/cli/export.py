@@ -10,16 +10,18 @@ from ..export import export_model
 from ..export.export import files_in
 from ..export.inputs_size import EXAMPLE, size_from_inputs
 from ..files.places import Work, keep_apart
-from ..weights.load import load_model
+from ..weights.load import load_module
 from . import common
+from .names import folder_path
 from .progress import ProgressBar
+from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "export",
-        help="write a model as ONNX, for other runtimes",
+        help=HELP["export"],
         description="Write a model's keypoint detector, source encoder and generator as ONNX files, compared with "
         "PyTorch on real frames before they are kept. One that is stopped leaves an earlier export as it was, and "
         "the next call starts anew.",
@@ -29,11 +31,15 @@ def add_parser(subparsers: Any) -> None:
         "model", type=common.file_name, metavar="NAME_OR_FILE", help="name from `fom weights list`, or a weights file"
     )
     parser.add_argument(
-        "--output", type=common.file_path, metavar="DIR", help="folder for the files (default: exports/NAME)"
+        "--output", type=folder_path, metavar="DIR", help="folder for the files (default: exports/NAME)"
     )
-    parser.add_argument("--config", type=common.file_path, metavar="YAML", help="what a weights file does not tell")
+    parser.add_argument(
+        "--config", type=common.file_path, metavar="YAML", help="configuration of a weights file that does not carry it"
+    )
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--image_size", type=common.positive, metavar="PIXELS", help="default: the model's own")
+    size.add_argument(
+        "--image_size", type=common.positive, metavar="PIXELS", help="side of the pictures (default: the model's own)"
+    )
     size.add_argument(
         "--inputs_size", metavar="SHAPES", help=f"PaddleGAN's way to tell sizes, such as {EXAMPLE!r}; any batch"
     )
@@ -42,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
         nargs="+",
         default=[],
         choices=["float32", "float16", "int8"],
-        help="of the files; float32 is always among them. int8 is calibrated on the frames",
+        help="files to write; float32 is always among them. int8 is calibrated on the frames",
     )
     parser.add_argument("--archive", action="store_true", help="also write torch.export archives (.pt2)")
     parser.add_argument(
@@ -56,7 +62,8 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, and say where."""
-    model = load_model(args.model, config=args.config, device="cpu", dtype="float32")
+    inputs = common.files_of_model(args, args.frames)
+    model = load_module(args.model, config=args.config)
     if args.image_size is not None:
         model = model.at_size(args.image_size)
     if args.inputs_size is not None:
@@ -64,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     common.tell_sizes(model)
     variants = [*args.precision, *(["archive"] if args.archive else [])]
     output = args.output or Path("exports") / model.name
-    keep_apart([Work(common.files_of_model(args, args.frames), files_in(output))])
+    keep_apart([Work(inputs, files_in(output), folders=[output])])
     with ProgressBar("exporting", unit="files", beats=True) as bar:
         exported = export_model(model, output, variants=variants, frames=args.frames, progress=bar)
     print(exported.folder)

@@ -14,21 +14,22 @@ from ..faces.drawing import draw_faces
 from ..faces.regions import CropRule
 from ..files.paths import replacing
 from ..files.places import Work, keep_apart
-from ..media.pictures import read_picture, write_picture
+from ..media.pictures import read_picture, require_written, write_picture
 from ..types import FaceRegion, FaceSet
-from .common import add_detector_option, file_path, open_detector, zero_to_one
+from .common import CROP_HELP, add_detector_option, file_path, open_detector, zero_to_one
+from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "faces",
-        help="find the faces of a picture",
+        help=HELP["faces"],
         description="Find the faces of a picture: as JSON, and as a picture with numbered boxes.",
         allow_abbrev=False,
     )
     parser.add_argument("picture", type=file_path, metavar="PICTURE", help="the picture to look at")
-    parser.add_argument("--json", type=file_path, metavar="FILE", help="write boxes here instead of to stdout")
+    parser.add_argument("--json", type=file_path, metavar="FILE", help="write the JSON here instead of to stdout")
     parser.add_argument(
         "--output",
         type=file_path,
@@ -36,9 +37,12 @@ def add_parser(subparsers: Any) -> None:
         help="also write the picture here, with boxes numbered from 1 as for fom animate --faces",
     )
     add_detector_option(parser)
-    parser.add_argument("--crop", default="square", choices=get_args(CropRule), help="rule for what the model is shown")
+    parser.add_argument("--crop", default="square", choices=get_args(CropRule), help=CROP_HELP)
     parser.add_argument(
-        "--threshold", type=zero_to_one, help="least score of a face, 0 to 1 (default: the detector's own)"
+        "--threshold",
+        type=zero_to_one,
+        metavar="SCORE",
+        help="least score of a face, 0 to 1 (default: the detector's own)",
     )
     parser.set_defaults(run=run)
 
@@ -46,6 +50,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Detect, then write what was asked for."""
     keep_apart([Work([args.picture], [path for path in (args.output, args.json) if path is not None])])
+    if args.output is not None:
+        require_written(args.output)  # before the work
     picture = read_picture(args.picture)
     detector = open_detector(args, torch.device("cpu"), args.threshold)
     faces = detect_faces(picture, detector, crop=args.crop)

@@ -19,16 +19,18 @@ from ..backends import Backend
 from ..enhance import FaceEnhancer
 from ..errors import DeviceLost, MediaError, UsageError
 from ..faces.detection import Detector
+from ..files.leftovers import tidy
 from ..files.places import NUMBER, Work
-from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES, list_pictures
-from ..parallel.scaleout import team
+from ..media import list_pictures
+from ..parallel.distributed import team
 from ..resources.faults import told
 from ..types import Motion
 from . import common, drivers
 from .backend import open_backend
 from .enhancement import open_enhancer
 from .manifest import named
-from .progress import clock, sentence
+from .names import looks_like_file
+from .progress import duration_text, sentence
 
 log = logging.getLogger(__name__)
 Job = tuple[str, argparse.Namespace]  # what messages call it, and its options
@@ -53,9 +55,11 @@ def _of_each_picture(name: str, job: argparse.Namespace, ending: str) -> list[Jo
     if not given or (len(given) == 1 and not Path(given[0]).is_dir()):
         return [(name, _with(job, source_image=given[0] if given else None))]
     pictures = [picture for path in given for picture in _pictures_at(Path(path))]
-    output = Path(job.output)
-    if output.suffix.lower() in VIDEO_SUFFIXES | PICTURE_SUFFIXES and not output.is_dir():
-        raise UsageError(f"{len(pictures)} pictures give as many results: --output names their folder, not {output}.")
+    if looks_like_file(job.output):
+        raise UsageError(
+            f"{len(pictures)} pictures give as many results: --output names their folder, and {job.output} looks like "
+            f"a file. Name a folder; {job.output}/ is one in any case."
+        )
     suffix = ending if job.filename is None else Path(job.filename).suffix
     stems = Counter(picture.stem.casefold() for picture in pictures)
     return [
@@ -94,6 +98,8 @@ def left_to_do(jobs: Sequence[Job], work: Callable[[argparse.Namespace, str], Wo
             "%d of %d results are there and newer than what they are made from, so they are left as they are: %s%s. "
             "--overwrite makes them anew.", len(there), len(jobs), ", ".join(results), more,
         )  # fmt: skip
+        for name, job in there:
+            tidy(Path(work(job, name).outputs[0]).parent)
     names = {name for name, _ in there}
     return [job for job in jobs if job[0] not in names]
 
@@ -149,7 +155,7 @@ def work_off(jobs: Sequence[Job], do: Callable[[argparse.Namespace, str], None])
 
 def _tell(done: int, total: int, failed: int, elapsed_s: float) -> None:
     if done < total:
-        left = clock(elapsed_s / done * (total - done))
+        left = duration_text(elapsed_s / done * (total - done))
         log.info("%d of %d jobs done%s, about %s left.", done, total, f", {failed} of them failed" * bool(failed), left)
 
 
@@ -193,5 +199,6 @@ def _asked_model(args: argparse.Namespace) -> list[Any]:
 
 
 def _asked_drivers(args: argparse.Namespace) -> list[Any]:
-    """The drivers by name and date, for a file may be replaced between two jobs."""
-    return [(path, _changed_ns(Path(path))) for path in args.motion or args.driving_video] + [bool(args.motion)]
+    """The drivers by name, date and part, for a file may be replaced between two jobs."""
+    files = [(path, _changed_ns(Path(path))) for path in args.motion or args.driving_video]
+    return [*files, bool(args.motion), args.start, args.duration]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backends import Backend
 from ..errors import UsageError
-from ..evaluation.looks_report import RESULTS, Driver, Source, evaluate_looks
+from ..evaluation.looks_report import RESULTS, LooksSource, NamedMotion, evaluate_looks
 from ..faces.detection import Detector
 from ..faces.detectors.yunet import YuNetDetector
 from ..faces.regions import whole_picture
@@ -56,9 +56,11 @@ def run(args: argparse.Namespace) -> int:
     readers = [VideoReader(path) for path in args.driving_video]
     model = open_backend(options)
     detector = _detector(options, model)
-    sources = [Source(Path(path).name, picture, _faces(options, path, picture, detector)) for path, picture in pictures]
+    sources = [
+        LooksSource(Path(path).name, picture, _faces(options, path, picture, detector)) for path, picture in pictures
+    ]
     moving = [
-        Driver(reader.path.name, drivers.read_drivers(options, model, [reader], detector)[0]) for reader in readers
+        NamedMotion(reader.path.name, drivers.read_drivers(options, model, [reader], detector)[0]) for reader in readers
     ]
     with ProgressBar("evaluating", unit="animations") as progress:
         table = evaluate_looks(

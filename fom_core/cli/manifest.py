@@ -7,8 +7,8 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+from ..documents.options import described
 from ..documents.readers import DocumentError, parse_json, read_lines, shortened, wrong_as
-from ..documents.tables import described
 from ..errors import FomError, MediaError, UsageError
 from ..files.paths import require_file
 from .parser import without_letters
@@ -78,13 +78,24 @@ def _options_of(job: dict[str, Any], known: dict[str, argparse.Action]) -> tuple
         if action is None or name == "manifest":
             near = get_close_matches(name, [other for other in known if other != "manifest"], 1, 0.5)
             raise UsageError(f"there is no option {shortened(repr(key))}.{f' Did you mean {near[0]}?' if near else ''}")
-        if action.nargs != 0:
-            words += [f"--{name}", *map(_word, value)] if isinstance(value, list) else [f"--{name}={_word(value)}"]
+        if action.nargs == "?" and isinstance(value, bool):  # the option alone, or not at all
+            switches[action.dest] = action.const if value else action.default
+        elif action.nargs != 0:
+            words += _several(key, name, value, action) if isinstance(value, list) else [f"--{name}={_word(value)}"]
         elif not isinstance(value, bool):
             raise UsageError(f"{key} is true or false, not {described(value)}.")
         elif value or isinstance(action.const, bool):
             switches[action.dest] = action.const if value else not action.const
     return words, switches
+
+
+def _several(key: str, name: str, values: list[Any], action: argparse.Action) -> list[str]:
+    words = [_word(value) for value in values]
+    if len(words) > 1 and action.nargs != "+":
+        raise UsageError(f"{key} takes one value, not {described(values)}.")
+    if dashed := next((word for word in words if word.startswith("-")), None):
+        raise UsageError(f"{key}: {shortened(repr(dashed))} begins as options do. Write ./ before the name of a file.")
+    return [f"--{name}", *words]
 
 
 def _word(value: Any) -> str:

@@ -51,4 +51,4 @@ class Parser(argparse.ArgumentParser):
 
 def without_letters(message: str) -> str:
     """argparse's message with an option's long name alone: ``-s/--source_image`` is ``--source_image``."""
-    return re.sub(r"^argument -\w/", "argument ", message)
+    return re.sub(r"\bargument -\w/", "argument ", message)

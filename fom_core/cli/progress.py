@@ -1,4 +1,7 @@
-"""What a running command says on stderr: messages, and a bar with frames a second and the time left."""
+"""What a running command says on stderr: messages, and a bar with frames a second and the time left.
+
+The bar is our own: tqdm goes by the wall clock, writes one endless line into log files, and draws in every process.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import threading
 import time
 from contextlib import suppress
 
-from ..parallel.scaleout import rank
+from ..parallel.ranks import launched_rank
 from ..resources import threads
 from ..resources.faults import told
 
@@ -48,7 +51,9 @@ class ProgressBar:
         self._started = time.monotonic()
         self._shown = self._started if self._terminal else self._started - LINE_S + FIRST_S
         self._last = done, total
-        self._beat = threading.Thread(target=self._show_now_and_then, daemon=True) if beats and not rank() else None
+        self._beat = (
+            threading.Thread(target=self._show_now_and_then, daemon=True) if beats and not launched_rank() else None
+        )
         self._over = threading.Event()
         if fitted:
             threads.fit()
@@ -56,7 +61,7 @@ class ProgressBar:
     def __call__(self, done: int, total: int | None = None) -> None:
         if self._fitted:
             threads.fit()  # here comes by whatever takes long, in the thread that computes
-        if rank():
+        if launched_rank():
             return
         self._last = done, total or self._total
         self._show(REDRAW_S if self._terminal else LINE_S)
@@ -102,15 +107,15 @@ def progress_line(
     rate = (done - begun_with) / elapsed_s if elapsed_s > 0 else 0.0
     pace = f"{1 / rate:.1f} s/{unit[:-1]}" if 0 < rate < 0.5 else f"{rate:.1f} {unit}/s"
     if rate == 0:
-        pace = f"{clock(max(0.0, elapsed_s))} so far"
+        pace = f"{duration_text(max(0.0, elapsed_s))} so far"
     if not total:
         return f"{label} {done}  {pace}"
     filled = min(BAR_WIDTH, BAR_WIDTH * done // total)
-    left = f"  {clock(max(0, total - done) / rate)} left" if rate > 0 else ""
+    left = f"  {duration_text(max(0, total - done) / rate)} left" if rate > 0 else ""
     return f"{label} [{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done}/{total}  {pace}{left}"
 
 
-def clock(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Seconds as m:ss or h:mm:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -157,4 +162,4 @@ def log_to_stderr(debug: bool) -> None:
     handler = _AboveTheBar()
     logger = logging.getLogger(__name__.rpartition(".cli")[0])
     logger.handlers[:] = [handler]
-    logger.setLevel(logging.DEBUG if debug else logging.ERROR if rank() else logging.INFO)
+    logger.setLevel(logging.DEBUG if debug else logging.ERROR if launched_rank() else logging.INFO)

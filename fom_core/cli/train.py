@@ -7,8 +7,12 @@ from functools import partial
 from typing import Any
 
 from ..files.paths import CONFIGS
-from .common import add_training_options, file_name, yaml_name
+from ..parallel.ranks import launched_rank
+from ..training.checkpoint import Checkpointing
+from .common import file_name, yaml_name
 from .progress import training_bar
+from .training_options import add_training_options
+from .verbs import HELP
 
 config_path = partial(yaml_name, CONFIGS)
 
@@ -17,7 +21,7 @@ def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
     parser = subparsers.add_parser(
         "train",
-        help="learn a model from clips",
+        help=HELP["train"],
         description="Learn a model from a folder of clips: videos, GIFs, frame folders or strips of frames, in the "
         "subfolders train and test, or with an index.csv. A second call with the same --output goes on where the first "
         "one stopped. Start it with torchrun or accelerate to use several processes.",
@@ -40,22 +44,17 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Decode the clips, train, and write the model beside its checkpoints."""
-    from ..parallel.scaleout import rank  # noqa: PLC0415 - heavy, and needed by this command only
-    from ..training.train import train_from_folder  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..training.given import TrainingInputs  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..training.train import train_from_folder  # noqa: PLC0415
 
     path = train_from_folder(
-        args.data,
-        args.config,
+        TrainingInputs(args.config, args.data, args.overrides, args.yunet, args.vgg),
         args.output,
-        overrides=args.overrides,
-        yunet=args.yunet,
-        vgg=args.vgg,
         init_from=args.init_from,
         device=args.device,
-        every=args.every,
-        keep=args.keep,
+        checkpointing=Checkpointing(args.every, args.keep),
         stages=training_bar,
     )
-    if rank() == 0:  # of several processes, one tells
+    if launched_rank() == 0:  # of several processes, one tells
         print(path)
     return 0

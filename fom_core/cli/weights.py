@@ -13,38 +13,43 @@ from typing import Any
 from torch import Tensor
 
 from ..errors import DownloadError, UnsupportedModel
+from ..files.paths import require_file
 from ..files.places import Work, keep_apart
 from ..networks.config import ModelConfig
 from ..weights.catalogue import Entry, catalogue, size_text
 from ..weights.connect import Broken
 from ..weights.download import address, download
-from ..weights.files import load_checkpoint
 from ..weights.foreign import is_foreign, yaml_beside
 from ..weights.load import convert, resolve_config
+from ..weights.read import read_checkpoint
 from ..weights.store import locate, models_dir, path_on_disk
 from .common import file_name, file_path
 from .progress import ProgressBar
+from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
+    """Declare the command with its own commands, and their options."""
     parser = subparsers.add_parser(
         "weights",
-        help="list, download, convert and describe weights",
+        help=HELP["weights"],
         description="List, download, convert and describe weights.",
     )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
 
-    action = actions.add_parser("list", help="what there is, under which licence, and what is on this machine")
+    action = _add_action(actions, "list", "what there is, under which licence, and what is on this machine")
     action.add_argument("--json", action="store_true", help="the whole catalogue as JSON")
     action.set_defaults(run=run_list)
 
-    action = actions.add_parser("download", help="get weights from the catalogue")
+    action = _add_action(actions, "download", "get weights from the catalogue")
     action.add_argument("names", nargs="+", metavar="NAME", help="names from `fom weights list`")
     action.add_argument("--yes", action="store_true", help="do not ask")
-    action.add_argument("--folder", type=file_path, help="where to put them (default: FOM_MODELS, else ~/.cache/fom)")
+    action.add_argument(
+        "--folder", type=file_path, metavar="FOLDER", help="where to put them (default: FOM_MODELS, else ~/.cache/fom)"
+    )
     action.set_defaults(run=run_download)
 
-    action = actions.add_parser("convert", help="write any supported weights in another format")
+    action = _add_action(actions, "convert", "write any supported weights in another format")
     action.add_argument(
         "source", type=file_name, metavar="SOURCE", help="a .pth.tar, .pdparams or .safetensors file, or a name"
     )
@@ -58,19 +63,28 @@ def add_parser(subparsers: Any) -> None:
     stored = action.add_mutually_exclusive_group()
     stored.add_argument("--half", action="store_true", help="store convolutions in float16: half the size")
     stored.add_argument("--int8", action="store_true", help="store convolutions in 8 bits: a quarter of the size")
-    action.add_argument("--config", type=file_path, help="YAML with what the tensors do not tell")
+    action.add_argument(
+        "--config", type=file_path, metavar="YAML", help="configuration of a file that does not carry it"
+    )
     action.set_defaults(run=run_convert)
 
-    action = actions.add_parser("info", help="architecture, parameters and conventions of weights")
+    action = _add_action(actions, "info", "architecture, parameters and conventions of weights")
     action.add_argument(
         "source", type=file_name, metavar="NAME_OR_PATH", help="name from `fom weights list`, or a file"
     )
-    action.add_argument("--config", type=file_path, help="YAML with what the tensors do not tell")
+    action.add_argument(
+        "--config", type=file_path, metavar="YAML", help="configuration of a file that does not carry it"
+    )
     action.add_argument("--json", action="store_true", help="as JSON")
     action.set_defaults(run=run_info)
 
 
+def _add_action(actions: Any, name: str, text: str) -> argparse.ArgumentParser:
+    return actions.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
+
+
 def run_list(args: argparse.Namespace) -> None:
+    """Print the catalogue as a table or JSON, with what is on this machine."""
     entries = list(catalogue().values())
     if args.json:
         print(json.dumps([_facts(entry) for entry in entries], indent=2))
@@ -85,6 +99,7 @@ def run_list(args: argparse.Namespace) -> None:
 
 
 def run_download(args: argparse.Namespace) -> int:
+    """Say size and licence of each, ask where somebody sits before it, and fetch them; print where they are."""
     entries = [_entry(name) for name in args.names]
     folder = args.folder or models_dir()
     for entry in entries:
@@ -102,9 +117,10 @@ def run_download(args: argparse.Namespace) -> int:
 
 
 def run_convert(args: argparse.Namespace) -> None:
+    """Write a model's file in another form, and say how its size changed."""
     source, _ = locate(args.source)
     outputs = [args.target, yaml_beside(args.target)] if is_foreign(args.target) else [args.target]
-    keep_apart([Work([source, *([args.config] if args.config else [])], outputs)])
+    keep_apart([Work([source, *_config_of(args)], outputs)])
     convert(args.source, args.target, half=args.half, config=args.config, int8=args.int8)
     saved = f"{size_text(source.stat().st_size)} became {size_text(args.target.stat().st_size)}"
     print(f"{source.name}: {saved}", file=sys.stderr)
@@ -112,6 +128,8 @@ def run_convert(args: argparse.Namespace) -> None:
 
 
 def run_info(args: argparse.Namespace) -> None:
+    """Print what the catalogue and the file itself say of a model, as lines or JSON."""
+    _config_of(args)
     entry = catalogue().get(args.source)
     facts = {} if entry is None else _facts(entry)
     if entry is None or (entry.kind == "model" and path_on_disk(entry)):
@@ -120,6 +138,11 @@ def run_info(args: argparse.Namespace) -> None:
         print(json.dumps(facts, indent=2))
     else:
         print("\n".join(_lines(facts)))
+
+
+def _config_of(args: argparse.Namespace) -> list[Path]:
+    """The file that ``--config`` names, once it is known to be there, also where nothing is looked up in it."""
+    return [require_file(args.config, "The configuration")] if args.config else []
 
 
 def _facts(entry: Entry) -> dict[str, Any]:
@@ -141,7 +164,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
 def _model_facts(source: str, config: Path | None) -> dict[str, Any]:
     """What a file itself tells."""
     path, entry = locate(source)
-    checkpoint = load_checkpoint(path)
+    checkpoint = read_checkpoint(path)
     described = resolve_config(checkpoint, path, entry, config)
     return {
         "path": str(path),

@@ -2,6 +2,7 @@
 
 from .canvas import canvas_box
 from .composer import Composer, can_compose
+from .composition import Composition, Enhance
 from .cover import covered, cut_crop
 from .finish import Finisher, open_composer, open_finisher
 from .lay import CanvasPaster
@@ -11,6 +12,8 @@ from .paste import Paster, paste
 __all__ = [
     "CanvasPaster",
     "Composer",
+    "Composition",
+    "Enhance",
     "Finisher",
     "Look",
     "Mask",

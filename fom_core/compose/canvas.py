@@ -71,7 +71,7 @@ def units(face: FaceRegion) -> np.ndarray:
     return crop_matrix(face, (height, width)) @ crop_pixels
 
 
-def distance(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+def superellipse(u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """From the middle of a face, in half sides."""
     return (u**ROUNDNESS + v**ROUNDNESS) ** (1 / ROUNDNESS)
 
@@ -92,12 +92,12 @@ def _canvas(face: FaceRegion, others: Sequence[FaceRegion]) -> Canvas:
     x = corner[0] + (np.arange(gx) + 0.5) * cell - 0.5
     y = corner[1] + (np.arange(gy) + 0.5) * cell - 0.5
     u, v = in_crop(face, x, y)
-    near = np.inf if not others else np.min([distance(*in_crop(other, x, y)) for other in others], axis=0)
-    ahead = (near - distance(u, v)) / 2  # of the border to the nearest other face
-    room = np.minimum(REACH - distance(*counted(face, u, v)), ahead)
+    near = np.inf if not others else np.min([superellipse(*in_crop(other, x, y)) for other in others], axis=0)
+    ahead = (near - superellipse(u, v)) / 2  # of the border to the nearest other face
+    room = np.minimum(REACH - superellipse(*counted(face, u, v)), ahead)
     ones = np.ones((gy, gx))
     borders = np.stack([x * ones, y[:, None] * ones, (width - 1 - x) * ones, (height - 1 - y[:, None]) * ones])
-    painted = (1 - smooth_step(distance(*counted(face, u, v, 1.0)), *PAINTED)) * smooth_step(ahead, 0, SEAM)
+    painted = (1 - smooth_step(superellipse(*counted(face, u, v, 1.0)), *PAINTED)) * smooth_step(ahead, 0, SEAM)
     return Canvas(
         rect,
         corner,

@@ -11,7 +11,7 @@ from ..errors import UsageError
 from ..types import DenseMotion, FaceSet, Generated
 from .canvas import canvases
 from .device import DevicePainter
-from .flow import Course, Follower
+from .flow import CanvasFlow, Follower
 from .host import HostPainter
 from .paste import coloured
 from .tint import Tint
@@ -59,17 +59,19 @@ class Composer:
     @torch.inference_mode()
     def begin(self, chunk: Sequence[Generated]) -> Callable[[], np.ndarray]:
         """Start on the next T frames; the call that comes back, from any thread, waits for them or makes them."""
-        courses = self._courses(chunk)
+        canvas_flows = self._canvas_flows(chunk)
         painted = [tint(generated.prediction) for tint, generated in zip(self._tints, chunk, strict=True)]
-        return self._painter.begin(courses, painted)
+        return self._painter.begin(canvas_flows, painted)
 
     @torch.inference_mode()
     def flows(self, chunk: Sequence[Generated]) -> np.ndarray:
         """Where the next T frames take their pixels: (T, H, W, 2) float32, the way from each pixel to its source."""
-        courses = self._courses(chunk)
-        return np.stack([self._painter.flow(frame) for frame in zip(*map(Course.frames, courses), strict=True)])
+        canvas_flows = self._canvas_flows(chunk)
+        return np.stack(
+            [self._painter.flow(frame) for frame in zip(*map(CanvasFlow.frames, canvas_flows), strict=True)]
+        )
 
-    def _courses(self, chunk: Sequence[Generated]) -> list[Course]:
+    def _canvas_flows(self, chunk: Sequence[Generated]) -> list[CanvasFlow]:
         return [follower(self._motion(each)) for follower, each in zip(self._followers, chunk, strict=True)]
 
     def _motion(self, generated: Generated) -> DenseMotion:

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..faces.regions import pixel_box
-from ..pictures import PicturesToCome
+from ..pictures import PicturesToCome, to_levels
 from ..types import FaceRegion, FaceSet
 from .canvas import Canvas, units
-from .flow import Course
+from .flow import CanvasFlow
 from .masks import Rect, common, pixels, place
 
 
@@ -40,30 +40,31 @@ class DevicePainter:
         self._picture = values.movedim(-1, 0)[None]  # (1, C, H, W) of whole levels
         self._faces = [_Face(*pair, self._in_crop(*pair)) for pair in zip(faces, canvases, strict=True)]
 
-    def begin(self, courses: Sequence[Course], predictions: Sequence[Tensor]) -> Callable[[], np.ndarray]:
+    def begin(self, canvas_flows: Sequence[CanvasFlow], predictions: Sequence[Tensor]) -> Callable[[], np.ndarray]:
         """Frames (T, H, W, C) on their way; predictions (T, C, h, w) in [0, 1]."""
         length = len(predictions[0]) if predictions else 1
         kind = torch.uint8 if self._depth == 255 else torch.int32
         frames = []
         for t in range(length):
-            now = [Course(course.displacement[t], course.share[t]) for course in courses]
+            now = [CanvasFlow(canvas_flow.displacement[t], canvas_flow.share[t]) for canvas_flow in canvas_flows]
             frames.append(self._composed(now, [each[t : t + 1] for each in predictions]).to(kind))
         together = torch.cat(frames).movedim(1, -1)
         if self._depth == 255:
             return PicturesToCome.of_bytes(together).wait
         return lambda: together.cpu().numpy().astype(np.uint16)
 
-    def flow(self, courses: Sequence[Course]) -> np.ndarray:
+    def flow(self, canvas_flows: Sequence[CanvasFlow]) -> np.ndarray:
         """Of one frame (H, W, 2): the way from each pixel to its source."""
         result = torch.zeros(2, *self._picture.shape[2:], device=self._device)
-        for face, course in zip(self._faces, courses, strict=True):
-            result[(slice(None), *pixels(face.canvas.rect))] += _on_canvas(course.displacement, face.canvas)
+        for face, canvas_flow in zip(self._faces, canvas_flows, strict=True):
+            result[(slice(None), *pixels(face.canvas.rect))] += _on_canvas(canvas_flow.displacement, face.canvas)
         return result.movedim(0, -1).cpu().numpy()
 
-    def _composed(self, courses: Sequence[Course], predictions: Sequence[Tensor]) -> Tensor:
+    def _composed(self, canvas_flows: Sequence[CanvasFlow], predictions: Sequence[Tensor]) -> Tensor:
         frame = self._picture.clone()
         flows = [
-            _on_canvas(course.displacement, face.canvas) for face, course in zip(self._faces, courses, strict=True)
+            _on_canvas(canvas_flow.displacement, face.canvas)
+            for face, canvas_flow in zip(self._faces, canvas_flows, strict=True)
         ]
         for number, face in enumerate(self._faces):
             rect, flow = face.canvas.rect, flows[number].clone()
@@ -74,8 +75,8 @@ class DevicePainter:
                         (slice(None), *place(shared, away.canvas.rect))
                     ]
             frame[(..., *pixels(rect))] = self._moved(flow, rect)
-        for face, course, prediction in zip(self._faces, courses, predictions, strict=True):
-            self._paint(frame, face, course.share, prediction)
+        for face, canvas_flow, prediction in zip(self._faces, canvas_flows, predictions, strict=True):
+            self._paint(frame, face, canvas_flow.share, prediction)
         return frame
 
     def _moved(self, flow: Tensor, rect: Rect) -> Tensor:
@@ -93,7 +94,7 @@ class DevicePainter:
         weight = _on_canvas(share[..., None], face.canvas)
         x0, y0, x1, y1 = pixel_box(face.region.crop_px)
         size = min(prediction.shape[2], y1 - y0), min(prediction.shape[3], x1 - x0)
-        painted = (prediction.float().clamp(0, 1) * 255).round().expand(-1, 3, -1, -1)
+        painted = to_levels(prediction).expand(-1, 3, -1, -1)
         if size != tuple(painted.shape[2:]):
             painted = F.interpolate(painted, size=size, mode="area")
         crop = F.grid_sample(painted, face.crop, mode="bicubic", padding_mode="border", align_corners=False)

@@ -8,20 +8,18 @@ from typing import Protocol, get_args
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..backends import Backend
 from ..faces.regions import crop_face, pixel_box
 from ..pictures import PicturesToCome, to_batch
-from ..types import FaceRegion, FaceSet, Generated, SourceFeatures
+from ..types import FaceSet, Generated, SourceFeatures
 from .canvas import canvas_box
 from .composer import Composer, can_compose
+from .composition import Composition, Enhance
 from .masks import Look, Rect, around_all
-from .paste import FEATHER, Paster, check_options
+from .paste import Paster
 
 log = logging.getLogger(__name__)
-Enhance = Callable[[Tensor, FaceRegion], Tensor]
-"""Takes frames (t, C, h, w) in [0, 1] of a face's crop, and the face, and gives better ones of any size."""
 
 
 class Finisher(Protocol):
@@ -45,30 +43,29 @@ def open_finisher(
     picture: np.ndarray,
     faces: FaceSet,
     sources: Sequence[SourceFeatures],
-    *,
-    mask: Look = "flow",
-    ratio: float = 0.4,
-    feather: float = FEATHER,
-    colour_match: float = 0.0,
-    enhance: Enhance | None = None,
+    composition: Composition,
 ) -> Finisher:
-    """The way to finish that ``mask`` names: "flow" composes, the others paste as :class:`~.paste.Paster` describes.
+    """The way to finish that its mask names: "flow" composes, the others paste as :class:`~.paste.Paster` describes.
 
     Models that tell nothing of what can be seen of the source cannot be composed; their faces are pasted softly.
     """
-    check_options(mask, ratio, feather, colour_match, masks=get_args(Look))
+    composition.check(get_args(Look))
+    mask, enhance = composition.mask, composition.enhance
     if mask == "flow":
-        composer = open_composer(model, picture, faces, sources, colour_match=colour_match)
+        composer = open_composer(model, picture, faces, sources, colour_match=composition.colour_match)
         if composer is not None:
             return _Composing(composer, picture, faces, enhance)
         log.info("The model %s tells nothing of what it hides: faces are pasted with the mask soft.", model.name)
         mask = "soft"
     at_rest = None
-    if colour_match:
+    if composition.colour_match:
         at_rest = [generated.prediction for generated in _stills(model, sources)]
         if enhance is not None:
             at_rest = [enhance(*pair) for pair in zip(at_rest, faces, strict=True)]
-    paster = Paster(picture, faces, mask, ratio, feather=feather, colour_match=colour_match, colours_of=at_rest)
+    paster = Paster(
+        picture, faces, mask, composition.ratio,
+        feather=composition.feather, colour_match=composition.colour_match, colours_of=at_rest,
+    )  # fmt: skip
     return _Pasting(paster, faces, enhance)
 
 

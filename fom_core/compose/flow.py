@@ -30,7 +30,7 @@ TORN, LASTS = 0.05, 10  # a calmed share of the flow that is worth a word, if it
 
 
 @dataclass(frozen=True)
-class Course:
+class CanvasFlow:
     """What becomes of one face's canvas in T frames, on the canvas's grid.
 
     displacement: (T, gy, gx, 2) float32 in pixels of the picture: the colour at p comes from p + displacement.
@@ -40,9 +40,9 @@ class Course:
     displacement: Tensor
     share: Tensor
 
-    def frames(self) -> Iterator[Course]:
+    def frames(self) -> Iterator[CanvasFlow]:
         """Frame by frame, (gy, gx, 2) and (gy, gx)."""
-        return map(Course, self.displacement, self.share)
+        return map(CanvasFlow, self.displacement, self.share)
 
 
 class Follower:
@@ -64,12 +64,14 @@ class Follower:
         self._scale = np.float32(scale)
         self._torn = 0  # frames in a row that were; -1 once that was told
 
-    def __call__(self, motion: DenseMotion) -> Course:
+    def __call__(self, motion: DenseMotion) -> CanvasFlow:
         """The next T frames."""
         frames = [self._follow(motion[slice(t, t + 1)]) for t in range(len(motion.deformation))]
-        return Course(torch.cat([frame.displacement for frame in frames]), torch.cat([frame.share for frame in frames]))
+        return CanvasFlow(
+            torch.cat([frame.displacement for frame in frames]), torch.cat([frame.share for frame in frames])
+        )
 
-    def _follow(self, motion: DenseMotion) -> Course:
+    def _follow(self, motion: DenseMotion) -> CanvasFlow:
         """One frame. Frame by frame, for sums of larger batches may round otherwise, and small maps need no threads."""
         flow = motion.deformation.float()
         moved = (flow - identity_grid(*flow.shape[1:3], like=flow))[0].cpu().numpy() * self._scale
@@ -78,15 +80,18 @@ class Follower:
         if np.abs(whole).max() < STILL:
             whole = np.zeros_like(whole)
         d = _seen(torch.from_numpy(whole).to(flow.device).movedim(-1, 0)[None], self._places)  # (1, 2, gy, gx)
-        kept = held(d.square().sum(1).sqrt(), STEEPEST * self._room)
+        kept = soft_limit(d.square().sum(1).sqrt(), STEEPEST * self._room)
         d = d * kept[:, None]
         unsure = UNSURE * float(smooth_step(np.array(unlike_a_plane(moved)), *UNLIKE))
         share = torch.maximum(self._hidden(motion, d, kept), unsure * kept) * self._painted
         (a, b), (c, e) = self._axes.tolist()
         x, y = a * d[:, 0] + b * d[:, 1], c * d[:, 0] + e * d[:, 1]
         left, top, right, bottom = self._borders
-        x, y = x * held(x.abs(), torch.where(x < 0, left, right)), y * held(y.abs(), torch.where(y < 0, top, bottom))
-        return Course(torch.stack([x, y], dim=-1), share)
+        x, y = (
+            x * soft_limit(x.abs(), torch.where(x < 0, left, right)),
+            y * soft_limit(y.abs(), torch.where(y < 0, top, bottom)),
+        )
+        return CanvasFlow(torch.stack([x, y], dim=-1), share)
 
     def _tell(self, calmed: float) -> None:
         """Say once, of a video, that it is more than the model can follow."""
@@ -117,7 +122,7 @@ def _seen(maps: Tensor, places: Tensor) -> Tensor:
     return F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
-def held(length: Tensor, room: Tensor) -> Tensor:
+def soft_limit(length: Tensor, room: Tensor) -> Tensor:
     """By what to multiply a displacement of this length, so that it stays below ``room``: 1 while it is small."""
     ratio = length / room.clamp(min=1e-6)
     return (1 + ratio.square().square()).pow(-0.25) * (room > 0)

@@ -14,7 +14,7 @@ from ..pictures import PicturesToCome, resize_picture
 from ..types import FaceRegion, FaceSet
 from . import masks
 from .canvas import Canvas
-from .flow import Course
+from .flow import CanvasFlow
 from .masks import Rect, around_all, common, pixels, place
 
 NO_SECOND_MAP = np.empty(0, np.float32)
@@ -47,7 +47,7 @@ class HostPainter:
         self._depth = np.iinfo(picture.dtype).max
         self._faces = [self._face(number, region, canvases) for number, region in enumerate(faces)]
 
-    def begin(self, courses: Sequence[Course], predictions: Sequence[Tensor]) -> Callable[[], np.ndarray]:
+    def begin(self, canvas_flows: Sequence[CanvasFlow], predictions: Sequence[Tensor]) -> Callable[[], np.ndarray]:
         """Frames (T, H, W, C) to be made by the call that comes back; predictions (T, C, h, w) in [0, 1]."""
         coming = [PicturesToCome(prediction) for prediction in predictions]
 
@@ -55,35 +55,38 @@ class HostPainter:
             painted = [each.wait() for each in coming]
             frames = np.repeat(self.picture[None], len(painted[0]) if painted else 1, axis=0)
             for frame, now, crops in zip(
-                frames, zip(*map(Course.frames, courses), strict=True), zip(*painted, strict=True), strict=False
+                frames,
+                zip(*map(CanvasFlow.frames, canvas_flows), strict=True),
+                zip(*painted, strict=True),
+                strict=False,
             ):
                 self._compose(frame, now, crops)
             return frames
 
         return finish
 
-    def flow(self, courses: Sequence[Course]) -> np.ndarray:
+    def flow(self, canvas_flows: Sequence[CanvasFlow]) -> np.ndarray:
         """Of one frame (H, W, 2): the way from each pixel to its source."""
         result = np.zeros((*self.picture.shape[:2], 2), np.float32)
-        for face, course in zip(self._faces, courses, strict=True):
-            result[pixels(face.canvas.rect)] += on_canvas(course.displacement.numpy(), face.canvas)
+        for face, canvas_flow in zip(self._faces, canvas_flows, strict=True):
+            result[pixels(face.canvas.rect)] += on_canvas(canvas_flow.displacement.numpy(), face.canvas)
         return result
 
-    def _compose(self, frame: np.ndarray, courses: Sequence[Course], crops: Sequence[np.ndarray]) -> None:
-        for face, course in zip(self._faces, courses, strict=True):
-            if not any(courses[number].displacement.any() for number in (face.number, *dict(face.neighbours))):
+    def _compose(self, frame: np.ndarray, canvas_flows: Sequence[CanvasFlow], crops: Sequence[np.ndarray]) -> None:
+        for face, canvas_flow in zip(self._faces, canvas_flows, strict=True):
+            if not any(canvas_flows[number].displacement.any() for number in (face.number, *dict(face.neighbours))):
                 continue
-            places = on_canvas(course.displacement.numpy() + face.still, face.canvas)
+            places = on_canvas(canvas_flow.displacement.numpy() + face.still, face.canvas)
             for number, shared in face.neighbours:
                 other = self._faces[number].canvas
-                more = on_canvas(courses[number].displacement.numpy(), other)
+                more = on_canvas(canvas_flows[number].displacement.numpy(), other)
                 places[place(shared, face.canvas.rect)] += more[place(shared, other.rect)]
             # In a mirror without its first pixel (101), a single pixel has nothing to show.
             mirrored = cv2.BORDER_REFLECT_101 if min(face.view.shape[:2]) > 1 else cv2.BORDER_REFLECT
             moved = cv2.remap(face.view, places, NO_SECOND_MAP, cv2.INTER_CUBIC, borderMode=mirrored)
             frame[pixels(face.canvas.rect)] = moved.reshape(*moved.shape[:2], -1)
-        for face, course, crop in zip(self._faces, courses, crops, strict=True):
-            self._paint(frame, face, course.share.numpy(), crop)
+        for face, canvas_flow, crop in zip(self._faces, canvas_flows, crops, strict=True):
+            self._paint(frame, face, canvas_flow.share.numpy(), crop)
 
     def _paint(self, frame: np.ndarray, face: _Face, share: np.ndarray, crop: np.ndarray) -> None:
         """Lay the network's pixels (h, w, 3) of the crop over the frame."""

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import torch
 
-from ..pictures import resize_picture
+from ..pictures import resize_picture, to_levels
 from ..types import FaceRegion, FaceSet
-from . import colour, masks
-from .canvas import REACH, RIM, SEAM, Canvas, canvas_box, canvases, counted, distance, in_crop, smooth_step
+from . import colour_fit, masks
+from .canvas import REACH, RIM, SEAM, Canvas, canvas_box, canvases, counted, in_crop, smooth_step, superellipse
 from .host import on_canvas
 from .masks import Layer, Rect, hull_of, place
 from .paste import backgrounds, coloured, frame_count, to_masks
@@ -50,7 +50,7 @@ class CanvasPaster:
         self._moving = moving
         self._layers = [_layer(number, faces, canvas, moving) for number, canvas in enumerate(canvases(faces))]
         self._face_masks = to_masks(face_masks, len(faces)) if face_masks else []
-        self._corrections: dict[int, colour.Correction] = {}
+        self._corrections: dict[int, colour_fit.Correction] = {}
         self._last: tuple[int, tuple[list[Layer], list[Layer]]] | None = None
 
     def __call__(
@@ -99,23 +99,19 @@ class CanvasPaster:
         mask = self._face_masks[layer.face]
         return layer.weight * _over_canvas(mask[min(time, len(mask) - 1)], self.faces[layer.face], layer.rect)
 
-    def _match(self, layer: Layer, canvas: np.ndarray) -> colour.Correction:
+    def _match(self, layer: Layer, canvas: np.ndarray) -> colour_fit.Correction:
         """What takes a canvas's colours to those of the picture on its rim."""
         left, top, right, bottom = layer.rect
         there = self.picture[top:bottom, left:right, :3]
         rim = (_away(self.faces[layer.face], layer.rect, REACH) >= REACH).astype(np.float32)
-        ring = cv2.resize(rim, (colour.SIDE, colour.SIDE), interpolation=cv2.INTER_AREA)
-        return colour.fit(canvas[..., :3], there, ring, there.shape[:2], self.colour_match)
+        ring = cv2.resize(rim, (colour_fit.SIDE, colour_fit.SIDE), interpolation=cv2.INTER_AREA)
+        return colour_fit.fit_correction(canvas[..., :3], there, ring, there.shape[:2], self.colour_match)
 
 
 def to_bytes(frames: np.ndarray | torch.Tensor) -> np.ndarray:
     """Frames (T, h, w, 3 or 4) of uint8, or of floats in [0, 1], as uint8."""
-    if isinstance(frames, torch.Tensor):
-        given = frames.detach().cpu()
-        frames = (given.float() if given.is_floating_point() else given).numpy()
-    pixels = frames
-    if pixels.dtype != np.uint8:
-        pixels = np.rint(np.clip(pixels.astype(np.float32), 0, 1) * np.float32(255)).astype(np.uint8)
+    given = frames if isinstance(frames, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(frames))
+    pixels = (given if given.dtype == torch.uint8 else to_levels(given).to(torch.uint8)).cpu().numpy()
     return np.repeat(pixels, 3, axis=3) if pixels.shape[3] == 1 else pixels
 
 
@@ -124,11 +120,11 @@ def _layer(number: int, faces: FaceSet, canvas: Canvas, moving: bool) -> Layer:
     face = faces[number]
     rect = canvas_box(face, RIM)
     u, v = _places(face, rect)
-    away = distance(u, v)
+    away = superellipse(u, v)
     low, high = OVER_MOVING if moving else (REACH, RIM)
     weight = 1 - smooth_step(_away(face, rect, high), low, high)
     for other in faces.others:
-        weight *= smooth_step((distance(*_places(other, rect)) - away) / 2, -SEAM, 0)
+        weight *= smooth_step((superellipse(*_places(other, rect)) - away) / 2, -SEAM, 0)
     weight = weight.astype(np.float32)
     if not moving:
         touched = on_canvas((canvas.room > 0).astype(np.float32), canvas) > 0
@@ -155,7 +151,7 @@ def _places(face: FaceRegion, rect: Rect) -> tuple[np.ndarray, np.ndarray]:
 
 def _away(face: FaceRegion, rect: Rect, reach: float) -> np.ndarray:
     """(h, w) distances from a face's middle, with sides that pass the picture's border as if in the middle."""
-    return distance(*counted(face, *_places(face, rect), reach))
+    return superellipse(*counted(face, *_places(face, rect), reach))
 
 
 def _over_canvas(face_mask: np.ndarray, face: FaceRegion, rect: Rect) -> np.ndarray:

@@ -15,10 +15,10 @@ from ..errors import UsageError
 from ..faces.regions import crop_face, pixel_box, turned_box, with_alpha_or_rgb
 from ..pictures import PicturesToCome, require_picture, resize_picture
 from ..types import FaceSet
-from . import colour, masks, rolled
+from . import colour_fit, masks, rolled
+from .composition import Composition
 from .masks import Mask, Rect, common, hull_of, place
 
-FEATHER = 0.3
 FaceFrames = np.ndarray | torch.Tensor
 
 
@@ -73,20 +73,20 @@ class Paster:
         picture: np.ndarray,
         faces: FaceSet,
         mask: Mask = "soft",
-        ratio: float = 0.4,
+        ratio: float = Composition.ratio,
         *,
-        feather: float = FEATHER,
-        colour_match: float = 0.0,
+        feather: float = Composition.feather,
+        colour_match: float = Composition.colour_match,
         face_masks: Sequence[np.ndarray | torch.Tensor] | None = None,
         colours_of: Sequence[FaceFrames] | None = None,
     ):
-        check_options(mask, ratio, feather, colour_match, masks=get_args(Mask))
+        Composition(mask, ratio, feather, colour_match).check(get_args(Mask))
         self.picture = coloured(picture, faces)
         self.faces = faces
         self.crops = [turned_box(face) for face in faces]
         self.truncate = mask == "paddlegan"
         self.colour_match = colour_match
-        self._corrections: dict[int, colour.Correction] = {}
+        self._corrections: dict[int, colour_fit.Correction] = {}
         self._colours_of = colours_of
         self._layers = masks.layers(self.crops, picture.shape[:2], mask, ratio, feather)
         for number, face in enumerate(faces):
@@ -148,7 +148,7 @@ class Paster:
 
     def _match(
         self, clusters: Sequence[_Cluster], faces: Sequence[np.ndarray], picture: np.ndarray
-    ) -> dict[int, colour.Correction]:
+    ) -> dict[int, colour_fit.Correction]:
         """What takes the faces' colours to those of the picture where their masks fade."""
         corrections = {}
         for share in (share for cluster in clusters for share in cluster.shares):
@@ -157,12 +157,12 @@ class Paster:
             weight = np.zeros((part[3] - part[1], part[2] - part[0]), np.float32)
             weight[place(share.rect, part)] = share.weight[..., 0]
             if face.roll_deg:
-                ring = rolled.surroundings(weight, face, picture.shape[:2])
+                ring = rolled.turned_surroundings(weight, face, picture.shape[:2])
             else:
-                ring = colour.surroundings(weight, crop, picture.shape[:2])
+                ring = colour_fit.surroundings(weight, crop, picture.shape[:2])
             there = crop_face(picture, face, ring.shape)
             size = crop[3] - crop[1], crop[2] - crop[0]
-            corrections[share.face] = colour.fit(faces[share.face], there, ring, size, self.colour_match)
+            corrections[share.face] = colour_fit.fit_correction(faces[share.face], there, ring, size, self.colour_match)
         return corrections
 
     def _clusters(self, time: int) -> list[_Cluster]:
@@ -176,7 +176,7 @@ class Paster:
         if self._face_masks:
             frames = (mask[min(time, len(mask) - 1)] for mask in self._face_masks)
             layers = [
-                rolled.limit(layer, face, frame)
+                rolled.limit_turned(layer, face, frame)
                 if face.roll_deg
                 else masks.limit(layer, pixel_box(face.crop_px), frame)
                 for layer, face, frame in zip(layers, self.faces, frames, strict=True)
@@ -209,10 +209,10 @@ def paste(
     faces: FaceSet,
     face_frames: Sequence[FaceFrames],
     mask: Mask = "soft",
-    ratio: float = 0.4,
+    ratio: float = Composition.ratio,
     *,
-    feather: float = FEATHER,
-    colour_match: float = 0.0,
+    feather: float = Composition.feather,
+    colour_match: float = Composition.colour_match,
     face_masks: Sequence[np.ndarray | torch.Tensor] | None = None,
 ) -> np.ndarray:
     """Put N × [T, h, w, 3] face frames back into a picture (H, W, 3) uint8 → (T, H, W, 3). See :class:`Paster`."""
@@ -258,21 +258,16 @@ def backgrounds(picture: np.ndarray, pictures: np.ndarray | None, count: int | N
 
 def to_pixels(frames: FaceFrames, truncate: bool = False) -> np.ndarray:
     """Frames of one face as (T, h, w, 3) uint8, rounded, or truncated as PaddleGAN does."""
-    if isinstance(frames, torch.Tensor):
-        if frames.ndim == 4 and frames.shape[1] in (1, 3) and frames.shape[3] not in (1, 3):
-            frames = frames.movedim(1, -1)
-        if frames.ndim == 4 and frames.shape[3] in (1, 3) and frames.is_floating_point():
-            _check_range(float(frames.amax()) if frames.numel() else 0.0)
-            return PicturesToCome(frames.movedim(-1, 1), truncate=truncate).wait()
-        frames = frames.detach().cpu().numpy()
-    if frames.ndim != 4 or frames.shape[3] not in (1, 3):
-        raise UsageError(f"Expected face frames [T, h, w, 3], found {list(frames.shape)}.")
-    if frames.dtype != np.uint8:
-        _check_range(float(frames.max()) if frames.size else 0.0)
-        scaled = np.clip(frames, 0, 1) * np.float32(255)
-        # A hair more than nothing, or k / 255 × 255 may truncate to k - 1.
-        frames = (scaled + 1e-3 if truncate else np.rint(scaled)).astype(np.uint8)
-    return frames if frames.shape[3] == 3 else np.repeat(frames, 3, axis=3)
+    given = frames if isinstance(frames, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(frames))
+    channels_first = given.ndim == 4 and given.shape[1] in (1, 3) and given.shape[3] not in (1, 3)
+    if channels_first and isinstance(frames, torch.Tensor):
+        given = given.movedim(1, -1)
+    if given.ndim != 4 or given.shape[3] not in (1, 3):
+        raise UsageError(f"Expected face frames [T, h, w, 3], found {list(given.shape)}.")
+    if given.dtype == torch.uint8:
+        return given.cpu().expand(-1, -1, -1, 3).contiguous().numpy()
+    _check_range(float(given.amax()) if given.numel() else 0.0)
+    return PicturesToCome(given.movedim(-1, 1), truncate=truncate).wait()
 
 
 def _check_range(highest: float) -> None:
@@ -292,14 +287,3 @@ def to_masks(face_masks: Sequence[np.ndarray | torch.Tensor], count: int) -> lis
             raise UsageError(f"Expected a face mask [h, w] or [T, h, w] of numbers, found {list(np.shape(given))}.")
         result.append(np.clip(mask, 0, 1).astype(np.float32))
     return result if len(result) == count else result * count
-
-
-def check_options(mask: str, ratio: float, feather: float, colour_match: float, *, masks: Sequence[str]) -> None:
-    """Raise UsageError for a mask that is not among ``masks``, and for numbers that cannot be."""
-    if mask not in masks:
-        raise UsageError(f"The mask is one of {', '.join(masks)}, not {mask!r}.")
-    if not ratio > 0:
-        raise UsageError(f"The ratio is a circle's radius in crop heights: above 0, usually 0.4. Got {ratio}.")
-    for name, value in (("feather", feather), ("colour match", colour_match)):
-        if not 0 <= value <= 1:
-            raise UsageError(f"The {name} is a number from 0 to 1. Got {value}.")

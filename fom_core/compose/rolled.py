@@ -9,7 +9,7 @@ import numpy as np
 
 from ..faces.regions import crop_matrix, pixel_box, turn, turned_box
 from ..types import FaceRegion
-from .colour import ring
+from .colour_fit import ring
 from .masks import ROUNDNESS, Layer, Mask, Rect, circle, clip, fade, over_crop
 
 TOLERANCE_PX = 1e-6
@@ -26,21 +26,21 @@ def layer(
     part = clip(turned_box(face), frame_size)
     if mask == "paddlegan" and not alone:
         part, disc = circle(pixel_box(face.crop_px), ratio, frame_size)
-    away = distance(face, part, frame_size, ROUNDNESS.get(mask, 4.0))
+    away = turned_distance(face, part, frame_size, ROUNDNESS.get(mask, 4.0))
     if mask in ROUNDNESS:
         return Layer(number, part, fade(away, feather), away)
-    weight = inside(face, part)
+    weight = turned_crop(face, part)
     return Layer(number, part, weight if disc is None else weight * disc, away)
 
 
-def limit(of: Layer, face: FaceRegion, face_mask: np.ndarray) -> Layer:
+def limit_turned(of: Layer, face: FaceRegion, face_mask: np.ndarray) -> Layer:
     """Narrow a layer by a mask (h, w) in [0, 1] of any size over the upright crop; nothing stays outside the crop."""
     whole = over_crop(face_mask, pixel_box(face.crop_px))
     return replace(of, weight=of.weight * turned_back(whole, face, of.rect, cv2.BORDER_CONSTANT))
 
 
-def surroundings(weight: np.ndarray, face: FaceRegion, frame_size: tuple[int, int]) -> np.ndarray:
-    """Where a mask fades out, over the upright crop; see :func:`~fom_core.compose.colour.surroundings`.
+def turned_surroundings(weight: np.ndarray, face: FaceRegion, frame_size: tuple[int, int]) -> np.ndarray:
+    """Where a mask fades out, over the upright crop; see :func:`~fom_core.compose.colour_fit.surroundings`.
 
     weight: (h, w) the mask on the part of the turned crop's surroundings that lies inside the picture.
     """
@@ -51,7 +51,7 @@ def surroundings(weight: np.ndarray, face: FaceRegion, frame_size: tuple[int, in
     return ring(whole, within, (not top, not bottom, not left, not right))
 
 
-def distance(face: FaceRegion, part: Rect, frame_size: tuple[int, int], exponent: float) -> np.ndarray:
+def turned_distance(face: FaceRegion, part: Rect, frame_size: tuple[int, int], exponent: float) -> np.ndarray:
     """How far the pixels of ``part`` lie from the middle of the turned crop: (h, w), 0 in the middle, 1 on the outline.
 
     Sides that lie outside the frame count as the middle, so that nothing fades out along the border.
@@ -66,7 +66,7 @@ def distance(face: FaceRegion, part: Rect, frame_size: tuple[int, int], exponent
     return (sides[0] + sides[1]) ** (1 / exponent)
 
 
-def inside(face: FaceRegion, part: Rect) -> np.ndarray:
+def turned_crop(face: FaceRegion, part: Rect) -> np.ndarray:
     """The turned crop itself on the pixels of ``part``: (h, w) float32, 1 inside, 0 outside, smooth by a pixel."""
     along, across = _offsets(face, part)
     x0, y0, x1, y1 = pixel_box(face.crop_px)

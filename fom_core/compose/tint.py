@@ -9,7 +9,7 @@ from torch import Tensor
 from ..faces.regions import crop_face
 from ..pictures import to_pictures
 from ..types import FaceRegion, Generated
-from . import colour
+from . import colour_fit
 
 GREY = 2.0  # levels (of 255) between channels, on average, below which a face has no colours
 LUMA = (0.299, 0.587, 0.114)
@@ -25,8 +25,10 @@ class Tint:
         self._grey = float(np.ptp(crop.astype(np.int16), axis=2).mean()) < GREY
         self._fit: tuple[Tensor, Tensor] | None = None
         if strength:
-            everywhere = np.ones((colour.SIDE, colour.SIDE), np.float32)
-            found = colour.fit(to_pictures(still.prediction)[0], crop, everywhere, (height, width), strength)
+            everywhere = np.ones((colour_fit.SIDE, colour_fit.SIDE), np.float32)
+            found = colour_fit.fit_correction(
+                to_pictures(still.prediction)[0], crop, everywhere, (height, width), strength
+            )
             device = still.prediction.device
             scale = torch.from_numpy(found.scale.astype(np.float32)).to(device)[:, None, None]
             self._fit = scale, torch.from_numpy(found.shift).to(device).movedim(-1, 0) / 255

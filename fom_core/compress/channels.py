@@ -15,11 +15,11 @@ from torch import Tensor
 from ..networks.config import GeneratorConfig, HourglassConfig, KeypointDetectorConfig
 from ..networks.model import MotionModel, create_model
 from ..training.checkpoint import part
-from ..weights.detect import Conventions, detect_config
+from ..weights.config_of_tensors import Conventions, detect_config
 
 
 @dataclass(frozen=True)
-class Place:
+class TensorSlice:
     """Dimension ``dim`` of a tensor holds the space's channels from ``offset`` on."""
 
     tensor: str
@@ -33,7 +33,7 @@ class Space:
 
     name: str
     size: int
-    places: list[Place] = field(default_factory=list)
+    places: list[TensorSlice] = field(default_factory=list)
 
 
 Layout = tuple[Space | int, ...]  # what a dimension consists of, in order; numbers are channels that always stay
@@ -148,7 +148,7 @@ class _Walk:
         offset = 0
         for channels in layout:
             if isinstance(channels, Space):
-                channels.places.append(Place(tensor, dim, offset))
+                channels.places.append(TensorSlice(tensor, dim, offset))
                 offset += channels.size
             else:
                 offset += channels

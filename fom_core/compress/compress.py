@@ -15,25 +15,26 @@ from torch import Tensor
 
 from ..documents.readers import read_json, wrong_as
 from ..errors import UsageError
-from ..files.paths import CONFIGS, named_yaml, replacing
+from ..files.paths import CONFIGS, replacing
 from ..files.places import Work, keep_apart
 from ..networks.model import MotionModel, create_model
-from ..parallel.processes import first_alone, joined, rank, world_size
-from ..training.config import Stage, TrainConfig, load_config
+from ..parallel.distributed import first_alone, rank, training_group, world_size
+from ..training.checkpoint import DEFAULT, Checkpointing
+from ..training.config import Stage, TrainConfig
 from ..training.data.augment import Transform
-from ..training.data.dataset import FrameCache
 from ..training.data.feed import Feed, items, open_feed
+from ..training.data.frame_cache import FrameCache
 from ..training.data.stream import ClipData
-from ..training.given import clip_folder, open_clips, open_features, open_labeller, random_features
+from ..training.given import TrainingInputs, clip_folder, open_clips, open_features, open_labeller, random_features
 from ..training.journal import Stages, untold
-from ..training.loop import stage_data, told, train_stage
+from ..training.loop import stage_data, stage_line, train_stage
 from ..training.perceptual import VggFeatures
 from ..training.trainer import Trainer
 from ..weights.catalogue import is_file
-from ..weights.load import load_model, save_model
+from ..weights.load import load_module, save_model
 from .distil import NETWORKS, Distillation, learning_model
 from .prune import importance_of, prune
-from .report import Book, Row, write
+from .report import ReportWriter, StageRow, write
 
 log = logging.getLogger(__name__)
 
@@ -43,22 +44,17 @@ PRUNING_SEED = 1000  # their pairs are other ones than the first of the stage
 
 
 def compress_from_folder(
-    data: str | Path | None,
     teacher: str | Path,
-    config_path: str | Path,
+    inputs: TrainingInputs,
     output: str | Path,
     *,
-    overrides: Sequence[str] = (),
     teacher_config: Path | None = None,
     student: str | Path | None = None,
-    yunet: str | Path | None = None,
-    vgg: str | Path | None = None,
     device: str = "auto",
-    every: int = 250,
-    keep: int = 2,
+    checkpointing: Checkpointing = DEFAULT,
     stages: Stages = untold,
 ) -> str:
-    """Compress ``teacher``, a model's name or file, as ``config_path`` describes, on the clips in ``data``.
+    """Compress ``teacher``, a model's name or file, as the inputs' file describes, on their clips.
 
     ``config_path`` is a YAML file, or the name of one that comes along: "mobile" or "prune".
     Writes the student as ``NAME.safetensors`` into ``output``, also in half precision and in eight bits, with the
@@ -66,19 +62,19 @@ def compress_from_folder(
     ``student`` is a smaller model to begin with, in place of what the file describes: an earlier result, to prune it.
     The other arguments are those of :func:`fom_core.training.train.train_from_folder`.
     """
-    config_path, output = named_yaml(CONFIGS / "compress", config_path), Path(output)
-    data = None if data is None else Path(data)
-    model = load_model(teacher, teacher_config, device="cpu", dtype="float32").at_learnt_size()
-    config = load_config(config_path, overrides, model.config)
-    begun = None if student is None else load_model(student, device="cpu", dtype="float32").at_learnt_size()
+    inputs, output = inputs.named_in(CONFIGS / "compress"), Path(output)
+    model = load_module(teacher, teacher_config).at_learnt_size()
+    config = inputs.config(model.config)
+    begun = None if student is None else load_module(student).at_learnt_size()
     if begun is not None:
         config = replace(config, stages=tuple(replace(stage, model=begun.config) for stage in config.stages))
-    detector = open_labeller(config, config_path, yunet)
-    inputs = [path for path in (teacher, config_path, teacher_config, student, yunet, vgg) if is_file(path)]
-    keep_apart([Work(inputs, [output, *(output / f"{name}.safetensors" for name in _names(config))])])
-    folder = clip_folder(config, config_path, data)
-    features = open_features(config, config_path, vgg)
-    with joined(device) as own_device:
+    detector = open_labeller(config, inputs)
+    models = [path for path in (teacher, teacher_config, student) if is_file(path)]
+    results = [output / f"{name}.safetensors" for name in _names(config)]
+    keep_apart([Work([*inputs.files, *models], results, folders=[output])])
+    folder = clip_folder(config, inputs)
+    features = open_features(config, inputs)
+    with training_group(device) as own_device:
         with first_alone():
             check_begun(config, model, output)
         clips, validation = open_clips(config, folder, output, detector, stages)
@@ -91,8 +87,7 @@ def compress_from_folder(
             student=begun,
             features=features,
             device=own_device,
-            every=every,
-            keep=keep,
+            checkpointing=checkpointing,
             stages=stages,
         )
         return "" if rank() else write(rows, output)
@@ -134,11 +129,10 @@ def compress(
     student: MotionModel | None = None,
     features: VggFeatures | None = None,
     device: torch.device | str = "cpu",
-    every: int = 250,
-    keep: int = 2,
+    checkpointing: Checkpointing = DEFAULT,
     report: Callable[[str], None] = log.info,
     stages: Stages = untold,
-) -> list[Row]:
+) -> list[StageRow]:
     """Run all stages, each to its end or from its newest checkpoint on; gives the rows of the report.
 
     Unless a ``student`` is given, of the stages' configuration, it starts with the teacher's weights if it is just
@@ -146,9 +140,9 @@ def compress(
     fails leaves what was reached before.
     """
     device = torch.device(device)
-    lessons = _Lessons(teacher, features or random_features(config), device)
+    shared = _Shared(teacher, features or random_features(config), device)
     student = _first(config, teacher) if student is None else student
-    book = Book(config.name, teacher.to(device), validation, output, report)
+    report_writer = ReportWriter(config.name, teacher.to(device), validation, output, report)
     for number, given in enumerate(config.stages):
         stage, folder = given.in_steps(items(data, given), world_size()), output / f"{number + 1}-{given.name}"
         frames = stage_data(config, data, stage, output)
@@ -156,26 +150,20 @@ def compress(
         if stage.prune:
             feed = open_feed(frames, stage, seed + PRUNING_SEED, device)
             with first_alone():
-                student = lessons.pruned(stage, student, feed, folder / PRUNED)
+                student = shared.pruned(stage, student, feed, folder / PRUNED)
             feed.close()
-            book.add(f"{stage.name}, before training", student.to(device), folder / PRUNED)
-        trainer = lessons.trainer(stage, student, seed)
+            report_writer.add(f"{stage.name}, before training", student.to(device), folder / PRUNED)
+        trainer = shared.trainer(stage, student, seed)
         if not rank():
-            report(told(stage, device))
+            report(stage_line(stage, device))
         train_stage(
-            trainer,
-            open_feed(frames, stage, seed, device),
-            validation,
-            folder,
-            every=every,
-            keep=keep,
-            report=report,
-            stages=stages,
-        )
+            trainer, open_feed(frames, stage, seed, device), validation, folder,
+            checkpointing=checkpointing, report=report, stages=stages,
+        )  # fmt: skip
         for name in _learning(stage):
             getattr(student, name).load_state_dict(getattr(trainer.average, name).state_dict())
-        path = book.save(trainer.average, folder.name)
-        book.add(stage.name, trainer.average, path, minutes=trainer.seconds / 60, steps=trainer.step_number)
+        path = report_writer.save(trainer.average, folder.name)
+        report_writer.add(stage.name, trainer.average, path, minutes=trainer.seconds / 60, steps=trainer.step_number)
     student = student.to(device)
     *_, first, second, third = _names(config)
     for name, file, how in (
@@ -183,10 +171,10 @@ def compress(
         ("float16", second, {"half": True}),
         ("int8", third, {"int8": True}),
     ):
-        path = book.save(student, file, **how)
+        path = report_writer.save(student, file, **how)
         if path is not None:
-            book.add(f"student, {name}", load_model(path, device=device, dtype="float32"), path)
-    return book.rows
+            report_writer.add(f"student, {name}", load_module(path, device=device), path)
+    return report_writer.rows
 
 
 def _names(config: TrainConfig) -> list[str]:
@@ -208,7 +196,7 @@ def _learning(stage: Stage) -> Sequence[str]:
 
 
 @dataclass(frozen=True)
-class _Lessons:
+class _Shared:
     """What all stages share."""
 
     teacher: MotionModel
@@ -232,7 +220,7 @@ class _Lessons:
             objective.model.load_state_dict(student.state_dict())
             importance = importance_of(objective.model, _losses(objective, feed))
             save_model(prune(objective.model, stage.prune, importance), path, name=stage.name)
-        return load_model(path, device=self.device, dtype="float32")
+        return load_module(path, device=self.device)
 
 
 def _losses(objective: Distillation, feed: Feed) -> Iterator[Callable[[], Tensor]]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..networks.model import MotionModel
 from .channels import Space, channel_spaces, take_channels
-from .cost import count_parameters
+from .cost import trainable_parameters
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ def prune(model: MotionModel, share: float, importance: dict[str, Tensor]) -> Mo
                 for each parameter that goes with it, so wide and narrow layers compete fairly.
     """
     smaller = take_channels(model, chosen_channels(model, share, importance))
-    gone = 1 - count_parameters(smaller) / count_parameters(model)
+    gone = 1 - trainable_parameters(smaller) / trainable_parameters(model)
     if gone < share:
         log.warning("Only %.0f %% of the parameters can go, not %.0f %%: layers would vanish.", 100 * gone, 100 * share)
     return smaller

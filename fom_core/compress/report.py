@@ -10,11 +10,11 @@ from pathlib import Path
 from ..documents import markdown
 from ..files.paths import replacing
 from ..networks.model import MotionModel
-from ..parallel.processes import rank
-from ..training.data.dataset import FrameCache
-from ..training.figures import measure
+from ..parallel.distributed import rank
+from ..training.data.frame_cache import FrameCache
+from ..training.figures import reconstruction_figures
 from ..weights.load import save_model
-from .cost import count_parameters, frame_macs, frame_ms, stored_bytes
+from .cost import frame_macs, frame_ms, stored_bytes, trainable_parameters
 
 JSON, TABLE = "report.json", "report.md"
 NOTES = """
@@ -24,7 +24,7 @@ them from the first frame. GMAC: of the convolutions for a driven frame. ms: for
 
 
 @dataclass(frozen=True)
-class Row:
+class StageRow:
     """What a model costs and how well it reconstructs. ``l1`` is None without validation clips."""
 
     stage: str
@@ -38,7 +38,7 @@ class Row:
     steps: int | None = None
 
 
-class Book:
+class ReportWriter:
     """Keeps the report of a compression: every row is measured and written as soon as there is one.
 
     Of several processes only the first one keeps it.
@@ -53,7 +53,7 @@ class Book:
         report: Callable[[str], None],
     ) -> None:
         self.name, self.validation, self.output, self.report = name, validation, output, report
-        self.rows: list[Row] = []
+        self.rows: list[StageRow] = []
         self.add("teacher", teacher)
 
     def save(self, model: MotionModel, name: str, half: bool = False, int8: bool = False) -> Path | None:
@@ -89,13 +89,13 @@ def describe(
     *,
     minutes: float | None = None,
     steps: int | None = None,
-) -> Row:
+) -> StageRow:
     """Measure a model. Its size is that of ``file``, or of one in float32. The model is left in evaluation mode."""
     model.eval()
-    figures = None if validation is None else measure(model, validation)
-    return Row(
+    figures = None if validation is None else reconstruction_figures(model, validation)
+    return StageRow(
         stage,
-        count_parameters(model),
+        trainable_parameters(model),
         frame_macs(model),
         stored_bytes(model) if file is None else file.stat().st_size,
         None if figures is None else figures.l1,
@@ -106,7 +106,7 @@ def describe(
     )
 
 
-def table(rows: Sequence[Row]) -> str:
+def stages_table(rows: Sequence[StageRow]) -> str:
     """The rows as Markdown; in brackets how many times smaller, and how the loss compares with the first row's."""
     first, lines = rows[0], []
     for row in rows:
@@ -120,9 +120,9 @@ def table(rows: Sequence[Row]) -> str:
     return markdown.table(["", "parameters", "GMAC", "MB", "L1", "ms"], lines) + "\n"
 
 
-def write(rows: Sequence[Row], output: Path) -> str:
+def write(rows: Sequence[StageRow], output: Path) -> str:
     """Write both forms, complete or not at all, and return the table."""
-    text = table(rows)
+    text = stages_table(rows)
     for name, content in (
         (JSON, json.dumps([asdict(row) for row in rows], indent=1) + "\n"),
         (TABLE, text + NOTES),

@@ -46,7 +46,8 @@ def wrong_as(kind: type[FomError], name: str | Path, advice: str = "") -> Iterat
 def in_file(name: str | Path, error: DocumentError) -> str:
     """The message of an error with the file's name before it."""
     text = str(error)
-    between = ", " if text.startswith("line ") else " " if text.startswith(("is ", "cannot ", "has to ")) else ": "
+    sentence = text.startswith(("is ", "does ", "cannot ", "has to "))
+    between = ", " if text.startswith("line ") else " " if sentence else ": "
     return f"{name}{between}{text}"
 
 
@@ -63,6 +64,10 @@ def read_text(path: Path, most: int = MOST_BYTES) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(most + 1)
+    except FileNotFoundError as error:
+        raise DocumentError(f"does not exist. Check the path; relative ones start at {Path.cwd()}.") from error
+    except IsADirectoryError as error:
+        raise DocumentError("is a folder. Give one file of it.") from error
     except OSError as error:
         raise DocumentError(f"cannot be read: {error.strerror}.") from error
     if len(data) > most:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from .options import SettingsError, Table, described
 from .readers import shortened
-from .tables import SettingsError, Table, described
 from .yaml_text import parse_yaml
 
 T = TypeVar("T")

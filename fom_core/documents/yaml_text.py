@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
+from .options import SettingsError, Table, described
 from .readers import DEEPEST, LARGEST, TOO_DEEP, DocumentError, read_text
-from .tables import SettingsError, Table, described
 
 MOST_BYTES = 1 << 20
 MOST_VALUES = 100_000  # each anchor counted as often as it is used

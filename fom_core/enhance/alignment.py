@@ -51,7 +51,7 @@ class Alignment:
         return float(np.hypot(self.matrix[0, 0], self.matrix[1, 0]))
 
 
-def align(landmarks_px: np.ndarray) -> Alignment:
+def align_to_template(landmarks_px: np.ndarray) -> Alignment:
     """Bring five points (5, 2) as near to the template as they go; an outlier, say of a turned head, is left aside.
 
     Raises NoFaceFound for points that fall into one.
@@ -69,9 +69,9 @@ def align_face(face: FaceRegion, crop_size: tuple[int, int] | None = None) -> Al
     """
     points = np.array(face.landmarks_px or estimated_landmarks(face), dtype=np.float64)
     if crop_size is None:
-        return align(points)
+        return align_to_template(points)
     to_picture = np.vstack([crop_matrix(face, crop_size), [0.0, 0.0, 1.0]])
-    return align(np.column_stack([points, np.ones(len(points))]) @ np.linalg.inv(to_picture)[:2].T)
+    return align_to_template(np.column_stack([points, np.ones(len(points))]) @ np.linalg.inv(to_picture)[:2].T)
 
 
 def estimated_landmarks(face: FaceRegion) -> np.ndarray:

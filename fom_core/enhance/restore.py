@@ -78,7 +78,7 @@ def restored_chunks(
     to_frame = invert(alignment.matrix)
     back = compose(alignment.matrix, growth(size, (height, width)))
     weight = warp_affine(soft_square().to(device), back, size, outside="zeros") * strength
-    rows, columns = covered(weight[0, 0])
+    rows, columns = bounding_slices(weight[0, 0])
     here = compose(back, np.array([[1.0, 0.0, columns.start], [0.0, 1.0, rows.start]]))
     patch = rows.stop - rows.start, columns.stop - columns.start
 
@@ -147,7 +147,7 @@ def warp_affine(images: Tensor, matrix: np.ndarray, size: tuple[int, int], outsi
     return F.avg_pool2d(sampled, samples) if samples > 1 else sampled
 
 
-def covered(weight: Tensor) -> tuple[slice, slice]:
+def bounding_slices(weight: Tensor) -> tuple[slice, slice]:
     """Rows and columns of the smallest rectangle around everything above zero; one pixel where there is nothing."""
     spans = []
     for axis in (1, 0):

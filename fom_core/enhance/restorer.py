@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..errors import MissingPackage, UnsupportedModel
 from ..resources.faults import pass_on
-from ..weights.files import read_tree
+from ..weights.read import read_tree
 from ..weights.store import locate
 
 Call = Callable[[nn.Module, Tensor], Tensor]

@@ -10,7 +10,7 @@ import torch
 
 from ..backends import Backend
 from ..compose import Paster, open_composer
-from ..compose.rolled import inside
+from ..compose.rolled import turned_crop
 from ..errors import UnsupportedModel
 from ..faces.regions import crop_face, crop_matrix
 from ..geometry import identity_grid, resize_flow
@@ -18,7 +18,7 @@ from ..networks import ModelConfig
 from ..networks.generator import border_weight
 from ..pictures import to_pictures
 from ..pipeline import Drivings, animate_details, encode_face
-from ..types import FaceRegion, FaceSet, Generated, MotionTransfer
+from ..types import CHUNK_SIZE, FaceRegion, FaceSet, Generated, MotionTransfer
 
 
 class AnimatedPicture:
@@ -34,7 +34,12 @@ class AnimatedPicture:
         self.sources = [encode_face(model, crop_face(picture, face, model.config.image_size)) for face in faces]
 
     def frames(
-        self, driving: Drivings, numbers: Sequence[int], *, transfer: MotionTransfer | None = None, chunk_size: int = 8
+        self,
+        driving: Drivings,
+        numbers: Sequence[int],
+        *,
+        transfer: MotionTransfer | None = None,
+        chunk_size: int = CHUNK_SIZE,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Chunk by chunk (t, H, W, 3) uint8 and their own flows (t, H, W, 2) in pixels, as in :mod:`.view`.
 
@@ -79,7 +84,7 @@ def generator_flow(deformation: torch.Tensor, config: ModelConfig, face: FaceReg
     matrix = crop_matrix(face, size)
     shifts = ((flow - identity) * half).numpy() @ matrix[:, :2].T.astype(np.float32)
     rows, columns = face.frame_size
-    within = inside(face, (0, 0, columns, rows))[..., None] > 0.5
+    within = turned_crop(face, (0, 0, columns, rows))[..., None] > 0.5
     flags, outside = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
     placed = [cv2.warpAffine(one, matrix, (columns, rows), flags=flags, borderMode=outside) for one in shifts]
     return np.stack(placed) * within

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ..types import Box
-from .view import distance, ellipse, gradients, inside, moved, outward
+from .view import crop_distance, ellipse, gradients, moved, outward, slices_of
 
 CONTOURS = (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.1, 1.2, 1.3)  # distances from the crop's middle, in half sides
 CONTOUR, CONTOUR_PX = 0.012, 1.5  # half the width of a contour, in half sides or in pixels, whichever is more
@@ -34,7 +34,7 @@ def seam_and_step(result: np.ndarray, moved_source: np.ndarray, crop: Box) -> tu
     Seam: how far the largest of those ratios is above 1; an edge that has no cause. Step: the largest less the
     smallest; also a soft patch in a sharp picture. Both are 0 for the moved source itself.
     """
-    away, normal = distance(result.shape, crop), outward(result.shape, crop)
+    away, normal = crop_distance(result.shape, crop), outward(result.shape, crop)
     ours, theirs = (np.abs((gradients(luma) * normal).sum(axis=-1)) for luma in (result, moved_source))
     width = max(CONTOUR, 2 * CONTOUR_PX / min(crop[2] - crop[0], crop[3] - crop[1]))
     ratios = []
@@ -52,7 +52,7 @@ def ghost(result: np.ndarray, source: np.ndarray, flow: np.ndarray, crop: Box) -
     4ab / (a + b)² × min(a + b, 1), mean by the source's detail. 1: both pictures equally strong; 0: one of them.
     """
     side = max(crop[2] - crop[0], crop[3] - crop[1])
-    counts = (distance(result.shape, crop) < 1) & (np.linalg.norm(flow, axis=-1) > MOVES * side)
+    counts = (crop_distance(result.shape, crop) < 1) & (np.linalg.norm(flow, axis=-1) > MOVES * side)
     still, went, ours = (gradients(luma) * counts[..., None] for luma in (source, moved(source, flow), result))
     pairs = ((still, still), (went, went), (still, went), (ours, still), (ours, went))
     block = max(BLOCK_PX, round(side * BLOCK))
@@ -82,13 +82,13 @@ def flicker(results: np.ndarray, moved_sources: np.ndarray, crop: Box, face: Box
         return np.nan, np.nan
     apart = results - moved_sources
     trembling = np.abs(apart[2:] - 2 * apart[1:-1] + apart[:-2]).mean(axis=0) / 2
-    away = distance(trembling.shape, crop)
+    away = crop_distance(trembling.shape, crop)
     return _mean(trembling, (away > 0.75) & (away < 1)), _mean(trembling, ellipse(trembling.shape, face))
 
 
 def at_rest(result: np.ndarray, source: np.ndarray, crop: Box) -> float:
     """Mean difference from the source inside the crop's rounded square, for a frame in which nothing moves."""
-    return _mean(np.abs(result - source), distance(result.shape, crop) < 1)
+    return _mean(np.abs(result - source), crop_distance(result.shape, crop) < 1)
 
 
 def folded_share(displacement: np.ndarray, spacing: tuple[float, float] = (1.0, 1.0)) -> float:
@@ -106,7 +106,7 @@ def folded_share(displacement: np.ndarray, spacing: tuple[float, float] = (1.0, 
 
 def folded_in(flow: np.ndarray, crop: Box) -> float:
     """:func:`folded_share` of a flow in the crop, looked at through :data:`CELLS` cells across."""
-    rows, columns = inside(flow.shape, crop)
+    rows, columns = slices_of(flow.shape, crop)
     part = flow[rows, columns]
     if not part.size:
         return np.nan
@@ -116,7 +116,7 @@ def folded_in(flow: np.ndarray, crop: Box) -> float:
     return folded_share(cells, (part.shape[1] / width, part.shape[0] / height))
 
 
-def measure(
+def measure_looks(
     source: np.ndarray, results: np.ndarray, flows: np.ndarray, crop: Box, face: Box, *, consecutive: int = 0
 ) -> dict[str, float]:
     """All of :data:`MEASURES` of a result, means over the frames that have them.
@@ -151,7 +151,7 @@ def _mean(values: np.ndarray, where: np.ndarray) -> float:
 
 def _block_sums(values: np.ndarray, crop: Box, block: int) -> np.ndarray:
     """Sums over square blocks of the crop, from its top left; what lies outside the array counts as nothing."""
-    rows, columns = inside(values.shape, crop)
+    rows, columns = slices_of(values.shape, crop)
     part = values[rows, columns].astype(np.float64)
     height, width = (-(-length // block) for length in part.shape)
     padded = np.zeros((height * block, width * block))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from ..faces.regions import pixel_box
 from ..files.paths import replacing
 from ..media import write_picture
 from ..pictures import resize_picture
-from ..types import FaceRegion, FaceSet, Motion, MotionTransfer
+from ..types import CHUNK_SIZE, FaceRegion, FaceSet, Motion, MotionTransfer, Progress
 from . import looks
 from .animated import AnimatedPicture
 from .view import View
@@ -29,11 +29,10 @@ COLUMNS = ("at_rest", *looks.MEASURES)
 RESULTS = ("looks.json", "looks.png")
 DIGITS = {"ghost": 3, "folded": 3}
 TILE, MORE = 224, 0.15  # side of a picture in the sheet; how much of the crop's surroundings it shows, in crop sides
-Progress = Callable[[int, "int | None"], None]
 
 
 @dataclass(frozen=True)
-class Source:
+class LooksSource:
     """A picture (H, W, 3) uint8 and the faces in it that move; the first one is measured."""
 
     name: str
@@ -42,20 +41,22 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Driver:
+class NamedMotion:
+    """A driver: its motion, and what the table calls it."""
+
     name: str
     motion: Motion
 
 
 def evaluate_looks(
     model: Backend,
-    sources: Sequence[Source],
-    drivers: Sequence[Driver],
+    sources: Sequence[LooksSource],
+    drivers: Sequence[NamedMotion],
     output: Path,
     *,
     transfer: MotionTransfer | None = None,
     frames: int = 5,
-    chunk_size: int = 8,
+    chunk_size: int = CHUNK_SIZE,
     progress: Progress | None = None,
 ) -> str:
     """Move every source by every driver and return the table of :data:`COLUMNS` as Markdown.
@@ -116,7 +117,7 @@ def _measure(
             results += [view.luma(picture) for picture in pictures]
             flows += [view.flow(flow) for flow in own]
             shown += [_part(picture, moving.faces[0]) for picture in pictures]
-    figures = looks.measure(
+    figures = looks.measure_looks(
         view.luma(moving.picture), np.stack(results), np.stack(flows), view.crop, view.face,
         consecutive=len(consecutive),
     )  # fmt: skip

@@ -14,21 +14,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..backends import Backend
 from ..errors import MediaError
+from ..metrics import l1, psnr_db, ssim
 from ..motion import transfer_motion
-from ..networks.model import MotionModel
 from ..pictures import resize_picture, to_batch, to_pictures
 from ..types import MotionTransfer
 from .face_points import FacePoints, aligned
-from .metrics import Lpips, l1, psnr_db, ssim
+from .lpips import Lpips
 
 METHODS = ("relative", "absolute", "copy")
 CHUNK = 8  # frames at a time
-Frames = np.ndarray  # (T, H, W, 3) uint8
 
 
 @dataclass(frozen=True)
-class Judges:
+class OptionalMetrics:
     """What needs files of its own; None leaves its columns out."""
 
     lpips: Lpips | None = None
@@ -60,7 +60,7 @@ class Scores:
         }
 
 
-def reconstruct(model: MotionModel, frames: Frames, judges: Judges, scores: Scores) -> dict[str, Frames]:
+def reconstruct(model: Backend, frames: np.ndarray, metrics: OptionalMetrics, scores: Scores) -> dict[str, np.ndarray]:
     """Rebuild a clip from its first frame, add its figures to ``scores``, and return source, driving and methods.
 
     Raises MediaError for a clip of one frame.
@@ -69,27 +69,27 @@ def reconstruct(model: MotionModel, frames: Frames, judges: Judges, scores: Scor
         raise MediaError("A clip of one frame cannot be reconstructed. Give clips with motion.")
     shown = animate_by_all(model, frames[0], frames)
     driving = shown["driving"][1:]
-    theirs = [None if judges.face_points is None else judges.face_points(frame) for frame in driving]
+    theirs = [None if metrics.face_points is None else metrics.face_points(frame) for frame in driving]
     for method in METHODS:
         ours = shown[method][1:]  # the first frame is the source itself
-        figures = _picture_figures(ours, driving, judges.lpips)
-        if judges.face_points is not None:
-            figures |= _point_figures([judges.face_points(frame) for frame in ours], theirs)
+        figures = _picture_figures(ours, driving, metrics.lpips)
+        if metrics.face_points is not None:
+            figures |= _point_figures([metrics.face_points(frame) for frame in ours], theirs)
         scores.add(method, figures)
     scores.frames += len(driving)
     return shown
 
 
 def animate_pair(
-    model: MotionModel, source: np.ndarray, frames: Frames, judges: Judges, scores: Scores
-) -> dict[str, Frames]:
+    model: Backend, source: np.ndarray, frames: np.ndarray, metrics: OptionalMetrics, scores: Scores
+) -> dict[str, np.ndarray]:
     """Let a clip drive another person's picture (H, W, 3) uint8, and judge it by facial points where they are known."""
     shown = animate_by_all(model, source, frames)
-    if judges.face_points is not None:
-        still = judges.face_points(shown["source"][0])
-        theirs = [judges.face_points(frame) for frame in shown["driving"]]
+    if metrics.face_points is not None:
+        still = metrics.face_points(shown["source"][0])
+        theirs = [metrics.face_points(frame) for frame in shown["driving"]]
         for method in METHODS:
-            ours = [judges.face_points(frame) for frame in shown[method]]
+            ours = [metrics.face_points(frame) for frame in shown[method]]
             figures = _point_figures(ours, theirs)
             figures["motion_px"] = _distances(_since_first(ours), _since_first(theirs))
             if still is not None:
@@ -102,9 +102,8 @@ def animate_pair(
 
 
 @torch.inference_mode()
-def animate_by_all(model: MotionModel, source: np.ndarray, frames: Frames) -> dict[str, Frames]:
+def animate_by_all(model: Backend, source: np.ndarray, frames: np.ndarray) -> dict[str, np.ndarray]:
     """``source`` and ``driving`` at the model's size, and what each of :data:`METHODS` makes of them."""
-    model.eval()
     still = _batch(model, [source])
     features = model.encode_source(still)
     first, shown = None, {name: [] for name in ("driving", *METHODS)}
@@ -120,31 +119,31 @@ def animate_by_all(model: MotionModel, source: np.ndarray, frames: Frames) -> di
     return {"source": to_pictures(still)} | {name: np.concatenate(parts) for name, parts in shown.items()}
 
 
-def _batch(model: MotionModel, pictures: Sequence[np.ndarray] | np.ndarray) -> Tensor:
+def _batch(model: Backend, pictures: Sequence[np.ndarray] | np.ndarray) -> Tensor:
     sized = [resize_picture(np.asarray(picture), model.config.image_size) for picture in pictures]
     return to_batch(np.stack(sized), channels=model.config.num_channels, device=model.device)
 
 
-def _picture_figures(ours: Frames, theirs: Frames, lpips: Lpips | None) -> dict[str, list[float]]:
+def _picture_figures(ours: np.ndarray, theirs: np.ndarray, lpips: Lpips | None) -> dict[str, list[float]]:
     """Pictures are compared as they would be stored, in 8 bits."""
     figures: dict[str, list[float]] = {}
-    judges = {"l1": l1, "psnr_db": psnr_db, "ssim": ssim} | ({} if lpips is None else {"lpips": lpips})
+    metrics = {"l1": l1, "psnr_db": psnr_db, "ssim": ssim} | ({} if lpips is None else {"lpips": lpips})
     for start in range(0, len(ours), CHUNK):
         pair = [to_batch(part[start : start + CHUNK], channels=3, device="cpu") for part in (ours, theirs)]
-        for name, judge in judges.items():
-            figures.setdefault(name, []).extend(judge(*pair).tolist())
+        for name, metric in metrics.items():
+            figures.setdefault(name, []).extend(metric(*pair).tolist())
     return figures
 
 
-Points = Sequence["np.ndarray | None"]
+FacePointsInTime = Sequence["np.ndarray | None"]  # of each frame
 
 
-def _point_figures(ours: Points, theirs: Points) -> dict[str, list[float]]:
+def _point_figures(ours: FacePointsInTime, theirs: FacePointsInTime) -> dict[str, list[float]]:
     missed = [float(found is None) for found, wanted in zip(ours, theirs, strict=True) if wanted is not None]
     return {"akd_px": _distances(ours, theirs), "missed": missed}
 
 
-def _distances(ours: Points, theirs: Points) -> list[float]:
+def _distances(ours: FacePointsInTime, theirs: FacePointsInTime) -> list[float]:
     """Mean distance of the points, for the frames that have both."""
     return [
         float(np.linalg.norm(first - second, axis=1).mean())
@@ -153,6 +152,6 @@ def _distances(ours: Points, theirs: Points) -> list[float]:
     ]
 
 
-def _since_first(points: Points) -> list[np.ndarray | None]:
+def _since_first(points: FacePointsInTime) -> list[np.ndarray | None]:
     first = points[0]
     return [None if first is None or each is None else each - first for each in points]

@@ -6,14 +6,14 @@ import cv2
 import numpy as np
 
 from ..types import Box
-from .view import gradients, inside, mouth_of
+from .view import gradients, mouth_of, slices_of
 
 SSIM_WINDOW, SSIM_SIGMA = 11, 1.5  # Wang et al., 2004
 SSIM_C1, SSIM_C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 MEASURES = ("l1", "l1_face", "l1_mouth", "ssim", "ssim_face", "gradients", "edges")
 
 
-def l1(result: np.ndarray, truth: np.ndarray, box: Box) -> float:
+def l1_in(result: np.ndarray, truth: np.ndarray, box: Box) -> float:
     """Mean difference in a box, in levels."""
     return _mean_in(np.abs(result - truth), box)
 
@@ -40,18 +40,18 @@ def gradients_ratio(result: np.ndarray, truth: np.ndarray, box: Box) -> float:
 
 def edges_agree(result: np.ndarray, truth: np.ndarray, box: Box) -> float:
     """Correlation of the gradients in a box as vectors: 1 where edges are in the same places, 0 by chance."""
-    ours, theirs = (gradients(luma)[inside(luma.shape, box)].astype(np.float64) for luma in (result, truth))
+    ours, theirs = (gradients(luma)[slices_of(luma.shape, box)].astype(np.float64) for luma in (result, truth))
     energy = float((ours**2).sum() * (theirs**2).sum())
     return float((ours * theirs).sum() / energy**0.5) if energy else np.nan
 
 
-def measure(result: np.ndarray, truth: np.ndarray, crop: Box, face: Box) -> dict[str, float]:
+def compare_with_truth(result: np.ndarray, truth: np.ndarray, crop: Box, face: Box) -> dict[str, float]:
     """All of :data:`MEASURES`: in the crop, and in the box of the face that the truth shows."""
     similarity = ssim_map(result, truth)
     figures = (
-        l1(result, truth, crop),
-        l1(result, truth, face),
-        l1(result, truth, mouth_of(face)),
+        l1_in(result, truth, crop),
+        l1_in(result, truth, face),
+        l1_in(result, truth, mouth_of(face)),
         _mean_in(similarity, crop),
         _mean_in(similarity, face),
         gradients_ratio(result, truth, face),
@@ -61,5 +61,5 @@ def measure(result: np.ndarray, truth: np.ndarray, crop: Box, face: Box) -> dict
 
 
 def _mean_in(values: np.ndarray, box: Box) -> float:
-    part = values[inside(values.shape, box)]
+    part = values[slices_of(values.shape, box)]
     return float(part.mean()) if part.size else np.nan

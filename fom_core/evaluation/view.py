@@ -87,14 +87,14 @@ def gradients(luma: np.ndarray) -> np.ndarray:
     return np.stack([cv2.Sobel(luma, cv2.CV_32F, *order, ksize=3, scale=1 / 8) for order in ((1, 0), (0, 1))], axis=-1)
 
 
-def distance(shape: tuple[int, ...], crop: Box) -> np.ndarray:
+def crop_distance(shape: tuple[int, ...], crop: Box) -> np.ndarray:
     """How far pixels lie from the crop's middle, (h, w): (|u|⁴ + |v|⁴)^(1/4) in half sides, 1 on the outline."""
     u, v = _half_sides(shape, crop)
     return ((u**4)[None] + (v**4)[:, None]) ** 0.25
 
 
 def outward(shape: tuple[int, ...], crop: Box) -> np.ndarray:
-    """The direction in which :func:`distance` grows, (h, w, 2), unit length."""
+    """The direction in which :func:`crop_distance` grows, (h, w, 2), unit length."""
     u, v = _half_sides(shape, crop)
     slope = np.empty((*shape[:2], 2), np.float32)
     slope[..., 0], slope[..., 1] = u**3 / (crop[2] - crop[0]), (v**3 / (crop[3] - crop[1]))[:, None]
@@ -107,7 +107,7 @@ def ellipse(shape: tuple[int, ...], box: Box) -> np.ndarray:
     return (u**2)[None] + (v**2)[:, None] < 1
 
 
-def inside(shape: tuple[int, ...], box: Box) -> tuple[slice, slice]:
+def slices_of(shape: tuple[int, ...], box: Box) -> tuple[slice, slice]:
     """Rows and columns of the pixels whose middles are in a box."""
     x0, x1 = (int(np.clip(round(x), 0, shape[1])) for x in (box[0], box[2]))
     y0, y1 = (int(np.clip(round(y), 0, shape[0])) for y in (box[1], box[3]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,11 +16,12 @@ from ..backends.exported import Run
 from ..errors import MediaError
 from ..files.paths import ASSETS
 from ..media import VideoReader
+from ..metrics import psnr_db
 from ..motion import transfer_motion
 from ..networks import MotionModel
 from ..networks.config import ModelConfig
 from ..pictures import resize_picture, to_batch
-from ..types import Generated, Keypoints, MotionTransfer, SourceFeatures
+from ..types import Keypoints, MotionTransfer
 from .parts import AS_PADDLEGAN
 
 FRAMES = 32
@@ -34,7 +34,7 @@ FULL = MotionTransfer()
 
 
 @dataclass(frozen=True)
-class Frames:
+class CheckFrames:
     """Pictures to compare on: source (1, C, H, W) and driving (T, C, H, W) in [0, 1]; ``name`` tells their origin.
 
     calibration: (N, C, H, W) other frames of the same video where it has enough, to learn the range of values from.
@@ -45,12 +45,12 @@ class Frames:
     calibration: Tensor
     name: str
 
-    def double(self) -> Frames:
+    def double(self) -> CheckFrames:
         """The same in float64."""
-        return Frames(self.source.double(), self.driving.double(), self.calibration.double(), self.name)
+        return CheckFrames(self.source.double(), self.driving.double(), self.calibration.double(), self.name)
 
 
-def read_frames(config: ModelConfig, path: Path | None = None, count: int = FRAMES) -> Frames:
+def read_check_frames(config: ModelConfig, path: Path | None = None, count: int = FRAMES) -> CheckFrames:
     """Frames of a video at the model's size, spread over it, the first one as source; by default an embedded clip.
 
     Raises MediaError for a video with fewer than two frames.
@@ -66,28 +66,7 @@ def read_frames(config: ModelConfig, path: Path | None = None, count: int = FRAM
     batch, rest = (
         to_batch(np.stack(part), channels=config.num_channels, device="cpu") for part in (chosen, between or chosen)
     )
-    return Frames(batch[:1], batch, rest, f"{len(batch)} frames of {path.name if path else 'the embedded clip'}")
-
-
-class Plain:
-    """A model's networks as they are written, without the faster form that inference takes."""
-
-    def __init__(self, model: MotionModel) -> None:
-        self.name, self.config, self.device = model.name, model.config, model.device
-        self._model = model
-
-    def double(self) -> Plain:
-        """The same in float64."""
-        return Plain(copy.deepcopy(self._model).double())
-
-    def detect_keypoints(self, images: Tensor) -> Keypoints:
-        return self._model.keypoint_detector(images)
-
-    def encode_source(self, image: Tensor) -> SourceFeatures:
-        return self._model.generator.encode(image, self.detect_keypoints(image))
-
-    def generate(self, source: SourceFeatures, keypoints: Keypoints, details: bool = False) -> Generated:
-        return self._model.generator(source, keypoints, details=details)
+    return CheckFrames(batch[:1], batch, rest, f"{len(batch)} frames of {path.name if path else 'the embedded clip'}")
 
 
 @dataclass(frozen=True)
@@ -100,7 +79,7 @@ class Rendered:
 
 @torch.inference_mode()
 def render(
-    frames: Frames, model: Backend, transfer: MotionTransfer = FULL, initial: int = 0, **other: Backend
+    frames: CheckFrames, model: Backend, transfer: MotionTransfer = FULL, initial: int = 0, **other: Backend
 ) -> Rendered:
     """Animate the source by the driving frames; ``other`` computes single parts in ``model``'s place.
 
@@ -109,27 +88,31 @@ def render(
     """
     detector, encoder = other.get("keypoint_detector", model), other.get("source_encoder", model)
     generator = other.get("generator", model)
-    still, driving = _points(frames, detector)
-    source = replace(encoder.encode_source(frames.source), keypoints=still)
-    moved = transfer_motion(still, driving, driving[initial : initial + 1], transfer)
+    source_keypoints, driving = _points(frames, detector)
+    source = replace(encoder.encode_source(frames.source), keypoints=source_keypoints)
+    moved = transfer_motion(source_keypoints, driving, driving[initial : initial + 1], transfer)
     pictures = [generator.generate(source, moved[i : i + CHUNK]).prediction for i in range(0, len(moved), CHUNK)]
     return Rendered(driving, torch.cat(pictures))
 
 
 @torch.inference_mode()
-def render_relative(frames: Frames, model: Backend, run: Run) -> Rendered:
+def render_relative(frames: CheckFrames, model: Backend, run: Run) -> Rendered:
     """The same with a relative generator; ``model`` finds the keypoints. The initial frame is one amid the others."""
-    still, driving = _points(frames, model)
+    source_keypoints, driving = _points(frames, model)
     middle = _middle(frames)
     pictures = []
     for start in range(0, len(driving), CHUNK):
-        who = {"driving": driving[start : start + CHUNK], "initial": driving[middle : middle + 1], "source": still}
+        who = {
+            "driving": driving[start : start + CHUNK],
+            "initial": driving[middle : middle + 1],
+            "source": source_keypoints,
+        }
         pictures.append(torch.from_numpy(run({"source": frames.source.numpy()} | arrays(who))["prediction"]))
     return Rendered(driving, torch.cat(pictures))
 
 
 @torch.inference_mode()
-def calibration_samples(frames: Frames, model: Backend) -> dict[str, list[dict[str, np.ndarray]]]:
+def calibration_samples(frames: CheckFrames, model: Backend) -> dict[str, list[dict[str, np.ndarray]]]:
     """Inputs of every graph, frame by frame, by the name of the part."""
     source = model.encode_source(frames.source)
     images = [image[None] for image in frames.calibration]
@@ -164,7 +147,7 @@ def differences(found: Rendered, wanted: Rendered) -> dict[str, float]:
     """Largest difference of pictures and of keypoints, and PSNR in dB."""
     apart = {
         "prediction_max": _largest(found.pictures, wanted.pictures),
-        "prediction_psnr_db": psnr_db(found.pictures, wanted.pictures),
+        "prediction_psnr_db": _psnr_db(found.pictures, wanted.pictures),
         "value_max": _largest(found.keypoints.value, wanted.keypoints.value),
     }
     if found.keypoints.jacobian is not None and wanted.keypoints.jacobian is not None:
@@ -184,16 +167,10 @@ def verdict(variant: str, apart: dict[str, float], noise: float = 0.0) -> str | 
     return None if found <= largest else f"largest difference {found:.2g}, wanted {largest:g}"
 
 
-def psnr_db(found: Tensor, wanted: Tensor) -> float:
-    """Peak signal-to-noise ratio of pictures in [0, 1], at most 200."""
-    error = float((found.double() - wanted.double()).square().mean())
-    return 200.0 if error < 1e-20 else (math.nan if math.isnan(error) else -10 * math.log10(error))
-
-
-class Judge:
+class ExportCheck:
     """Compares variants of a model's parts with the plain networks."""
 
-    def __init__(self, plain: Plain, frames: Frames) -> None:
+    def __init__(self, plain: MotionModel, frames: CheckFrames) -> None:
         self.plain = plain
         self.frames = frames
         self._wanted = render(frames, plain)
@@ -202,7 +179,7 @@ class Judge:
     @cached_property
     def noise(self) -> float:
         """Largest difference of the plain networks in float32 from themselves in float64."""
-        precise = render(self.frames.double(), self.plain.double())
+        precise = render(self.frames.double(), copy.deepcopy(self.plain).double())
         return _largest(self._wanted.pictures, precise.pictures)
 
     def verdict(self, variant: str, apart: dict[str, float]) -> str | None:
@@ -222,15 +199,20 @@ class Judge:
         return differences(render(self.frames, exported), self._wanted)
 
 
-def _points(frames: Frames, detector: Backend) -> tuple[Keypoints, Keypoints]:
-    still = detector.detect_keypoints(frames.source)
-    return still, Keypoints.cat([detector.detect_keypoints(part) for part in frames.driving.split(CHUNK)])
+def _points(frames: CheckFrames, detector: Backend) -> tuple[Keypoints, Keypoints]:
+    source_keypoints = detector.detect_keypoints(frames.source)
+    return source_keypoints, Keypoints.cat([detector.detect_keypoints(part) for part in frames.driving.split(CHUNK)])
 
 
-def _middle(frames: Frames) -> int:
+def _middle(frames: CheckFrames) -> int:
     """A frame that is not the source, which the first one is."""
     return len(frames.driving) // 2
 
 
 def _largest(found: Tensor, wanted: Tensor) -> float:
     return float((found - wanted).abs().max())  # NaN stays NaN, and no bound holds for it
+
+
+def _psnr_db(found: Tensor, wanted: Tensor) -> float:
+    """Of all pictures together; finite for equal ones, because JSON knows no infinity."""
+    return float(psnr_db(found.double()[None], wanted.double()[None], most=200))

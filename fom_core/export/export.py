@@ -16,7 +16,7 @@ from ..files.handover import hand_over
 from ..files.leftovers import READY, reserve_folder, temporary_name
 from ..files.paths import missing_folders, remove_empty, unwritable
 from ..networks import MotionModel
-from .compare import Judge, Plain, read_frames
+from .compare import ExportCheck, read_check_frames
 from .graph_file import OPSET, require_onnx
 from .parts import PARTS, RELATIVE, graphs_of
 from .variants import FLOAT16, FLOAT32, SUFFIXES, Writer
@@ -52,12 +52,12 @@ def export_model(
     """
     require_onnx()
     folder = Path(folder)
-    pictures = read_frames(model.config, None if frames is None else Path(frames))
+    pictures = read_check_frames(model.config, None if frames is None else Path(frames))
     graphs = graphs_of(model)
     with _work_folder(folder) as work:
-        judge = Judge(Plain(model), pictures)
+        check = ExportCheck(model, pictures)
         keeper = _Keeper(
-            judge, Writer(graphs, work, judge), Package(model.name, model.config, OPSET, {}, pictures.name)
+            check, Writer(graphs, work, check), Package(model.name, model.config, OPSET, {}, pictures.name)
         )
         wanted = list(dict.fromkeys((FLOAT32, *variants)))
         done = (name for variant in wanted for name in keeper.add(variant))
@@ -72,8 +72,8 @@ def export_model(
 class _Keeper:
     """Adds variants to a package, file by file, as far as they hold their bounds."""
 
-    def __init__(self, judge: Judge, writer: Writer, package: Package) -> None:
-        self.judge = judge
+    def __init__(self, check: ExportCheck, writer: Writer, package: Package) -> None:
+        self.check = check
         self.writer = writer
         self.package = package
 
@@ -93,7 +93,7 @@ class _Keeper:
             yield name
         package = _with(self.package, made, variant, kept)
         if any(name != RELATIVE for name in kept):
-            apart = self.judge.of_all(self._model(package, variant))
+            apart = self.check.of_all(self._model(package, variant))
             if not self._holds(f"{variant}, all parts together", variant, apart):
                 package = _with(self.package, made, variant, {name: kept[name] for name in kept if name == RELATIVE})
         self.package = package
@@ -102,8 +102,8 @@ class _Keeper:
     def _with_care(self, made: Package, name: str, apart: dict[str, float]) -> tuple[Package, dict[str, float]]:
         """While a float16 part is outside its bound, keep one more size of its feature maps in float32."""
         care = 0
-        while self.judge.verdict(FLOAT16, apart) is not None:
-            log.info("%s: %s; larger maps in float32:", made.parts[name].files[FLOAT16].file, told(apart))
+        while self.check.verdict(FLOAT16, apart) is not None:
+            log.info("%s: %s; larger maps in float32:", made.parts[name].files[FLOAT16].file, differences_text(apart))
             care += 1
             again = self.writer.write_carefully(made, name, care)
             if again is None:
@@ -114,17 +114,17 @@ class _Keeper:
     def _compared(self, made: Package, name: str, variant: str) -> dict[str, float]:
         """Differences when this part alone is not PyTorch's."""
         if name == RELATIVE:
-            return self.judge.of_relative(self.writer.open(made, name, variant))
-        return self.judge.of_part(name, self._model(made, variant))
+            return self.check.of_relative(self.writer.open(made, name, variant))
+        return self.check.of_part(name, self._model(made, variant))
 
     def _model(self, package: Package, variant: str) -> ExportedModel:
         return ExportedModel(package, self.writer.folder, lambda path: self.writer.open_file(package, path), variant)
 
     def _holds(self, what: str, variant: str, apart: dict[str, float]) -> bool:
         """Whether differences are within the bound of the variant; the log and the package's ``left_out`` tell."""
-        wrong = self.judge.verdict(variant, apart)
+        wrong = self.check.verdict(variant, apart)
         if wrong is None:
-            log.info("%s: %s", what, told(apart))
+            log.info("%s: %s", what, differences_text(apart))
             return True
         if variant == FLOAT32:
             raise FomError(
@@ -137,7 +137,7 @@ class _Keeper:
         return False
 
 
-def told(apart: dict[str, float]) -> str:
+def differences_text(apart: dict[str, float]) -> str:
     """Differences in words."""
     points = f"; keypoints by {apart['value_max']:.1e}" if apart["value_max"] else ""
     return f"pictures differ by at most {apart['prediction_max']:.1e} ({apart['prediction_psnr_db']:.0f} dB){points}"
@@ -174,12 +174,12 @@ def _work_folder(folder: Path) -> Iterator[Path]:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """All that an export may write into a folder, or remove from it, and the folder itself."""
+    """All that an export may write into a folder, or remove from it."""
     names = [f"{part}{suffix}" for part in PARTS for suffix in SUFFIXES.values()]
-    return [folder, *(folder / name for name in (*names, MANIFEST))]
+    return [folder / name for name in (*names, MANIFEST)]
 
 
 def _hand_over(work: Path, folder: Path) -> None:
     """Put the files in the place of an earlier export's; others in the folder stay."""
-    ours = {path.name for path in files_in(folder)[1:]}
+    ours = {path.name for path in files_in(folder)}
     hand_over(work, folder, temporary_name(folder.name, kind=READY), lambda name: name in ours)

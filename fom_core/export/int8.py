@@ -12,11 +12,11 @@ from ..backends.quiet import import_onnxruntime
 from ..errors import MissingPackage
 from .graph_file import require_onnx
 
-Feed = Mapping[str, np.ndarray]
+GraphInputs = Mapping[str, np.ndarray]
 """The inputs of a graph by name."""
 
 
-def write_int8(source: Path, target: Path, samples: Sequence[Feed]) -> None:
+def write_int8(source: Path, target: Path, samples: Sequence[GraphInputs]) -> None:
     """Write a graph with quantised convolutions: weights per channel, activations by the range that samples show.
 
     The result holds QuantizeLinear and DequantizeLinear pairs, which every runtime reads. Raises MissingPackage.
@@ -31,7 +31,7 @@ def write_int8(source: Path, target: Path, samples: Sequence[Feed]) -> None:
         def __init__(self) -> None:
             self._rest = iter(samples)
 
-        def get_next(self) -> Feed | None:  # type: ignore[override]
+        def get_next(self) -> GraphInputs | None:  # type: ignore[override]
             return next(self._rest, None)
 
     root = logging.getLogger()

@@ -7,14 +7,14 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from ..backends import Package, Part, Variant
+from ..backends import ExportedPart, Package, Variant
 from ..backends.exported import Run
 from ..backends.onnx import open_graph
 from .archive import open_archive, write_archive
-from .compare import Judge, calibration_samples
+from .compare import ExportCheck, calibration_samples
 from .graph_file import quietly, write_onnx
 from .half import write_float16
-from .int8 import Feed, write_int8
+from .int8 import GraphInputs, write_int8
 from .parts import BATCH, Graph
 
 FLOAT32, FLOAT16, INT8, ARCHIVE = "float32", "float16", "int8", "archive"
@@ -24,10 +24,10 @@ SUFFIXES = {FLOAT32: ".onnx", FLOAT16: ".fp16.onnx", INT8: ".int8.onnx", ARCHIVE
 class Writer:
     """Writes variants of graphs into a folder, and opens them."""
 
-    def __init__(self, graphs: Sequence[Graph], folder: Path, judge: Judge) -> None:
+    def __init__(self, graphs: Sequence[Graph], folder: Path, check: ExportCheck) -> None:
         self.graphs = graphs
         self.folder = folder
-        self._judge = judge
+        self._check = check
 
     def write(self, package: Package, variant: str) -> Package:
         """A package of all parts in this variant (and in float32, where ``package`` has it)."""
@@ -82,14 +82,14 @@ class Writer:
         return self.folder / f"{name}{SUFFIXES[FLOAT32]}"
 
     @cached_property
-    def _samples(self) -> dict[str, list[Feed]]:
-        samples = calibration_samples(self._judge.frames, self._judge.plain)
+    def _samples(self) -> dict[str, list[GraphInputs]]:
+        samples = calibration_samples(self._check.frames, self._check.plain)
         return {name: list(feeds) for name, feeds in samples.items()}
 
 
-def _part(graph: Graph) -> Part:
+def _part(graph: Graph) -> ExportedPart:
     def shape(name: str) -> list[int | str]:
         first, *rest = graph.inputs[name].shape
         return [BATCH if name in graph.batched else first, *rest]
 
-    return Part({name: shape(name) for name in graph.inputs}, graph.output_shapes(), {})
+    return ExportedPart({name: shape(name) for name in graph.inputs}, graph.output_shapes(), {})

@@ -137,6 +137,7 @@ def paddlegan_crop(box: Sequence[float] | np.ndarray, frame_size: tuple[int, int
 
 
 def as_box(values: np.ndarray) -> Box:
+    """Four numbers x0, y0, x1, y1 in pixels as plain floats."""
     x0, y0, x1, y1 = (float(value) for value in values)
     return (x0, y0, x1, y1)
 

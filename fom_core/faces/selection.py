@@ -13,8 +13,8 @@ from ..errors import NoFaceFound, UsageError
 from ..types import FaceRegion, FaceSet
 from .detect import load_detector
 from .detection import Detector
-from .looks import second_look
 from .regions import to_rgb
+from .second_look import second_look
 
 LEFT_TO_RIGHT = "left to right"
 PROMINENT_FIRST = "most prominent first"

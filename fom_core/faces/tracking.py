@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from ..errors import NoFaceFound, UsageError
-from ..types import Box
+from ..types import Box, Progress
 from .boxes import iou
 from .detect import face_side
 from .detection import Detection, Detector
@@ -53,7 +53,7 @@ def look_for_driver(
     frame_count: int,
     choose: int | None = None,
     name: str = "the driving video",
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> DrivingView:
     """The part of the driving video to look at, and the frames that show its face.
 
@@ -86,7 +86,7 @@ def driving_view(
     frame_count: int,
     choose: int | None = None,
     name: str = "the driving video",
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> Box | None:
     """The box of :func:`look_for_driver` alone; None for the whole frame."""
     return look_for_driver(
@@ -102,7 +102,7 @@ def driving_crop(
     margin: float = MARGIN,
     choose: int | None = None,
     name: str = "the driving video",
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> Box | None:
     """The box of :func:`face_view` alone, or None if no frame shows a face."""
     return face_view(frames, detector, every=every, margin=margin, choose=choose, name=name, progress=progress).box
@@ -116,7 +116,7 @@ def face_view(
     margin: float = MARGIN,
     choose: int | None = None,
     name: str = "the driving video",
-    progress: Callable[[int, int | None], None] | None = None,
+    progress: Progress | None = None,
 ) -> DrivingView:
     """A square in whole pixels around the driver's face for the whole video.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .boxes import keep_best
 from .detection import Detection, Detector, around
-from .looks import looks_at_turned, second_look
+from .second_look import looks_at_turned, second_look
 
 CONFIDENT = 0.92  # an upright face of this score says that the picture is upright: turned heads score less
 UPRIGHT_DEG = 20.0  # a head that leans by less counts as upright

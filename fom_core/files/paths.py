@@ -131,13 +131,22 @@ def reserve_temporary(path: Path) -> Path:
 
 
 def require_name(path: Path, *, folder: bool = False) -> None:
-    """Raise WriteError if no file (with ``folder``, nothing) can have this name: it would show late otherwise."""
+    """Raise WriteError if no file (with ``folder``, nothing) can have this name: it would show late otherwise.
+
+    So it is below what is there already and is no folder.
+    """
     refusal = name_refusal(path, folder=folder)
     if refusal:
         raise WriteError(f"Cannot write {printable(path)}: {refusal}. Give the result another name.")
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
+        above = next((place for place in path.parents if os.path.lexists(place)), path.parent)
+        if not above.is_dir() and os.path.lexists(above):
+            kind = "a link that leads nowhere" if not above.exists() else _kind(above.stat().st_mode) or "a file"
+            raise WriteError(
+                f"Cannot write {path}: {above} is {kind}, not a folder. Choose another place, or move that away."
+            ) from None
         return
     except OSError as error:  # such as a name that is too long
         raise unwritable(path, error) from error

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 
 from ..errors import UsageError
@@ -22,25 +22,29 @@ NUMBER = re.compile(r"%0?(\d*)d")  # in the name of numbered pictures
 class Work:
     """What one job reads and writes. ``name`` stands before messages; an only job needs none.
 
-    Files that numbered pictures replace are meant by their pattern, ``out/frame_%06d.png``.
+    Files that numbered pictures replace are meant by their pattern, ``out/frame_%06d.png``. ``folders`` hold results,
+    which outputs may name one by one besides.
     """
 
     inputs: Sequence[str | os.PathLike[str]]
     outputs: Sequence[str | os.PathLike[str]]
     name: str = ""
+    folders: Sequence[str | os.PathLike[str]] = ()
 
 
 def keep_apart(works: Iterable[Work]) -> None:
     """Raise UsageError where an output would take the place of an input or of another output, in all works together.
 
-    It does not matter how a place is called: by a link, by ``..``, in capitals on a file system that does not tell
-    them apart. Inputs need not exist yet.
+    Nor may an output lie below another one, which is a file. It does not matter how a place is called: by a link, by
+    ``..``, in capitals on a file system that does not tell them apart. Inputs need not exist yet.
     """
     works = list(works)
     written = _Written()
     for work in works:
         for output in work.outputs:
             written.add(Path(output), work)
+        for folder in work.folders:
+            written.add_folder(Path(folder), work)
     for work in works:
         for source in work.inputs:
             written.check(Path(source), work)
@@ -52,25 +56,49 @@ class _Written:
     def __init__(self) -> None:
         self._files: dict[Place, tuple[Path, Work]] = {}
         self._numbered: dict[Place, list[tuple[re.Pattern[str], Path, Work]]] = {}
+        self._folders: dict[Place, tuple[Path, Work]] = {}  # to be made, and an output in each
 
     def add(self, path: Path, work: Work) -> None:
         """Note an output. Raises UsageError if its place is taken."""
         place = place_of(path)
         for taken, owner in self._at(path, place):
-            of_whom = f"the results of {owner.name}" if owner is not work and owner.name else "another result"
             raise UsageError(
-                f"{_before(work)}the output {path} would take the place of {of_whom} ({taken}). "
+                f"{_before(work)}the output {path} would take the place of {_result_of(owner, work)} ({taken}). "
                 "Choose another name for one of them."
             )
+        if place in self._folders:
+            below, owner = self._folders[place]
+            raise UsageError(
+                f"{_before(work)}the output {path} would be a file, and {_result_of(owner, work)} would lie in it "
+                f"({below}). Choose another name for one of them."
+            )
+        for folder in _folders_to_make(Path(os.path.realpath(path))):
+            self._take_as_folder(folder, path, work)
         self._files[place] = path, work
         if found := NUMBER.search(path.name):
             name = re.escape(path.name[: found.start()]) + r"\d+" + re.escape(path.name[found.end() :])
             self._numbered.setdefault(place_of(path.parent), []).append((re.compile(name), path, work))
 
+    def add_folder(self, path: Path, work: Work) -> None:
+        """Note a folder of outputs. Raises UsageError if it or what is above it would be a file."""
+        real = Path(os.path.realpath(path))
+        for folder in (real, *_folders_to_make(real)):
+            self._take_as_folder(folder, path, work)
+
+    def _take_as_folder(self, folder: Path, path: Path, work: Work) -> None:
+        for taken, owner in self._at(folder, place_of(folder)):
+            raise UsageError(
+                f"{_before(work)}the output {path} would lie in {_result_of(owner, work)} ({taken}), which is a file. "
+                "Choose another name for one of them."
+            )
+        self._folders.setdefault(place_of(folder), (path, work))
+
     def check(self, path: Path, work: Work) -> None:
         """Raise UsageError if an input would be replaced."""
         place = place_of(path)
-        for output, owner in (*self._at(path, place), *(found[1:] for found in self._numbered.get(place, ()))):
+        folders = [self._folders[place]] if place in self._folders else []
+        numbered = (found[1:] for found in self._numbered.get(place, ()))
+        for output, owner in (*self._at(path, place), *numbered, *folders):
             of_whom = f" of {work.name}" if owner is not work and work.name else ""
             raise UsageError(
                 f"{_before(owner)}the output {output} would replace the input {path}{of_whom}. "
@@ -85,6 +113,11 @@ class _Written:
         for pattern, output, work in self._numbered.get(place_of(real.parent), ()):
             if pattern.fullmatch(real.name):
                 yield output, work
+
+
+def _folders_to_make(path: Path) -> list[Path]:
+    """What stands above ``path`` and is no folder yet, deepest first: all of it has to become one."""
+    return list(takewhile(lambda folder: not folder.is_dir(), path.parents))
 
 
 def inside(path: Path, folder: Path) -> bool:
@@ -116,6 +149,10 @@ def _tells_capitals(folder: Path) -> bool:
             if other.name != here.name:  # there are letters in it
                 return not (other.exists() and other.samefile(here))
     return sys.platform not in ("win32", "darwin")
+
+
+def _result_of(owner: Work, work: Work) -> str:
+    return f"the results of {owner.name}" if owner is not work and owner.name else "another result"
 
 
 def _before(work: Work) -> str:

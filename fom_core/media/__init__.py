@@ -3,6 +3,7 @@
 Pictures are ``(H, W, 3)`` uint8 RGB arrays and videos are streams of them, one frame at a time.
 """
 
+from .animated import ANIMATED_SUFFIXES
 from .encode import VIDEO_SUFFIXES
 from .pictures import PICTURE_SUFFIXES, WRITTEN_SUFFIXES, list_pictures, read_picture, write_picture
 from .read import VideoReader, read_video
@@ -10,6 +11,7 @@ from .sound import read_sound
 from .write import VideoWriter
 
 __all__ = [
+    "ANIMATED_SUFFIXES",
     "PICTURE_SUFFIXES",
     "VIDEO_SUFFIXES",
     "WRITTEN_SUFFIXES",

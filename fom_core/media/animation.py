@@ -13,6 +13,7 @@ from ..errors import MediaError
 from ..resources.faults import pass_on
 from .clock import Clock, clock_of, unhurry
 from .limits import require_modest
+from .noise import hushed
 from .pictures import read_coded
 
 _TICK = Fraction(1, 1000)
@@ -35,7 +36,7 @@ class Animation:
             )
         self._path = path
         self._data = read_coded(path, max_pixels)
-        delays = _delays_of(self._data.tobytes())
+        delays = delays_of(self._data.tobytes())
         first = self._decode(0, 1)
         if not delays or not len(first):
             raise MediaError(f"{path} is a damaged WebP without a single readable frame. Copy or download it again.")
@@ -62,14 +63,15 @@ class Animation:
 
     def _decode(self, start: int, count: int) -> tuple[np.ndarray, ...]:
         try:
-            read, animation = cv2.imdecodeanimation(self._data, start=start, count=count)
+            with hushed():
+                read, animation = cv2.imdecodeanimation(self._data, start=start, count=count)
         except cv2.error as error:
             pass_on(error)
             return ()
         return tuple(animation.frames) if read else ()
 
 
-def _delays_of(data: bytes) -> list[int]:
+def delays_of(data: bytes) -> list[int]:
     """How long each frame is shown, in milliseconds."""
     delays, at = [], 12
     while at + 8 <= len(data):

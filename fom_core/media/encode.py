@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-
-from ..errors import FomError, MediaError, UsageError
-from ..files.paths import missing_folders, remove_empty, reserve_temporary, unwritable
+from ..files.paths import reserve_temporary
 from . import ffmpeg, label
 from .encoders import ENCODERS, SOFTWARE, options_of, require_encoder
-from .process import Ending, Ffmpeg, first_complaint
+from .piped import PipedResult, run_to_end
+from .process import Ending, first_complaint
 from .program import executable
 from .read import VideoReader
 
@@ -20,7 +19,7 @@ log = logging.getLogger(__name__)
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".gif"})
 H264_SUFFIXES = frozenset({".mp4", ".mov", ".mkv"})
-ALPHA_SUFFIXES = frozenset({".webm", ".png", ".webp", ".tif", ".tiff", ""})  # "": a folder of PNGs
+ALPHA_SUFFIXES = frozenset({".webm", ".png", ".webp", ".avif", ".tif", ".tiff", ""})  # "": a folder of PNGs
 _COPIED_SOUND = {  # codecs that enter the container as they are, and the one that others are encoded to
     ".mp4": ({"aac", "mp3", "ac3", "eac3"}, "aac"),
     ".mov": ({"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le"}, "aac"),
@@ -32,110 +31,46 @@ _TO_BT709 = (
     "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format={},"
     "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
 )
-# At most 50 frames a second: viewers show delays below 2/100 s as 10/100 s. And a palette per frame: one for the whole
-# video would have to hold all frames before the first is written.
-_TO_GIF = (
-    "fps=min(source_fps\\,50),split[a][b];[a]palettegen=stats_mode=single[p];"
-    "[b][p]paletteuse=new=1:dither=bayer:bayer_scale=3"
-)
+# What the chips that decode H.264 take: level 5.2, and no side above 4096 pixels.
+_DECODED_SIDE, _DECODED_BLOCKS, _DECODED_BLOCKS_A_SECOND = 4096, 36864, 2073600  # blocks of 16x16 pixels
 
 
-class EncodedVideo:
+class EncodedVideo(PipedResult):
     """One video file being written under a temporary name; ffmpeg starts with the first frame."""
 
     def __init__(
         self, path: Path, rate: Fraction, sound: VideoReader | None, crf: int, encoder: str | None, *, synthetic: bool
     ) -> None:
-        self.path = path
-        self._suffix = path.suffix.lower()
-        self._rate = rate
         self._crf = crf
         self._encoder = encoder or SOFTWARE
-        self._synthetic = synthetic
-        if encoder is not None and self._suffix not in H264_SUFFIXES:
-            raise UsageError(
-                f"The encoder {encoder} makes H.264, which {self._suffix} files do not hold. Name the output "
-                f"{', '.join(sorted(H264_SUFFIXES))}, or leave the encoder out."
-            )
         executable()  # before any work is done
         require_encoder(self._encoder)
+        super().__init__(path, rate, synthetic=synthetic)
         self._sound = sound if sound is not None and sound.has_audio else None
-        if self._sound and self._suffix not in _COPIED_SOUND:
-            log.warning("%s files hold no sound; that of %s is left out.", self._suffix, self._sound.path)
-            self._sound = None
-        self._made = missing_folders(path)
-        self._temporary = reserve_temporary(path)
-        self._process: Ffmpeg | None = None
 
     @property
     def has_audio(self) -> bool:
         return self._sound is not None
 
-    def write(self, frames: np.ndarray) -> None:
-        """Hand (T, H, W, C) frames to the encoder, C = 3 or, where the container keeps alpha, 4."""
-        if self._process is None:
-            self._process = Ffmpeg(*self._command(*frames.shape[1:]), feed=True)
-        try:
-            for frame in frames:
-                self._process.write(np.ascontiguousarray(frame).data.cast("B"))
-        except OSError:  # a broken pipe, which Windows calls an invalid argument
-            raise self._failed(self._process.end()) from None
-
     def finish(self, frame_count: int) -> None:
         """Complete the file, add the sound and give the file its name."""
         assert self._process is not None
         ending = self._process.end()
-        expected = None if self._suffix == ".gif" else frame_count  # GIFs are slowed to 50 frames a second
-        if not self._is_whole(self._temporary, ending, expected):
+        if not self._is_whole(self._temporary, ending, frame_count):
             raise self._failed(ending)
         if self._sound:
             self._add_sound(self._sound, frame_count)
-        try:
-            if self._synthetic:
-                label.seal(self._temporary)
-            self._temporary.replace(self.path)
-        except OSError as error:
-            raise unwritable(self.path, error) from error
-
-    def replaces(self, path: Path) -> bool:
-        """Whether a file will give way to the video."""
-        return self.path.exists() and self.path.samefile(path)
-
-    def discard(self) -> None:
-        """Stop the encoder and leave nothing behind."""
-        if self._process is not None:
-            self._process.kill()
-        self._temporary.unlink(missing_ok=True)
-        remove_empty(self._made)
+        self._hand_over()
 
     def _command(self, height: int, width: int, channels: int) -> list[str]:
-        pixels = [
-            "-f",
-            "rawvideo",
-            "-pix_fmt",
-            "rgba" if channels == 4 else "rgb24",
-            "-video_size",
-            f"{width}x{height}",
-        ]
         hardware = ENCODERS[self._encoder]
-        command = [
-            "-v",
-            "error",
-            "-y",
-            *hardware.device.split(),
-            *pixels,
-            "-framerate",
-            str(self._rate),
-            "-i",
-            "pipe:0",
-        ]
+        command = ["-v", "error", "-y", *hardware.device.split(), *self._frames_in(height, width, channels)]
         filters = [_TO_BT709.format("yuva420p" if channels == 4 else "yuv420p")]
-        if self._suffix == ".gif":
-            return [*command, "-vf", _TO_GIF, "-loop", "0", f"file:{self._temporary}"]
         if self._suffix == ".webm":
             # VP9 counts quality up to 63 where H.264 ends at 51; 12 more looks the same.
             codec = ["-c:v", "libvpx-vp9", "-crf", str(self._crf + 12), "-b:v", "0", "-row-mt", "1", "-cpu-used", "4"]
         else:
+            self._warn_of_size(height, width)
             codec = options_of(self._encoder, self._crf)
             if height % 2 or width % 2:
                 filters.insert(0, _repeat_last(height % 2, width % 2))
@@ -143,6 +78,18 @@ class EncodedVideo:
         if self._suffix in {".mp4", ".mov"} and not self._sound:
             codec += ["-movflags", "+faststart"]
         return [*command, "-vf", ",".join(filters), *codec, *self._container(), f"file:{self._temporary}"]
+
+    def _warn_of_size(self, height: int, width: int) -> None:
+        blocks = -(-height // 16) * -(-width // 16)
+        room = min(_DECODED_BLOCKS / blocks, _DECODED_BLOCKS_A_SECOND / float(blocks * self._rate))
+        share = min(_DECODED_SIDE / max(height, width), room**0.5)
+        if share < 1:
+            smaller = max(2, int(max(height, width) * share) // 16 * 16)
+            log.warning(
+                "%s has %dx%d pixels, %.6g times a second: more H.264 (a level above 5.2) than the chips of phones, "
+                "computers and television sets decode, so it may stutter or stay black. Make the picture smaller: "
+                "--max_size %d.", self.path, width, height, self._rate, smaller,
+            )  # fmt: skip
 
     def _container(self) -> list[str]:
         """Arguments for what the file says of itself: the label, and no random numbers, which Matroska would have."""
@@ -176,41 +123,21 @@ class EncodedVideo:
         command = ["-v", "error", "-y", *ffmpeg.input_of(self._temporary), *sound, "-map", "0:v:0"]
         command += ["-map", f"1:{driver.sound_track}", "-c:v", "copy", "-c:a", codec]
         command += ["-movflags", "+faststart"] if self._suffix in {".mp4", ".mov"} else []
-        return _run(*command, *self._container(), f"file:{target}")
+        ending = run_to_end(*command, *self._container(), f"file:{target}")
+        if ending.status or ending.frames != 0:
+            return ending
+        return replace(ending, frames=ffmpeg.frames_in(target))  # ffmpeg 7.0 counts none that it copies
 
     def _leave_sound_out(self, driver: VideoReader, ending: Ending) -> None:
         """Go on without sound that cannot be decoded; raise MediaError where it can, for then it is not to blame."""
-        alone = _run("-v", "error", *ffmpeg.input_of(driver.path), "-map", f"0:{driver.sound_track}", "-f", "null", "-")
+        alone = run_to_end(
+            "-v", "error", *ffmpeg.input_of(driver.path), "-map", f"0:{driver.sound_track}", "-f", "null", "-"
+        )
         if not alone.status and not alone.died:
             raise self._failed(ending)
         reason = first_complaint(ending.said)
         log.warning("The sound of %s cannot be used (%s); %s is silent.", driver.path, reason, self.path)
         self._sound = None
-
-    @staticmethod
-    def _is_whole(path: Path, ending: Ending, frame_count: int | None) -> bool:
-        """Whether an ffmpeg wrote all that it was to write."""
-        counted = ending.frames is not None and (frame_count is None or ending.frames == frame_count)
-        return not ending.status and counted and path.is_file() and path.stat().st_size > 0
-
-    def _failed(self, ending: Ending) -> FomError:
-        if ending.unwritten:
-            return unwritable(self.path, OSError(0, ending.unwritten))
-        reason = ending.reason
-        if not ending.status and not ending.stalled:
-            reason = f"it wrote {ending.frames or 0} frames only, and found nothing wrong"
-        return MediaError(
-            f"Cannot write {self.path}: the encoder stopped ({reason}). Try again with more memory free, or name "
-            "another ffmpeg in the environment variable IMAGEIO_FFMPEG_EXE."
-        )
-
-
-def _run(*arguments: str) -> Ending:
-    process = Ffmpeg(*arguments)
-    try:
-        return process.end()
-    finally:
-        process.kill()
 
 
 def _repeat_last(row: int, column: int) -> str:

@@ -13,7 +13,7 @@ from ..errors import MediaError
 from .clock import Clock, clock_of, nominal_rate, unhurry
 from .colour import curve_of_video, warn_of_hdr
 from .ffmpeg import DEFAULT_FPS, broken, of_pictures, scan_chosen
-from .limits import require_modest
+from .limits import FFMPEG_PIXELS, require_modest
 from .process import Ending
 from .tracks import Track, by_choice, sound_track, tracks_of
 
@@ -93,7 +93,7 @@ def probe(path: Path, max_pixels: int) -> VideoFacts:
     length_s = 3600 * int(promised[1]) + 60 * int(promised[2]) + float(promised[3]) if promised else 0.0
     begins = re.search(r"Duration: .*?, start: (-?[\d.]+)", declared)
     size = _square_pixels(scan.delivered)
-    require_modest(path, *size, max_pixels)
+    require_modest(path, *size, max_pixels, most=FFMPEG_PIXELS)
     return VideoFacts(
         track=scan.track,
         size=size,
@@ -133,7 +133,7 @@ def _before_the_gap(pts: np.ndarray) -> np.ndarray:
 
 def _refuse_large(path: Path, report: str, max_pixels: int) -> None:
     for width, height in re.findall(r"Picture size (\d+)x(\d+) (?:exceeds|is invalid)", report):
-        require_modest(path, int(height), int(width), max_pixels)
+        require_modest(path, int(height), int(width), max_pixels, most=FFMPEG_PIXELS)
 
 
 def _explain(path: Path, declared: str, ending: Ending) -> str:

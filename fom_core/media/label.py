@@ -7,10 +7,6 @@ IPTC's vocabulary for media that a generative model altered.
 
 from __future__ import annotations
 
-from pathlib import Path
-from shutil import copyfileobj
-
-from ..files.paths import reserve_temporary
 from ..version import version
 
 TOOL = "ComfyUI-FOM"
@@ -41,8 +37,6 @@ def xmp_packet() -> str:
 
 def options_for(suffix: str) -> list[str]:
     """Arguments with which ffmpeg writes the label into a video."""
-    if suffix == ".gif":
-        return []  # ffmpeg writes no comment there: see `seal`
     options = ["-metadata", f"comment={comment()}"]
     if suffix == ".mov":
         options += ["-metadata", f"xmp={xmp_packet()}"]
@@ -51,37 +45,7 @@ def options_for(suffix: str) -> list[str]:
     return options
 
 
-def seal(path: Path) -> None:
-    """Add to a finished video what ffmpeg cannot write: an XMP box to MP4, comment and XMP to GIF.
-
-    Raises OSError, WriteError.
-    """
-    suffix = path.suffix.lower()
-    if suffix == ".mp4":
-        with path.open("ab") as file:  # at the end, so that no offset in the file changes
-            file.write(xmp_box())
-    elif suffix == ".gif":
-        fresh = reserve_temporary(path)
-        try:
-            with path.open("rb") as made, fresh.open("wb") as file:
-                head = made.read(13)
-                colours = 3 << ((head[10] & 7) + 1) if head[10] & 0x80 else 0
-                file.write(head + made.read(colours) + _gif_blocks())
-                copyfileobj(made, file)
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
-
-
 def xmp_box() -> bytes:
     """The XMP packet in a box of its own."""
     packet = xmp_packet().encode()
     return (len(packet) + 24).to_bytes(4, "big") + b"uuid" + XMP_BOX + packet
-
-
-def _gif_blocks() -> bytes:
-    """A comment, and XMP as an application block: the packet as it is, which readers of blocks get over by its tail."""
-    text = comment().encode("ascii")
-    parts = b"".join(bytes([len(part)]) + part for part in (text[i : i + 255] for i in range(0, len(text), 255)))
-    tail = b"\x01" + bytes(range(255, -1, -1)) + b"\x00"
-    return b"!\xfe" + parts + b"\0" + b"!\xff\x0bXMP DataXMP" + xmp_packet().encode() + tail

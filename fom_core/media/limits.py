@@ -1,7 +1,8 @@
 """How large pictures may be: known from what files declare, before any memory is taken for their pixels.
 
 A few bytes can declare gigabytes. The limit is the argument ``max_pixels``, else the environment variable
-FOM_MAX_PIXELS, which ``fom --max_pixels`` sets, else what is usual.
+FOM_MAX_PIXELS, which ``fom --max_pixels`` sets, else what is usual. It is a number of pixels of PIXEL_BYTES: those that
+take more memory once they are decoded (16 bits, floats, many channels) count as several.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ from pathlib import Path
 from ..errors import MediaError, UsageError
 
 VARIABLE = "FOM_MAX_PIXELS"
-PICTURE_PIXELS = 2**27  # 134 million, 16384x8192: 0.5 GB a copy at 8 bits, 4 GB in the deepest formats
+PIXEL_BYTES = 4  # eight bits, and four channels
+PICTURE_PIXELS = 2**27  # 134 million, 16384x8192: 0.5 GB a copy
 FRAME_PIXELS = 2**25  # 34 million, such as 8192x4096: of a video many are held at a time
+OPENCV_PIXELS, OPENCV_SIDE = 2**30, 2**20  # more are refused by OpenCV, whatever is allowed
+FFMPEG_PIXELS = 2**28  # the same of ffmpeg, less what it adds at the borders
+_HIGHEST = 2**31 - 1  # that --max_pixels takes
 
 
 def most_pixels(max_pixels: int | None, usual: int) -> int:
@@ -45,11 +50,23 @@ def allowing(max_pixels: int | None) -> Iterator[None]:
                 os.environ[VARIABLE] = before
 
 
-def require_modest(path: Path, height: int, width: int, max_pixels: int) -> None:
-    """Raise MediaError for a picture or a frame of more pixels than allowed."""
-    if height * width > max_pixels:
-        raise MediaError(
-            f"{path} declares {width}x{height} pixels, {height * width:,} in all; {max_pixels:,} are allowed. Make it "
-            f"smaller, or allow more: --max_pixels {height * width}; in ComfyUI and Python, {VARIABLE}="
-            f"{height * width} in the environment."
-        )
+def require_modest(  # noqa: PLR0917 - a size is two numbers
+    path: Path, height: int, width: int, max_pixels: int, pixel_bytes: int = PIXEL_BYTES, most: int = OPENCV_PIXELS
+) -> None:
+    """Raise MediaError for a picture or a frame that takes more memory than allowed.
+
+    most: pixels beyond which its decoder refuses it in any case.
+    """
+    counted = -(-height * width * pixel_bytes // PIXEL_BYTES)
+    if counted <= max_pixels:
+        return
+    as_many = f", {counted:,} in all"
+    if pixel_bytes > PIXEL_BYTES:
+        as_many = f" of {pixel_bytes} bytes, as much as {counted:,} of {PIXEL_BYTES} bytes"
+    found = f"{path} declares {width}x{height} pixels{as_many}; {max_pixels:,} are allowed"
+    if height * width > most or max(height, width) > OPENCV_SIDE or counted > _HIGHEST:
+        raise MediaError(f"{found}, and its decoder takes none of that size. Make it smaller, or copy it again.")
+    raise MediaError(
+        f"{found}. Make it smaller, or allow more: --max_pixels {counted}; in ComfyUI and Python, {VARIABLE}={counted} "
+        "in the environment."
+    )

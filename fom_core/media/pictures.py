@@ -14,35 +14,43 @@ import numpy as np
 
 from ..errors import MediaError
 from ..files.paths import replacing, require_file
+from ..pictures import fit_picture
 from ..resources.faults import pass_on
 from . import stills
 from .colour import to_srgb
+from .depth import pixel_bytes
 from .header import declared_size
 from .limits import PICTURE_PIXELS, most_pixels, require_modest
+from .noise import hushed
 from .packets import labelled
 
 WRITTEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
 PICTURE_SUFFIXES = WRITTEN_SUFFIXES | {".avif", ".heic", ".heif", ".hif"}  # those that are read
-_WIDEST = 16  # bytes of a pixel in a file that is not compressed
+_WIDEST = 16  # bytes of a pixel that is written in digits
 _EXTRAS = 1 << 26  # bytes beside the pixels, such as profiles and thumbnails
 _BAND = 1 << 22  # numbers that are brought to eight bits at a time
 _PNG_HEADER = 33  # bytes, after which come the chunks
 
 
-def read_picture(path: str | os.PathLike[str], *, alpha: bool = False, max_pixels: int | None = None) -> np.ndarray:
+def read_picture(
+    path: str | os.PathLike[str], *, alpha: bool = False, max_pixels: int | None = None, max_size: int | None = None
+) -> np.ndarray:
     """Read a still as (H, W, 3) uint8 RGB in sRGB, upright; with ``alpha`` as (H, W, 4) RGBA.
 
     The camera's orientation tag is applied, and so are colour profiles, see :mod:`~fom_core.media.colour`; 16-bit,
     float, grey and CMYK sources become 8-bit RGB. Without ``alpha`` a transparent picture is laid on white, which is
     what viewers show; with it, an opaque one gets alpha 255. ``max_pixels``: None for what is usual, see
-    :mod:`~fom_core.media.limits`. Raises MediaError when the file is missing, is no picture, or declares more pixels,
+    :mod:`~fom_core.media.limits`. ``max_size``: pixels of the longest side, to which a larger picture is shrunk, with
+    even sides. Raises MediaError when the file is missing, is no picture, or declares more pixels, or deeper ones,
     which are refused before they are decoded; MissingPackage for HEIC without the package pillow-heif.
     """
     path = require_file(path, "The picture")
     pixels = _to_rgb(path, most_pixels(max_pixels, PICTURE_PIXELS))
     if alpha:
-        return pixels if pixels.shape[2] == 4 else cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
-    return pixels if pixels.shape[2] == 3 else _on_white(pixels)
+        pixels = pixels if pixels.shape[2] == 4 else cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
+    elif pixels.shape[2] == 4:
+        pixels = _on_white(pixels)
+    return pixels if max_size is None else fit_picture(pixels, max_size)
 
 
 def _to_rgb(path: Path, max_pixels: int) -> np.ndarray:
@@ -70,12 +78,10 @@ def write_picture(path: str | os.PathLike[str], array: np.ndarray, *, synthetic:
     The file appears under its name only when complete. Raises MediaError for an unknown suffix or a size that
     the format does not hold, WriteError for an unwritable place.
     """
-    path = Path(path)
+    path = require_written(path)
     code = {2: None, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGRA}[array.shape[2] if array.ndim == 3 else 2]
     pixels = np.ascontiguousarray(array) if code is None else cv2.cvtColor(array, code)
     options = [cv2.IMWRITE_JPEG_QUALITY, 95] if path.suffix.lower() in {".jpg", ".jpeg"} else []
-    if path.suffix.lower() not in WRITTEN_SUFFIXES:
-        raise MediaError(f"Cannot write {path}: '{path.suffix}' is no picture format. Use .png, .jpg or .webp.")
     try:
         made, data = cv2.imencode(path.suffix, pixels, options)
     except cv2.error as error:
@@ -91,6 +97,15 @@ def write_picture(path: str | os.PathLike[str], array: np.ndarray, *, synthetic:
         if path.suffix.lower() == ".png":
             encoded = encoded[:_PNG_HEADER] + _SRGB_CHUNK + encoded[_PNG_HEADER:]
         temporary.write_bytes(labelled(encoded, path.suffix.lower(), array.shape) if synthetic else encoded)
+
+
+def require_written(path: str | os.PathLike[str]) -> Path:
+    """The path, once its suffix is known to be of a format that is written. Raises MediaError."""
+    path = Path(path)
+    if path.suffix.lower() not in WRITTEN_SUFFIXES:
+        found = f"{path.suffix} is no picture format" if path.suffix else "its name has no ending"
+        raise MediaError(f"Cannot write {path}: {found}. Use .png, .jpg or .webp.")
+    return path
 
 
 _SRGB_CHUNK = struct.pack(">I5sI", 1, b"sRGB\0", zlib.crc32(b"sRGB\0"))
@@ -124,7 +139,7 @@ def _read(path: Path, max_pixels: int) -> bytes:
     declared = declared_size(data)
     if declared is None:
         raise _no_picture(path, size)
-    require_modest(path, *declared, max_pixels)
+    require_modest(path, *declared, max_pixels, pixel_bytes(data))
     return data
 
 
@@ -155,7 +170,8 @@ def _decode(path: Path, data: np.ndarray) -> np.ndarray:
 
 def _decoded(data: np.ndarray, flags: int) -> np.ndarray | None:
     try:
-        return cv2.imdecode(data, flags)
+        with hushed():
+            return cv2.imdecode(data, flags)
     except cv2.error as error:
         pass_on(error)
         return None

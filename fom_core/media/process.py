@@ -40,14 +40,17 @@ class Ending:
 
     status:  what it returned; below zero the signal that killed it.
     said:    its words, one a line; of very many the first and the last.
-    frames:  how many frames it says to have put out; None where it ended before its work was.
+    frames:  how many frames it says to have put out, in ffmpeg 7.0 without those that it only copied; None where it
+             ended before its work was.
     stalled: it was given up because it did nothing any more.
+    size:    how many bytes it says its first output has; None where it does not say.
     """
 
     status: int
     said: str
     frames: int | None
     stalled: bool = False
+    size: int | None = None
 
     @property
     def reason(self) -> str:
@@ -166,7 +169,14 @@ class Ffmpeg:
         self._close()
         done = self._told.get(b"progress") == b"end"
         frames = int(self._told.get(b"frame") or 0) if done else None
-        return Ending(status, "\n".join([*self._head, *self._tail]), frames, self._stalled)
+        size = self._told.get(b"total_size", b"")
+        return Ending(
+            status,
+            "\n".join([*self._head, *self._tail]),
+            frames,
+            self._stalled,
+            int(size) if done and size.isdigit() else None,
+        )
 
     def kill(self) -> None:
         """End it, and what it started."""

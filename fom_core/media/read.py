@@ -49,6 +49,9 @@ class VideoReader:
     pictures (GIF, APNG, WebP, AVIF) are videos. A folder is read in natural order of its names, 25 frames a second.
 
     from_s, length_s: the part to read, in seconds of the file's own clock; a length of 0 means to the end.
+    as_shown:         seconds count from the file's beginning, as in players, and the part begins with what is shown
+                      then, also a frame that is held for long; else with the first frame stored from then on, as
+                      ComfyUI has it.
     max_pixels:       of a frame; None for what is usual, see :mod:`~fom_core.media.limits`.
 
     size:        height, width.
@@ -64,6 +67,7 @@ class VideoReader:
         from_s: float = 0.0,
         length_s: float = 0.0,
         max_pixels: int | None = None,
+        as_shown: bool = False,
     ) -> None:
         """Find out what ``path`` is. Raises MediaError when it is missing, holds no frame, or too large ones."""
         self.path = require_file(path, "The video", folder=True)
@@ -97,6 +101,7 @@ class VideoReader:
         else:
             self._facts = probe(self.path, self.max_pixels)
             self.size, self.rate, self.frame_count = self._facts.size, self._facts.clock.rate, self._facts.frame_count
+        self._as_shown = as_shown
         self._first = self._frame_at(from_s) if from_s else 0
         self._stop = max(self._first + 1, self._frame_at(from_s + length_s)) if length_s else None
         whole, self.frame_count = self.frame_count, self._in_part(self.frame_count)
@@ -156,7 +161,9 @@ class VideoReader:
 
     def _frame_at(self, moment_s: float) -> int:
         """The first frame from this moment of the file on."""
-        return self._facts.slot_at(moment_s) if self._facts else math.ceil(moment_s * self.rate - 1e-6)
+        if self._facts and not self._as_shown:
+            return self._facts.slot_at(moment_s)
+        return max(0, math.ceil((moment_s - (self._facts.start_s if self._facts else 0)) * self.rate - 1e-6))
 
     def _in_part(self, count: int) -> int:
         """How many of the file's frames belong to the part."""

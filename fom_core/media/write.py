@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MediaError, UsageError
+from ..files.places import NUMBER
+from .animated import ANIMATED_SUFFIXES, MovingPicture
 from .clock import nominal_rate
-from .encode import ALPHA_SUFFIXES, VIDEO_SUFFIXES, EncodedVideo
+from .encode import ALPHA_SUFFIXES, H264_SUFFIXES, VIDEO_SUFFIXES, EncodedVideo
 from .mark import Corner, marked
 from .pictures import WRITTEN_SUFFIXES
 from .read import VideoReader
@@ -20,7 +22,14 @@ from .sequence import NumberedPictures, pattern_of
 def target_of(path: Path) -> Path:
     """What a :class:`VideoWriter` for this path writes: the file, or the pattern of numbered pictures."""
     suffix = path.suffix.lower()
+    if _is_animated(path):
+        return path
     return pattern_of(path) if not suffix or suffix in WRITTEN_SUFFIXES else path
+
+
+def _is_animated(path: Path) -> bool:
+    """Whether a name is that of one animated picture; with a number in it, ``f_%04d.webp``, it is many stills'."""
+    return path.suffix.lower() in ANIMATED_SUFFIXES and not NUMBER.search(path.name)
 
 
 class VideoWriter:
@@ -45,33 +54,41 @@ class VideoWriter:
         encoder: str | None = None,
         synthetic: bool = True,
         mark: Corner | None = None,
+        loop: int = 0,
     ) -> None:
         """Reserve the output, so that an unwritable place raises WriteError before any work is done.
 
-        path:       .mp4, .mov, .mkv (H.264), .webm (VP9), .gif; or numbered pictures: a pattern (``f_%04d.png``), a
-                    picture's name (``f.png``) or a name without suffix (a folder of PNGs). Odd sides of H.264 videos
-                    are made even by repeating the last row or column.
+        path:       .mp4, .mov, .mkv (H.264), .webm (VP9), .gif, .webp, .avif (animated); or numbered pictures: a
+                    pattern (``f_%04d.png``), another picture's name (``f.png``) or a name without suffix (a folder of
+                    PNGs). Odd sides of H.264 videos are made even by repeating the last row or column.
         fps:        frames a second; floats near the NTSC rates mean them (29.97 is 30000/1001).
         audio_from: the video whose sound goes along, cut to the length of the frames written.
-        crf:        quality of H.264, smaller is better and larger; VP9 is set to look the same.
+        crf:        quality of H.264, smaller is better and larger; VP9, WebP and AVIF are set to look the same.
         encoder:    of H.264: a name of :data:`~fom_core.media.encoders.ENCODERS`; None for the processor's, libx264.
                     Raises UsageError or MediaError for one that cannot be used here.
         synthetic:  say so in the file, see :mod:`~fom_core.media.label`; False for frames that no model made.
         mark:       the corner in which every frame carries a visible mark, see :mod:`~fom_core.media.mark`.
+        loop:       how often an animated picture plays; 0: for ever.
         """
         path = Path(path)
         rate = fps if isinstance(fps, Fraction) else nominal_rate(float(fps))
         suffix = path.suffix.lower()
-        if suffix in VIDEO_SUFFIXES:
-            self._sink: EncodedVideo | NumberedPictures = EncodedVideo(
-                path, rate, audio_from, crf, encoder, synthetic=synthetic
+        if encoder is not None and suffix not in H264_SUFFIXES:
+            raise UsageError(
+                f"The encoder {encoder} makes H.264, which {suffix or 'folders of pictures'} cannot hold. Name the "
+                f"output {', '.join(sorted(H264_SUFFIXES))}, or leave the encoder out."
             )
-        elif encoder is not None:
-            raise UsageError(f"The encoder {encoder} makes videos. Name the output .mp4, .mov or .mkv.")
+        self._sink: EncodedVideo | MovingPicture | NumberedPictures
+        if _is_animated(path):
+            self._sink = MovingPicture(path, rate, audio_from, crf, loop, synthetic=synthetic)
+        elif suffix in VIDEO_SUFFIXES:
+            self._sink = EncodedVideo(path, rate, audio_from, crf, encoder, synthetic=synthetic)
         elif not suffix or suffix in WRITTEN_SUFFIXES:
             self._sink = NumberedPictures(path, synthetic)
         else:
-            raise MediaError(f"Cannot write '{suffix}' files. Name the output .mp4, .webm, .gif, .mov, .mkv or .png.")
+            raise MediaError(
+                f"Cannot write '{suffix}' files. Name the output .mp4, .webm, .gif, .webp, .avif, .mov, .mkv or .png."
+            )
         self.fps = float(rate)
         self.keeps_alpha = suffix in ALPHA_SUFFIXES
         self.frame_count = 0
@@ -85,6 +102,11 @@ class VideoWriter:
     @property
     def has_audio(self) -> bool:
         return self._sink.has_audio
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width of the frames handed in."""
+        return None if self._size is None else (self._size[0], self._size[1])
 
     def replaces(self, path: str | os.PathLike[str]) -> bool:
         """Whether the result will take the place of an existing file, or of files in that folder."""

@@ -1,11 +1,11 @@
-"""What moves and by how much: transferring motion, its course in time, the area it covers, motion files."""
+"""What moves and by how much: transferring motion, keypoint sequences in time, the area it covers, motion files."""
 
 from .area import MovedArea
-from .files import is_motion, load_motion, save_motion
-from .initial import find_best_frame, find_medoid, initial_frame, settled
+from .initial import find_best_frame, find_medoid, initial_frame, with_initial_frame
+from .motion_file import is_motion, load_motion, save_motion
 from .size import hull_area, movement_scale
 from .timing import SMOOTHING, Length, align, fit_length, held, resample, smooth
-from .transfer import FADE_IN_S, fade_in, transfer_motion, transferred
+from .transfer import FADE_IN_S, fade_in, fade_out, transfer_motion, transfer_sequence
 
 __all__ = [
     "FADE_IN_S",
@@ -14,6 +14,7 @@ __all__ = [
     "MovedArea",
     "align",
     "fade_in",
+    "fade_out",
     "find_best_frame",
     "find_medoid",
     "fit_length",
@@ -25,8 +26,8 @@ __all__ = [
     "movement_scale",
     "resample",
     "save_motion",
-    "settled",
     "smooth",
     "transfer_motion",
-    "transferred",
+    "transfer_sequence",
+    "with_initial_frame",
 ]

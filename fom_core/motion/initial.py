@@ -40,7 +40,7 @@ def initial_frame(
     return min(among, key=lambda frame: abs(frame - asked))
 
 
-def settled(driving: Motion, transfer: MotionTransfer) -> MotionTransfer:
+def with_initial_frame(driving: Motion, transfer: MotionTransfer) -> MotionTransfer:
     """``transfer`` with the number of the initial frame, where that is the same for every source.
 
     A line in the log says so where it is another frame than the one asked for. Raises UsageError beyond the end.

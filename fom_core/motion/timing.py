@@ -1,4 +1,4 @@
-"""The course of a motion in time: calming it, other frame rates, other lengths."""
+"""A motion in time: smoothing it, other frame rates, other lengths."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def held(motion: Motion) -> Motion:
 
 
 def resample(keypoints: M, fps: float, to_fps: float) -> M:
-    """The same course at another frame rate: each frame shows the nearest moment, the duration stays."""
+    """The same keypoint sequence at another frame rate: each frame shows the nearest moment, the duration stays."""
     if _positive(fps) == _positive(to_fps):
         return keypoints
     length = max(1, round(len(keypoints) * to_fps / fps))
@@ -75,10 +75,10 @@ def fit_length(keypoints: M, length: int, mode: Literal["hold", "loop"]) -> M:
 
 def align(motions: Sequence[Motion], fps: float, length: Length = "hold") -> list[Motion]:
     """Bring drivers of any frame rate and length to one rate and one length."""
-    courses = [resample(motion, motion.fps, fps) for motion in motions]
-    lengths = [len(course) for course in courses]
+    resampled = [resample(motion, motion.fps, fps) for motion in motions]
+    lengths = [len(motion) for motion in resampled]
     count, mode = (min(lengths), "hold") if length == "shortest" else (max(lengths), length)
-    return [fit_length(course, count, mode) for course in courses]
+    return [fit_length(motion, count, mode) for motion in resampled]
 
 
 def _fitted(values: Tensor, width: float) -> Tensor:

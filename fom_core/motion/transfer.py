@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from ..geometry import inverse_2x2
 from ..types import Keypoints, Motion, MotionTransfer
@@ -14,16 +15,17 @@ from .timing import held
 FADE_IN_S = 0.3  # suits a motion that does not begin in the source's pose, as with a medoid
 
 
-def transferred(source: Keypoints, driving: Motion, transfer: MotionTransfer) -> Keypoints:
+def transfer_sequence(source: Keypoints, driving: Motion, transfer: MotionTransfer) -> Keypoints:
     """Where the (1, K) keypoints of a still face go during a whole video.
 
     Its initial frame is found, its start faded in; before the driver is first seen and after the last time, the face
     stands still. Raises UsageError for an initial frame beyond the video's end.
     """
     first = initial_frame(source, driving.keypoints, transfer, driving.seen)
-    course = held(driving).keypoints
-    moved = transfer_motion(source, course, course[first : first + 1], transfer)
-    return fade_in(source, moved, transfer.fade_in_s * driving.fps)
+    sequence = held(driving).keypoints
+    moved = transfer_motion(source, sequence, sequence[first : first + 1], transfer)
+    moved = fade_in(source, moved, transfer.fade_in_s * driving.fps)
+    return fade_out(source, moved, transfer.fade_out_s * driving.fps)
 
 
 def transfer_motion(source: Keypoints, driving: Keypoints, initial: Keypoints, transfer: MotionTransfer) -> Keypoints:
@@ -52,9 +54,17 @@ def transfer_motion(source: Keypoints, driving: Keypoints, initial: Keypoints, t
 
 def fade_in(source: Keypoints, moved: Keypoints, frames: float) -> Keypoints:
     """Let a motion begin in the source's own keypoints, and come in smoothly over so many frames."""
-    if frames <= 0:
-        return moved
-    share = (torch.arange(len(moved)) / frames).clamp(max=1).to(moved.value)
+    return moved if frames <= 0 else _eased(source, moved, torch.arange(len(moved)) / frames)
+
+
+def fade_out(source: Keypoints, moved: Keypoints, frames: float) -> Keypoints:
+    """Let a motion go home to the source's own keypoints, smoothly over its last so many frames."""
+    return moved if frames <= 0 else _eased(source, moved, torch.arange(len(moved)).flip(0) / frames)
+
+
+def _eased(source: Keypoints, moved: Keypoints, share: Tensor) -> Keypoints:
+    """Between the source's keypoints, where ``share`` (T,) is 0, and the motion's from 1 on; without a jerk there."""
+    share = share.clamp(max=1).to(moved.value)
     share = (share.square() * (3 - 2 * share))[:, None, None]
     value = torch.lerp(source.value.expand_as(moved.value), moved.value, share)
     if moved.jacobian is None or source.jacobian is None:

@@ -8,42 +8,37 @@ from torch import Tensor, nn
 
 from ..geometry import gaussian_heatmap, identity_grid, inverse_2x2, warp
 from ..types import DenseMotion, Keypoints, SourceFeatures
-from .blocks import FULL
+from .blocks import FULL, Shrink
 from .config import GeneratorConfig
 from .hourglass import Hourglass
 from .mobile import MOBILE
 
 
-class DenseMotionNetwork(nn.Module):
-    """Source and driving keypoints → :class:`DenseMotion`, at ``scale_factor`` of the picture."""
+class DenseMotionSteps(nn.Module):
+    """The equations of the paper. The network between them comes with a subclass."""
 
-    def __init__(self, config: GeneratorConfig, *, align_corners: bool) -> None:
+    down: Shrink
+
+    def __init__(self, *, kp_variance: float, align_corners: bool) -> None:
         super().__init__()
-        assert config.dense_motion is not None
-        parts = MOBILE if config.mobile else FULL
-        self.kp_variance = config.dense_motion.kp_variance
+        self.kp_variance = kp_variance
         self.align_corners = align_corners
-        slots = config.num_kp + 1  # one for the background
-        self.hourglass = Hourglass(slots * (config.num_channels + 1), config.dense_motion.hourglass, parts)
-        self.mask = parts.map_head(self.hourglass.out_features, slots)
-        self.occlusion = parts.map_head(self.hourglass.out_features, 1) if config.estimate_occlusion_map else None
-        self.down = parts.shrink(config.num_channels, config.dense_motion.scale_factor)
 
     def forward(self, source: SourceFeatures, driving: Keypoints, *, details: bool = False) -> DenseMotion:
+        """S = 1 or B sources and B poses → B flows; ``details`` keeps the source as each keypoint alone moves it."""
         height, width = source.small.shape[2:]
         motions = self.sparse_motions(source.keypoints, driving, (height, width))  # (B, K+1, h, w, 2)
         warped = self.warp_by_each(source.small, motions)  # (B, K+1, C, h, w)
         difference = self.heatmap_difference(source.keypoints, driving, (height, width))  # (B, K+1, 1, h, w)
-        features = self.hourglass(torch.cat([difference, warped], dim=2).flatten(1, 2))
-        shares, hidden = self.heads(features)
+        shares, hidden = self.maps(torch.cat([difference, warped], dim=2).flatten(1, 2))
         mask = shares.softmax(dim=1)
         deformation = (mask[..., None] * motions).sum(dim=1)
         occlusion_map = None if hidden is None else hidden.sigmoid()
         return DenseMotion(deformation, occlusion_map, mask, warped if details else None)
 
-    def heads(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Maps of the mask (B, K+1, h, w) and of the occlusion (B, 1, h, w), before softmax and sigmoid."""
-        return self.mask(features), None if self.occlusion is None else self.occlusion(features)
+    def maps(self, seen: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Heatmaps and warped pictures (B, (K+1)(1+C), h, w) → mask (B, K+1, h, w), occlusion (B, 1, h, w); logits."""
+        raise NotImplementedError
 
     def heatmap_difference(self, source: Keypoints, driving: Keypoints, size: tuple[int, int]) -> Tensor:
         """Equation 6: where keypoints went, minus where they came from; zeros for the background."""
@@ -67,3 +62,21 @@ class DenseMotionNetwork(nn.Module):
         # The grids of all slots stand below each other in one tall grid, so the source is never copied per slot.
         tall = warp(small, motions.reshape(batch, slots * height, width, 2), align_corners=self.align_corners)
         return tall.unflatten(2, (slots, height)).transpose(1, 2)
+
+
+class DenseMotionNetwork(DenseMotionSteps):
+    """Source and driving keypoints → :class:`DenseMotion`, at ``scale_factor`` of the picture."""
+
+    def __init__(self, config: GeneratorConfig, *, align_corners: bool) -> None:
+        assert config.dense_motion is not None
+        super().__init__(kp_variance=config.dense_motion.kp_variance, align_corners=align_corners)
+        parts = MOBILE if config.mobile else FULL
+        slots = config.num_kp + 1  # one for the background
+        self.hourglass = Hourglass(slots * (config.num_channels + 1), config.dense_motion.hourglass, parts)
+        self.mask = parts.map_head(self.hourglass.out_features, slots)
+        self.occlusion = parts.map_head(self.hourglass.out_features, 1) if config.estimate_occlusion_map else None
+        self.down = parts.shrink(config.num_channels, config.dense_motion.scale_factor)
+
+    def maps(self, seen: Tensor) -> tuple[Tensor, Tensor | None]:
+        features = self.hourglass(seen)
+        return self.mask(features), None if self.occlusion is None else self.occlusion(features)

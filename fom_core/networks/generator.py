@@ -12,34 +12,27 @@ from ..geometry import identity_grid, resize_flow, resize_map, warp
 from ..types import DenseMotion, Generated, Keypoints, SourceFeatures
 from .blocks import FULL
 from .config import GeneratorConfig
-from .dense_motion import DenseMotionNetwork
+from .dense_motion import DenseMotionNetwork, DenseMotionSteps
 from .mobile import MOBILE
 
 BORDER_PX = 5  # width of PaddleGAN's border treatment, in pixels of the map it is applied to
 _GAUSSIAN_9 = (4, 13, 30, 51, 60, 51, 30, 13, 4)  # of 256
 
 
-class OcclusionAwareGenerator(nn.Module):
-    """:meth:`encode` runs once per source; :meth:`forward` takes any batch of driving keypoints."""
+class GeneratorSteps(nn.Module):
+    """Source features and flow to a picture. The networks that learn come with a subclass.
 
-    def __init__(self, config: GeneratorConfig, *, align_corners: bool = True, border_blend: bool = False) -> None:
+    :meth:`encode` runs once per source; :meth:`forward` takes any batch of driving keypoints.
+    """
+
+    dense_motion_network: DenseMotionSteps | None
+
+    def __init__(self, config: GeneratorConfig, *, align_corners: bool, border_blend: bool) -> None:
         super().__init__()
-        parts = MOBILE if config.mobile else FULL
         self.config = config
         self.align_corners = align_corners
         self.border_blend = border_blend
         self.displacement_flow = False  # as the model's configuration says, which may change with its size
-        self.dense_motion_network = (
-            None if config.dense_motion is None else DenseMotionNetwork(config, align_corners=align_corners)
-        )
-        deepest = config.down[-1] if config.down else config.first
-        self.first = parts.stem(config.num_channels, config.first)
-        self.down_blocks = nn.ModuleList(parts.down(*pair) for pair in pairwise((config.first, *config.down)))
-        self.bottleneck = nn.Sequential()
-        for index, hidden in enumerate(config.bottleneck):
-            self.bottleneck.add_module(f"r{index}", parts.res(deepest, hidden))
-        self.up_blocks = nn.ModuleList(parts.up(*pair) for pair in pairwise((deepest, *config.up)))
-        self.final = parts.map_head(config.up[-1] if config.up else config.first, config.num_channels)
 
     def encode(self, image: Tensor, keypoints: Keypoints) -> SourceFeatures:
         """Everything that depends on the source alone: (S, C, H, W) in [0, 1] and its keypoints."""
@@ -48,12 +41,10 @@ class OcclusionAwareGenerator(nn.Module):
 
     def features(self, image: Tensor) -> Tensor:
         """What the warp moves: (S, C, H, W) in [0, 1] → (S, F, H / 2^d, W / 2^d)."""
-        out = self.first(image)
-        for block in self.down_blocks:
-            out = block(out)
-        return out
+        raise NotImplementedError
 
     def forward(self, source: SourceFeatures, driving: Keypoints, *, details: bool = False) -> Generated:
+        """S = 1 or B sources in the poses of B keypoint sets, (B, C, H, W) in [0, 1] with the flow that moved them."""
         if self.dense_motion_network is None:
             return Generated(self.decode(source.features).expand(len(driving), -1, -1, -1), None)
         motion = self.dense_motion_network(source, driving, details=details)
@@ -96,6 +87,36 @@ class OcclusionAwareGenerator(nn.Module):
 
     def decode(self, features: Tensor) -> Tensor:
         """Warped features to a picture (B, C, H, W) in [0, 1]."""
+        raise NotImplementedError
+
+
+class OcclusionAwareGenerator(GeneratorSteps):
+    """The generator as it is trained: encoder, dense motion network, residual blocks and decoder."""
+
+    dense_motion_network: DenseMotionNetwork | None
+
+    def __init__(self, config: GeneratorConfig, *, align_corners: bool = True, border_blend: bool = False) -> None:
+        super().__init__(config, align_corners=align_corners, border_blend=border_blend)
+        parts = MOBILE if config.mobile else FULL
+        self.dense_motion_network = (  # pyright: ignore[reportIncompatibleVariableOverride]
+            None if config.dense_motion is None else DenseMotionNetwork(config, align_corners=align_corners)
+        )
+        deepest = config.down[-1] if config.down else config.first
+        self.first = parts.stem(config.num_channels, config.first)
+        self.down_blocks = nn.ModuleList(parts.down(*pair) for pair in pairwise((config.first, *config.down)))
+        self.bottleneck = nn.Sequential()
+        for index, hidden in enumerate(config.bottleneck):
+            self.bottleneck.add_module(f"r{index}", parts.res(deepest, hidden))
+        self.up_blocks = nn.ModuleList(parts.up(*pair) for pair in pairwise((deepest, *config.up)))
+        self.final = parts.map_head(config.up[-1] if config.up else config.first, config.num_channels)
+
+    def features(self, image: Tensor) -> Tensor:
+        out = self.first(image)
+        for block in self.down_blocks:
+            out = block(out)
+        return out
+
+    def decode(self, features: Tensor) -> Tensor:
         out = self.bottleneck(features)
         for block in self.up_blocks:
             out = block(out)

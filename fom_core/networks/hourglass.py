@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import torch
@@ -11,10 +12,12 @@ from .blocks import BlockSet
 from .config import HourglassConfig
 
 
-class _Encoder(nn.Module):
-    def __init__(self, in_features: int, widths: tuple[int, ...], parts: BlockSet) -> None:
+class Encoder(nn.Module):
+    """(B, C, h, w) → what comes in and after every block, from large to small."""
+
+    def __init__(self, down_blocks: Iterable[nn.Module]) -> None:
         super().__init__()
-        self.down_blocks = nn.ModuleList(parts.down(*pair) for pair in pairwise((in_features, *widths)))
+        self.down_blocks = nn.ModuleList(down_blocks)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         levels = [x]
@@ -23,11 +26,12 @@ class _Encoder(nn.Module):
         return levels
 
 
-class _Decoder(nn.Module):
-    def __init__(self, skips: tuple[int, ...], deepest: int, widths: tuple[int, ...], parts: BlockSet) -> None:
+class Decoder(nn.Module):
+    """An encoder's levels → (B, out_features, h, w), each block's result beside the level of its size."""
+
+    def __init__(self, up_blocks: Iterable[nn.Module]) -> None:
         super().__init__()
-        inputs = (deepest, *(width + skip for width, skip in zip(widths[:-1], skips[:-1], strict=True)))
-        self.up_blocks = nn.ModuleList(parts.up(*pair) for pair in zip(inputs, widths, strict=True))
+        self.up_blocks = nn.ModuleList(up_blocks)
 
     def forward(self, levels: list[Tensor]) -> Tensor:
         *skips, x = levels
@@ -42,8 +46,10 @@ class Hourglass(nn.Module):
     def __init__(self, in_features: int, config: HourglassConfig, parts: BlockSet) -> None:
         super().__init__()
         skips = (*config.encoder[-2::-1], in_features)
-        self.encoder = _Encoder(in_features, config.encoder, parts)
-        self.decoder = _Decoder(skips, config.encoder[-1], config.decoder, parts)
+        deeper = (width + skip for width, skip in zip(config.decoder[:-1], skips[:-1], strict=True))
+        inputs = (config.encoder[-1], *deeper)
+        self.encoder = Encoder(parts.down(*pair) for pair in pairwise((in_features, *config.encoder)))
+        self.decoder = Decoder(parts.up(*pair) for pair in zip(inputs, config.decoder, strict=True))
         self.out_features = config.decoder[-1] + in_features
 
     def forward(self, x: Tensor) -> Tensor:

@@ -13,24 +13,16 @@ from .hourglass import Hourglass
 from .mobile import MOBILE
 
 
-class KeypointDetector(nn.Module):
-    """(B, C, H, W) in [0, 1] → :class:`Keypoints` of B pictures."""
+class KeypointSteps(nn.Module):
+    """How maps become keypoints. The networks that paint the maps come with a subclass."""
 
     def __init__(self, config: KeypointDetectorConfig) -> None:
         super().__init__()
-        parts = MOBILE if config.mobile else FULL
         self.config = config
-        self.predictor = Hourglass(config.num_channels, config.hourglass, parts)
-        self.kp = parts.point_head(self.predictor.out_features, config.num_kp, config.pad)
-        self.jacobian = None
-        if config.estimate_jacobian:
-            maps = 1 if config.single_jacobian_map else config.num_kp
-            self.jacobian = parts.point_head(self.predictor.out_features, 4 * maps, config.pad)
-            _start_at_identity(self.jacobian)
-        self.down = parts.shrink(config.num_channels, config.scale_factor)
 
     def forward(self, images: Tensor) -> Keypoints:
-        logits, maps = self.heads(self.predictor(self.down(images)))
+        """(B, C, H, W) in [0, 1] → keypoints of B pictures."""
+        logits, maps = self.maps(images)
         heatmap = (logits.flatten(2) / self.config.temperature).softmax(dim=-1)
         # The point is the mean of the heatmap read as a probability distribution.
         grid = identity_grid(*logits.shape[2:], like=logits).flatten(0, 1)  # (h*w, 2)
@@ -41,8 +33,28 @@ class KeypointDetector(nn.Module):
         jacobian = (heatmap[:, :, None] * maps).sum(dim=-1).unflatten(-1, (2, 2))
         return Keypoints(value, jacobian)
 
-    def heads(self, features: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Maps of the keypoints (B, K, h, w) and of their jacobians (B, 4 or 4K, h, w)."""
+    def maps(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(B, C, H, W) → maps of the keypoints (B, K, h, w) and of their jacobians (B, 4 or 4K, h, w)."""
+        raise NotImplementedError
+
+
+class KeypointDetector(KeypointSteps):
+    """(B, C, H, W) in [0, 1] → :class:`Keypoints` of B pictures."""
+
+    def __init__(self, config: KeypointDetectorConfig) -> None:
+        super().__init__(config)
+        parts = MOBILE if config.mobile else FULL
+        self.predictor = Hourglass(config.num_channels, config.hourglass, parts)
+        self.kp = parts.point_head(self.predictor.out_features, config.num_kp, config.pad)
+        self.jacobian = None
+        if config.estimate_jacobian:
+            maps = 1 if config.single_jacobian_map else config.num_kp
+            self.jacobian = parts.point_head(self.predictor.out_features, 4 * maps, config.pad)
+            _start_at_identity(self.jacobian)
+        self.down = parts.shrink(config.num_channels, config.scale_factor)
+
+    def maps(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        features = self.predictor(self.down(images))
         return self.kp(features), None if self.jacobian is None else self.jacobian(features)
 
 

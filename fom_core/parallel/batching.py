@@ -10,7 +10,7 @@ import torch
 from ..backends import Backend
 from ..resources.memory import in_chunks
 from ..types import Generated, Keypoints, SourceFeatures
-from .crew import Crew
+from .workers import Workers
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ def in_batches(faces: list[MovingFace], device: torch.device) -> list[Batch]:
     return batches
 
 
-def generated(model: Backend, batches: Sequence[Batch], part: slice, crew: Crew) -> list[Generated]:
+def generated(model: Backend, batches: Sequence[Batch], part: slice, workers: Workers) -> list[Generated]:
     """These frames of all faces."""
-    pieces = crew.pieces(part, among=len(batches))
+    pieces = workers.pieces(part, among=len(batches))
     tasks = [(batch, piece) for batch in batches for piece in pieces]
-    done = crew.map(lambda task: task[0].generate(model, task[1]), tasks)
+    done = workers.map(lambda task: task[0].generate(model, task[1]), tasks)
     by_batch = [done[first : first + len(pieces)] for first in range(0, len(done), len(pieces))]
     return [Generated.cat(of_face) for of_batch in by_batch for of_face in zip(*of_batch, strict=True)]

@@ -27,7 +27,7 @@ class _Failed:
         self.error = error
 
 
-def ahead(items: Iterable[T], depth: int = 1) -> Generator[T, None, None]:
+def prefetch(items: Iterable[T], depth: int = 1) -> Generator[T, None, None]:
     """The same items, while up to ``depth`` later ones are already being made in another thread.
 
     Where the caller stops early, the item being made is the last one, and ``items`` is closed if it is a generator.
@@ -67,7 +67,7 @@ def ahead(items: Iterable[T], depth: int = 1) -> Generator[T, None, None]:
         thread.join()
 
 
-def applied(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+def map_in_background(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """``work`` on each item in another thread, while the caller's makes the next item: results come one late."""
     running: deque[Future[R]] = deque()
     with ThreadPoolExecutor(1, "fom-applied") as pool:
@@ -81,7 +81,7 @@ def applied(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 
 
 @contextmanager
-def behind(work: Callable[[T], object]) -> Iterator[Callable[[T], None]]:
+def run_in_background(work: Callable[[T], object]) -> Iterator[Callable[[T], None]]:
     """Gives a function that has ``work`` done in another thread, and waits only for the work before it.
 
     What was handed over is done when the block ends. After an error inside, no further work begins.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..documents.readers import read_csv, shortened, wrong_as
 from ..errors import MediaError
+from ..files.paths import require_file
 from ..media import VIDEO_SUFFIXES
 from ..types import Box
 
@@ -29,7 +30,7 @@ FOLDERS = {"test": "test", "val": "test", "validation": "test"}  # every other p
 
 
 @dataclass(frozen=True)
-class Row:
+class MetadataRow:
     """A part of a video as a metadata file tells it, in frames and pixels of the size that the file is about."""
 
     start: float
@@ -41,23 +42,25 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Job:
+class VideoJob:
     """One video and what to make of it; without rows, its faces are looked for. ``name`` is unique and without #."""
 
     video: Path
     person: str
     name: str
     split: str = "train"
-    rows: tuple[Row, ...] = ()
+    rows: tuple[MetadataRow, ...] = ()
 
 
-def jobs_of_videos(paths: Sequence[Path], test_share: float = 0.0) -> list[Job]:
+def jobs_of_videos(paths: Sequence[Path], test_share: float = 0.0) -> list[VideoJob]:
     """One job per video below the given files and folders. The first folder below a given one names the person.
 
     ``test_share`` of the people, chosen by their names, are for testing. Raises MediaError where there is no video.
     """
     jobs = []
     for root in paths:
+        if not root.exists():
+            require_file(root, "The video or folder", folder=True)
         files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if _is_video(path))
         if not files:
             raise MediaError(f"Wanted videos in {root} and found none. Give a folder with videos, or a video.")
@@ -65,17 +68,17 @@ def jobs_of_videos(paths: Sequence[Path], test_share: float = 0.0) -> list[Job]:
         for path in files:
             parts = [_plain(part) for part in path.relative_to(base).with_suffix("").parts]
             split = "test" if _share(parts[0]) < test_share else "train"
-            jobs.append(Job(path, parts[0], "-".join(parts[1:]) or "video", split))
+            jobs.append(VideoJob(path, parts[0], "-".join(parts[1:]) or "video", split))
     return jobs
 
 
-def jobs_of_metadata(metadata: Path, folder: Path) -> tuple[list[Job], list[str]]:
+def jobs_of_metadata(metadata: Path, folder: Path) -> tuple[list[VideoJob], list[str]]:
     """One job per video that a CSV names and ``folder`` holds; also the ids of those it does not hold.
 
     Columns: video_id, start, end (frames), bbox (left-top-right-bottom); and, where there are, person_id, fps, width,
     height, partition. Raises MediaError that names the line for a file that cannot be read so.
     """
-    rows: dict[tuple[str, str], list[Row]] = {}
+    rows: dict[tuple[str, str], list[MetadataRow]] = {}
     with wrong_as(MediaError, metadata):
         table = read_csv(metadata)
     columns = _columns(metadata, table.columns)
@@ -89,7 +92,7 @@ def jobs_of_metadata(metadata: Path, folder: Path) -> tuple[list[Job], list[str]
         rows.setdefault((person, video), []).append(row)
     found = {path.stem: path for path in sorted(folder.rglob("*")) if _is_video(path)}
     jobs = [
-        Job(found[video], _plain(person), _plain(video), rows=tuple(parts))
+        VideoJob(found[video], _plain(person), _plain(video), rows=tuple(parts))
         for (person, video), parts in rows.items()
         if video in found
     ]
@@ -104,7 +107,7 @@ def _columns(path: Path, found: Sequence[str]) -> dict[str, str]:
     return columns
 
 
-def _row(values: dict[str, str], columns: dict[str, str]) -> tuple[str, str, Row]:
+def _row(values: dict[str, str], columns: dict[str, str]) -> tuple[str, str, MetadataRow]:
     given = {name: values[column].strip() for name, column in columns.items() if column}
     video = Path(given["video"]).stem if Path(given["video"]).suffix in VIDEO_SUFFIXES else given["video"]
     sides = [_number(side) for side in given["box"].replace(",", "-").split("-")]
@@ -119,7 +122,7 @@ def _row(values: dict[str, str], columns: dict[str, str]) -> tuple[str, str, Row
         raise ValueError("fps, width and height are above 0")
     split = FOLDERS.get(given.get("split", ""), "train")
     box = (sides[0], sides[1], sides[2], sides[3])
-    return given.get("person") or video, video, Row(start, stop, box, fps, size, split)
+    return given.get("person") or video, video, MetadataRow(start, stop, box, fps, size, split)
 
 
 def _number(text: str) -> float:

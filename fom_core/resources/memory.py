@@ -10,24 +10,20 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ..errors import UsageError
 from .faults import is_out_of_memory
 
-__all__ = ["apart_from_heap", "empty_caches", "in_chunks", "is_out_of_memory", "let_go", "trim_heap"]
+__all__ = ["apart_from_heap", "copied_apart", "empty_caches", "in_chunks", "is_out_of_memory", "trim_heap"]
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 LARGE, LARGEST = 2**20, 2**25  # bytes: from which memory is apart, and glibc's own ceiling for that
 ARENAS = 2
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8  # of mallopt
-_PAGES = Path("/proc/self/pagemap")  # of Linux: eight bytes for every page
-_OF_A_FILE, _SWAPPED, _PRESENT = (np.uint64(1 << bit) for bit in (61, 62, 63))
 
 
 def in_chunks(work: Callable[[slice], T], length: int, size: int) -> Generator[T, None, None]:
@@ -100,24 +96,12 @@ def apart_from_heap() -> Iterator[None]:
         mallopt(_TRIM_THRESHOLD, 2 * LARGEST)
 
 
-def let_go(tensor: Tensor) -> None:
-    """Give back the memory of a tensor that is part of a mapped file: what is read again comes from the file.
-
-    A tensor that is no file, or was written to, stays as it is; so does every tensor where there is no Linux.
-    """
-    advise, size = _libc_call("madvise"), mmap.PAGESIZE
-    if tensor.device.type != "cpu" or advise is None:
-        return
-    first, end = -(-tensor.data_ptr() // size), (tensor.data_ptr() + tensor.nbytes) // size  # whole pages only
-    try:
-        with _PAGES.open("rb", buffering=0) as file:
-            file.seek(first * 8)
-            pages = np.frombuffer(file.read(max(end - first, 0) * 8), np.uint64)
-    except OSError:  # a system that shows them to nobody
-        return
-    ours = ((pages & _PRESENT) != 0) & ((pages & _OF_A_FILE) == 0) | ((pages & _SWAPPED) != 0)
-    if len(pages) == end - first and not ours.any():
-        advise(ctypes.c_void_p(first * size), ctypes.c_size_t((end - first) * size), mmap.MADV_DONTNEED)
+def copied_apart(tensor: Tensor) -> Tensor:
+    """A copy on the processor; if large, in no heap on Linux: its memory goes back when it goes, and leaves no hole."""
+    if tensor.nbytes < LARGE or sys.platform != "linux":
+        return tensor.clone()
+    pages = mmap.mmap(-1, tensor.nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return torch.frombuffer(pages, dtype=tensor.dtype).view(tensor.shape).copy_(tensor)
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,23 @@ from ..documents.readers import DocumentError, parse_json, read_text
 from ..errors import WriteError
 from ..files.leftovers import keep_alive, sweep, temporary_name
 from ..resources.faults import pass_on
-from ..weights.files import read_state_dict, read_tree
+from ..weights.read import read_state_dict, read_tree
 
 log = logging.getLogger(__name__)
 
 WEIGHTS, STATE, ABOUT = "weights.safetensors", "state.pt", "about.json"
 Loaded = tuple[dict[str, Tensor], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Checkpointing:
+    """Every ``every`` steps a checkpoint is written; the newest ``keep`` of them and the best one stay."""
+
+    every: int = 250
+    keep: int = 2
+
+
+DEFAULT = Checkpointing()
 
 
 def save_checkpoint(
@@ -35,7 +47,7 @@ def save_checkpoint(
     *,
     about: Mapping[str, Any] | None = None,
     metadata: Mapping[str, str] | None = None,
-    keep: int = 2,
+    keep: int = Checkpointing.keep,
 ) -> Path:
     """Write ``step-NNNNNN`` below ``folder``, complete or not at all; the newest ``keep`` and the best one stay.
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from ..documents.options import SettingsError, Table
 from ..documents.readers import in_file
 from ..documents.settings import converted, fill, override
-from ..documents.tables import SettingsError, Table
 from ..documents.yaml_text import read_settings
 from ..errors import UsageError
 from ..networks.config import DiscriminatorConfig, ModelConfig
@@ -240,14 +240,14 @@ def _stage(options: Table, model: Table, dataset: DatasetConfig, teacher: ModelC
         )
     if size is None:
         raise SettingsError("dataset_params.frame_shape is missing (PaddleGAN: dataset.train.frame_shape).")
-    config, critic = _model(sections, size, teacher), sections.table("discriminator_params")
+    config, table = _model(sections, size, teacher), sections.table("discriminator_params")
     weights = fill(LossWeights, options.table("loss_weights"))
-    critic = critic.merged(options.table("discriminator_params"))
+    table = table.merged(options.table("discriminator_params"))
     discriminator = None
-    if critic and weights.generator_gan:
+    if table and weights.generator_gan:
         shared = {"num_kp": config.keypoint_detector.num_kp, "num_channels": config.num_channels}
         discriminator = filled(
-            DiscriminatorConfig, Table(shared, critic.name).merged(critic), renamed={"spectral_norm": "sn"}
+            DiscriminatorConfig, Table(shared, table.name).merged(table), renamed={"spectral_norm": "sn"}
         )
     plain = Table(options)
     plain.name = options.name

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from math import lcm
 from typing import TYPE_CHECKING
 
-from ..documents.tables import SettingsError, Table
+from ..documents.options import SettingsError, Table
 
 if TYPE_CHECKING:
     from .config import DatasetConfig, Stage

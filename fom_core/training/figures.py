@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..metrics import l1, psnr_db
 from ..networks.model import MotionModel
 from ..pictures import resize_picture, to_batch
-from .data.dataset import FrameCache
+from .data.frame_cache import FrameCache
 
 
 @dataclass(frozen=True)
@@ -48,34 +49,27 @@ def batch_of(cache: FrameCache, indices: Iterable[int], size: int) -> Tensor:
 
 
 @torch.inference_mode()
-def measure(model: MotionModel, cache: FrameCache, frames_per_clip: int = 8) -> Figures | None:
+def reconstruction_figures(model: MotionModel, cache: FrameCache, frames_per_clip: int = 8) -> Figures | None:
     """Reconstruct the clips of ``cache``; None when it holds portraits only. The model is left in evaluation mode."""
     model.eval()
     size, device = model.config.image_size[0], model.device
-    rows = []
+    figures = []  # l1, mouth, PSNR of each frame: of the prediction, then of the source
     for clip in (clip for clip in cache.clips if clip.length > 1):
         chosen = clip.start + np.linspace(0, clip.length - 1, frames_per_clip + 1).round().astype(int)[1:]
         source = batch_of(cache, [clip.start], size).to(device)
         driving = batch_of(cache, chosen, size).to(device)
         prediction = model.generate(model.encode_source(source), model.detect_keypoints(driving)).prediction
         mouths = [_mouth(points, size) for points in cache.landmarks[chosen]]
-        for index, box in enumerate(mouths):
-            pair = (prediction[index] - driving[index], source[0] - driving[index])
-            rows.append(
-                [
-                    value
-                    for difference in pair
-                    for value in (
-                        difference.abs().mean().item(),
-                        difference[:, box[0], box[1]].abs().mean().item(),
-                        -10 * difference.square().mean().clamp(min=1e-8).log10().item(),
-                    )
-                ]
-            )
-    if not rows:
+        for index, (rows, columns) in enumerate(mouths):
+            wanted = driving[index : index + 1]
+            for shown in (prediction[index : index + 1], source):
+                mouth = l1(shown[..., rows, columns], wanted[..., rows, columns])
+                figures.append(torch.cat([l1(shown, wanted), mouth, psnr_db(shown, wanted)]).tolist())
+    if not figures:
         return None
-    l1, mouth, psnr, copy_l1, copy_mouth, copy_psnr = np.array(rows).mean(0).tolist()
-    return Figures(l1, copy_l1, mouth, copy_mouth, psnr, copy_psnr, len(rows))
+    ours, copies = np.array(figures[::2]).mean(0).tolist(), np.array(figures[1::2]).mean(0).tolist()
+    pairs = [value for pair in zip(ours, copies, strict=True) for value in pair]
+    return Figures(*pairs, frames=len(figures) // 2)
 
 
 def _mouth(landmarks: np.ndarray, size: int) -> tuple[slice, slice]:

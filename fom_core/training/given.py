@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UsageError
 from ..faces.detectors.yunet import YuNetDetector
-from ..parallel.processes import first_alone, rank
-from ..weights.catalogue import catalogue
+from ..files.paths import named_yaml
+from ..networks import ModelConfig
+from ..parallel.distributed import first_alone, rank
+from ..weights.catalogue import catalogue, is_file
 from ..weights.store import named_file, path_on_disk
-from .config import TrainConfig
-from .data.clips import Entry, find_entries, has_split
-from .data.dataset import FrameCache
+from .config import TrainConfig, load_config
+from .data.clips import ClipEntry, find_entries, has_split
+from .data.frame_cache import FrameCache
 from .data.seen import note_seen
 from .data.stream import ClipData
 from .journal import Stages, untold
@@ -22,16 +26,53 @@ log = logging.getLogger(__name__)
 MOST_VALIDATION_CLIPS = 24
 
 
-def open_labeller(config: TrainConfig, config_path: Path, yunet: str | Path | None) -> YuNetDetector | None:
-    """What finds eyes and mouths for losses that look at them: ``yunet``, a file or name, else the one that is here.
+@dataclass(frozen=True)
+class TrainingInputs:
+    """What a training or a compression is made from.
+
+    config_path: the file that describes it, or the name of one that comes along, such as "mini" or "vox-256", of a
+                 compression "mobile" or "prune". ``overrides`` change options of it (``train_params.batch_size=4``).
+    data:        the folder with the clips; None: the file's ``root_dir``.
+    yunet:       YuNet's file or name, which finds eyes and mouths; None: the one that is here, where losses want it.
+    vgg:         VGG19's file or name, to compare pictures in; None: random features.
+    """
+
+    config_path: str | Path
+    data: str | Path | None = None
+    overrides: Sequence[str] = ()
+    yunet: str | Path | None = None
+    vgg: str | Path | None = None
+
+    @property
+    def config_name(self) -> str:
+        """The name of the file that describes it."""
+        return Path(self.config_path).name
+
+    @property
+    def files(self) -> list[str | Path]:
+        """Those that are only read."""
+        return [path for path in (self.config_path, self.yunet, self.vgg) if path is not None and is_file(path)]
+
+    def named_in(self, folder: Path) -> TrainingInputs:
+        """The same with the path of the file that describes it, which comes along in ``folder`` if it is a name."""
+        return replace(self, config_path=named_yaml(folder, self.config_path))
+
+    def config(self, teacher: ModelConfig | None = None) -> TrainConfig:
+        """What the file describes, with the changes; see :func:`~.config.load_config`."""
+        return load_config(Path(self.config_path), self.overrides, teacher)
+
+
+def open_labeller(config: TrainConfig, inputs: TrainingInputs) -> YuNetDetector | None:
+    """What finds eyes and mouths for losses that look at them: the given YuNet, else the one that is here.
 
     Without it these losses see no faces; a line says so.
     """
+    yunet = inputs.yunet
     if config.streamed:
         if yunet is not None or config.needs_landmarks:
             log.warning(
                 "%s reads pairs while it trains, and nobody looks for faces then: --yunet and the loss weights "
-                "anchor, mouth and eyes have no effect. Files with stages use them.", config_path.name,
+                "anchor, mouth and eyes have no effect. Files with stages use them.", inputs.config_name,
             )  # fmt: skip
         return None
     if yunet is None and config.needs_landmarks:
@@ -39,32 +80,32 @@ def open_labeller(config: TrainConfig, config_path: Path, yunet: str | Path | No
         if yunet is None:
             log.warning(
                 "%s weighs mouth and eyes, and what finds them is not here: all of a face counts alike. Better: fom "
-                "weights download yunet (0.3 MB), then begin anew.", config_path.name,
+                "weights download yunet (0.3 MB), then begin anew.", inputs.config_name,
             )  # fmt: skip
     return None if yunet is None else YuNetDetector(named_file(yunet), threshold=0.5)
 
 
-def clip_folder(config: TrainConfig, config_path: Path, data: Path | None) -> Path:
+def clip_folder(config: TrainConfig, inputs: TrainingInputs) -> Path:
     """The folder with the clips, which the command or the file names. Raises UsageError when neither does."""
-    if data is None and config.dataset.root_dir is None:
-        raise UsageError(f"{config_path.name} has no dataset_params.root_dir. Give the folder with the clips.")
-    return Path(config.dataset.root_dir or "") if data is None else data
+    if inputs.data is None and config.dataset.root_dir is None:
+        raise UsageError(f"{inputs.config_name} has no dataset_params.root_dir. Give the folder with the clips.")
+    return Path(config.dataset.root_dir or "") if inputs.data is None else Path(inputs.data)
 
 
-def open_features(config: TrainConfig, config_path: Path, vgg: str | Path | None) -> VggFeatures | None:
-    """The features of a VGG's file or name; None for random ones.
+def open_features(config: TrainConfig, inputs: TrainingInputs) -> VggFeatures | None:
+    """The features of a VGG's file or name; None: random ones.
 
     Raises UsageError unless there is a loss weight for each of its layers.
     """
-    if vgg is None:
+    if inputs.vgg is None:
         return None
     if not _compares(config):
-        log.warning("--vgg has no effect: the loss weights perceptual of %s are 0.", config_path.name)
-    features = VggFeatures.from_state_dict(read_weights(named_file(vgg), "The VGG file"))
+        log.warning("--vgg has no effect: the loss weights perceptual of %s are 0.", inputs.config_name)
+    features = VggFeatures.from_state_dict(read_weights(named_file(inputs.vgg), "The VGG file"))
     layers = {len(stage.weights.perceptual) for stage in config.stages if any(stage.weights.perceptual)}
     if layers - {len(features.stages)}:
         raise UsageError(
-            f"With --vgg, pictures are compared in {len(features.stages)} layers, and {config_path.name} has "
+            f"With --vgg, pictures are compared in {len(features.stages)} layers, and {inputs.config_name} has "
             f"{min(layers)} weights for them. Give -o train_params.loss_weights.perceptual=[10,10,10,10,10]."
         )
     return features
@@ -89,7 +130,7 @@ def open_clips(
     ``stages`` is told of the decoding. The folder notes which clips its models learn from.
     """
 
-    def decoded(name: str, entries: list[Entry]) -> FrameCache:
+    def decoded(name: str, entries: list[ClipEntry]) -> FrameCache:
         with stages(f"decoding clips ({name})", "clips") as progress:
             return FrameCache.build(output / f"frames-{name}", entries, size, detector, progress)
 

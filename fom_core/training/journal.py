@@ -15,7 +15,7 @@ from .. import signals
 from ..documents.readers import DocumentError, parse_json
 from ..files.paths import replacing, unwritable
 from ..media import write_picture
-from ..parallel.processes import world_size
+from ..parallel.distributed import world_size
 from ..weights.load import header_of
 from .checkpoint import WEIGHTS, save_checkpoint
 from .trainer import Trainer
@@ -41,7 +41,7 @@ def untold(*_: object, **__: object) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-class Journal:
+class TrainingLog:
     """Book-keeping of one stage in its folder.
 
     ``log.jsonl`` has a line for every ``line_every`` steps with the mean of each loss, and one for every measurement.
@@ -98,7 +98,7 @@ class Journal:
         about = {"seconds": self.trainer.seconds, "processes": world_size(), "losses": self._losses, **about}
         step = self.trainer.step_number
         model = header_of(self.trainer.average, f"{self.trainer.stage.name}-{step}")  # so that it opens as one
-        with signals.held():
+        with signals.delayed():
             save_checkpoint(
                 self.folder, step, self.trainer.weights(), state, about=about, metadata=model, keep=self.keep
             )

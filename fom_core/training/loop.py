@@ -14,21 +14,21 @@ from torch import Tensor
 from .. import signals
 from ..errors import UnsupportedModel
 from ..networks.model import MotionModel
-from ..parallel.processes import first_alone, from_all, from_first, rank, world_size
+from ..parallel.distributed import first_alone, from_all, from_first, rank, world_size
 from ..resources.faults import pass_on
 from ..weights.pickle_machine import short
-from .checkpoint import carry_over, latest_checkpoint, load_latest
+from .checkpoint import DEFAULT, Checkpointing, carry_over, latest_checkpoint, load_latest
 from .config import Stage, TrainConfig
+from .contact_sheet import contact_sheet, pairs_sheet
 from .data.augment import Pairs
-from .data.dataset import FrameCache
 from .data.feed import Feed, items, open_feed
+from .data.frame_cache import FrameCache
 from .data.stream import ClipData
-from .figures import Figures, measure
+from .figures import Figures, reconstruction_figures
 from .given import random_features
-from .journal import Journal, Stages, untold
+from .journal import Stages, TrainingLog, untold
 from .perceptual import VggFeatures
 from .report import write_report
-from .sheet import contact_sheet, pairs_sheet
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -40,16 +40,15 @@ def train_stage(
     validation: FrameCache | None,
     folder: Path,
     *,
-    every: int = 250,
-    keep: int = 2,
+    checkpointing: Checkpointing = DEFAULT,
     report: Callable[[str], None] = log.info,
     stages: Stages = untold,
 ) -> None:
     """Run one stage to its end, going on from the newest checkpoint in ``folder``.
 
-    Every ``every`` steps: a picture, with ``validation`` figures of the averaged weights, and a checkpoint; the newest
-    ``keep`` of them and the best one stay. Who stops it (KeyboardInterrupt, SystemExit) finds a checkpoint of the last
-    whole step; of several processes, all stop after the step in which one is told to.
+    With every checkpoint goes a picture, with ``validation`` figures of the averaged weights. Who stops the stage
+    (KeyboardInterrupt, SystemExit) finds a checkpoint of the last whole step; of several processes, all stop after the
+    step in which one is told to.
     The first process measures and writes. Raises TrainingDiverged, and WriteError when the disk is full; checkpoints
     of earlier steps stay whole.
     """
@@ -57,13 +56,16 @@ def train_stage(
     journal = None
     if not rank():
         folder.mkdir(parents=True, exist_ok=True)
-        journal = Journal(trainer, folder, report, keep=keep)
+        journal = TrainingLog(trainer, folder, report, keep=checkpointing.keep)
         journal.rewind()
     drawn = feed.state()
     number = trainer.step_number
     try:
         # Several processes do the same steps, and save together: signals wait until all know.
-        with stages(trainer.stage.name, "steps", number) as progress, signals.held() if world_size() > 1 else untold():
+        with (
+            stages(trainer.stage.name, "steps", number) as progress,
+            signals.delayed() if world_size() > 1 else untold(),
+        ):
             if progress is not None:
                 progress(number, trainer.stage.steps)
             while trainer.progress < 1:
@@ -71,7 +73,7 @@ def train_stage(
                 begun = time.monotonic()
                 pairs, what = feed.draw()
                 losses = trainer.step(pairs, begun=begun, what=what)
-                due = trainer.step_number % every == 0 or trainer.progress == 1
+                due = trainer.step_number % checkpointing.every == 0 or trainer.progress == 1
                 if journal is not None:
                     journal.add(losses, now=due)
                 if trainer.called_off:
@@ -84,7 +86,7 @@ def train_stage(
                     progress(trainer.step_number, round(trainer.step_number / trainer.progress))
     except (KeyboardInterrupt, SystemExit):
         if journal is not None and world_size() == 1 and trainer.undo():
-            with signals.held():
+            with signals.delayed():
                 place = feed.state() if trainer.step_number > number else drawn
                 journal.stop(trainer.state() | {"feeds": [place]})
         raise
@@ -94,7 +96,7 @@ def train_stage(
             journal.close()
 
 
-def _stop_together(trainer: Trainer, feed: Feed, journal: Journal | None) -> NoReturn:
+def _stop_together(trainer: Trainer, feed: Feed, journal: TrainingLog | None) -> NoReturn:
     """Keep this step, and end each process as it was told to, or as by SIGTERM."""
     state = trainer.state() | {"feeds": from_all(feed.state())}
     if journal is not None:
@@ -120,7 +122,7 @@ def resume(trainer: Trainer, feed: Feed, folder: Path) -> None:
         ) from error
 
 
-def _look(trainer: Trainer, journal: Journal, pairs: Pairs, validation: FrameCache | None) -> Mapping[str, Any]:
+def _look(trainer: Trainer, journal: TrainingLog, pairs: Pairs, validation: FrameCache | None) -> Mapping[str, Any]:
     """Measure the averaged weights and keep a picture of what they make; gives the figures, the best of them as score.
 
     Without validation clips the picture shows the pairs of the step just made.
@@ -130,8 +132,7 @@ def _look(trainer: Trainer, journal: Journal, pairs: Pairs, validation: FrameCac
         journal.picture(pairs_sheet(trainer.average, pairs[:4].to(trainer.device)))
     else:
         journal.picture(contact_sheet(trainer.average, validation))
-        figures = measure(trainer.average, validation)
-    trainer.average.eval()  # drops the form that inference took, whose memory the next steps may want
+        figures = reconstruction_figures(trainer.average, validation)
     if figures is None:
         return {}
     journal.measured(figures.to_dict(), figures.line())
@@ -149,7 +150,7 @@ def stage_data(
         return data.resized(run_folder / f"frames-{size}", size)
 
 
-def told(stage: Stage, device: torch.device | str) -> str:
+def stage_line(stage: Stage, device: torch.device | str) -> str:
     """What a stage is about to do, in a line."""
     height, width = stage.model.image_size
     several = f" in each of {world_size()} processes" if world_size() > 1 else ""
@@ -167,8 +168,7 @@ def train(
     features: VggFeatures | None = None,
     init: MotionModel | None = None,
     device: torch.device | str = "cpu",
-    every: int = 250,
-    keep: int = 2,
+    checkpointing: Checkpointing = DEFAULT,
     report: Callable[[str], None] = log.info,
     stages: Stages = untold,
 ) -> MotionModel:
@@ -193,10 +193,10 @@ def train(
             if not rank():
                 report(f"{stage.name}: {len(fresh)} tensors start fresh")
         if not rank():
-            report(told(stage, device))
+            report(stage_line(stage, device))
         frames = stage_data(config, data, stage, run_folder)
         feed = open_feed(frames, stage, config.seed + number, device)
-        train_stage(trainer, feed, validation, folder, every=every, keep=keep, report=report, stages=stages)
+        train_stage(trainer, feed, validation, folder, checkpointing=checkpointing, report=report, stages=stages)
         previous = trainer.average.state_dict()
     assert trainer is not None
     if not rank():

@@ -69,7 +69,7 @@ def equivariance_losses(
 
 
 def feature_matching_loss(real: Sequence[Critique], fake: Sequence[Critique], weights: Sequence[float]) -> Tensor:
-    """L1 distance of the critic's features of the true and the generated picture; ``weights`` per block."""
+    """L1 distance of the discriminator's features of the true and the generated picture; ``weights`` per block."""
     total = fake[0].score.new_zeros(())
     for real_scale, fake_scale in zip(real, fake, strict=True):
         for weight, ours, theirs in zip(weights, real_scale.features, fake_scale.features, strict=True):
@@ -79,12 +79,12 @@ def feature_matching_loss(real: Sequence[Critique], fake: Sequence[Critique], we
 
 
 def generator_gan_loss(fake: Sequence[Critique]) -> Tensor:
-    """Least-squares GAN, the generator's half: 0 when the critic calls every patch real."""
+    """Least-squares GAN, the generator's half: 0 when the discriminator calls every patch real."""
     return torch.stack([(1 - scale.score).square().mean() for scale in fake]).sum()
 
 
 def discriminator_gan_loss(real: Sequence[Critique], fake: Sequence[Critique]) -> Tensor:
-    """Least-squares GAN, the critic's half."""
+    """Least-squares GAN, the discriminator's half."""
     scales = zip(real, fake, strict=True)
     return torch.stack(
         [(1 - ours.score).square().mean() + theirs.score.square().mean() for ours, theirs in scales]

@@ -28,7 +28,7 @@ from .perceptual import VggFeatures
 
 @dataclass(frozen=True)
 class Outcome:
-    """Losses of generator and keypoint detector, and what the critic needs to judge the same batch."""
+    """Losses of generator and keypoint detector, and what the discriminator needs to judge the same batch."""
 
     losses: dict[str, Tensor]
     prediction: Tensor
@@ -44,12 +44,14 @@ class Objective(nn.Module):
     def __init__(self, stage: Stage, features: VggFeatures) -> None:
         super().__init__()
         self.stage = stage
-        critic, channels = stage.discriminator, stage.model.num_channels
+        discriminator, channels = stage.discriminator, stage.model.num_channels
         self.model = create_model(stage.model)
         self.features = features
         self.pyramid = ImagePyramid(stage.scales, channels).requires_grad_(False)
-        self.discriminator = None if critic is None else MultiScaleDiscriminator(critic)
-        self.critic_pyramid = ImagePyramid(critic.scales if critic else (1.0,), channels).requires_grad_(False)
+        self.discriminator = None if discriminator is None else MultiScaleDiscriminator(discriminator)
+        self.discriminator_pyramid = ImagePyramid(
+            discriminator.scales if discriminator else (1.0,), channels
+        ).requires_grad_(False)
 
     @property
     def models(self) -> list[MotionModel]:
@@ -68,15 +70,15 @@ class Objective(nn.Module):
             losses |= self._keypoint_losses(resting, driving, pairs, transform)
         losses |= self._further_losses(pairs, resting, driving, generated)
         if self.discriminator is not None:
-            losses |= self._critic_losses(generated.prediction, pairs.driving, driving)
+            losses |= self._discriminator_losses(generated.prediction, pairs.driving, driving)
         return Outcome(losses, generated.prediction, driving)
 
     def discriminator_loss(self, target: Tensor, outcome: Outcome) -> Tensor:
-        """The critic's own loss on a batch that was generated before."""
+        """The discriminator's own loss on a batch that was generated before."""
         assert self.discriminator is not None
         points = _detached(outcome.driving)
-        fake = self.discriminator(self.critic_pyramid(outcome.prediction.detach()), points)
-        real = self.discriminator(self.critic_pyramid(target), points)
+        fake = self.discriminator(self.discriminator_pyramid(outcome.prediction.detach()), points)
+        real = self.discriminator(self.discriminator_pyramid(target), points)
         return self.stage.weights.discriminator_gan * discriminator_gan_loss(real, fake)
 
     def _picture_losses(self, generated: Generated, pairs: Pairs) -> dict[str, Tensor]:
@@ -121,11 +123,11 @@ class Objective(nn.Module):
         """Losses that a kind of training adds to those of the paper."""
         return {}
 
-    def _critic_losses(self, prediction: Tensor, target: Tensor, driving: Keypoints) -> dict[str, Tensor]:
+    def _discriminator_losses(self, prediction: Tensor, target: Tensor, driving: Keypoints) -> dict[str, Tensor]:
         assert self.discriminator is not None
         points, weights = _detached(driving), self.stage.weights
-        fake = self.discriminator(self.critic_pyramid(prediction), points)
-        real = self.discriminator(self.critic_pyramid(target), points)
+        fake = self.discriminator(self.discriminator_pyramid(prediction), points)
+        real = self.discriminator(self.discriminator_pyramid(target), points)
         losses = {"generator_gan": weights.generator_gan * generator_gan_loss(fake)}
         if any(weights.feature_matching):
             losses["feature_matching"] = feature_matching_loss(real, fake, weights.feature_matching)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..documents.tables import Table
+from ..documents.options import Table
 
 # Known and without meaning here: how PaddleGAN loads data, shows and stores its results, and chooses its classes.
 UNUSED = {
@@ -46,9 +46,9 @@ def _take_model(source: Table, model: Table, train: Table) -> None:
     nets.move("kp_detector_cfg", model, "kp_detector_params")
     nets.move("generator_cfg", model, "generator_params")
     nets.only(UNUSED["model.generator"])
-    critic = _section(source, "discriminator")
-    critic.move("discriminator_cfg", model, "discriminator_params")
-    critic.only(UNUSED["model.discriminator"])
+    discriminator = _section(source, "discriminator")
+    discriminator.move("discriminator_cfg", model, "discriminator_params")
+    discriminator.only(UNUSED["model.discriminator"])
     options = _section(source, "train_params")
     for key in list(options):
         options.move(key, train)

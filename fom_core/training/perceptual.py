@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..errors import UnsupportedModel
 from ..files.paths import require_file
-from ..weights.files import read_state_dict
+from ..weights.read import read_state_dict
 
 # torchvision's numbering of the VGG networks: convolutions, each followed by a ReLU; before every stage but the first,
 # pooling. Features are taken behind the first ReLU of each stage, so of the last one only that is needed.

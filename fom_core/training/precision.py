@@ -22,7 +22,7 @@ def use_precision(
     dtype: torch.dtype | None,
     models: Sequence[MotionModel],
     features: VggFeatures,
-    critic: MultiScaleDiscriminator | None,
+    discriminator: MultiScaleDiscriminator | None,
 ) -> None:
     """Compute the convolutions of these networks in ``dtype`` from now on; parameters stay in float32. None: nothing.
 
@@ -30,13 +30,13 @@ def use_precision(
     """
     if dtype is None:
         return
-    for network in (*models, features, critic):
+    for network in (*models, features, discriminator):
         if network is None:
             continue
         for module in network.modules():
             if isinstance(module, nn.Conv2d):
                 module.forward = _autocast(module.forward, dtype)  # type: ignore[method-assign]
-    for head in (features, critic, *(head for model in models for head in _heads(model))):
+    for head in (features, discriminator, *(head for model in models for head in _heads(model))):
         if head is not None:
             head.forward = _back(head.forward)
 

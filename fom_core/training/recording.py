@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .data.augment import Pairs, Transform
 
-Work = Callable[[Pairs, Transform], dict[str, Tensor]]
+TrainingStep = Callable[[Pairs, Transform], dict[str, Tensor]]
 WARM_UP = 3  # steps after which every library has chosen its kernels and every optimiser has its state
 
 
@@ -24,7 +24,7 @@ class RecordedWork:
     same tensors every time, valid until the next call.
     """
 
-    def __init__(self, work: Work, device: torch.device) -> None:
+    def __init__(self, work: TrainingStep, device: torch.device) -> None:
         self.work, self.calls = work, 0
         self.stream = torch.cuda.Stream(device)
         self.graph = torch.cuda.CUDAGraph()

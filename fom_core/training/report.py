@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..documents.charts import Curve, lines_as_svg
 from ..files.paths import replacing
 from .checkpoint import best_checkpoint, describe_checkpoint
 from .journal import LOG, read_log
 
-WIDTH, HEIGHT, MARGIN = 360, 160, 8
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
 body {{ font: 15px/1.5 sans-serif; max-width: 1200px; margin: 2em auto; padding: 0 1em; color: #222 }}
 figure {{ display: inline-block; margin: 0 1em 1em 0 }} figcaption {{ font-size: 13px }}
-svg {{ background: #f6f6f6 }} polyline {{ fill: none; stroke-width: 1.5 }} img {{ max-width: 100% }}
+svg {{ background: #f6f6f6 }} img {{ max-width: 100% }}
 table {{ border-collapse: collapse }} td, th {{ padding: 2px 12px; text-align: right; border-bottom: 1px solid #ddd }}
 </style></head><body><h1>{title}</h1>
 {body}
@@ -26,7 +27,6 @@ LEGEND = (
     "painted anew), which keypoint moves what, the prediction, and its difference from the driving frame, three times "
     "enlarged. Where a second half stands beside, the same person drives another; its last column is the initial frame."
 )
-Points = list[tuple[float, float]]
 
 
 def write_report(run_folder: Path, name: str) -> Path:
@@ -62,25 +62,14 @@ def _stage(folder: Path) -> str:
     return "\n".join(parts)
 
 
-def curve(title: str, courses: Sequence[Points]) -> str:
-    """An SVG of values over steps, all courses on one scale, the first in colour; its ends are written below."""
-    values = [value for course in courses for _, value in course if value - value == 0]
-    if not values:
+def curve(title: str, curves: Sequence[Curve]) -> str:
+    """Values over steps, all curves on one scale, the first in colour; its ends are written below."""
+    drawing = lines_as_svg(curves, ("#c33", "#999"))
+    if not drawing:
         return ""
-    low, high = min(values), max(values)
-    last = max(step for course in courses for step, _ in course)
-    first = min(step for course in courses for step, _ in course)
-    lines = []
-    for colour, course in zip(("#c33", "#999"), courses, strict=False):
-        points = " ".join(
-            f"{MARGIN + (WIDTH - 2 * MARGIN) * (step - first) / max(1, last - first):.1f},"
-            f"{HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * (value - low) / ((high - low) or 1):.1f}"
-            for step, value in course
-            if value - value == 0
-        )
-        lines.append(f'<polyline stroke="{colour}" points="{points}"/>')
-    text = f"{html.escape(title)}: {courses[0][0][1]:.4g} → {courses[0][-1][1]:.4g}; axis {low:.4g} to {high:.4g}"
-    drawing = f'<svg width="{WIDTH}" height="{HEIGHT}" role="img">{"".join(lines)}</svg>'
+    values = [value for curve in curves for _, value in curve if math.isfinite(value)]
+    first, last = curves[0][0][1], curves[0][-1][1]
+    text = f"{html.escape(title)}: {first:.4g} → {last:.4g}; axis {min(values):.4g} to {max(values):.4g}"
     return f"<figure>{drawing}<figcaption>{text}</figcaption></figure>"
 
 

@@ -14,22 +14,20 @@ from torch import Tensor, nn
 
 from .. import signals
 from ..errors import TrainingDiverged
-from ..networks.dense_motion import DenseMotionNetwork
 from ..networks.discriminator import MultiScaleDiscriminator
-from ..networks.keypoint_detector import KeypointDetector
 from ..networks.model import MotionModel
-from ..parallel.processes import average_gradients, mean_over_all, normalise_together, rank, world_size
+from ..parallel.distributed import average_gradients, mean_over_all, normalise_together, rank, world_size
+from .averaging import update_average
 from .checkpoint import part, prefixed
 from .config import Stage
 from .data.augment import Pairs, Transform
 from .objective import Objective, Outcome
+from .optimiser import adam
 from .perceptual import VggFeatures
 from .precision import PRECISIONS, use_precision
-from .recording import RecordedWork, Work
+from .recording import RecordedWork, TrainingStep
 from .schedule import average_decay, learning_rate_factor
 from .whole_step import WholeStep
-
-MOTION = (KeypointDetector, DenseMotionNetwork)
 
 
 class Trainer:
@@ -58,7 +56,7 @@ class Trainer:
         self.average = copy.deepcopy(objective.model).requires_grad_(False).eval()
         self.objective: Objective = normalise_together(objective, device)  # type: ignore[assignment]
         self.optimizers = {
-            name: self._adam(network, lr, stage.motion_lr)
+            name: adam(network, stage.lr if lr is None else lr, stage.motion_lr, **self._way)
             for name, network, lr in (
                 ("keypoint_detector", self.model.keypoint_detector, stage.lr_kp_detector),
                 ("generator", self.model.generator, stage.lr_generator),
@@ -66,11 +64,13 @@ class Trainer:
             if any(parameter.requires_grad for parameter in network.parameters())
         }
         if self.discriminator is not None:
-            self.optimizers["discriminator"] = self._adam(self.discriminator, stage.lr_discriminator)
+            self.optimizers["discriminator"] = adam(
+                self.discriminator, stage.lr if stage.lr_discriminator is None else stage.lr_discriminator, **self._way
+            )
         self.scaler = torch.amp.GradScaler(device.type, enabled=stage.precision == "float16")  # type: ignore[attr-defined]
         self.random = torch.Generator().manual_seed(seed)
         use_precision(PRECISIONS[stage.precision], self.objective.models, objective.features, self.discriminator)
-        self._updates: dict[bool, Work] = {}  # with and without the keypoint detector
+        self._updates: dict[bool, TrainingStep] = {}  # with and without the keypoint detector
         self._whole = WholeStep(self._statistics, self.random)
         if stage.compile:
             self._compile()
@@ -102,7 +102,7 @@ class Trainer:
         transform: the warp of the equivariance losses instead of a random one.
         begun:     on time.monotonic(), when the making of the batch began.
         what:      what the batch is made of, for the message of TrainingDiverged, which a loss or a gradient that is
-                   no number raises. The networks are spoilt then.
+                   NaN or infinite raises. So are the networks then.
 
         Once weights change, a program's signals wait for the end of the step; see :meth:`undo` for those before.
         """
@@ -148,7 +148,7 @@ class Trainer:
     def _update_generator(
         self, pairs: Pairs, transform: Transform, learns: bool
     ) -> tuple[dict[str, Tensor], list[Outcome]]:
-        """One step of generator and keypoint detector; their losses, and what the critic is to judge."""
+        """One step of generator and keypoint detector; their losses, and what the discriminator is to judge."""
         total, outcomes = {}, []
         if self.discriminator is not None:
             self.discriminator.requires_grad_(False)
@@ -161,7 +161,7 @@ class Trainer:
         return total | self._apply(["generator", "keypoint_detector"] if learns else ["generator"]), outcomes
 
     def _update_discriminator(self, pairs: Pairs, outcomes: list[Outcome]) -> dict[str, Tensor]:
-        """One step of the critic on what was just generated."""
+        """One step of the discriminator on what was just generated."""
         assert self.discriminator is not None
         total: dict[str, Tensor] = {}
         self.discriminator.requires_grad_(True)
@@ -215,8 +215,9 @@ class Trainer:
         if wrong:
             where = what if sick else "a batch of another process"
             raise TrainingDiverged(
-                f"Step {self.step_number} of {self.stage.name} gave no numbers for {', '.join(wrong)}, on {where}. "
-                "Look at these files, or lower lr or clip_norm, and start again: it goes on from the last checkpoint."
+                f"Step {self.step_number} of {self.stage.name} gave NaN or infinity for {', '.join(wrong)}, on "
+                f"{where}. Look at these files, or lower lr or clip_norm, and start again: it goes on from the last "
+                "checkpoint."
             )
         return figures
 
@@ -232,16 +233,6 @@ class Trainer:
         options = vars(self.stage.transform)
         everybody = Transform.random(batch * world_size(), **options, generator=self.random)
         return everybody[batch * rank() : batch * (rank() + 1)]
-
-    def _adam(self, module: nn.Module, lr: float | None, slow: float = 1.0) -> torch.optim.Adam:
-        """The authors' optimiser. ``slow`` is the share of the learning rate that the networks of motion get."""
-        motion = {id(p) for part in module.modules() if isinstance(part, MOTION) for p in part.parameters()}
-        base = self.stage.lr if lr is None else lr
-        groups = [
-            {"params": [p for p in module.parameters() if (id(p) in motion) == chosen], "base": base * share}
-            for chosen, share in ((True, slow), (False, 1.0))
-        ]
-        return torch.optim.Adam([group for group in groups if group["params"]], betas=(0.5, 0.999), **self._way)
 
     @property
     def _way(self) -> dict[str, bool]:
@@ -267,16 +258,8 @@ class Trainer:
             if network is not None:
                 network.compile()
 
-    @torch.no_grad()
     def _update_average(self) -> None:
-        """Follow the weights, and the running statistics of the normalisation, slowly."""
-        decay = average_decay(self.stage, self.step_number)
-        pairs = list(zip(self.average.tensors(), self.model.tensors(), strict=True))
-        slow, fast = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
-        torch._foreach_lerp_(slow, fast, 1 - decay)  # pyright: ignore[reportPrivateImportUsage] - few kernels for many tensors
-        for counter, value in pairs:
-            if not counter.is_floating_point():
-                counter.copy_(value)
+        update_average(self.average, self.model, average_decay(self.stage, self.step_number))
 
     def weights(self) -> dict[str, Tensor]:
         """Every tensor worth keeping."""

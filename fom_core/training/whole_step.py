@@ -35,7 +35,7 @@ class WholeStep:
     def change(self) -> None:
         """From here on weights change: a program's signals wait for the end of the step."""
         if not self._changing:
-            self._to_the_end.enter_context(signals.held())
+            self._to_the_end.enter_context(signals.delayed())
             self._changing = True
 
     def undo(self) -> bool:

@@ -12,7 +12,7 @@ from typing import TypeGuard
 from ..documents.readers import read_json
 from ..files.paths import ASSETS, CONFIGS
 from .config_file import read_config
-from .detect import Conventions
+from .config_of_tensors import Conventions
 
 ENTRIES = Path(__file__).with_name("entries")
 

@@ -16,7 +16,7 @@ from ..errors import DownloadError, UnsupportedModel, WriteError
 from ..files.locks import alone
 from ..files.paths import replacing, sha256_of
 from .catalogue import Entry
-from .files import has_end, recognise
+from .read import has_end, recognise
 
 CHECKSUMS = "checksums.json"  # beside the weights: what was found in files whose checksum nobody published
 VERIFIED = "verified.json"  # the same: size, date and checksum of files that were right, to spare hashing them again

@@ -7,9 +7,9 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ..documents.options import SettingsError, Table
 from ..documents.readers import in_file
 from ..documents.settings import converted, fill
-from ..documents.tables import SettingsError, Table
 from ..documents.yaml_text import read_settings
 from ..errors import UnsupportedModel
 from ..networks.config import (
@@ -20,7 +20,7 @@ from ..networks.config import (
     ModelConfig,
 )
 from ..networks.limits import check_config, complaint
-from .detect import USUAL, Conventions
+from .config_of_tensors import USUAL, Conventions
 
 T = TypeVar("T")
 

@@ -15,10 +15,11 @@ from pathlib import Path
 from ..errors import DownloadError
 from ..files.leftovers import tidy
 from ..files.locks import alone
+from ..types import Progress
 from .catalogue import Entry, size_text
 from .checksums import verify
-from .fetch import Broken, Progress, fetch
-from .part import Part, sizes
+from .fetch import Broken, fetch
+from .part import PartialFile, sizes
 from .store import how_to_get
 
 AT_HUB = "hf://"
@@ -40,6 +41,7 @@ def download(entry: Entry, folder: Path, *, progress: Progress | None = None) ->
     if entry.embedded or not entry.urls:
         raise DownloadError(how_to_get(entry))
     if target.is_file():
+        tidy(folder)
         verify(target, entry, folder)
         return target
     _refuse_offline(entry, folder)
@@ -85,7 +87,7 @@ def _refuse_offline(entry: Entry, folder: Path) -> None:
 def _bring(entry: Entry, target: Path, progress: Progress) -> Path:
     """Download into a file of this process and give it its name; what arrived is kept when that fails."""
     _check_space(entry, target.parent)
-    part = Part(target)
+    part = PartialFile(target)
     try:
         problems = _tried(entry, part, progress)
         if problems is None:
@@ -94,15 +96,15 @@ def _bring(entry: Entry, target: Path, progress: Progress) -> Path:
     except BaseException:
         part.keep()
         raise
-    others = f" (and {len(problems) - 1} more, see above)" if len(problems) > 1 else ""
+    reasons = "; ".join(problem.rstrip(".") for problem in problems)
     kept = ", which goes on from the part that arrived," if part.keep() else ""
     raise DownloadError(
-        f"{entry.file} could not be downloaded: {problems[0]}{others} Try again later{kept} or get the file from "
+        f"{entry.file} could not be downloaded: {reasons}. Try again later{kept} or get the file from "
         f"{entry.home} and put it into {target.parent}."
     )
 
 
-def _tried(entry: Entry, part: Part, progress: Progress) -> list[str] | None:
+def _tried(entry: Entry, part: PartialFile, progress: Progress) -> list[str] | None:
     """None once ``part`` is whole and right; what went wrong with each mirror otherwise."""
     problems = []
     for url in entry.urls:
@@ -118,7 +120,7 @@ def _tried(entry: Entry, part: Part, progress: Progress) -> list[str] | None:
     return problems
 
 
-def _fetch_right(asked: str, part: Part, entry: Entry, progress: Progress, token: str | None) -> None:
+def _fetch_right(asked: str, part: PartialFile, entry: Entry, progress: Progress, token: str | None) -> None:
     """Fetch and verify; what is wrong and was joined from pieces is fetched once more, in one go."""
     fetch(asked, part, entry, progress, token)
     try:
@@ -131,7 +133,7 @@ def _fetch_right(asked: str, part: Part, entry: Entry, progress: Progress, token
         _accept(part, entry)
 
 
-def _accept(part: Part, entry: Entry) -> None:
+def _accept(part: PartialFile, entry: Entry) -> None:
     """Verify what arrived; what is something else is removed."""
     try:
         verify(part.path, entry, part.path.parent)
@@ -140,7 +142,7 @@ def _accept(part: Part, entry: Entry) -> None:
         raise
 
 
-def _finish(part: Part, entry: Entry) -> None:
+def _finish(part: PartialFile, entry: Entry) -> None:
     try:
         part.finish()
     except OSError:  # Windows does not replace what is in use

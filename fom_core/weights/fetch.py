@@ -9,11 +9,10 @@ import shutil
 import time
 from collections.abc import Callable
 
+from ..types import Progress
 from .catalogue import Entry, size_text
 from .connect import Broken, Pace, ask, read
-from .part import Part
-
-Progress = Callable[[int, int | None], None]  # bytes done, bytes in all where known
+from .part import PartialFile
 
 BLOCK = 1 << 18
 TRIES = 4  # in a row that bring less than WORTHWHILE
@@ -23,7 +22,7 @@ LARGEST = 8 << 30  # no weights are larger; where no size is known, more is refu
 log = logging.getLogger(__name__)
 
 
-def fetch(url: str, part: Part, entry: Entry, progress: Progress, token: str | None = None) -> None:
+def fetch(url: str, part: PartialFile, entry: Entry, progress: Progress, token: str | None = None) -> None:
     """Fill ``part`` from an address, trying again while that makes sense. Raises Broken; OSError of the disk.
 
     token: by which the server knows who asks.
@@ -51,7 +50,7 @@ def _rest(seconds: float, meanwhile: Callable[[], None]) -> None:
         time.sleep(min(0.5, left))
 
 
-def _fetch_once(url: str, part: Part, entry: Entry, progress: Progress, token: str | None) -> None:
+def _fetch_once(url: str, part: PartialFile, entry: Entry, progress: Progress, token: str | None) -> None:
     start, version = part.size, part.version
     if start and start == entry.size:
         return
@@ -79,7 +78,7 @@ def _fetch_once(url: str, part: Part, entry: Entry, progress: Progress, token: s
             _receive(response, part, total, progress, pace)
 
 
-def _total(response: http.client.HTTPResponse, url: str, part: Part, start: int, entry: Entry) -> int | None:
+def _total(response: http.client.HTTPResponse, url: str, part: PartialFile, start: int, entry: Entry) -> int | None:
     """Bytes of the whole file, once the answer is known to be what was asked for; None for an unknown number."""
     headers = response.headers
     coding = (headers.get("Content-Encoding") or "identity").strip().lower()
@@ -106,7 +105,7 @@ def _total(response: http.client.HTTPResponse, url: str, part: Part, start: int,
     return total
 
 
-def _resumed(span: str | None, etag: str | None, url: str, part: Part, start: int) -> int | None:
+def _resumed(span: str | None, etag: str | None, url: str, part: PartialFile, start: int) -> int | None:
     """Bytes of the whole file by the Content-Range of an answer that goes on with ``part``. Raises Broken."""
     found = re.fullmatch(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", (span or "").strip())
     if not start or found is None or int(found[1]) != start:
@@ -131,7 +130,9 @@ def _length(response: http.client.HTTPResponse) -> int | None:
     return int(value) if re.fullmatch(r"[0-9]{1,18}", value) else None
 
 
-def _receive(response: http.client.HTTPResponse, part: Part, total: int | None, progress: Progress, pace: Pace) -> None:
+def _receive(
+    response: http.client.HTTPResponse, part: PartialFile, total: int | None, progress: Progress, pace: Pace
+) -> None:
     """Append the answer to ``part``. Raises Broken for less or more than ``total`` bytes, and for web pages."""
     done, limit = part.size, LARGEST if total is None else total
     with part.path.open("ab") as file:

@@ -85,7 +85,7 @@ def paddlegan_settings(config: ModelConfig) -> dict[str, Any]:
 
 
 def _sections(config: ModelConfig) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    points, painter = config.keypoint_detector, config.generator
+    points, generator_config = config.keypoint_detector, config.generator
     common = {
         "num_kp": points.num_kp,
         "num_channels": config.num_channels,
@@ -100,9 +100,12 @@ def _sections(config: ModelConfig) -> tuple[dict[str, Any], dict[str, Any], dict
         detector["single_jacobian_map"] = True
     if points.pad:
         detector["pad"] = points.pad
-    generator = {**_generator_pattern(painter), "estimate_occlusion_map": painter.estimate_occlusion_map}
-    if painter.dense_motion is not None:
-        motion = painter.dense_motion
+    generator = {
+        **_generator_pattern(generator_config),
+        "estimate_occlusion_map": generator_config.estimate_occlusion_map,
+    }
+    if generator_config.dense_motion is not None:
+        motion = generator_config.dense_motion
         generator["dense_motion_params"] = {
             **_pattern(motion.hourglass, "the dense motion network"),
             "scale_factor": motion.scale_factor,

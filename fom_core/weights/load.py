@@ -1,13 +1,14 @@
-"""From a name or a file to a model that is ready to run, and back to a file."""
+"""From a name or a file to the networks as they were trained, and back to a file."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -20,55 +21,56 @@ from ..networks.config import ModelConfig
 from ..networks.limits import check_config
 from ..networks.model import MotionModel, create_model
 from ..resources.faults import pass_on
+from ..resources.memory import apart_from_heap
 from .catalogue import Entry
 from .config_file import read_config
-from .detect import Conventions, detect_config
-from .files import Checkpoint, load_checkpoint
+from .config_of_tensors import Conventions, detect_config
 from .foreign import COUNTER, is_foreign, save_foreign
 from .layout import StateDict
 from .quantise import SCALE, quantise
+from .read import Checkpoint, read_checkpoint
 from .store import locate
 
 log = logging.getLogger(__name__)
 CONFIG_KEY = "fom.config"  # of a safetensors header: ModelConfig.to_dict() as JSON
 NAME_KEY = "fom.name"  # the same: what the model is called
-DTYPES = {"auto": None, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 LONGEST_NAME = 100
 COARSEST_CLOCK_NS = 2 * 10**9  # FAT file systems count in steps of two seconds
 
 
-def load_model(  # noqa: PLR0917 - the published signature
+def load_module(
     name_or_path: str | Path = "mini",
     config: str | Path | None = None,
-    device: str | torch.device = "auto",
-    dtype: str | torch.dtype = "auto",
+    device: str | torch.device = "cpu",
+    *,
     align_corners: bool | None = None,
     border_blend: bool | None = None,
 ) -> MotionModel:
-    """Open a model in evaluation mode. Never downloads: the error for a model that is not here says how to get it.
+    """Open a model's networks as they were trained, in evaluation mode: to train, export, convert or look into.
+
+    ``fom_core.load_model``, which takes the same, gives the form that paints. Never downloads: the error for a model
+    that is not here says how to get it.
 
     name_or_path: a name from the catalogue, or a .safetensors, .pth.tar or .pdparams file.
     config:       a YAML in the authors' or PaddleGAN's layout, for what the tensors do not tell; it must fit them.
-    device:       "auto" is the first of cuda, mps and cpu that this machine has.
-    dtype:        to infer in; weights, keypoints and flow stay in float32. "auto" takes a half-precision type where the
-                  device is faster in it and this model's pictures stay within 45 dB PSNR of float32, keypoints within
-                  1e-3; it measures that on first use.
+    device:       of the weights, which are float32; "auto" is the first of cuda, mps and cpu that this machine has.
     align_corners, border_blend: None is what the file, the catalogue or the format says.
-    Raises UnsupportedModel for files that are not usable, UsageError for a device or dtype that is not.
+    Raises UnsupportedModel for files that are not usable, UsageError for a device that is not.
     """
     path, entry = locate(name_or_path)
-    chosen_device, chosen_dtype = _device(device), _dtype(dtype)
-    checkpoint = load_checkpoint(path)
-    model_config = resolve_config(checkpoint, path, entry, None if config is None else Path(config))
-    if align_corners is not None:
-        model_config = replace(model_config, align_corners=align_corners)
-    if border_blend is not None:
-        model_config = replace(model_config, border_blend=border_blend)
-    model = build(model_config, checkpoint, path.name)
+    chosen_device = choose_device(device)
+    with apart_from_heap():
+        checkpoint = read_checkpoint(path)
+        model_config = resolve_config(checkpoint, path, entry, None if config is None else Path(config))
+        if align_corners is not None:
+            model_config = replace(model_config, align_corners=align_corners)
+        if border_blend is not None:
+            model_config = replace(model_config, border_blend=border_blend)
+        model = build(model_config, checkpoint, path.name)
     own = entry.name if entry else path.name.split(".")[0]
     stated = checkpoint.metadata.get(NAME_KEY, "")
     model.name = stated if _is_plain(stated) else own
-    return model.to(chosen_device).to_dtype(chosen_dtype).eval()
+    return model.to(chosen_device)
 
 
 def _is_plain(name: str) -> bool:
@@ -121,6 +123,15 @@ def build(config: ModelConfig, checkpoint: Checkpoint, name: str) -> MotionModel
     return model.eval()
 
 
+class Weights(Protocol):
+    """What has weights to save."""
+
+    name: str
+    config: ModelConfig
+
+    def state_dict(self) -> Mapping[str, Tensor]: ...
+
+
 class _Unfilled(TorchFunctionMode):
     """Builds networks without random weights: they take seconds, and memory that a damaged file may ask too much of.
 
@@ -137,9 +148,9 @@ class _Unfilled(TorchFunctionMode):
 
 
 def save_model(
-    model: MotionModel, path: str | Path, half: bool = False, name: str | None = None, int8: bool = False
+    model: Weights, path: str | Path, half: bool = False, name: str | None = None, int8: bool = False
 ) -> Path:
-    """Write a model as safetensors: the tensors that inference needs, and the configuration in the header.
+    """Write a model, of ``load_model`` too, as safetensors: the tensors that painting needs, and its configuration.
 
     ``half`` stores convolutions in float16, half the size; ``int8`` in eight bits, a quarter. Statistics, biases and
     blur kernels stay float32.
@@ -162,7 +173,7 @@ def save_model(
     return path
 
 
-def header_of(model: MotionModel, name: str) -> dict[str, str]:
+def header_of(model: Weights, name: str) -> dict[str, str]:
     """What a safetensors file says of the model in it."""
     config = json.dumps(model.config.to_dict(), sort_keys=True)
     return {"format": "pt", CONFIG_KEY: config, NAME_KEY: name}
@@ -179,7 +190,7 @@ def convert(
 
     A target called .pth.tar or .pdparams is written for the authors' code or PaddleGAN, with a YAML beside it.
     """
-    model = load_model(source, config, device="cpu")
+    model = load_module(source, config)
     if is_foreign(Path(target)):
         if half or int8:
             raise UsageError("Only .safetensors files store convolutions in float16 or int8. Rename the target.")
@@ -263,7 +274,8 @@ def _is_kernel(key: str, value: Tensor) -> bool:
     return value.dim() == 4 and not key.endswith("down.weight")
 
 
-def _device(device: str | torch.device) -> torch.device:
+def choose_device(device: str | torch.device = "auto") -> torch.device:
+    """A device by its name; "auto" is the first of cuda, mps and cpu. Raises UsageError for one that is not here."""
     if device != "auto":
         try:
             return torch.empty(0, device=device).device
@@ -272,11 +284,3 @@ def _device(device: str | torch.device) -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
-def _dtype(dtype: str | torch.dtype) -> torch.dtype | None:
-    if isinstance(dtype, torch.dtype) and dtype in DTYPES.values():
-        return dtype
-    if isinstance(dtype, str) and dtype in DTYPES:
-        return DTYPES[dtype]
-    raise UsageError(f"There is no dtype {dtype!r} for models; use one of {', '.join(DTYPES)}.")

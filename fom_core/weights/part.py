@@ -27,7 +27,7 @@ class Version:
         return etag in (None, self.etag) and (length is None or self.length in (None, length))
 
 
-class Part:
+class PartialFile:
     """What arrived of ``target`` so far. ``in_one`` is False once it was joined from several answers."""
 
     def __init__(self, target: Path) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fom_core.cli import build_parser
-from fom_core.cli.animate import output_path
+from fom_core.cli.results import output_path
 from fom_core.media import VideoReader, read_picture, write_picture
 
 
@@ -161,6 +161,10 @@ def test_frames_do_not_depend_on_the_chunk(fom, whole_picture, tmp_path):
         ("--output here", "here/result.mp4"),
         ("--output here --filename a.gif", "here/a.gif"),
         ("--output here/a.webm", "here/a.webm"),
+        ("--output out.v2", "out.v2/result.mp4"),
+        ("--output 28.11", "28.11/result.mp4"),
+        ("--output a.mpp/", "a.mpp/result.mp4"),
+        ("--output a.mp4/", "a.mp4/result.mp4"),
         ("--output frames.png", "frames.png"),
         ("--output odd.mp4 --filename b.mp4", "odd.mp4/b.mp4"),
     ],
@@ -169,6 +173,20 @@ def test_output_is_a_folder_or_a_file(options, expected):
     words = ["animate", "--source_image", "a.png", "--driving_video", "b.mp4", *options.split()]
 
     assert output_path(build_parser().parse_args(words)) == Path(expected)
+
+
+@pytest.mark.parametrize("option", ["--output", "--filename"])
+@pytest.mark.parametrize("name", ["a.mpp", "a.avi", "here/a.mp44"])
+def test_an_ending_that_is_not_written_is_told_with_those_that_are(fom, picture_file, option, name):
+    outcome = fom("animate", "--source_image", picture_file, "--driving_video", "b.mp4", option, name)
+    assert outcome.status == 2
+    assert f"{option} {name} ends in {Path(name).suffix}, which is not written. Name it .mp4, " in outcome.messages[-1]
+
+
+def test_a_folder_with_the_ending_of_a_file_is_one_where_it_is_there(tmp_path):
+    (tmp_path / "a.mpp").mkdir()
+    args = build_parser().parse_args(["animate", "--output", str(tmp_path / "a.mpp")])
+    assert output_path(args) == tmp_path / "a.mpp" / "result.mp4"
 
 
 def test_results_say_that_they_are_synthetic(fom, whole_picture, tmp_path, ffmpeg):

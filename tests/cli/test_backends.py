@@ -85,7 +85,7 @@ def test_models_animate_at_their_own_size_unless_told(tiny_weights, words, size,
 def test_every_size_is_an_export_of_its_own(tiny_weights, cache, monkeypatch):
     sizes = []
     monkeypatch.setattr("fom_core.cli.backend.open_exported", lambda folder, *_: sizes.append(folder) or ONE)
-    monkeypatch.setattr("fom_core.cli.backend.export_model", lambda model, *_, **__: sizes.append(model.config))
+    monkeypatch.setattr("fom_core.export.export_model", lambda model, *_, **__: sizes.append(model.config))
     for words in ([], ["--image_size", "96"]):
         open_backend(build_parser().parse_args(["animate", "--model", str(tiny_weights), "--backend", "onnx", *words]))
     (own, first, larger, second) = sizes

@@ -161,17 +161,19 @@ def test_results_of_a_command_do_not_replace_one_another(fom, picture_file, tmp_
 def test_weights_are_not_replaced_by_what_is_made_with_them(fom, tiny_weights, sound_clip, tmp_path):
     weights = tmp_path / "tiny.safetensors"
     weights.write_bytes(tiny_weights.read_bytes())
+    plain = weights.with_suffix("")
+    plain.write_bytes(tiny_weights.read_bytes())
     configured = ["--model", weights, "--driving_crop", "none"]
     for words in (
         ["motion", sound_clip, "--output", weights, *configured],
         ["bench", "--json", weights, "--model", weights],
         ["weights", "convert", weights, weights.parent / "." / weights.name],
-        ["export", weights, "--output", weights],
+        ["export", plain, "--output", plain],
     ):
         outcome = fom(*words)
         assert outcome.status == 2
         assert "would replace the input" in outcome.messages[-1]
-    assert weights.read_bytes() == tiny_weights.read_bytes()
+    assert weights.read_bytes() == plain.read_bytes() == tiny_weights.read_bytes()
 
 
 def test_a_training_replaces_none_of_its_files(fom, tiny_weights, tmp_path):
@@ -212,6 +214,24 @@ def test_every_option_that_names_a_file_wants_a_name(fom, words, name):
     assert "wants a name, got" in outcome.messages[-1]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["animate", "--source_image", "a.png", "--driving_video", "a.mp4"], ["motion", "a.mp4", "--output", "m"],
+     ["evaluate", "clips"], ["export", "mini"], ["weights", "info", "mini"], ["weights", "info", "yunet"],
+     ["weights", "convert", "mini", "m.safetensors"], ["bench", "--model", "mini"]],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "found"), [("none.yaml", "does not exist"), ("folder", "is a folder"), ("empty.yaml", "is empty")]
+)
+def test_a_configuration_is_looked_at_even_where_the_model_needs_none(fom, tmp_path, monkeypatch, words, name, found):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty.yaml").touch()
+    outcome = fom(*words, "--config", name)
+    assert outcome.status == 1
+    assert f"The configuration {name} {found}" in outcome.messages[-1]
+
+
 @pytest.mark.parametrize("option", ["--json", "--output"])
 def test_a_folder_is_no_place_for_a_file(fom, picture_file, tmp_path, option):
     folder = tmp_path / "folder.png"
@@ -219,6 +239,30 @@ def test_a_folder_is_no_place_for_a_file(fom, picture_file, tmp_path, option):
     outcome = fom("faces", picture_file, "--face_detector", "embedded", option, folder)
     assert outcome.status == 1
     assert outcome.messages[-1] == f"fom: Cannot write {folder}: it is a folder. Give the name of a file."
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["demo"], ["crop_video", "a.mp4"], ["export", "mini"], ["evaluate"], ["train"], ["compress", "--teacher", "mini"],
+     ["preprocess", "a"]],
+)  # fmt: skip
+def test_a_folder_of_results_does_not_end_like_a_file(fom, words):
+    outcome = fom(*words, "--output", "b.mp4")
+    assert outcome.status == 2
+    assert "names the folder of the results, and b.mp4 ends like a file: leave .mp4 out, or" in outcome.messages[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["motion", "a.mp4", "--output", "b.mp4"], "A motion is no .mp4 file. Name it b.safetensors."),
+        (["bench", "--plot", "b.png"], "A plot is an SVG, no .png file. Name it b.svg."),
+        (["faces", "a.png", "--output", "b.xyz"], "Cannot write b.xyz: .xyz is no picture format. Use .png, .jpg or"),
+        (["faces", "a.png", "--output", "b"], "Cannot write b: its name has no ending. Use .png, .jpg or .webp."),
+    ],
+)
+def test_the_ending_of_a_result_says_what_it_is(fom, words, message):
+    assert message in fom(*words).messages[-1]
 
 
 def test_a_motion_never_replaces_its_video(fom, sound_clip, tiny_weights):
@@ -276,7 +320,9 @@ def test_a_picture_of_too_many_pixels_is_refused_until_more_are_allowed(fom, ref
     assert fom(*whole_picture, "--max-pixels", "100000", "--output", tmp_path / "out").status == 0
 
 
-@pytest.mark.parametrize(("filename", "keeps"), [("a.mp4", False), ("a.gif", False), ("a.webm", True)])
+@pytest.mark.parametrize(
+    ("filename", "keeps"), [("a.mp4", False), ("a.gif", False), ("a.webm", True), ("a.webp", True)]
+)
 def test_transparency_that_the_result_does_not_keep_is_told_of(fom, whole_picture, tmp_path, filename, keeps):
     source = tmp_path / "clear.png"
     write_picture(source, np.dstack([np.full((64, 64, 3), 90, np.uint8), np.full((64, 64), 128, np.uint8)]))

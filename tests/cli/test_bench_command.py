@@ -30,6 +30,12 @@ def test_stages_and_the_whole_are_measured_printed_and_written(fom, tiny_weights
     assert len(table) == 1
 
 
+def test_a_size_that_the_networks_do_not_take_is_refused(fom, tiny_weights):
+    outcome = fom("bench", "--model", tiny_weights, *QUICK, "--parts", "network", "--size", 63)
+    assert outcome.status == 2
+    assert "The size must be divisible by 16 for tiny; found 63. Choose another, such as 64." in outcome.messages[-1]
+
+
 @pytest.mark.slow
 def test_growth_is_measured_in_processes_of_their_own(fom, tiny_weights, tmp_path):
     figures = tmp_path / "bench.json"
@@ -81,6 +87,7 @@ def test_the_original_runs_beside_on_the_same_weights(fom, shared, tmp_path):
         (["--backends", "torch,tensor"], "there is no backend 'tensor'"),
         (["--backends", "torch", "--device", "cuda:0"], "device cuda:0 is not ready"),
         (["--driving_video", "none.mp4"], "The video none.mp4 does not exist"),
+        (["--driving_video", "."], "The folder . holds no pictures"),
     ],
 )
 def test_mistakes_are_one_line(fom, tiny_weights, tmp_path, monkeypatch, words, message):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from fom_core.cli import build_parser, with_underscores
-from fom_core.cli.animate import output_path
-from fom_core.cli.progress import ProgressBar, clock, one_line, progress_line
+from fom_core.cli.progress import ProgressBar, duration_text, one_line, progress_line
+from fom_core.cli.results import output_path
+from fom_core.cli.verbs import wanted
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_words_of_an_option_may_be_joined_by_hyphens_and_values_are_left_alone():
@@ -32,7 +37,7 @@ def test_progress_without_a_known_end_shows_the_speed_alone():
 
 @pytest.mark.parametrize(("seconds", "text"), [(5, "0:05"), (65.4, "1:05"), (3661, "1:01:01")])
 def test_clocks_read_like_clocks(seconds, text):
-    assert clock(seconds) == text
+    assert duration_text(seconds) == text
 
 
 def test_messages_are_one_line_without_control_characters():
@@ -64,7 +69,7 @@ def test_an_unexpected_error_is_one_line_and_debug_adds_the_traceback(fom, monke
     def broken(*_):
         raise RuntimeError("first line\nsecond line")
 
-    monkeypatch.setattr("fom_core.cli.motion.VideoReader", broken)
+    monkeypatch.setattr("fom_core.cli.motion.open_video", broken)
 
     plain = fom("motion", "a.mp4", "--output", "b.safetensors")
     debug = fom("motion", "a.mp4", "--output", "b.safetensors", "--debug")
@@ -143,3 +148,24 @@ def test_lines_come_while_nothing_gets_done(monkeypatch, capsys):
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) > 1
     assert all(line.startswith("cutting [") and "0/3" in line and line.endswith("so far") for line in lines)
+
+
+def test_help_and_version_do_without_pytorch():
+    for words in (["--help"], ["--version"]):
+        program = (
+            "import sys; from fom_core.cli import main\n"
+            f"try: main({words})\n"
+            "except SystemExit: print('torch' in sys.modules, 'numpy' in sys.modules)"
+        )
+        said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+        assert said.stdout.endswith("False False\n")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["bench", "--help"], ["animat"]])
+def test_the_parser_of_one_command_says_what_that_of_all_says(words, capsys):
+    said = []
+    for parser in (build_parser(wanted(words)), build_parser()):
+        with pytest.raises(SystemExit):
+            parser.parse_args(words)
+        said.append(capsys.readouterr())
+    assert said[0] == said[1] and said[0] != ("", "")

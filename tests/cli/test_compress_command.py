@@ -46,8 +46,8 @@ def test_recipes_have_names(tmp_path, monkeypatch):
     ("words", "status", "reason"),
     [
         ([], 2, "has no dataset_params.root_dir. Give the folder with the clips."),
-        (["nowhere"], 1, "Wanted clips in nowhere"),
-        (["--config", "none.yaml"], 2, "none.yaml cannot be read: No such file or directory"),
+        (["nowhere"], 1, "The folder of clips nowhere does not exist. Check the path"),
+        (["--config", "none.yaml"], 2, "none.yaml does not exist. Check the path; relative"),
         (["-o", "stages.both.pruned=0.5"], 2, "unknown option stages.both.pruned. Did you mean prune?"),
         (["-o", "stages.both.prune=-1"], 2, "stages.both.prune has to be from 0 to 1, found -1"),
     ],

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import re
 from typing import Any
 
 import pytest
 
+from fom_core.cli.animate_options import declare
+from fom_core.cli.manifest import jobs_of
+from fom_core.errors import FomError
 from fom_core.media import VideoReader
 
 
@@ -51,9 +56,14 @@ def test_every_line_is_a_job_and_the_command_line_holds_for_all(fom, manifest, w
         ("not a job", "jobs.jsonl, line 2: this is no JSON"),
         ('{"gain": NaN}', "jobs.jsonl, line 2: this has to hold numbers only, found NaN."),
         ('{"gain": 1, "gain": 2}', "jobs.jsonl, line 2: this 'gain' was given twice."),
-        ("[" * 5000, "jobs.jsonl, line 2: this is nested more than 64 deep."),
+        ("[" * 5000 + "]" * 5000, "jobs.jsonl, line 2: this is nested more than 64 deep."),
         ({"chunk_size": 10**30}, "jobs.jsonl, line 2: this has to hold numbers of at most 64 bits, found one of 31"),
         ({"gain": None}, "line 2: values are texts, numbers or lists of these, not nothing."),
+        ({"gain": [1, 2]}, "line 2: gain takes one value, not a list of 2."),
+        (
+            {"driving_video": ["-a.mp4"]},
+            "line 2: driving_video: '-a.mp4' begins as options do. Write ./ before the name",
+        ),
         ({"driving_video": [["a"]]}, "line 2: values are texts, numbers or lists of these, not a list of 1."),
         ({"output": ""}, "line 2: argument --output: wants a name, got nothing"),
         ({"output": " "}, "line 2: argument --output: wants a name, got blanks"),
@@ -86,6 +96,34 @@ def test_without_picture_or_driver_one_line_says_what_is_missing(fom, picture_fi
     assert outcome.messages[-1].endswith("--driving_video or --motion is missing. Many jobs: --manifest FILE.")
 
 
+@pytest.mark.parametrize(
+    "value", ["lots", "", "²", "1e5", "a,b", -1, 0.5, 10**18, True, None, [], [1, 2], ["a"], [["a"]], {}, {"a": 1}]
+)
+def test_values_of_another_kind_are_told_without_names_of_the_program(manifest, value):
+    parser = argparse.ArgumentParser(add_help=False)
+    declare(parser)
+    leaks = re.compile(r"invalid \w+ value|unrecognized|NoneType|Namespace|object at|<|\b(dict|str|bool|int|float)\b")
+    for option in (flag[2:] for action in parser._actions for flag in action.option_strings if flag.startswith("--")):
+        args = argparse.Namespace(manifest=manifest({option: value}))
+        try:
+            jobs_of(args, declare)
+        except FomError as error:
+            assert str(error).startswith("jobs.jsonl, line 1: ")
+            assert option in str(error) or "values are texts, numbers or lists" in str(error)
+            assert not leaks.search(str(error).replace(option, "")), error
+
+
+def test_an_option_whose_value_may_be_left_out_takes_true_and_false(manifest):
+    path = manifest({"mark": True}, {"mark": False}, {"mark": "top left"})
+    jobs = jobs_of(argparse.Namespace(manifest=path), declare)
+    assert [job.mark for _, job in jobs] == ["bottom right", None, "top left"]
+
+
+def test_two_options_that_exclude_one_another_are_named_by_their_long_names(manifest):
+    with pytest.raises(FomError, match=r"argument --(motion|driving_video): not allowed with argument --[md]"):
+        jobs_of(argparse.Namespace(manifest=manifest({"motion": "a.safetensors"})), declare)
+
+
 def test_an_empty_manifest_is_refused(fom, tmp_path):
     path = tmp_path / "jobs.jsonl"
     path.write_text("\n")
@@ -104,6 +142,10 @@ def test_an_empty_manifest_is_refused(fom, tmp_path):
         ({"output": "a", "filename": "f.png"}, {"output": "b.mp4", "driving_video": "a"}, "line 1: the output a/f_%0"),
         ({"output": "a.mp4"}, {"output": "source.mp4", "source_image": "source.mp4"}, "line 2: the output source.mp4 "
          "would replace the input source.mp4."),
+        ({"output": "a.mp4"}, {"output": "a.mp4/b.mp4"}, "line 2: the output a.mp4/b.mp4 would lie in the results"),
+        ({"output": "a.mp4/b.mp4"}, {"output": "a.mp4"}, "line 2: the output a.mp4 would be a file, and the result"),
+        ({"output": "a.mp4"}, {"output": "jobs.jsonl/b"}, "line 2: Cannot write jobs.jsonl/b: jobs.jsonl is a file"),
+        ({"output": "a.mp4"}, {"output": "b.mpp"}, "line 2: --output b.mpp ends in .mpp, which is not written. Na"),
         ({"output": "a.mp4"}, {"source_image": "", "driving_video": []}, "line 2: argument --source_image"),
     ],
 )  # fmt: skip
@@ -112,7 +154,7 @@ def test_jobs_that_would_spoil_one_another_are_refused_before_the_first(
 ):
     monkeypatch.chdir(tmp_path)
     outcome = fom("animate", "--manifest", manifest(first, second), *words)
-    assert outcome.status == 2
+    assert outcome.status == (1 if "Cannot write" in message else 2)
     assert f"jobs.jsonl, {message}" in outcome.messages[-1]
     assert not (tmp_path / "a.mp4").exists()
 

@@ -80,6 +80,15 @@ def test_a_second_call_goes_on_where_the_first_stopped(fom, album, words, tmp_pa
     assert len(fom(*command, "--overwrite").results) == 2
 
 
+def test_what_a_killed_run_left_beside_results_that_are_there_goes(fom, album, words, tmp_path, monkeypatch):
+    command = ["animate", "--source_image", album, *words, "--output", tmp_path / "out"]
+    fom(*command)
+    (tmp_path / "out" / ".anna.mp4.fom-lock").touch()
+    monkeypatch.setattr("fom_core.files.leftovers._swept", {})
+    fom(*command)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"anna.mp4", "bert.mp4"}
+
+
 def test_pictures_of_one_name_keep_their_endings(fom, album, picture_file, words, tmp_path):
     shutil.copyfile(picture_file, album / "anna.PNG.png")
     shutil.copyfile(picture_file, album / "Anna.jpg")

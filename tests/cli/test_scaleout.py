@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fom_core import scaleout
 from fom_core.errors import MediaError
 from fom_core.media import VideoReader, read_picture, read_sound
-from fom_core.parallel import scaleout
-from fom_core.parallel.scaleout import Team, _in_order
-from fom_core.types import Keypoints
+from fom_core.parallel.distributed import Team
+from fom_core.scaleout import _in_order
+from fom_core.types import Keypoints, RunOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,7 +67,7 @@ def test_pieces_of_chunks_come_in_order(monkeypatch, chunk, pieces):
 
     other = painted(1)
     monkeypatch.setattr(scaleout, "_receive", lambda owner: next(other))
-    got = scaleout._gathered(Team(0, 2), painted(0), length, chunk, None)
+    got = scaleout._gathered(Team(0, 2), painted(0), length, RunOptions(chunk))
     assert np.concatenate(list(got)).tolist() == list(range(length))
 
 
@@ -77,7 +78,7 @@ def test_a_damaged_video_is_told_by_every_process(tiny_model, monkeypatch):
 
     monkeypatch.setattr(scaleout, "team", lambda: Team(1, 2))
     with pytest.raises(MediaError, match="breaks off"):
-        scaleout.read_motion(tiny_model, frames(), 25.0, chunk_size=8)
+        scaleout.read_motion_in_team(tiny_model, frames(), 25.0, chunk_size=8)
 
 
 @pytest.mark.slow
@@ -108,6 +109,15 @@ def test_a_mistake_that_all_make_is_told_once(whole_picture, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_preview_by_two_processes_is_that_of_one(whole_picture, tmp_path):
+    for count in (1, 2):
+        done = run(count, *whole_picture, "--preview", 5, "--chunk_size", 2, "--output", tmp_path / f"{count}.mp4")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines() == [str(tmp_path / f"{count}.png")]
+    assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
+
+
+@pytest.mark.slow
 def test_one_process_that_fails_ends_all_with_its_line(whole_picture, tmp_path):
     """Only the first process writes, so only it can find the place unwritable."""
     (tmp_path / "file").write_text("")
@@ -121,7 +131,7 @@ def test_a_process_that_is_killed_ends_all_with_one_line(whole_picture, tmp_path
     script = tmp_path / "dies.py"
     script.write_text(
         "import os, signal, sys\n"
-        "from fom_core import scaleout\n"
+        "from fom_core.parallel import scaleout\n"
         "from fom_core.cli import main\n"
         "def die(chunk): os.kill(os.getpid(), signal.SIGKILL)\n"
         "scaleout._send = die\n"

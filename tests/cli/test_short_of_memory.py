@@ -8,18 +8,18 @@ import signal
 import pytest
 import torch
 
+from fom_core.backends.pytorch import PyTorchModel
 from fom_core.compose.host import HostPainter
 from fom_core.media import read_picture
 from fom_core.media.encode import EncodedVideo
 from fom_core.media.sequence import NumberedPictures
-from fom_core.networks import MotionModel
 
 SHORT = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 LOST = RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be asynchronously reported")
 STAGES = [
-    (MotionModel, "encode_source"),
-    (MotionModel, "detect_keypoints"),
-    (MotionModel, "generate"),
+    (PyTorchModel, "encode_source"),
+    (PyTorchModel, "detect_keypoints"),
+    (PyTorchModel, "generate"),
     (HostPainter, "begin"),
     (NumberedPictures, "write"),
 ]

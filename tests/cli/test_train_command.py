@@ -58,7 +58,7 @@ def test_a_small_training_ends_with_a_model(tmp_path, clip, capsys):
     ("words", "reason"),
     [
         (["--config", "vox-256", "-o", "train_params.batch_sice=4"], "Did you mean batch_size?"),
-        (["--config", "none.yaml"], "none.yaml cannot be read: No such file or directory"),
+        (["--config", "none.yaml"], "none.yaml does not exist. Check the path; relative"),
         (["--config", "vox-256"], "has no dataset_params.root_dir. Give the folder with the clips."),
     ],
 )

@@ -11,7 +11,7 @@ import torch
 
 from fom_core.cli import main, weights
 from fom_core.weights.catalogue import Entry, catalogue
-from fom_core.weights.load import load_model, save_model
+from fom_core.weights.load import load_module, save_model
 
 
 @pytest.fixture(autouse=True)
@@ -98,7 +98,7 @@ def test_convert_writes_a_slim_file_that_gives_the_same_model(capsys, published,
     assert main(["weights", "convert", str(published), str(target)]) == 0
     assert capsys.readouterr().out.splitlines() == [str(target)]
     assert target.stat().st_size < 0.7 * published.stat().st_size
-    original, converted = load_model(published, device="cpu"), load_model(target, device="cpu")
+    original, converted = load_module(published, device="cpu"), load_module(target, device="cpu")
     assert all(torch.equal(value, original.state_dict()[name]) for name, value in converted.state_dict().items())
 
 
@@ -134,7 +134,7 @@ def test_info_describes_a_file(capsys, published):
 
 def test_a_model_saved_at_another_size_opens_so_and_says_so(capsys, tiny_model, tmp_path):
     path = save_model(tiny_model.at_size(96), tmp_path / "a.safetensors")
-    assert load_model(path, device="cpu").config == tiny_model.at_size(96).config
+    assert load_module(path, device="cpu").config == tiny_model.at_size(96).config
     assert main(["weights", "info", str(path)]) == 0
     assert "96x96, 3 channels; motion seen at 64x64" in capsys.readouterr().out
 
@@ -144,7 +144,7 @@ def test_info_as_json_holds_the_configuration(capsys, tiny_model, tmp_path):
     assert main(["weights", "info", str(path), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["config"]["image_size"] == [64, 64]
-    counted = sum(value.numel() for value in load_model(path, device="cpu").parameters())
+    counted = sum(value.numel() for value in load_module(path, device="cpu").parameters())
     assert facts["parameters"]["keypoint_detector"] + facts["parameters"]["generator"] >= counted
 
 

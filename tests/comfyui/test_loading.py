@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
 from tests.comfyui.server import COLOUR, FOLDERS, PACK, TROUBLE, command, environment
 
+PICTURE = re.compile(r"!\[[^\]]*\]\(([^)]+)\)")
 SNAPSHOT = Path(__file__).with_name("object_info.json")
 CONTRACT = ("input", "is_input_list", "output", "output_is_list", "output_name", "display_name", "output_node")
 FREE_TO_CHANGE = {"tooltip", "min", "max", "step", "round", "advanced", "multiline", "multiselect", "display"}
@@ -84,3 +87,12 @@ def test_help_pages_are_served_for_every_node(server, object_info):
     for node in object_info:
         page = server.fetch(f"/extensions/{PACK}/docs/{node}.md").decode("utf-8")
         assert page.startswith("# "), node
+
+
+def test_the_pictures_of_help_pages_are_served_where_the_frontend_asks_for_them(server, object_info):
+    for node in object_info:
+        for language in ("", "/zh"):
+            page = server.fetch(f"/extensions/{PACK}/docs/{node}{language}.md").decode("utf-8")
+            for picture in PICTURE.findall(page):  # the frontend takes every page's addresses from the folder docs
+                address = urljoin(f"/extensions/{PACK}/docs/", picture)
+                assert server.fetch(address).startswith(b"\xff\xd8"), address

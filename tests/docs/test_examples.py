@@ -1,4 +1,4 @@
-"""The programs in docs/examples run as they stand, and the README's makes the command line's frames."""
+"""The programs in docs/examples run as they stand, and the first of the page on Python makes the command line's frames."""
 
 from __future__ import annotations
 
@@ -92,10 +92,10 @@ def test_a_model_is_exported(folder):
     assert "generator" in made["exported"].package.parts
 
 
-def test_the_example_of_the_readme_makes_the_frames_of_the_command_line(folder):
-    code = re.search(r"## Python\n\n```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+def test_the_first_example_of_the_page_makes_the_frames_of_the_command_line(folder):
+    code = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(encoding="utf-8"), re.DOTALL)
     assert code is not None
-    exec(compile(code[1], "README.md", "exec"), {})
+    exec(compile(code[1], "python.md", "exec"), {})
     words = ["animate", "--source_image", "group.jpg", "--driving_video", "driver.mp4", "--model", "mini"]
 
     assert main([*words, "--multi_person", "--output", "line.mp4"]) == 0

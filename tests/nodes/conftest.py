@@ -110,11 +110,11 @@ def defaults(cls: Any, io: Any) -> dict[str, Any]:
 def model(pack: ModuleType, tiny_model: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What travels on a FOM_MODEL socket: the tiny model in the host's hands."""
     from fom_core.weights.load import save_model
-    from fom_pack.fom_core.weights.load import load_model
+    from fom_pack.fom_core.backends.load import load_model
     from fom_pack.nodes import host
 
     file = save_model(tiny_model, tmp_path_factory.mktemp("model") / "tiny.safetensors")
-    return host.manage(load_model(str(file), device="cpu"))
+    return host.manage_model(load_model(str(file), device="cpu"))
 
 
 @pytest.fixture(scope="session")

@@ -137,6 +137,14 @@ def test_a_medoid_lets_the_motion_come_in_from_the_face_as_it_is(animate, drivin
     assert (medoid[8] - first[8]).abs().max() > 1e-3
 
 
+def test_a_motion_that_returns_ends_as_it_begins_with_the_face_as_it_is(animate, driving):
+    still = animate(driving, gain=0.0)[0][0]
+    first = {"initial_frame": "number", "frame_number": 6}
+    away, home = (animate(driving, initial_frame=first, return_s=seconds)[0][0] for seconds in (0.0, 0.2))
+    torch.testing.assert_close(home[[0, -1]], still[[0, -1]], rtol=0, atol=1e-4)
+    assert (away[-1] - still[-1]).abs().max() > 1e-3
+
+
 def test_head_and_expression_have_gains_of_their_own(animate, driving):
     plain, calm, loud = (
         animate(driving, **gains)[0][0] for gains in ({}, {"head_gain": 0.3}, {"expression_gain": 2.0})

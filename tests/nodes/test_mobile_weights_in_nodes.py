@@ -39,13 +39,12 @@ def as_image(frames: np.ndarray) -> torch.Tensor:
 
 def rounding(file, source: torch.Tensor, driving: torch.Tensor) -> torch.Tensor:
     """How far the library's plain networks in float32 are from float64, for every pixel."""
-    from fom_pack.fom_core.networks.inference import EAGER
     from fom_pack.fom_core.pipeline import animate
     from fom_pack.fom_core.types import MotionTransfer
-    from fom_pack.fom_core.weights.load import load_model
+    from fom_pack.fom_core.weights.load import load_module
 
     def run(dtype: torch.dtype) -> torch.Tensor:
-        model = load_model(file, device="cpu", dtype="float32").to(dtype).use(EAGER)
+        model = load_module(file).to(dtype)
         source_, driving_ = (images.movedim(-1, 1).to(dtype) for images in (source, driving))
         chunks = animate(model, [source_], driving_, MotionTransfer(adapt_movement_scale=False))
         return torch.cat([faces[0] for faces in chunks])

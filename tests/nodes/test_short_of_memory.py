@@ -27,14 +27,14 @@ def animate(execute, model, faces, driving):
 
 def owners() -> dict[str, tuple[object, str]]:
     """Where each stage's work is done, by the stage's name."""
+    from fom_pack.fom_core.backends.pytorch import PyTorchModel
     from fom_pack.fom_core.compose.host import HostPainter
-    from fom_pack.fom_core.networks import MotionModel
     from fom_pack.nodes import host
 
     return {
-        "encoding": (MotionModel, "encode_source"),
-        "reading": (MotionModel, "detect_keypoints"),
-        "generating": (MotionModel, "generate"),
+        "encoding": (PyTorchModel, "encode_source"),
+        "reading": (PyTorchModel, "detect_keypoints"),
+        "generating": (PyTorchModel, "generate"),
         "composing": (HostPainter, "begin"),
         "handing out": (host, "to_images"),
         "room for the result": (host, "new_images"),

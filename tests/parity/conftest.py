@@ -14,10 +14,12 @@ import torch
 import yaml
 from torch import Tensor
 
-from fom_core.networks.inference import EAGER, Plan
-from fom_core.networks.inference.plan import has_packed_convolutions
+from fom_core.backends.load import load_model
+from fom_core.backends.pytorch import EAGER, Plan
+from fom_core.backends.pytorch.plan import has_packed_convolutions
+from fom_core.networks import MotionModel
 from fom_core.types import Keypoints, MotionTransfer
-from fom_core.weights.load import load_model
+from fom_core.weights.load import load_module
 
 LIMITS = {"value": 2e-5, "jacobian": 5e-5, "map": 2e-4, "picture": 2e-3}
 
@@ -59,6 +61,10 @@ class Golden:
     def model(self, **overrides: Any):
         model = load_model(self.weights, config=self.yaml, device="cpu", **{"dtype": "float32", **overrides})
         return model.use(self.plan)
+
+    def networks(self, dtype: torch.dtype = torch.float32, **overrides: Any) -> MotionModel:
+        """As they were trained."""
+        return load_module(self.weights, config=self.yaml, **overrides).to(dtype)
 
     @property
     def settings(self) -> dict[str, Any]:

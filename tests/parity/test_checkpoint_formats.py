@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from fom_core.backends.load import load_model
 from fom_core.weights.layout import to_state_dict
-from fom_core.weights.load import load_model, save_model
+from fom_core.weights.load import save_model
 from fom_core.weights.pickles import read_arrays
 
 FORMATS = [
@@ -52,7 +53,7 @@ def test_conversion_to_safetensors_keeps_the_pictures_bit_for_bit(golden, tmp_pa
     reference = golden(case)
     model = reference.model()
     path = save_model(model, tmp_path / "converted.safetensors")
-    converted = load_model(path, device="cpu")
+    converted = load_model(path, device="cpu", dtype="float32")
     source, driving = reference.images("source"), reference.images("driving")[:2]
 
     def picture(network):

@@ -5,7 +5,7 @@ import pytest
 
 from fom_core.cli import main
 from fom_core.media import read_picture, write_picture
-from fom_core.weights.load import load_model
+from fom_core.weights.load import load_module
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_paddlegans_own_flags_animate_with_its_file(case, words, tmp_path):
 def test_a_converted_file_animates_the_same(case, words, tmp_path, name):
     target = tmp_path / name
     assert main(["weights", "convert", str(case.weights), str(target), "--config", str(case.yaml)]) == 0
-    assert load_model(target, device="cpu").config.generator.mobile
+    assert load_module(target, device="cpu").config.generator.mobile
     for folder, weights in (("first", case.weights), ("second", target)):
         assert main([*words, "--model", str(weights), "--output", str(tmp_path / folder)]) == 0
     assert np.array_equal(frames(tmp_path / "first"), frames(tmp_path / "second"))

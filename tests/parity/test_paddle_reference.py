@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from fom_core.motion import transfer_motion
-from fom_core.networks.inference import EAGER
 from fom_core.pipeline import animate
 
 CASES = ["std_64", "std_128_nb5", "kpmobile_64", "genmobile_64", "bothmobile_128", "vox_mobile_256_full"]
@@ -31,9 +30,8 @@ def test_keypoints_are_the_originals(case):
 
 def stages(case, border, frame, dtype):
     """All that is compared of one frame, by stored name: the value and its kind. float64 is computed plainly."""
-    model = case.model(border_blend=BORDER[border]).to(dtype)
-    if dtype == torch.float64:
-        model.use(EAGER)
+    networks = case.networks(dtype, border_blend=BORDER[border])
+    model = networks if dtype == torch.float64 else case.model(border_blend=BORDER[border])
     source = model.encode_source(case.images("source").to(dtype), case.keypoints("kp_source", dtype))
     out = model.generate(source, case.keypoints("kp_driving", dtype)[frame : frame + 1], details=True)
     motion = out.dense_motion
@@ -48,7 +46,7 @@ def stages(case, border, frame, dtype):
     }
     if f"{border}/frame{frame}/occlusion_map" in case:
         size = tuple(case[f"{border}/frame{frame}/occlusion_map"].shape[2:])
-        found[f"{border}/frame{frame}/occlusion_map"] = (model.generator.visibility(motion, size), "map")
+        found[f"{border}/frame{frame}/occlusion_map"] = (networks.generator.visibility(motion, size), "map")
     return {key: value for key, value in found.items() if key in case}
 
 
@@ -80,9 +78,8 @@ def test_animations_are_the_originals_end_to_end(case, modes):
         transfer = modes[animation.removeprefix("anim_")]
 
         def run(dtype, border=border, transfer=transfer):
-            model = case.model(border_blend=BORDER[border]).to(dtype)
-            if dtype == torch.float64:
-                model.use(EAGER)
+            options = {"border_blend": BORDER[border]}
+            model = case.networks(dtype, **options) if dtype == torch.float64 else case.model(**options)
             driving = case.images("driving").to(dtype)
             chunks = animate(model, [case.images("source").to(dtype)], driving, transfer, chunk_size=2)
             return torch.cat([faces[0] for faces in chunks])

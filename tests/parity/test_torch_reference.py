@@ -117,11 +117,11 @@ def test_discriminator_is_the_original(golden, name):
         num_kp=settings["common_params"]["num_kp"],
         num_channels=settings["common_params"]["num_channels"],
     )
-    critic = MultiScaleDiscriminator(config).eval()
-    critic.load_state_dict(torch.load(case.weights, weights_only=True)["discriminator"])
+    discriminator = MultiScaleDiscriminator(config).eval()
+    discriminator.load_state_dict(torch.load(case.weights, weights_only=True)["discriminator"])
 
     pyramid = ImagePyramid(scales, config.num_channels)(case.images("driving")[:1])
-    critiques = critic(pyramid, case.keypoints("kp_driving")[:1])
+    critiques = discriminator(pyramid, case.keypoints("kp_driving")[:1])
 
     for scale, critique in zip(options["scales"], critiques, strict=True):
         case.assert_close(critique.score, f"disc/prediction_map_{scale}", "map")

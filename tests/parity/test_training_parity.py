@@ -12,15 +12,15 @@ import torch
 import yaml
 from torch import Tensor
 
+from fom_core.documents.options import Table
 from fom_core.documents.settings import fill
-from fom_core.documents.tables import Table
 from fom_core.geometry import identity_grid
 from fom_core.networks.config import DiscriminatorConfig
 from fom_core.training.config import LossWeights, Stage
 from fom_core.training.data.augment import Pairs, Transform
 from fom_core.training.perceptual import VggFeatures
 from fom_core.training.trainer import Trainer
-from fom_core.weights.load import load_model
+from fom_core.weights.load import load_module
 
 CASES = ["vox_64", "voxadv_64", "bair_nojac_noocc", "mgif_singlejac"]
 NAMES = {
@@ -68,18 +68,18 @@ class Original:
             self.arrays = {key: torch.from_numpy(file[key]) for key in file.files}
         checkpoint = golden / "torch" / self.about["checkpoint"]
         config = golden / "torch" / self.about["config"]
-        model = load_model(checkpoint, config=config, device="cpu")
+        model = load_module(checkpoint, config=config, device="cpu")
         common = yaml.safe_load(config.read_text())["model_params"]["common_params"]
         self.trainer = Trainer(self._stage(model.config, common), self._features(), torch.device("cpu"), seed=0)
         self.trainer.model.load_state_dict(model.state_dict())
         assert self.trainer.discriminator is not None
         if self.about["disc_from_checkpoint"]:
-            critic = torch.load(checkpoint, weights_only=True)["discriminator"]
+            discriminator = torch.load(checkpoint, weights_only=True)["discriminator"]
         else:
-            critic = self._under("disc_init/")
+            discriminator = self._under("disc_init/")
         own = self.trainer.discriminator.state_dict()
-        self.trainer.discriminator.load_state_dict({key: value for key, value in critic.items() if key in own})
-        assert all(key in critic for key in own)
+        self.trainer.discriminator.load_state_dict({key: value for key, value in discriminator.items() if key in own})
+        assert all(key in discriminator for key in own)
         for module in vars(self.trainer).values():
             if isinstance(module, torch.nn.Module):
                 module.double()
@@ -92,7 +92,7 @@ class Original:
 
     def _stage(self, model, common: dict[str, Any]) -> Stage:
         params = dict(self.about["discriminator_params"])
-        critic = {
+        discriminator = {
             "spectral_norm": params.pop("sn", False),
             "num_kp": common["num_kp"],
             "num_channels": common["num_channels"],
@@ -109,7 +109,7 @@ class Original:
             decay_share=0.0,
             scales=tuple(self.about["train_params"]["scales"]),
             weights=fill(LossWeights, Table(self.about["train_params"]["loss_weights"], "loss_weights")),
-            discriminator=fill(DiscriminatorConfig, Table(critic, "discriminator_params")),
+            discriminator=fill(DiscriminatorConfig, Table(discriminator, "discriminator_params")),
         )
 
     @property

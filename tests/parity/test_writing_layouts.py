@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from fom_core.backends.load import load_model
 from fom_core.networks import MotionModel
 from fom_core.types import Keypoints
 from fom_core.weights.config_file import read_config
-from fom_core.weights.files import read_tree
 from fom_core.weights.foreign import save_foreign, yaml_beside
-from fom_core.weights.load import load_model
+from fom_core.weights.read import read_tree
 
 TORCH = ["vox_64", "taichi_kp5", "mgif_singlejac", "bair_nojac_noocc", "nemo_scale1_pad3", "mixed_scale"]
 PADDLE = ["std_64", "kpmobile_64", "genmobile_64", "vox_mobile_256_full"]
@@ -26,7 +26,7 @@ SCRIPTS = Path(__file__).parent / "foreign_code"
 def written(case, folder: Path) -> tuple[Path, MotionModel]:
     """The case's model in the layout that its own file has."""
     path = folder / f"ours{case.suffix}"
-    model = case.model()
+    model = case.networks()
     save_foreign(model, path)
     return path, model
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from fom_core.backends.load import load_model
 from fom_core.compose import canvas_box
 from fom_core.errors import MediaError, UsageError
 from fom_core.files.paths import ASSETS
@@ -22,7 +23,6 @@ from fom_core.pipeline import (
     track_keypoints,
 )
 from fom_core.types import FaceSet, MotionTransfer
-from fom_core.weights.load import load_model
 
 
 def frames_of(chunks, face=0):

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fom_core.backends import MANIFEST, read_package
-from fom_core.cli.animate import _declare
+from fom_core.cli.animate_options import declare
 from fom_core.cli.manifest import jobs_of
 from fom_core.cli.progress import one_line
 from fom_core.errors import FomError
-from fom_core.evaluation.data_set import _listed
+from fom_core.evaluation.evaluate import _listed
 from fom_core.files.paths import CONFIGS
 from fom_core.preprocess.clip_sources import jobs_of_metadata
 from fom_core.training.config import load_config
@@ -72,7 +72,7 @@ def test_any_override(text):
 )
 def test_any_manifest(tmp_path: Path, data):
     (tmp_path / "a.jsonl").write_bytes(data)
-    read_or_told(jobs_of, argparse.Namespace(manifest=str(tmp_path / "a.jsonl")), _declare)
+    read_or_told(jobs_of, argparse.Namespace(manifest=str(tmp_path / "a.jsonl")), declare)
 
 
 @MANY

@@ -14,14 +14,14 @@ import imageio_ffmpeg
 import numpy as np
 import torch
 
-from fom_core.backends.package import MANIFEST, STREAMING, Package, Part, Variant, write_manifest
+from fom_core.backends.package import MANIFEST, STREAMING, ExportedPart, Package, Variant, write_manifest
 from fom_core.files.paths import CONFIGS
 from fom_core.media import write_picture
 from fom_core.motion import save_motion
 from fom_core.networks.model import MotionModel
 from fom_core.training.checkpoint import save_checkpoint
-from fom_core.training.data.clips import encode, packed
-from fom_core.training.data.dataset import Clip
+from fom_core.training.data.clips import encode_frame, packed
+from fom_core.training.data.frame_cache import CachedClip
 from fom_core.types import Keypoints, Motion
 from fom_core.weights.foreign import save_foreign
 from fom_core.weights.load import save_model
@@ -105,7 +105,7 @@ def _documents(folder: Path, model: MotionModel) -> None:
     for name in STREAMING:
         (place / f"{name}.onnx").write_bytes(b"a graph")
         variant = Variant.of(place / f"{name}.onnx", {"value": 1e-6})
-        parts[name] = Part({"image": ["batch", 3, 64, 64]}, {"value": ["batch", 4, 2]}, {"float32": variant})
+        parts[name] = ExportedPart({"image": ["batch", 3, 64, 64]}, {"value": ["batch", 4, 2]}, {"float32": variant})
     write_manifest(Package("tiny", model.config, 17, parts, "a clip", {"int8": ["too far off"]}), place / MANIFEST)
     values = torch.linspace(-0.5, 0.5, 5 * 4 * 2).reshape(5, 4, 2)
     keypoints = Keypoints(values, torch.eye(2).expand(5, 4, 2, 2).contiguous())
@@ -116,7 +116,7 @@ def _documents(folder: Path, model: MotionModel) -> None:
 def _cache(folder: Path, picture: np.ndarray) -> None:
     np.save(folder / "frames.npy", np.stack([picture[:, :64]] * 6))
     np.save(folder / "landmarks.npy", np.full((6, 5, 2), np.nan, np.float32))
-    clips = [Clip("a", "a", "video", 0, 4), Clip("b", "b", "video", 4, 2)]
+    clips = [CachedClip("a", "a", "video", 0, 4), CachedClip("b", "b", "video", 4, 2)]
     (folder / "clips.json").write_text(json.dumps([asdict(clip) for clip in clips]), encoding="utf-8")
 
 
@@ -140,7 +140,7 @@ def _pictures(folder: Path, picture: np.ndarray) -> None:
         if kind.file == f"a{suffix}" and not kind.costly:
             _encode(folder / name / kind.file, suffix, deep.get(suffix, picture))
     write_picture(folder / "strip" / "strip.png", np.concatenate([picture[:, :64]] * 4, axis=1))
-    packed([encode(picture, ".jpg"), encode(picture, ".png")]).tofile(folder / "pack" / "a.pack")
+    packed([encode_frame(picture, ".jpg"), encode_frame(picture, ".png")]).tofile(folder / "pack" / "a.pack")
 
 
 def _encode(path: Path, suffix: str, pixels: np.ndarray) -> None:

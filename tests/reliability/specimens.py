@@ -5,29 +5,29 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from fom_core.backends.package import MANIFEST, STREAMING, read_package
-from fom_core.cli.animate import _declare
+from fom_core.cli.animate_options import declare
 from fom_core.cli.manifest import jobs_of
-from fom_core.evaluation.data_set import _listed
+from fom_core.evaluation.evaluate import _listed
 from fom_core.media import VideoReader, read_picture, read_sound
 from fom_core.motion import load_motion
 from fom_core.preprocess.clip_sources import jobs_of_metadata
 from fom_core.training.config import LossWeights, Stage, load_config
 from fom_core.training.data.clips import Pack, decode_picture, find_entries, read_frames
-from fom_core.training.data.dataset import FrameCache
 from fom_core.training.data.feed import Feed, open_feed
+from fom_core.training.data.frame_cache import FrameCache
 from fom_core.training.journal import read_log
 from fom_core.training.loop import resume
 from fom_core.training.perceptual import VggFeatures
 from fom_core.training.trainer import Trainer
 from fom_core.weights.config_file import read_config
-from fom_core.weights.load import load_model
+from fom_core.weights.load import load_module
 
 MODEL, PICTURE = "tiny.safetensors", "picture.png"  # beside the kinds' folders, for commands
 CROPS = ["--source_crop", "none", "--driving_crop", "none", "--image_size", "64", "--cpu"]
@@ -115,7 +115,7 @@ def read_export(path: Path) -> None:
 def trainer(model: Path) -> Trainer:
     """A training of the tiny model, which has taken no step."""
     weights = LossWeights(perceptual=(1.0,), l1=1.0)
-    stage = Stage("tiny", load_model(model, device="cpu").config, steps=4, batch_size=2, scales=(1.0,), weights=weights)
+    stage = Stage("tiny", load_module(model).config, steps=4, batch_size=2, scales=(1.0,), weights=weights)
     return Trainer(stage, VggFeatures((4,), seed=0), torch.device("cpu"), seed=0)
 
 
@@ -131,7 +131,7 @@ def go_on(path: Path) -> None:
 
 
 def read_manifest(path: Path) -> None:
-    jobs_of(argparse.Namespace(manifest=str(path)), _declare)
+    jobs_of(argparse.Namespace(manifest=str(path)), declare)
 
 
 def read_pairs(path: Path) -> None:
@@ -139,7 +139,7 @@ def read_pairs(path: Path) -> None:
 
 
 def _weights(name: str) -> Kind:
-    return Kind(name, partial(load_model, device="cpu", dtype="float32"), info)
+    return Kind(name, load_module, info)
 
 
 def _still(suffix: str) -> Kind:
@@ -164,7 +164,7 @@ KINDS: dict[str, Kind] = {
     "model YAML": Kind("vox-256.yaml", read_config, info_with),
     "PaddleGAN YAML": Kind("tiny.yaml", read_config, info_with),
     "training YAML": Kind("mini.yaml", load_config, training),
-    "compress YAML": Kind("mobile.yaml", lambda path: load_config(path, (), load_model("mini", device="cpu").config)),
+    "compress YAML": Kind("mobile.yaml", lambda path: load_config(path, (), load_module("mini").config)),
     "model.json": Kind(MANIFEST, read_export),
     "manifest": Kind("jobs.jsonl", read_manifest, manifest),
     "index.csv": Kind("index.csv", lambda path: find_entries(path.parent, "val")),

@@ -23,7 +23,7 @@ from fom_core.backends.package import read_package
 from fom_core.media import VideoReader, VideoWriter, write_picture
 from fom_core.motion import load_motion
 from fom_core.training.checkpoint import latest_checkpoint, load_checkpoint
-from fom_core.weights.load import load_model, save_model
+from fom_core.weights.load import load_module, save_model
 from tests.tiny_training import NETWORKS
 
 from .lying import CONTENT, Talk, serving
@@ -171,7 +171,7 @@ def test_animate_into_numbered_pictures(model, sound_clip, tmp_path):
 @pytest.mark.parametrize("name", ["tiny.safetensors", "tiny.pth.tar"])
 def test_convert(model, tmp_path, name):
     words = ["-m", "fom_core", "weights", "convert", model, tmp_path / "convert" / name]
-    check = lambda: load_model(tmp_path / "convert" / name, device="cpu")  # noqa: E731
+    check = lambda: load_module(tmp_path / "convert" / name, device="cpu")  # noqa: E731
     kill_often(Command(words, tmp_path / "convert", [name], check))
 
 
@@ -211,7 +211,7 @@ def test_train(clip, tmp_path):
         if newest is not None:
             load_checkpoint(newest)
         if model.exists():
-            load_model(model, device="cpu")
+            load_module(model, device="cpu")
 
     kill_often(Command([*words, "--every", 2], tmp_path / "train", ["run"], check, resumes=True))
     assert model.exists()

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CHILD = """
 import hashlib, logging, sys
 from pathlib import Path
-from fom_core import locks
+from fom_core.files import locks
 from fom_core.weights.catalogue import Entry
 from fom_core.weights.download import download
 url, folder, known, locked = sys.argv[1:]

@@ -12,7 +12,7 @@ import torch
 
 from fom_core.cli.progress import ProgressBar, progress_line
 from fom_core.media import VideoReader
-from fom_core.weights.load import load_model, slim
+from fom_core.weights.load import load_module, slim
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = [*(ROOT / "fom_core").rglob("*.py"), *(ROOT / "nodes").rglob("*.py"), ROOT / "__init__.py", ROOT / "install.py"]
@@ -71,7 +71,7 @@ def test_weights_from_another_age_open_and_their_twin_is_used_again(tiny_model, 
     assert twin != file
     assert slim(file) == twin
     assert (twin.stat().st_ino, twin.stat().st_mtime_ns) == written
-    assert load_model(twin, device="cpu").config.generator == tiny_model.config.generator
+    assert load_module(twin, device="cpu").config.generator == tiny_model.config.generator
 
 
 def test_a_video_from_the_future_plays(sound_clip, tmp_path):

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import torch
 
+from fom_core.backends.pytorch import PyTorchModel
+from fom_core.backends.pytorch.form import Form
 from fom_core.compose import composer
 from fom_core.compose.device import DevicePainter
 from fom_core.compose.host import HostPainter
@@ -24,9 +26,7 @@ from fom_core.errors import DeviceLost, OutOfMemory
 from fom_core.faces.detect import detect_faces
 from fom_core.faces.detectors.embedded import EmbeddedDetector, FaceNetwork
 from fom_core.media import VideoWriter
-from fom_core.networks import MotionModel
-from fom_core.networks.inference.form import Form
-from fom_core.parallel.overlap import behind
+from fom_core.parallel.overlap import run_in_background
 from fom_core.pipeline import animate_picture
 from fom_core.resources.faults import told
 from fom_core.types import FaceSet
@@ -58,8 +58,8 @@ class Stage:
 
 
 CHUNKED = {
-    "reading the driver": Stage(MotionModel, "detect_keypoints", lambda self, images: len(images)),
-    "generating": Stage(MotionModel, "generate", lambda self, source, driving, **_: len(driving)),
+    "reading the driver": Stage(PyTorchModel, "detect_keypoints", lambda self, images: len(images)),
+    "generating": Stage(PyTorchModel, "generate", lambda self, source, driving, **_: len(driving)),
     "composing": Stage(HostPainter, "begin", lambda self, courses, painted: len(painted[0])),
     "composing on a card": Stage(DevicePainter, "begin", lambda self, courses, painted: len(painted[0]), on_card=True),
     "pasting": Stage(Paster, "__call__", lambda self, faces, **_: len(faces[0]), mask="soft"),
@@ -70,7 +70,7 @@ CHUNKED = {
     ),
 }
 WHOLE = {
-    "encoding the source": Stage(MotionModel, "encode_source", lambda self, image: 1),
+    "encoding the source": Stage(PyTorchModel, "encode_source", lambda self, image: 1),
     "making the network's form": Stage(Form, "__init__", lambda *_: 1),
 }
 EVERY_STAGE = pytest.mark.parametrize("name", [*CHUNKED, *WHOLE])
@@ -112,11 +112,13 @@ def picture() -> np.ndarray:
 def run(tiny_model, picture, clip, monkeypatch) -> Callable[..., np.ndarray]:
     """Animates both faces of the picture as a stage needs it, chunks of eight frames: all frames."""
 
-    def animated(stage: Stage, model: MotionModel = tiny_model) -> np.ndarray:
+    engine = PyTorchModel.of(tiny_model)
+
+    def animated(stage: Stage, model: PyTorchModel | None = None) -> np.ndarray:
         if stage.on_card:
             monkeypatch.setattr(composer, "HostPainter", partial(DevicePainter, device=torch.device("cpu")))
         enhance = FaceEnhancer(Negative()) if stage.enhanced else None
-        chunks = animate_picture(model, picture, FACES, iter(clip), mask=stage.mask, enhance=enhance)  # type: ignore
+        chunks = animate_picture(model or engine, picture, FACES, iter(clip), mask=stage.mask, enhance=enhance)  # type: ignore
         return np.concatenate(list(chunks))
 
     return animated
@@ -138,9 +140,9 @@ def test_a_stage_that_runs_short_goes_on_with_fewer_and_gives_the_same(run, monk
 @EVERY_SHORTAGE
 @EVERY_STAGE
 def test_what_does_not_fit_at_all_is_one_sentence_and_the_next_run_works(run, monkeypatch, tiny_model, name, error):
-    stage, model = (CHUNKED | WHOLE)[name], tiny_model.at_size(64)
+    stage, model = (CHUNKED | WHOLE)[name], PyTorchModel.of(tiny_model)
     expected = run(stage, model)
-    model._runner.forget()  # so that the form is made anew
+    model.release()  # so that the form is made anew
 
     with monkeypatch.context() as patch:
         fault = Fault(patch, stage, error, room=0)
@@ -156,8 +158,7 @@ def test_what_does_not_fit_at_all_is_one_sentence_and_the_next_run_works(run, mo
 
 @EVERY_STAGE
 def test_a_lost_device_is_told_at_once_and_nothing_is_tried_again(run, monkeypatch, tiny_model, name):
-    stage, model = (CHUNKED | WHOLE)[name], tiny_model.at_size(64)
-    model._runner.forget()
+    stage, model = (CHUNKED | WHOLE)[name], PyTorchModel.of(tiny_model)
     with monkeypatch.context() as patch:
         fault = Fault(patch, stage, LOST, room=0)
         with pytest.raises(RuntimeError) as caught:
@@ -185,7 +186,7 @@ def test_encoding_that_runs_short_is_told_and_leaves_no_file(monkeypatch, tmp_pa
     with (
         pytest.raises(type(error)) as caught,
         VideoWriter(tmp_path / "out.mp4", 25) as writer,
-        behind(writer.write) as write,
+        run_in_background(writer.write) as write,
     ):
         write(picture[None])
     assert isinstance(told(caught.value), OutOfMemory)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from fom_core.pictures import resize_picture, to_batch, to_pictures
+from fom_core.pictures import resize_picture, to_batch, to_levels, to_pictures, to_uint8
 
 
 def test_pictures_survive_the_trip_to_a_batch_and_back():
@@ -22,6 +22,18 @@ def test_a_grey_model_sees_the_mean_and_gives_grey_pictures():
 def test_values_are_rounded_and_clamped():
     batch = torch.tensor([-0.2, 0.5, 1.4]).view(1, 3, 1, 1)
     assert to_pictures(batch).ravel().tolist() == [0, 128, 255]
+
+
+def test_every_level_survives_as_a_float_rounded_or_truncated():
+    levels = torch.arange(256.0)
+    assert torch.equal(to_levels(levels / 255), levels)
+    assert torch.equal(to_levels(levels / 255, truncate=True), levels)
+    assert (to_uint8(levels.numpy() / 255) == levels.numpy()).all()
+
+
+def test_truncating_cuts_fractions_off_that_rounding_keeps():
+    value = torch.tensor([100.7 / 255])
+    assert (float(to_levels(value)), float(to_levels(value, truncate=True))) == (101, 100)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from dataclasses import replace
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from fom_core.backends.pytorch import PyTorchModel
 from fom_core.compose.paste import Paster
 from fom_core.faces.regions import crop_face
 from fom_core.parallel.batching import Batch
@@ -74,7 +74,7 @@ def test_the_number_of_threads_never_changes_a_pixel(tiny_model, picture, clip, 
         results = []
         for threads in (1, 2, 3):
             torch.set_num_threads(threads)
-            model = copy.deepcopy(tiny_model)  # whose inference form several threads want at once
+            model = PyTorchModel.of(tiny_model)  # whose form several threads want at once
             results.append(np.concatenate(list(animate_picture(model, picture, faces, clip, chunk_size=5))))
     finally:
         torch.set_num_threads(before)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fom_core.backends.load import load_model
 from fom_core.cli.demo import embedded_motion
 from fom_core.demo import demo_picture
 from fom_core.export import export_model
@@ -17,7 +18,6 @@ from fom_core.media import VideoReader, VideoWriter, read_picture, write_picture
 from fom_core.networks import MotionModel
 from fom_core.pipeline import animate_picture, read_motion
 from fom_core.types import FaceSet, Motion, MotionTransfer
-from fom_core.weights.load import load_model
 from tests.web.conftest import DATA, Drive
 
 pytestmark = pytest.mark.browser

@@ -24,7 +24,7 @@ from fom_core.faces.boxes import iou, keep_best
 from fom_core.faces.detectors.embedded import STRIDES, FaceNetwork, cell_centres, decode
 from fom_core.faces.detectors.yunet import YuNetDetector
 from fom_core.files.paths import replacing, write_tensors
-from fom_core.weights.files import read_state_dict, read_tree
+from fom_core.weights.read import read_state_dict, read_tree
 
 from .labels import DOUBTFUL, labelled_once, load_photographs, load_portraits
 from .pictures import FACE, IGNORE, Composer

@@ -16,7 +16,7 @@ import torch
 
 from fom_core.compose.canvas import Canvas, canvases
 from fom_core.compose.composer import Composer
-from fom_core.compose.flow import Course, Follower
+from fom_core.compose.flow import CanvasFlow, Follower
 from fom_core.faces.detection import Detection
 from fom_core.faces.regions import crop_face, regions_from_boxes
 from fom_core.faces.tracking import fixed_view
@@ -191,7 +191,7 @@ def _canvas(canvas: Canvas) -> dict[str, Any]:
     return {"rect": canvas.rect, "corner": canvas.corner, "cell": canvas.cell, **sampled}
 
 
-def _course(course: Course) -> dict[str, Any]:
+def _course(course: CanvasFlow) -> dict[str, Any]:
     return {
         "displacement": _numbers(course.displacement[0, ::EVERY], COARSE),
         "share": _numbers(course.share[0, ::EVERY], COARSE),

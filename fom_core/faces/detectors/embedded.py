@@ -15,16 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...weights.files import read_state_dict
+from ...pictures import to_batch
+from ...weights.read import read_state_dict
 from ..boxes import iou
 from ..detection import Detection, detect_at_sizes, distinct
 
 ASSET = Path(__file__).resolve().parents[2] / "assets" / "face_detector.safetensors"
 STRIDES = (8, 16, 32)
-LONG_SIDES = (
-    1280,
-    384,
-)  # the picture is seen at both sizes: small faces in the first, faces that fill it in the second
+LONG_SIDES = (1280, 384)  # the picture is seen at both sizes: small faces in the first, faces that fill it in the other
 THRESHOLD = 0.7
 FLOOR = 0.3  # detections below count as none
 OVERLAP = 0.4
@@ -166,5 +164,5 @@ def agreed(maps: list[Tensor]) -> list[Tensor]:
 
 def padded_batch(image: np.ndarray) -> Tensor:
     """A picture (H, W, 3) as a batch of one in [0, 1], padded with grey right and below to multiples of 32."""
-    batch = torch.from_numpy(image).permute(2, 0, 1)[None].float() / 255
+    batch = to_batch(image[None], channels=3, device="cpu")
     return F.pad(batch, (0, -image.shape[1] % STRIDES[-1], 0, -image.shape[0] % STRIDES[-1]), value=0.5)

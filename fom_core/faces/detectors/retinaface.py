@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ...errors import MissingPackage, UnsupportedModel
-from ...weights.files import read_state_dict
+from ...weights.read import read_state_dict
 from ..detection import Detection, detect_at_sizes
 
 LONG_SIDES = (1280, 480)

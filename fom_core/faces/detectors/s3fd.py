@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...errors import UnsupportedModel
-from ...weights.files import read_state_dict
+from ...weights.read import read_state_dict
 from ..detection import Detection, detect_at_sizes
 
 LONG_SIDES = (960, 384)

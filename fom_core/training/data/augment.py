@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...geometry import identity_grid
+from ...pictures import to_floats
 from .landmarks import MIRRORED
 from .sampler import RawPairs
 
@@ -154,7 +155,7 @@ class Augment:
         return torch.stack(rows, dim=1).view(batch, 2, 3)
 
     def _view(self, frames: Tensor, landmarks: Tensor, framing: Tensor) -> tuple[Tensor, Tensor]:
-        image = frames.permute(0, 3, 1, 2).float() / 255
+        image = to_floats(frames)
         theta = framing.to(image.device)
         grid = F.affine_grid(theta, [len(image), 3, self.size, self.size], align_corners=True)
         image = F.grid_sample(image, grid, padding_mode="reflection", align_corners=True)
@@ -180,4 +181,4 @@ def _exchange(where: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Ten
 
 def _as_floats(values: Tensor) -> Tensor:
     """Pictures of bytes, channels last, as a network batch; other values as they are."""
-    return values.movedim(-1, 1).float() / 255 if values.dtype == torch.uint8 else values
+    return to_floats(values) if values.dtype == torch.uint8 else values

@@ -21,6 +21,7 @@ from ...errors import MediaError, WriteError
 from ...files.paths import replacing, require_file
 from ...media import VIDEO_SUFFIXES, WRITTEN_SUFFIXES, VideoReader, list_pictures
 from ...media.limits import PICTURE_PIXELS, most_pixels
+from ...media.noise import hushed
 from ...media.pictures import read_coded
 from ...pictures import resize_picture
 from ...resources.faults import pass_on
@@ -33,7 +34,7 @@ QUALITY = 95  # of JPEG, for frames that a video has coded with loss already
 
 
 @dataclass(frozen=True)
-class Entry:
+class ClipEntry:
     """One clip or portrait of a data set. ``path`` is a video, a picture or a folder of numbered frames."""
 
     path: Path
@@ -41,13 +42,17 @@ class Entry:
     kind: str  # "video" or "still"
 
 
-def find_entries(folder: Path, split: str | None = None, licence_classes: Sequence[str] | None = None) -> list[Entry]:
+def find_entries(
+    folder: Path, split: str | None = None, licence_classes: Sequence[str] | None = None
+) -> list[ClipEntry]:
     """List what a data set holds, in a fixed order.
 
     With an ``index.csv`` the rows are filtered by ``split`` and ``licence_classes``. Without one, everything that is a
     clip is one, in the subfolder of the split where there is one (``test`` is as good as ``val``); what stands before
     ``#`` in its name is the identity. Raises MediaError when nothing is left.
     """
+    if not folder.exists():
+        require_file(folder, "The folder of clips", folder=True)
     index = folder / "index.csv"
     if index.exists():
         entries = _indexed(index, split, licence_classes)
@@ -56,13 +61,15 @@ def find_entries(folder: Path, split: str | None = None, licence_classes: Sequen
         root = roots[0] if roots else folder
         paths = sorted(root.iterdir()) if root.is_dir() else []
         entries = [
-            Entry(path, path.name.split("#")[0] if "#" in path.name else path.stem, "video")
+            ClipEntry(path, path.name.split("#")[0] if "#" in path.name else path.stem, "video")
             for path in paths
             if not path.name.startswith(".") and _is_clip(path)
         ]
     if not entries:
+        asked = [f"of the split {split}"] if split else []
+        asked += [f"of the licence class {' or '.join(licence_classes)}"] if licence_classes else []
         raise MediaError(
-            f"Wanted clips in {folder} (split {split}, licence classes {licence_classes}) and found none. "
+            f"Wanted clips in {folder}{' '.join(['', *asked])} and found none. "
             "Give a folder of videos, of frame folders or of frame strips, or one with an index.csv that has such rows."
         )
     return entries
@@ -73,14 +80,14 @@ def has_split(folder: Path, split: str) -> bool:
     return (folder / "index.csv").exists() or any((folder / name).is_dir() for name in SPLITS[split])
 
 
-def _indexed(index: Path, split: str | None, licence_classes: Sequence[str] | None) -> list[Entry]:
+def _indexed(index: Path, split: str | None, licence_classes: Sequence[str] | None) -> list[ClipEntry]:
     wanted = {"file", "kind", "split", "identity"} | ({"licence_class"} if licence_classes is not None else set())
     with wrong_as(MediaError, index):
         rows = [row for _, row in read_csv(index, wanted).rows]
     rows = [row for row in rows if split is None or row["split"] == split]
     if licence_classes is not None:
         rows = [row for row in rows if row["licence_class"] in licence_classes]
-    return [Entry(index.parent / row["file"], row["identity"], row["kind"]) for row in rows]
+    return [ClipEntry(index.parent / row["file"], row["identity"], row["kind"]) for row in rows]
 
 
 def _is_clip(path: Path) -> bool:
@@ -119,21 +126,22 @@ def decode_picture(path: Path) -> np.ndarray:
     """
     data = read_coded(require_file(path, "The picture"), most_pixels(None, PICTURE_PIXELS))
     try:
-        return decode(data)
+        return decode_frame(data)
     except cv2.error as error:
         pass_on(error)
         raise MediaError(f"{path} is not a picture that can be read. Copy it again, or remove it.") from error
 
 
-def decode(data: np.ndarray) -> np.ndarray:
+def decode_frame(data: np.ndarray) -> np.ndarray:
     """Coded bytes as (H, W, 3) uint8 RGB. Raises cv2.error."""
-    picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    with hushed():
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if picture is None:
         raise cv2.error("no picture")
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
-class Clip:
+class ClipReader:
     """Random access to the frames of one entry.
 
     size:  (height, width) that frames are brought to; None leaves them as they are.
@@ -165,7 +173,7 @@ class Clip:
         path = self.cache / f"{self.path.stem}-{self._key()}.pack"
         if not path.is_file():
             frames = read_frames(self.path, self.shape)
-            data = packed([encode(self._sized(frame), self._suffix) for frame in frames])
+            data = packed([encode_frame(self._sized(frame), self._suffix) for frame in frames])
             try:
                 with replacing(path) as temporary:
                     data.tofile(temporary)
@@ -188,7 +196,7 @@ class Clip:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def encode(frame: np.ndarray, suffix: str) -> np.ndarray:
+def encode_frame(frame: np.ndarray, suffix: str) -> np.ndarray:
     """A frame as the bytes of a small picture file: full colour resolution, quick to read."""
     options = [cv2.IMWRITE_PNG_COMPRESSION, 1]
     if suffix == ".jpg":
@@ -224,7 +232,7 @@ class Pack:
 
     def __getitem__(self, index: int) -> np.ndarray:
         try:
-            return decode(np.asarray(self.data[self.bounds[index] : self.bounds[index + 1]]))
+            return decode_frame(np.asarray(self.data[self.bounds[index] : self.bounds[index + 1]]))
         except cv2.error as error:
             pass_on(error)
             raise MediaError(f"A frame of {self.path} cannot be read. Remove the file; it is made anew.") from error

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 import torch
 
-from ...parallel.processes import rank, world_size
+from ...parallel.distributed import rank, world_size
 from ..config import Stage
 from .augment import Augment, Pairs
-from .dataset import FrameCache
+from .frame_cache import FrameCache
 from .sampler import PairSampler
 from .stream import ClipData, StreamFeed
 

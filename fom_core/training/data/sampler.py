@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .dataset import Clip, FrameCache, in_order
+from .frame_cache import CachedClip, FrameCache, map_in_threads
 
 MOST_OF_THE_MEMORY = 0.4  # of a device, that frames may take so that they are copied there once and for all
 
@@ -30,7 +30,7 @@ class RawPairs:
     names: tuple[str, ...] = ()  # of the clips, for messages
 
 
-class Frames:
+class FrameStore:
     """The frames of a cache where batches are made: all on the device if they fit, else brought there as needed."""
 
     def __init__(self, frames: np.ndarray, device: torch.device) -> None:
@@ -70,7 +70,7 @@ class PairSampler:
         self.faces, self.mouths = _thumbnails(cache)
         self.starts = np.array([clip.start for clip in cache.clips])
         self.lengths = np.array([clip.length for clip in cache.clips])
-        self.frames = Frames(cache.frames, torch.device(device))
+        self.frames = FrameStore(cache.frames, torch.device(device))
 
     def draw(self, batch_size: int, part: slice = slice(None)) -> RawPairs:
         """A new batch; only the random state changes. ``part``: which of its rows to read, one process's share."""
@@ -110,7 +110,7 @@ class PairSampler:
         return others[apart.argmax(axis=0), np.arange(len(source))]
 
 
-def _by_identity(clips: Sequence[Clip], kind: str) -> list[list[int]]:
+def _by_identity(clips: Sequence[CachedClip], kind: str) -> list[list[int]]:
     """The numbers of each person's clips."""
     groups: dict[str, list[int]] = {}
     for number, clip in enumerate(clips):
@@ -121,7 +121,7 @@ def _by_identity(clips: Sequence[Clip], kind: str) -> list[list[int]]:
 
 def _thumbnails(cache: FrameCache) -> tuple[np.ndarray, np.ndarray]:
     """Grey (N, 16, 16) pictures of the middle of each frame, and (N, 8, 8) of the mouth, or where it usually is."""
-    made = in_order(lambda pair: _thumbnail(*pair), zip(cache.frames, cache.landmarks, strict=True))
+    made = map_in_threads(lambda pair: _thumbnail(*pair), zip(cache.frames, cache.landmarks, strict=True))
     faces, mouths = zip(*made, strict=True)
     return np.stack(faces).astype(np.float32), np.stack(mouths).astype(np.float32)
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from ...documents.readers import DocumentError, read_json
 from ...files.paths import replacing
-from .clips import Entry
+from .clips import ClipEntry
 
 SEEN = "trained_on.json"
 Fact = dict[str, str | int | None]
 
 
-def note_seen(folder: Path, entries: Sequence[Entry]) -> None:
+def note_seen(folder: Path, entries: Sequence[ClipEntry]) -> None:
     """Add the clips of a training to those that models in ``folder`` have learnt from."""
     before = _noted(folder)
     facts = {_key(fact): fact for fact in (*before, *map(_fact, entries))}
@@ -24,7 +24,7 @@ def note_seen(folder: Path, entries: Sequence[Entry]) -> None:
             temporary.write_text(json.dumps(list(facts.values()), indent=0) + "\n", encoding="utf-8")
 
 
-def seen_before(weights: Path, entries: Sequence[Entry]) -> tuple[int, int]:
+def seen_before(weights: Path, entries: Sequence[ClipEntry]) -> tuple[int, int]:
     """How many of these clips the model in the file ``weights`` has learnt from, and of how many others the person.
 
     As far as the files beside it tell: a model that was moved, or comes from elsewhere, tells nothing.
@@ -44,7 +44,7 @@ def _noted(folder: Path) -> list[Fact]:
     return []
 
 
-def _fact(entry: Entry) -> Fact:
+def _fact(entry: ClipEntry) -> Fact:
     """What stays when the file is moved with its data set."""
     size = entry.path.stat().st_size if entry.path.is_file() else None
     return {"file": entry.path.name, "bytes": size, "identity": entry.identity}

@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader, Dataset
 from ...errors import MediaError
 from ..config import DatasetConfig, Stage
 from .augment import Pairs
-from .clips import Clip, Entry
+from .clips import ClipEntry, ClipReader
 from .pair_augment import PairAugmentation, augment_pair
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class PairDataset(Dataset[Sample]):
 
     def __init__(
         self,
-        entries: Sequence[Entry],
+        entries: Sequence[ClipEntry],
         size: tuple[int, int],
         augmentation: PairAugmentation,
         cache: Path,
@@ -58,10 +58,10 @@ class PairDataset(Dataset[Sample]):
     ) -> None:
         self.size, self.augmentation, self.seed = size, augmentation, seed
         kept = size if augmentation.crop_param is None else None
-        items: dict[str, list[Clip]] = {}
+        items: dict[str, list[ClipReader]] = {}
         for entry in entries:
             item = entry.identity if id_sampling else str(entry.path)
-            items.setdefault(item, []).append(Clip(entry.path, kept, size, cache))
+            items.setdefault(item, []).append(ClipReader(entry.path, kept, size, cache))
         self.items = list(items.values())
         self._damaged: dict[Path, str] = {}
         self._order: tuple[int, np.ndarray] = (-1, np.empty(0, int))
@@ -97,7 +97,7 @@ class PairDataset(Dataset[Sample]):
         return int(self._order[1][place])
 
 
-def _two_frames(clip: Clip, random: np.random.Generator) -> np.ndarray:
+def _two_frames(clip: ClipReader, random: np.random.Generator) -> np.ndarray:
     """Two frames in order of time, which may be the same one, as with the authors."""
     if len(clip) < 2:
         raise MediaError(f"{clip.path} has a single frame; a clip needs two.")
@@ -112,7 +112,7 @@ def _two_frames(clip: Clip, random: np.random.Generator) -> np.ndarray:
 class ClipData:
     """A data set whose pairs are read while training. ``packs``: folder for the frames of videos."""
 
-    entries: Sequence[Entry]
+    entries: Sequence[ClipEntry]
     dataset: DatasetConfig
     packs: Path
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fom_core.compose.canvas import canvases
-from fom_core.compose.flow import LASTS, Follower, areas, held, unfolded, unlike_a_plane
+from fom_core.compose.flow import LASTS, Follower, areas, soft_limit, unfolded, unlike_a_plane
 from fom_core.geometry import identity_grid
 from fom_core.types import DenseMotion, FaceSet
 
@@ -129,7 +129,7 @@ def test_a_driver_who_tears_the_face_is_told_of_once(caplog):
 
 def test_a_limit_leaves_small_lengths_alone_and_is_never_passed():
     lengths = torch.tensor([0.0, 0.01, 0.1, 1.0, 10.0])
-    kept = lengths * held(lengths, torch.full((5,), 0.5))
+    kept = lengths * soft_limit(lengths, torch.full((5,), 0.5))
     torch.testing.assert_close(kept[:3], lengths[:3], rtol=1e-3, atol=0)
     assert (kept < 0.5 + 1e-6).all()
-    assert held(lengths, torch.zeros(5)).tolist() == [0.0] * 5
+    assert soft_limit(lengths, torch.zeros(5)).tolist() == [0.0] * 5

@@ -1,9 +1,12 @@
 """Masks brought along, moving backgrounds, and what pasting says about the pixels it touches."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 
+from fom_core.compose.masks import Mask
 from fom_core.compose.paste import Paster, paste
 from fom_core.errors import UsageError
 from fom_core.types import FaceSet
@@ -28,14 +31,14 @@ def covered(paster, time=0):
     return whole
 
 
-@pytest.mark.parametrize("mask", ["soft", "ellipse", "box", "paddlegan"])
+@pytest.mark.parametrize("mask", get_args(Mask))
 def test_masks_of_one_change_nothing(mask):
     picture, frames = noise(*SIZE, 3), faces_of(2)
     expected = paste(picture, FACES, frames, mask=mask)
     np.testing.assert_array_equal(paste(picture, FACES, frames, mask=mask, face_masks=[np.ones((8, 8))]), expected)
 
 
-@pytest.mark.parametrize("mask", ["soft", "ellipse", "box", "paddlegan"])
+@pytest.mark.parametrize("mask", get_args(Mask))
 def test_masks_of_zero_leave_the_picture(mask):
     picture = noise(*SIZE, 3)
     result = paste(picture, FACES, faces_of(2), mask=mask, ratio=1.0, face_masks=[torch.zeros(1, 8, 8)])
@@ -77,7 +80,7 @@ def test_a_background_video_is_pasted_into_frame_by_frame(mask):
     np.testing.assert_array_equal(result, np.stack(singly))
 
 
-@pytest.mark.parametrize("mask", ["soft", "ellipse", "box", "paddlegan"])
+@pytest.mark.parametrize("mask", get_args(Mask))
 def test_pixels_that_no_part_covers_are_the_pictures(mask):
     picture = noise(*SIZE, 3)
     paster = Paster(picture, FACES, mask)

@@ -1,10 +1,12 @@
 """Faces of rolled heads are pasted where they lie."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from fom_core.compose.masks import Mask
 from fom_core.compose.paste import Paster, paste
 from fom_core.faces.regions import crop_face
 from fom_core.types import FaceSet
@@ -28,7 +30,7 @@ def untouched(picture, found, size):
     return [crop_face(picture, face, (size, size))[None] for face in found]
 
 
-@pytest.mark.parametrize("mask", ["soft", "ellipse", "box", "paddlegan"])
+@pytest.mark.parametrize("mask", get_args(Mask))
 @pytest.mark.parametrize("roll", [30.0, 90.0, 180.0, -45.0])
 def test_cropping_then_pasting_an_untouched_face_restores_the_picture(roll, mask):
     picture, found = waves(), faces((40, 25, 104, 89), roll_deg=roll)
@@ -43,7 +45,7 @@ def test_a_head_turned_by_quarters_comes_back_exactly(roll):
     np.testing.assert_array_equal(paste(picture, found, untouched(picture, found, 64), mask="box")[0], picture)
 
 
-@pytest.mark.parametrize("mask", ["soft", "ellipse", "box", "paddlegan"])
+@pytest.mark.parametrize("mask", get_args(Mask))
 def test_pixels_outside_the_turned_crop_are_those_of_the_picture(mask):
     picture, found = waves(), faces((40, 25, 104, 89), roll_deg=30.0)
     result = paste(picture, found, [np.full((1, 32, 32, 3), RED, np.uint8)], mask=mask)[0]

@@ -10,7 +10,7 @@ import torch
 from fom_core.compress.channels import channel_spaces, take_channels
 from fom_core.networks import MotionModel, create_model
 from fom_core.networks.config import GeneratorConfig, ModelConfig
-from fom_core.weights.load import load_model, save_model
+from fom_core.weights.load import load_module, save_model
 
 
 def mixed(config: ModelConfig, detector: bool, generator: bool) -> ModelConfig:
@@ -52,7 +52,7 @@ def test_taking_channels_out_equals_setting_them_to_zero(tiny_config, mobile, tm
             m.generate(m.encode_source(picture[:1]), m.detect_keypoints(picture)) for m in (model, smaller)
         )
     torch.testing.assert_close(found.prediction, wanted.prediction, rtol=1e-3, atol=1e-4)
-    assert load_model(save_model(smaller, tmp_path / "a.safetensors"), device="cpu").config == smaller.config
+    assert load_module(save_model(smaller, tmp_path / "a.safetensors"), device="cpu").config == smaller.config
 
 
 def test_every_channel_between_layers_is_in_a_space(tiny_config):

@@ -11,12 +11,14 @@ import torch
 from fom_core.cli import main
 from fom_core.cli.compress import RECIPES, recipe_path
 from fom_core.compress.compress import compress_from_folder
-from fom_core.compress.cost import count_parameters
+from fom_core.compress.cost import trainable_parameters
 from fom_core.errors import UsageError
 from fom_core.networks import create_model
+from fom_core.training.checkpoint import Checkpointing
 from fom_core.training.config import load_config
+from fom_core.training.given import TrainingInputs
 from fom_core.training.train import train_from_folder
-from fom_core.weights.load import load_model, save_model
+from fom_core.weights.load import load_module, save_model
 
 STAGES = ["teacher", "detector", "generator", "both", "pruned, before training", "pruned"]
 PRUNING = """
@@ -43,9 +45,9 @@ def test_a_compression_writes_students_and_a_report(recipe, clips, teacher_file,
     assert by_name["pruned"]["parameters"] <= 0.8 * by_name["both"]["parameters"]
     assert by_name["student, int8"]["bytes"] < by_name["student, float16"]["bytes"] < by_name["pruned"]["bytes"]
     assert all(0 < row["l1"] < 1 and row["macs"] > 0 and row["frame_ms"] > 0 for row in rows)
-    student = load_model(output / "small.safetensors", device="cpu")
-    assert count_parameters(student) == by_name["student, float32"]["parameters"]
-    stages = [load_model(output / by_name[name]["file"], device="cpu").config for name in STAGES[1:4]]
+    student = load_module(output / "small.safetensors", device="cpu")
+    assert trainable_parameters(student) == by_name["student, float32"]["parameters"]
+    stages = [load_module(output / by_name[name]["file"], device="cpu").config for name in STAGES[1:4]]
     mobile = [(config.keypoint_detector.mobile, config.generator.mobile) for config in stages]
     assert mobile == [(True, False), (False, True), (True, True)]
 
@@ -56,8 +58,10 @@ def test_a_second_call_goes_on_and_ends_the_same(recipe, clips, teacher_file, tm
 
     def run(output, *overrides):
         torch.manual_seed(len(overrides))  # what was drawn before must not matter
-        compress_from_folder(clips, teacher_file, recipe, output, overrides=overrides, every=1)
-        return load_model(output / "small.safetensors", device="cpu").state_dict()
+        compress_from_folder(
+            teacher_file, TrainingInputs(recipe, clips, overrides), output, checkpointing=Checkpointing(every=1)
+        )
+        return load_module(output / "small.safetensors", device="cpu").state_dict()
 
     whole = run(tmp_path / "whole")
     run(tmp_path / "stopped", "stages.generator.steps=1")
@@ -73,10 +77,10 @@ def test_a_second_call_goes_on_and_ends_the_same(recipe, clips, teacher_file, tm
 def test_a_student_like_its_teacher_starts_with_its_weights(clips, teacher_file, tmp_path, tiny_model):
     recipe = tmp_path / "prune.yaml"
     recipe.write_text(PRUNING)
-    compress_from_folder(clips, teacher_file, recipe, tmp_path / "run")
+    compress_from_folder(teacher_file, TrainingInputs(recipe, clips), tmp_path / "run")
 
-    pruned = load_model(tmp_path / "run" / "1-less" / "pruned.safetensors", device="cpu")
-    assert 0.7 < count_parameters(pruned) / count_parameters(tiny_model) <= 0.75
+    pruned = load_module(tmp_path / "run" / "1-less" / "pruned.safetensors", device="cpu")
+    assert 0.7 < trainable_parameters(pruned) / trainable_parameters(tiny_model) <= 0.75
     weights, kept = (model.state_dict()["generator.final.weight"].unbind(1) for model in (tiny_model, pruned))
     columns = {tuple(column.flatten().tolist()) for column in weights}
     assert all(tuple(column.flatten().tolist()) in columns for column in kept)
@@ -86,8 +90,8 @@ def test_a_teacher_that_paints_at_another_size_teaches_as_it_learnt(clips, tiny_
     recipe = tmp_path / "prune.yaml"
     recipe.write_text(PRUNING)
     large = save_model(tiny_model.at_size(128), tmp_path / "large.safetensors")
-    compress_from_folder(clips, large, recipe, tmp_path / "run", student=large)
-    config = load_model(tmp_path / "run" / "prune.safetensors", device="cpu").config
+    compress_from_folder(large, TrainingInputs(recipe, clips), tmp_path / "run", student=large)
+    config = load_module(tmp_path / "run" / "prune.safetensors", device="cpu").config
     assert (config.image_size, config.motion_size) == ((64, 64), None)
 
 
@@ -98,11 +102,14 @@ def test_a_student_of_before_can_be_pruned_further(clips, teacher_file, tiny_con
     recipe = tmp_path / "prune.yaml"
     recipe.write_text(PRUNING)
     compress_from_folder(
-        clips, teacher_file, recipe, tmp_path / "run", student=save_model(before, tmp_path / "small.safetensors")
+        teacher_file,
+        TrainingInputs(recipe, clips),
+        tmp_path / "run",
+        student=save_model(before, tmp_path / "small.safetensors"),
     )
 
-    pruned = load_model(tmp_path / "run" / "prune.safetensors", device="cpu")
-    assert 0.7 < count_parameters(pruned) / count_parameters(before) <= 0.75
+    pruned = load_module(tmp_path / "run" / "prune.safetensors", device="cpu")
+    assert 0.7 < trainable_parameters(pruned) / trainable_parameters(before) <= 0.75
     rows = json.loads((tmp_path / "run" / "report.json").read_text())
     assert [row["stage"] for row in rows[:3]] == ["teacher", "less, before training", "less"]
 
@@ -112,7 +119,7 @@ def test_another_teacher_in_the_same_folder_is_refused(recipe, clips, teacher_fi
     output.mkdir()
     (output / "compression.json").write_text('{"teacher": "0", "student": {}}')
     with pytest.raises(UsageError, match=r"another teacher and student\. Choose another --output"):
-        compress_from_folder(clips, teacher_file, recipe, output)
+        compress_from_folder(teacher_file, TrainingInputs(recipe, clips), output)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +134,7 @@ def test_another_teacher_in_the_same_folder_is_refused(recipe, clips, teacher_fi
 )
 def test_contradictions_are_told(recipe, clips, teacher_file, tmp_path, override, reason):
     with pytest.raises(UsageError, match=reason):
-        compress_from_folder(clips, teacher_file, recipe, tmp_path / "run", overrides=[override])
+        compress_from_folder(teacher_file, TrainingInputs(recipe, clips, [override]), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -135,12 +142,12 @@ def test_a_training_without_a_teacher_is_refused(recipe, clips, tmp_path):
     overrides = ["train_params.image_size=64", "model_params.common_params.num_kp=4"]
     overrides.append("model_params.kp_detector_params.temperature=0.1")
     with pytest.raises(UsageError, match=r"learns from a teacher\. Run it with `fom compress`"):
-        train_from_folder(clips, recipe, tmp_path / "run", overrides=overrides)
+        train_from_folder(TrainingInputs(recipe, clips, overrides), tmp_path / "run")
 
 
 @pytest.mark.parametrize("name", ["mobile", "prune"])
 def test_recipes_that_come_along_fit_the_embedded_model(name):
-    teacher = load_model("mini", device="cpu")
+    teacher = load_module("mini", device="cpu")
     config = load_config(recipe_path(name), teacher=teacher.config)
     assert config.needs_teacher
     assert (config.stages[0].model == teacher.config) == (name == "prune")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fom_core.documents.tables import SettingsError
+from fom_core.documents.options import SettingsError
 from fom_core.documents.yaml_text import parse_settings
 
 DOUBLING = "a0: &a0 [1, 2]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))

@@ -7,7 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fom_core.enhance.alignment import IN_BOX, TEMPLATE, align, align_face, estimated_landmarks, find_alignment
+from fom_core.enhance.alignment import (
+    IN_BOX,
+    TEMPLATE,
+    align_face,
+    align_to_template,
+    estimated_landmarks,
+    find_alignment,
+)
 from fom_core.errors import NoFaceFound
 from fom_core.faces.detection import Detection
 from fom_core.faces.regions import turn
@@ -38,14 +45,14 @@ def test_landmarks_land_on_the_template_whatever_their_scale_rotation_and_shift(
     angle, scale = 0.4, 0.23
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points = TEMPLATE @ turn.T + [31, -7]
-    found = align(points)
+    found = align_to_template(points)
     np.testing.assert_allclose(placed(found, points), TEMPLATE, atol=1e-6)
     assert found.scale == pytest.approx(1 / scale)
 
 
 def test_points_that_fall_into_one_are_no_face():
     with pytest.raises(NoFaceFound, match="one point"):
-        align(np.full((5, 2), 7.0))
+        align_to_template(np.full((5, 2), 7.0))
 
 
 def test_without_landmarks_they_are_estimated_upright_in_the_box():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fom_core.evaluation import looks
-from fom_core.evaluation.view import View, distance, moved
+from fom_core.evaluation.view import View, crop_distance, moved
 
 CROP, FACE = (60.0, 50.0, 188.0, 178.0), (90.0, 80.0, 160.0, 160.0)
 SHAPE = (240, 260)
@@ -65,7 +65,7 @@ def test_what_is_taken_away_of_the_source_is_no_ghost(source, shift):
 
 def test_ghosts_outside_the_rounded_square_do_not_count(source, shift):
     went = moved(source, shift)
-    corners = distance(SHAPE, CROP) > 1.02
+    corners = crop_distance(SHAPE, CROP) > 1.02
 
     assert looks.ghost(np.where(corners, (went + source) / 2, went), source, shift, CROP) < 1e-3
 
@@ -89,7 +89,7 @@ def test_where_hardly_anything_moves_no_ghost_can_be_seen(source, shift):
 
 
 def test_a_patch_of_another_brightness_has_a_seam_at_its_border(source):
-    patch = source + 60 * (distance(SHAPE, CROP) < 0.9)
+    patch = source + 60 * (crop_distance(SHAPE, CROP) < 0.9)
 
     seam, step = looks.seam_and_step(patch, source, CROP)
 
@@ -98,13 +98,13 @@ def test_a_patch_of_another_brightness_has_a_seam_at_its_border(source):
 
 
 def test_a_change_far_from_the_contours_is_no_seam(source):
-    patch = source + 60 * (distance(SHAPE, CROP) < 0.4)
+    patch = source + 60 * (crop_distance(SHAPE, CROP) < 0.4)
 
     assert looks.seam_and_step(patch, source, CROP) == (0, 0)
 
 
 def test_a_soft_disc_in_a_sharp_picture_is_a_step_and_no_seam(source):
-    soft = blurred_in(source, distance(SHAPE, CROP) < 0.88)
+    soft = blurred_in(source, crop_distance(SHAPE, CROP) < 0.88)
 
     seam, step = looks.seam_and_step(soft, source, CROP)
 
@@ -137,7 +137,7 @@ def test_steady_differences_do_not_flicker_and_alternating_ones_do(source):
 
 def test_flicker_is_told_apart_by_place(source):
     went = np.stack([source] * 3)
-    ring = 8 * (distance(SHAPE, CROP) > 0.75) * np.array([0, 1, 0], np.float32)[:, None, None]
+    ring = 8 * (crop_distance(SHAPE, CROP) > 0.75) * np.array([0, 1, 0], np.float32)[:, None, None]
 
     outer, face = looks.flicker(went + ring, went, CROP, FACE)
 
@@ -150,7 +150,7 @@ def test_two_frames_cannot_flicker(source):
 
 
 def test_at_rest_only_the_crop_counts(source):
-    inside = distance(SHAPE, CROP) < 1
+    inside = crop_distance(SHAPE, CROP) < 1
 
     assert looks.at_rest(source + 5 * inside, source, CROP) == pytest.approx(5, abs=1e-4)
     assert looks.at_rest(source + 5 * ~inside, source, CROP) == 0
@@ -192,7 +192,7 @@ def test_all_measures_of_a_faithful_result_are_faultless(source, shift):
     still = np.zeros_like(shift)
     results = np.stack([moved(source, shift), source, source, source])
 
-    figures = looks.measure(source, results, np.stack([shift, still, still, still]), CROP, FACE, consecutive=3)
+    figures = looks.measure_looks(source, results, np.stack([shift, still, still, still]), CROP, FACE, consecutive=3)
 
     assert tuple(figures) == looks.MEASURES
     assert figures["sharpness"] == pytest.approx(1, abs=0.15)  # another part of the picture is in the face's place
@@ -204,7 +204,7 @@ def test_flicker_is_of_the_last_frames_and_all_else_of_the_others(source, shift)
     ghostly = (moved(source, shift) + source) / 2
     results = np.stack([ghostly, source, 255 - source, source])
 
-    figures = looks.measure(source, results, np.stack([shift] * 4), CROP, FACE, consecutive=3)
+    figures = looks.measure_looks(source, results, np.stack([shift] * 4), CROP, FACE, consecutive=3)
 
     assert figures["ghost"] > 0.98
     assert figures["flicker_face"] > 20
@@ -213,7 +213,7 @@ def test_flicker_is_of_the_last_frames_and_all_else_of_the_others(source, shift)
 def test_where_all_frames_follow_one_another_all_are_measured(source, shift):
     steady = np.stack([(moved(source, shift) + source) / 2] * 3)
 
-    figures = looks.measure(source, steady, np.stack([shift] * 3), CROP, FACE, consecutive=3)
+    figures = looks.measure_looks(source, steady, np.stack([shift] * 3), CROP, FACE, consecutive=3)
 
     assert figures["ghost"] > 0.98
     assert figures["flicker_face"] == 0

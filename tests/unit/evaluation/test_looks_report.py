@@ -11,7 +11,7 @@ import torch
 
 from fom_core.errors import MediaError
 from fom_core.evaluation.animated import AnimatedPicture
-from fom_core.evaluation.looks_report import COLUMNS, TILE, Driver, Source, evaluate_looks, moments
+from fom_core.evaluation.looks_report import COLUMNS, TILE, LooksSource, NamedMotion, evaluate_looks, moments
 from fom_core.faces.regions import whole_picture
 from fom_core.media import read_picture
 from fom_core.pipeline import read_motion
@@ -45,14 +45,14 @@ def test_a_driver_that_shows_no_movement_is_refused():
 @pytest.fixture(scope="module")
 def drivers(tiny_model, clip):
     return [
-        Driver("round.mp4", read_motion(tiny_model, clip, 25)),
-        Driver("back.mp4", read_motion(tiny_model, clip[::-1], 25)),
+        NamedMotion("round.mp4", read_motion(tiny_model, clip, 25)),
+        NamedMotion("back.mp4", read_motion(tiny_model, clip[::-1], 25)),
     ]
 
 
 def test_every_picture_moves_by_every_driver(tiny_model, clip, drivers, tmp_path):
     faces = FaceSet.from_crops([(6, 6, 66, 66)], (80, 80))
-    sources = [Source("one.png", clip[0], faces), Source("two.png", clip[6], whole_picture((80, 80)))]
+    sources = [LooksSource("one.png", clip[0], faces), LooksSource("two.png", clip[6], whole_picture((80, 80)))]
     heard = []
 
     table = evaluate_looks(
@@ -91,7 +91,7 @@ def test_faults_of_an_animation_are_found(tiny_model, drivers, tmp_path, monkeyp
         return np.stack([doubled] * count), np.stack([shift] * count)
 
     monkeypatch.setattr(AnimatedPicture, "_composing", lambda _: half_moved)
-    evaluate_looks(tiny_model, [Source("one.png", picture, whole_picture((80, 80)))], drivers[:1], tmp_path)
+    evaluate_looks(tiny_model, [LooksSource("one.png", picture, whole_picture((80, 80)))], drivers[:1], tmp_path)
 
     (run,) = json.loads((tmp_path / "looks.json").read_text())["runs"]
     assert set(COLUMNS) < set(run)
@@ -105,7 +105,7 @@ def test_what_cannot_be_measured_is_null_and_an_empty_cell(tiny_model, clip, dri
     frozen = MotionTransfer(gain=0)
 
     table = evaluate_looks(
-        tiny_model, [Source("one.png", np.full_like(clip[0], 90), whole_picture((80, 80)))], drivers[:1], tmp_path,
+        tiny_model, [LooksSource("one.png", np.full_like(clip[0], 90), whole_picture((80, 80)))], drivers[:1], tmp_path,
         transfer=frozen,
     )  # fmt: skip
 

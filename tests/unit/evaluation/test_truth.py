@@ -20,7 +20,7 @@ def wanted() -> np.ndarray:
 
 
 def test_the_truth_itself_is_faultless(wanted):
-    assert truth.l1(wanted, wanted, BOX) == 0
+    assert truth.l1_in(wanted, wanted, BOX) == 0
     assert truth.ssim_map(wanted, wanted) == pytest.approx(1)
     assert truth.gradients_ratio(wanted, wanted, BOX) == 1
     assert truth.edges_agree(wanted, wanted, BOX) == pytest.approx(1)
@@ -30,8 +30,8 @@ def test_only_what_is_in_the_box_counts(wanted):
     other = wanted.copy()
     other[:40] = 0
 
-    assert truth.l1(other, wanted, BOX) == 0
-    assert truth.l1(other, wanted, (0, 0, 160, 40)) > 50
+    assert truth.l1_in(other, wanted, BOX) == 0
+    assert truth.l1_in(other, wanted, (0, 0, 160, 40)) > 50
 
 
 def test_similarity_agrees_with_its_formula_on_flat_pictures():
@@ -90,7 +90,7 @@ def test_all_measures_look_at_crop_face_and_mouth(wanted):
     spoilt = wanted.copy()
     spoilt[y0:y1, x0:x1] = 255 - spoilt[y0:y1, x0:x1]
 
-    figures = truth.measure(spoilt, wanted, (20, 20, 140, 140), BOX)
+    figures = truth.compare_with_truth(spoilt, wanted, (20, 20, 140, 140), BOX)
 
     assert tuple(figures) == truth.MEASURES
     assert figures["l1_mouth"] > 3 * figures["l1_face"] > 3 * figures["l1"] > 0

@@ -11,7 +11,7 @@ from fom_core.backends import ExportedModel, open_exported, read_package
 from fom_core.backends.onnx import open_graph
 from fom_core.errors import FomError, MissingPackage, UnsupportedModel, UsageError
 from fom_core.export import compare, export_model
-from fom_core.export.compare import Judge, Plain, Rendered, differences, psnr_db, read_frames, verdict
+from fom_core.export.compare import ExportCheck, Rendered, differences, read_check_frames, verdict
 from fom_core.export.graph_file import write_onnx
 from fom_core.export.half import write_float16
 from fom_core.export.inputs_size import size_from_inputs
@@ -105,13 +105,13 @@ def test_with_more_care_fewer_convolutions_are_in_float16(exported: Path, tmp_pa
 def test_a_float16_part_outside_its_bound_is_made_with_more_care(
     monkeypatch, exported, tiny_model, clip_file, tmp_path
 ):
-    verdict, tries = Judge.verdict, []
+    verdict, tries = ExportCheck.verdict, []
 
-    def strict_at_first(judge: Judge, variant: str, apart: dict[str, float]) -> str | None:
+    def strict_at_first(judge: ExportCheck, variant: str, apart: dict[str, float]) -> str | None:
         tries.extend([variant] if variant == "float16" else [])
         return "too far" if len(tries) == 1 and variant == "float16" else verdict(judge, variant, apart)
 
-    monkeypatch.setattr(Judge, "verdict", strict_at_first)
+    monkeypatch.setattr(ExportCheck, "verdict", strict_at_first)
     package = export_model(tiny_model, tmp_path / "out", variants=["float16"], frames=clip_file).package
     name = "keypoint_detector.fp16.onnx"
     assert 0 < sum(half_convolutions(tmp_path / "out" / name)) < sum(half_convolutions(exported / name))
@@ -130,7 +130,7 @@ def test_quantised_graphs_hold_int8_kernels(exported: Path):
 def test_the_relative_generator_transfers_motion_inside(exported: Path, tiny_model, clip):
     package = read_package(exported)
     images = to_batch(np.stack([resize_picture(frame, (64, 64)) for frame in clip[:5]]), channels=3, device="cpu")
-    model = Plain(tiny_model)
+    model = tiny_model
     still, driving = model.detect_keypoints(images[:1]), model.detect_keypoints(images)
     run = open_graph(package.file_of(exported, "relative_generator", "float32"))
     who = {"source": still, "driving": driving[2:5], "initial": driving[1:2]}
@@ -142,9 +142,9 @@ def test_the_relative_generator_transfers_motion_inside(exported: Path, tiny_mod
 
 @pytest.mark.parametrize("precision", ["float16", "int8"])
 def test_a_variant_animates_within_its_bound(exported: Path, tiny_model, clip_file, precision):
-    frames = read_frames(tiny_model.config, clip_file)
+    frames = read_check_frames(tiny_model.config, clip_file)
     model = ExportedModel(read_package(exported), exported, open_graph, precision)
-    apart = Judge(Plain(tiny_model), frames).of_all(model)
+    apart = ExportCheck(tiny_model, frames).of_all(model)
     assert verdict(precision, apart) is None
     assert apart["prediction_max"] > 0
 
@@ -247,9 +247,9 @@ def test_at_another_size_motion_is_seen_as_it_was_learnt(resized, clip_file, run
     model, folder, package = resized
     assert (package.config.image_size, package.config.motion_size) == (model.config.image_size, (64, 64))
     assert package.parts["generator"].outputs["deformation"] == ["batch", 16, 16, 2]
-    frames = read_frames(model.config, clip_file)
+    frames = read_check_frames(model.config, clip_file)
     found = open_exported(folder, runtime, "auto" if runtime == "onnx" else "CPU")
-    assert Judge(Plain(model), frames).of_all(found)["prediction_max"] < 1e-3
+    assert ExportCheck(model, frames).of_all(found)["prediction_max"] < 1e-3
 
 
 def test_a_model_that_moves_nothing_is_refused(tiny_config: ModelConfig, tmp_path, clip_file, exported):
@@ -263,7 +263,7 @@ def test_a_model_that_moves_nothing_is_refused(tiny_config: ModelConfig, tmp_pat
 
 
 def test_the_embedded_clip_gives_32_frames_of_the_models_size(tiny_config):
-    frames = read_frames(tiny_config)
+    frames = read_check_frames(tiny_config)
     assert frames.driving.shape == (32, 3, 64, 64)
     assert frames.name == "32 frames of the embedded clip"
     assert torch.equal(frames.source, frames.driving[:1])
@@ -295,7 +295,8 @@ def test_no_bound_holds_for_what_is_no_number():
 
 
 def test_psnr_of_equal_pictures_is_finite():
-    assert psnr_db(torch.zeros(3), torch.zeros(3)) == 200
+    same = Rendered(Keypoints(torch.zeros(1, 4, 2)), torch.zeros(1, 3, 8, 8))
+    assert differences(same, same)["prediction_psnr_db"] == 200
 
 
 def test_an_exporter_that_does_not_match_its_translations_is_one_line(tiny_model, tmp_path, monkeypatch):

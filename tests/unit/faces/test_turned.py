@@ -6,8 +6,8 @@ import pytest
 
 from fom_core.faces.detect import detect_faces, load_detector
 from fom_core.faces.detection import Detection, around
-from fom_core.faces.looks import second_look
 from fom_core.faces.regions import crop_face, regions_from_detections, turn
+from fom_core.faces.second_look import second_look
 from fom_core.faces.turned import TurningDetector, leaning, normal
 from fom_core.media.pictures import read_picture
 

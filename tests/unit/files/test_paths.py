@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from fom_core.errors import FomError, WriteError
-from fom_core.files.paths import replacing, write_tensors
+from fom_core.files.paths import replacing, require_name, write_tensors
 from fom_core.media import VideoReader, VideoWriter, read_picture
 from fom_core.motion import load_motion
 from fom_core.training.data.clips import decode_picture
-from fom_core.weights.load import load_model
+from fom_core.weights.load import load_module
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -29,6 +29,18 @@ def test_an_unwritable_place_is_explained_before_the_work(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteError, match=r"Cannot write .*a\.json"), replacing(tmp_path / "file" / "a.json"):
         pytest.fail("work has started")
+
+
+def test_a_place_below_a_file_or_a_broken_link_is_told_in_words(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for name, what in (("file", "a file"), ("link", "a link that leads nowhere")):
+        with pytest.raises(WriteError) as refusal:
+            require_name(tmp_path / name / "new" / "a.json")
+        assert str(refusal.value) == (
+            f"Cannot write {tmp_path / name / 'new' / 'a.json'}: {tmp_path / name} is {what}, not a folder. "
+            "Choose another place, or move that away."
+        )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX systems")
@@ -57,7 +69,7 @@ def odd_path(request, tmp_path):
     return path, {"device": "a device", "pipe": "a pipe", "socket": "a socket"}[request.param]
 
 
-@pytest.mark.parametrize("read", [read_picture, VideoReader, load_motion, load_model, decode_picture])
+@pytest.mark.parametrize("read", [read_picture, VideoReader, load_motion, load_module, decode_picture])
 def test_pipes_sockets_and_devices_are_refused_at_once(odd_path, read):
     path, kind = odd_path
     with pytest.raises(FomError, match=f"is {kind}, not a file") as error:
@@ -65,7 +77,7 @@ def test_pipes_sockets_and_devices_are_refused_at_once(odd_path, read):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("read", [read_picture, load_motion, load_model])
+@pytest.mark.parametrize("read", [read_picture, load_motion, load_module])
 def test_folders_are_refused_where_a_file_is_wanted(tmp_path, read):
     with pytest.raises(FomError, match="is a folder"):
         read(tmp_path)

@@ -90,3 +90,27 @@ def test_numbered_pictures_keep_off_a_folder_and_its_pictures(tmp_path, source):
     keep_apart([Work([tmp_path / "frame_a.png", tmp_path / "other_000007.png"], [target])])
     with pytest.raises(UsageError, match="would take the place of"):
         keep_apart([Work([], [target, tmp_path / "frame_000001.png"])])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        ("m/a.mp4", "m/a.mp4/b.mp4", "the output m/a.mp4/b.mp4 would lie in the results of 1 (m/a.mp4), which is"),
+        ("m/a.mp4/x/b.mp4", "m/a.mp4", "the output m/a.mp4 would be a file, and the results of 1 would lie in it (m"),
+        ("f_%06d.png", "f_000001.png/b.mp4", "the output f_000001.png/b.mp4 would lie in the results of 1 (f_%06d.p"),
+    ],
+)  # fmt: skip
+def test_no_result_lies_below_another_one(tmp_path, monkeypatch, first, second, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as refusal:
+        keep_apart([Work([], [first], "1"), Work([], [second], "2")])
+    assert f"2: {message}" in str(refusal.value)
+    keep_apart([Work([], ["a/x.mp4", "a/b/x.mp4", "a/b/y.mp4"])])
+
+
+def test_a_folder_of_results_holds_them_and_is_no_file(tmp_path):
+    keep_apart([Work([], [tmp_path / "out" / "a.onnx"], folders=[tmp_path / "out"])])
+    with pytest.raises(UsageError, match=r"out would lie in another result \(.*out\), which is a file"):
+        keep_apart([Work([], [tmp_path / "out"], folders=[tmp_path / "out"])])
+    with pytest.raises(UsageError, match=r"the output .*out.a\.onnx would replace the input .*out\."):
+        keep_apart([Work([tmp_path / "out"], [tmp_path / "out" / "a.onnx"], folders=[tmp_path / "out"])])

@@ -18,7 +18,7 @@ def test_an_unknown_encoder_is_refused_with_those_that_are_known():
 
 def test_an_encoder_that_ffmpeg_was_built_without_is_named_with_those_it_has(monkeypatch):
     listed = " V....D libx264    libx264 H.264 (codec h264)\n V....D h264_nvenc  NVIDIA (codec h264)\n"
-    monkeypatch.setattr(encoders, "run", lambda *_: (listed, Ending(0, "", None)))
+    monkeypatch.setattr(encoders, "run_ffmpeg", lambda *_: (listed, Ending(0, "", None)))
     with pytest.raises(MediaError, match=r"has no encoder h264_videotoolbox\. It has libx264, h264_nvenc; choose"):
         require_encoder("h264_videotoolbox")
 

@@ -277,3 +277,27 @@ def test_surround_and_fine_sound_are_read(ffmpeg, tmp_path, layout, channels, ra
 
     assert (samples.shape, found_rate) == ((channels, rate // 2), rate)
     assert samples.mean() == pytest.approx(0.25, abs=0.01)
+
+
+def test_a_part_as_shown_begins_with_the_frame_that_players_show_then(tmp_path, ffmpeg, clip_file):
+    """Of a variable rate, where one frame is held for two seconds: trimming as ComfyUI does would leave it out."""
+    path = tmp_path / "held.mkv"
+    ffmpeg(
+        "-framerate", 10, "-i", clip_file / "%02d.png", "-vf", "setpts='(N+20*gte(N,5))/10/TB'", "-fps_mode", "vfr",
+        "-c:v", "ffv1", path,
+    )  # fmt: skip
+    whole = list(VideoReader(path))
+    part = VideoReader(path, from_s=1.0, length_s=2.0, as_shown=True)
+
+    first = round(1.0 * part.fps)
+    assert part.frame_count == round(2.0 * part.fps)
+    assert part.start_s == pytest.approx(1.0, abs=0.04)
+    np.testing.assert_array_equal(list(part), whole[first : first + part.frame_count])
+    assert VideoReader(path, from_s=1.0).start_s > 2.3
+
+
+def test_parts_as_shown_lie_side_by_side_without_gap_or_overlap(sound_clip):
+    whole = list(VideoReader(sound_clip))
+    parts = [VideoReader(sound_clip, from_s=start, length_s=0.7, as_shown=True) for start in (0, 0.7, 1.4)]
+
+    np.testing.assert_array_equal([frame for part in parts for frame in part], whole)

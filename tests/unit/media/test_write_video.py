@@ -201,3 +201,26 @@ def test_a_frame_of_another_size_is_refused(tmp_path):
 def _folder(path: Path) -> Path:
     path.mkdir()
     return path
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "fps", "smaller"),
+    [(2304, 4096, 25, None), (16, 4098, 25, 4096), (3072, 3072, 25, 3072), (3088, 3088, 25, 3072), (64, 64, 25, None)],
+)
+def test_more_h264_than_chips_decode_is_told_with_a_size_that_they_do(tmp_path, caplog, height, width, fps, smaller):
+    with VideoWriter(tmp_path / "a.mp4", fps) as writer:
+        writer._sink._command(height, width, 3)  # type: ignore[union-attr]
+        writer.write(moving(1))
+
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == (smaller is not None and smaller < max(height, width))
+    assert not told or told[0].endswith(f"--max_size {smaller}.")
+
+
+@pytest.mark.parametrize(("size", "level"), [((48, 64), 10), ((480, 640), 30), ((1080, 1920), 40)])
+def test_h264_is_of_a_level_and_a_format_that_chips_decode(tmp_path, ffmpeg, size, level):
+    write(tmp_path / "a.mp4", moving(3, *size))
+    data = (tmp_path / "a.mp4").read_bytes()
+
+    assert data[data.index(b"avcC") + 7] == level
+    assert "yuv420p(" in ffmpeg("-i", tmp_path / "a.mp4")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fom_core.errors import UsageError
-from fom_core.motion import find_medoid, initial_frame, settled
+from fom_core.motion import find_medoid, initial_frame, with_initial_frame
 from fom_core.pipeline import animate
 from fom_core.types import INITIAL_FRAME, Keypoints, Motion, MotionTransfer
 
@@ -80,19 +80,19 @@ def test_another_frame_than_the_one_asked_for_is_told_once_for_all_faces(caplog,
 @pytest.mark.parametrize("transfer", [MotionTransfer(initial_frame=1), MotionTransfer(relative_motion=False)])
 def test_nothing_is_told_where_the_frame_is_as_asked_or_does_not_matter(caplog, transfer):
     with caplog.at_level(logging.INFO):
-        settled(motion(0, 1, seen=(False, True)), transfer)
+        with_initial_frame(motion(0, 1, seen=(False, True)), transfer)
     assert caplog.records == []
 
 
 def test_the_best_frame_is_left_to_each_source():
     transfer = MotionTransfer(initial_frame="best")
-    assert settled(motion(0, 1), transfer) is transfer
+    assert with_initial_frame(motion(0, 1), transfer) is transfer
 
 
 @pytest.mark.parametrize("number", [-1, 3])
 def test_a_frame_beyond_the_video_is_refused(number):
     with pytest.raises(UsageError, match="0 to 2"):
-        settled(motion(0, 1, 2), MotionTransfer(initial_frame=number))
+        with_initial_frame(motion(0, 1, 2), MotionTransfer(initial_frame=number))
 
 
 def test_the_first_frame_is_usual():

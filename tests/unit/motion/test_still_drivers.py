@@ -7,7 +7,7 @@ import logging
 import pytest
 import torch
 
-from fom_core.motion.initial import settled
+from fom_core.motion.initial import with_initial_frame
 from fom_core.types import Keypoints, Motion, MotionTransfer
 
 
@@ -22,7 +22,7 @@ def motion(frames: int, *, moving: bool = False) -> Motion:
 @pytest.mark.parametrize("frames", [1, 5])
 def test_a_still_driver_of_relative_motion_is_warned_of_once(caplog, frames, initial_frame):
     with caplog.at_level(logging.WARNING):
-        settled(motion(frames), MotionTransfer(initial_frame=initial_frame))
+        with_initial_frame(motion(frames), MotionTransfer(initial_frame=initial_frame))
 
     (record,) = caplog.records
     assert "--no_relative" in record.getMessage()
@@ -31,7 +31,7 @@ def test_a_still_driver_of_relative_motion_is_warned_of_once(caplog, frames, ini
 
 def test_poses_of_a_still_driver_and_moving_drivers_pass_without_a_word(caplog):
     with caplog.at_level(logging.WARNING):
-        settled(motion(1), MotionTransfer(relative_motion=False))
-        settled(motion(5, moving=True), MotionTransfer())
+        with_initial_frame(motion(1), MotionTransfer(relative_motion=False))
+        with_initial_frame(motion(5, moving=True), MotionTransfer())
 
     assert not caplog.records

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fom_core.errors import UsageError
-from fom_core.motion import fade_in, held, movement_scale, transferred
+from fom_core.motion import fade_in, fade_out, held, movement_scale, transfer_sequence
 from fom_core.types import Keypoints, Motion, MotionTransfer
 
 FACE = torch.rand(1, 10, 2, generator=torch.Generator().manual_seed(1)) - 0.5
@@ -59,9 +59,11 @@ def test_a_faded_motion_begins_in_the_source_and_ends_in_itself():
 def test_a_motion_fades_in_by_seconds_at_its_frame_rate():
     driving = Keypoints(FACE + torch.linspace(0.1, 0.2, 30)[:, None, None])
     transfer = MotionTransfer(initial_frame=20, fade_in_s=0.3)
-    plain = transferred(Keypoints(FACE), Motion(driving, 10.0, "tiny", (64, 64)), MotionTransfer(initial_frame=20))
+    plain = transfer_sequence(
+        Keypoints(FACE), Motion(driving, 10.0, "tiny", (64, 64)), MotionTransfer(initial_frame=20)
+    )
     for fps, frames in ((10.0, 3), (50.0, 15)):
-        faded = transferred(Keypoints(FACE), Motion(driving, fps, "tiny", (64, 64)), transfer).value
+        faded = transfer_sequence(Keypoints(FACE), Motion(driving, fps, "tiny", (64, 64)), transfer).value
         assert torch.equal(faded[0], FACE[0])
         assert not torch.allclose(faded[frames - 1], plain.value[frames - 1], atol=1e-5)
         torch.testing.assert_close(faded[frames:], plain.value[frames:])
@@ -75,7 +77,7 @@ def seen_in(*frames, count=6):
 
 @pytest.mark.parametrize("relative", [True, False])
 def test_the_face_stands_still_before_the_driver_is_seen_and_after(relative):
-    moved = transferred(Keypoints(FACE), seen_in(2, 4), MotionTransfer(relative_motion=relative)).value
+    moved = transfer_sequence(Keypoints(FACE), seen_in(2, 4), MotionTransfer(relative_motion=relative)).value
     places = (moved - moved[2])[:, 0, 0]
     torch.testing.assert_close(places, torch.tensor([0.0, 0, 0, 0.1, 0.2, 0.2]))
     if relative:
@@ -91,7 +93,7 @@ def test_a_driver_who_is_seen_all_the_time_or_of_whom_nothing_is_known_moves_in_
 def test_absolute_motion_fades_in_too():
     driving = Keypoints(FACE.expand(5, -1, -1) + 0.5)
     transfer = MotionTransfer(relative_motion=False, fade_in_s=0.1)
-    faded = transferred(Keypoints(FACE), Motion(driving, 25.0, "tiny", (64, 64)), transfer).value
+    faded = transfer_sequence(Keypoints(FACE), Motion(driving, 25.0, "tiny", (64, 64)), transfer).value
     assert torch.equal(faded[0], FACE[0]) and torch.equal(faded[3:], driving.value[3:])
 
 
@@ -101,3 +103,19 @@ def test_no_expression_is_refused_unless_the_head_stands_still_as_well():
     assert "\n" not in str(error.value)
     MotionTransfer(expression_gain=0, head_gain=0)
     MotionTransfer(expression_gain=0.3)
+
+
+def test_a_motion_that_fades_out_ends_in_the_source_without_a_jerk():
+    torch.manual_seed(0)
+    source = Keypoints(torch.rand(1, 4, 2), torch.rand(1, 4, 2, 2))
+    moved = Keypoints(torch.rand(20, 4, 2), torch.rand(20, 4, 2, 2))
+
+    home = fade_out(source, moved, 8)
+
+    torch.testing.assert_close(home.value[-1:], source.value)
+    torch.testing.assert_close(home[:12].value, moved[:12].value)
+    assert home.jacobian is not None and moved.jacobian is not None and source.jacobian is not None
+    torch.testing.assert_close(home.jacobian[-1:], source.jacobian)
+    share = ((home.value - source.value) / (moved.value - source.value))[12:, 0, 0]
+    assert (share.diff() < 0).all() and share[0] > 0.9 and share[-2] < 0.1
+    torch.testing.assert_close(fade_out(source, moved, 0).value, moved.value)

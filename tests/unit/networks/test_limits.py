@@ -11,8 +11,8 @@ import yaml
 from safetensors.torch import load_file, save_file
 
 from fom_core.backends.package import FORMAT, MANIFEST, read_package
+from fom_core.documents.options import Table
 from fom_core.documents.settings import override
-from fom_core.documents.tables import Table
 from fom_core.documents.yaml_text import read_settings
 from fom_core.errors import FomError, UnsupportedModel
 from fom_core.files.paths import CONFIGS
@@ -21,7 +21,7 @@ from fom_core.networks.limits import MOST_PARAMETERS, check_config, count_parame
 from fom_core.networks.model import create_model
 from fom_core.training.config import load_config
 from fom_core.weights.config_file import read_config
-from fom_core.weights.load import CONFIG_KEY, load_model, save_model
+from fom_core.weights.load import CONFIG_KEY, load_module, save_model
 
 GENERATOR, DETECTOR = "model_params.generator_params", "model_params.kp_detector_params"
 WRONG = [
@@ -122,7 +122,7 @@ def test_a_header_is_bound_by_the_same_limits(tiny_model, tmp_path, option, valu
     save_file(load_file(saved), tmp_path / "wrong.safetensors", {CONFIG_KEY: json.dumps(values)})
 
     with pytest.raises(UnsupportedModel, match=reason) as refusal:
-        load_model(tmp_path / "wrong.safetensors")
+        load_module(tmp_path / "wrong.safetensors")
     assert "\n" not in str(refusal.value)
 
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from fom_core.backends.pytorch import PyTorchModel
 from fom_core.errors import UsageError
 from fom_core.geometry import resize_images
 from fom_core.networks import GeneratorConfig, HourglassConfig, ModelConfig, create_model
 from fom_core.networks.config import DenseMotionConfig
-from fom_core.networks.inference import EAGER
 
 
 def variants(tiny: ModelConfig) -> dict[str, ModelConfig]:
@@ -60,9 +60,11 @@ def config(request, tiny_config):
 
 
 @torch.inference_mode()
+@pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("size", [(64, 64), (64, 96)])
-def test_every_option_generates_a_picture_per_keypoint_set(config, size):
-    model = create_model(config).eval()
+def test_every_option_generates_a_picture_per_keypoint_set(config, fast, size):
+    trained = create_model(config).eval()
+    model = PyTorchModel.of(trained) if fast else trained
     channels = config.num_channels
     source = model.encode_source(torch.rand(1, channels, *size))
     out = model.generate(source, model.detect_keypoints(torch.rand(3, channels, *size)), details=True)
@@ -120,11 +122,12 @@ def test_a_picture_that_does_not_fit_is_refused_with_advice(tiny_model, shape):
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("plan", [EAGER, None])
+@pytest.mark.parametrize("fast", [False, True])
 @pytest.mark.parametrize("size", [(128, 128), (192, 128)])
-def test_at_another_size_motion_is_that_of_the_learnt_one(config, plan, size):
+def test_at_another_size_motion_is_that_of_the_learnt_one(config, fast, size):
     torch.manual_seed(0)
-    small = create_model(config).eval().use(plan)
+    trained = create_model(config).eval()
+    small = PyTorchModel.of(trained) if fast else trained
     large = small.at_size(*size)
     pictures = torch.rand(3, config.num_channels, *size)
     shrunk = F.avg_pool2d(pictures, (size[0] // 64, size[1] // 64))
@@ -142,10 +145,10 @@ def test_a_learnt_size_that_the_networks_cannot_halve_is_refused(tiny_config):
         replace(tiny_config, image_size=(100, 100)).at_size(128)
 
 
-def test_a_model_of_another_size_shares_its_weights_and_leaves_the_first_alone(tiny_model):
+def test_a_model_of_another_size_has_weights_of_its_own_and_leaves_the_first_alone(tiny_model):
     large = tiny_model.at_size(96)
-    pairs = zip(large.parameters(), tiny_model.parameters(), strict=True)
-    assert all(ours.data_ptr() == theirs.data_ptr() for ours, theirs in pairs)
+    pairs = list(zip(large.parameters(), tiny_model.parameters(), strict=True))
+    assert all(ours.data_ptr() != theirs.data_ptr() and torch.equal(ours, theirs) for ours, theirs in pairs)
     assert tiny_model.config.image_size == (64, 64) and tiny_model.config.motion_size is None
     assert large.at_size(64).config == tiny_model.config and tiny_model.at_size(64) is tiny_model
 
@@ -180,7 +183,8 @@ def test_a_size_without_width_keeps_the_shape_seen_in_training(tiny_config):
 @pytest.mark.parametrize(("dtype", "limit"), [(torch.bfloat16, 0.05), (torch.float16, 0.01)])
 def test_half_precision_keeps_keypoints_and_flow_in_float32(tiny_config, dtype, limit):
     torch.manual_seed(0)
-    model = create_model(tiny_config).eval()
+    trained = create_model(tiny_config).eval()
+    model = PyTorchModel.of(trained)
     images = torch.rand(2, 3, 64, 64)
     expected = model.generate(model.encode_source(images[:1]), model.detect_keypoints(images))
     model.to_dtype(dtype)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fom_core.parallel.overlap import ahead, applied, behind
+from fom_core.parallel.overlap import map_in_background, prefetch, run_in_background
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +29,13 @@ def numbers(made: list[int], count: int = 100) -> Iterator[int]:
 
 
 def test_items_come_in_order():
-    assert list(ahead(range(50))) == list(range(50))
-    assert list(applied(lambda number: 2 * number, range(50))) == list(range(0, 100, 2))
+    assert list(prefetch(range(50))) == list(range(50))
+    assert list(map_in_background(lambda number: 2 * number, range(50))) == list(range(0, 100, 2))
 
 
 def test_an_item_is_made_while_the_one_before_is_used():
     made: list[int] = []
-    items = ahead(numbers(made))
+    items = prefetch(numbers(made))
     assert next(items) == 0
     wait_for(lambda: 1 in made)
     items.close()
@@ -43,14 +43,14 @@ def test_an_item_is_made_while_the_one_before_is_used():
 
 def test_no_more_is_made_ahead_than_allowed():
     made: list[int] = []
-    for number in ahead(numbers(made, 20), depth=3):
+    for number in prefetch(numbers(made, 20), depth=3):
         time.sleep(0.002)
         assert max(made) <= number + 3 or made[-1] == -1
 
 
 def test_who_stops_early_stops_the_making():
     made: list[int] = []
-    items = ahead(numbers(made))
+    items = prefetch(numbers(made))
     next(items)
     items.close()
     assert made[-1] == -1 and len(made) <= 4
@@ -61,7 +61,7 @@ def test_an_error_in_the_making_is_raised_where_the_item_is_wanted():
         yield 1
         raise ValueError("torn")
 
-    items = ahead(broken())
+    items = prefetch(broken())
     assert next(items) == 1
     with pytest.raises(ValueError, match="torn"):
         next(items)
@@ -73,14 +73,14 @@ def test_an_error_before_the_first_item_is_raised_too():
             raise ValueError("closed")
 
     with pytest.raises(ValueError, match="closed"):
-        next(ahead(Closed()))
+        next(prefetch(Closed()))
 
 
 def test_an_error_in_applied_work_stops_the_line():
     made: list[int] = []
     items = numbers(made)
     with pytest.raises(ZeroDivisionError):
-        list(applied(lambda number: 1 // (2 - number), items))
+        list(map_in_background(lambda number: 1 // (2 - number), items))
     assert max(made) <= 4
 
 
@@ -91,7 +91,7 @@ def test_work_behind_is_done_when_the_block_ends():
         time.sleep(0.001)
         done.append(number)
 
-    with behind(work) as hand_over:
+    with run_in_background(work) as hand_over:
         for number in range(10):
             hand_over(number)
     assert done == list(range(10))
@@ -101,17 +101,17 @@ def test_an_error_behind_is_raised_at_the_next_handing_over_or_at_the_end():
     def fail(number: int) -> None:
         raise OSError("full")
 
-    with pytest.raises(OSError, match="full"), behind(fail) as hand_over:
+    with pytest.raises(OSError, match="full"), run_in_background(fail) as hand_over:
         hand_over(1)
         hand_over(2)
         pytest.fail("the second one must not be taken")
-    with pytest.raises(OSError, match="full"), behind(fail) as hand_over:
+    with pytest.raises(OSError, match="full"), run_in_background(fail) as hand_over:
         hand_over(1)
 
 
 def test_after_an_error_in_the_block_no_further_work_begins():
     done: list[int] = []
-    with pytest.raises(KeyboardInterrupt), behind(done.append) as hand_over:
+    with pytest.raises(KeyboardInterrupt), run_in_background(done.append) as hand_over:
         hand_over(1)
         raise KeyboardInterrupt
     assert done == [1]

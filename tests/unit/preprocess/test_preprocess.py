@@ -11,10 +11,10 @@ import pytest
 from fom_core.errors import MediaError, UsageError
 from fom_core.faces.detection import Detection
 from fom_core.media import VideoReader, VideoWriter
-from fom_core.preprocess import data_set as module
-from fom_core.preprocess.clip_sources import Job, Row, jobs_of_metadata, jobs_of_videos
-from fom_core.preprocess.data_set import Recipe, cut_video, preprocess
+from fom_core.preprocess import preprocess as module
+from fom_core.preprocess.clip_sources import MetadataRow, VideoJob, jobs_of_metadata, jobs_of_videos
 from fom_core.preprocess.face_clips import Piece, Rules, find_pieces
+from fom_core.preprocess.preprocess import Recipe, cut_video, preprocess
 
 RULES = Rules(size=32, min_frames=6, min_crop_px=20, every=2)
 RED = (250, 0, 0)
@@ -220,20 +220,22 @@ def test_a_mistake_in_metadata_is_named_with_its_line(tmp_path, text, reason):
 
 def test_a_part_beyond_the_end_is_dropped(tmp_path):
     path = write(tmp_path / "v.mp4", [frame((20, 40))] * 8)
-    job = Job(path, "bob", "v", rows=(Row(50, 90, (0, 0, 60, 60)),))
+    job = VideoJob(path, "bob", "v", rows=(MetadataRow(50, 90, (0, 0, 60, 60)),))
     assert [row["kept"] for row in cut_video(job, tmp_path / "data", Recipe(RULES), None)] == [False]
 
 
 def test_what_cannot_be_done_is_refused(tmp_path):
     path = write(tmp_path / "v.mp4", [frame()] * 3)
     with pytest.raises(MediaError, match="No clip was kept"):
-        preprocess([Job(path, "bob", "v")], tmp_path / "data", Recipe(RULES))
+        preprocess([VideoJob(path, "bob", "v")], tmp_path / "data", Recipe(RULES))
     with pytest.raises(MediaError, match="at hand"):
         preprocess([], tmp_path / "data", Recipe(RULES))
     with pytest.raises(UsageError, match="Two videos"):
-        preprocess([Job(path, "bob", "v")] * 2, tmp_path / "data", Recipe(RULES))
+        preprocess([VideoJob(path, "bob", "v")] * 2, tmp_path / "data", Recipe(RULES))
     with pytest.raises(MediaError, match="found none"):
         jobs_of_videos([tmp_path / "data"])
+    with pytest.raises(MediaError, match=r"The video or folder .*nowhere does not exist\. Check the path"):
+        jobs_of_videos([tmp_path / "nowhere"])
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from fom_core.faces.detectors.s3fd import S3FDDetector
 from fom_core.media import read_picture, write_picture
 from fom_core.resources.faults import asked_bytes, is_device_lost, is_out_of_memory, telling, told
 from fom_core.training.checkpoint import _load_whole
-from fom_core.weights.files import read_tree
+from fom_core.weights.read import read_tree
 
 ON_A_CARD = torch.cuda.OutOfMemoryError(
     "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.11 GiB of which 1.25 GiB is free."

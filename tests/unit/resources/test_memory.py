@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 from fom_core.errors import UsageError
-from fom_core.resources.memory import apart_from_heap, in_chunks, is_out_of_memory, let_go
+from fom_core.resources.memory import apart_from_heap, copied_apart, in_chunks, is_out_of_memory
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="memory of files is given back on Linux alone")
 
@@ -99,38 +97,6 @@ def resident_mib(kind):
     return int(found[1]) / 2**10
 
 
-@pytest.fixture
-def mapped(tmp_path):
-    """A tensor of 16 MiB that is a mapped file, all of it in memory."""
-    save_file({"a": torch.arange(2**22, dtype=torch.float32), "b": torch.ones(3)}, tmp_path / "a.safetensors")
-    with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
-        tensor = file.get_tensor("a")
-    assert tensor.sum() > 0
-    return tensor
-
-
-@linux_only
-def test_memory_of_a_file_is_given_back_and_read_again(mapped):
-    before = resident_mib("RssFile")
-    let_go(mapped)
-    assert resident_mib("RssFile") < before - 15
-    assert torch.equal(mapped, torch.arange(2**22, dtype=torch.float32))
-
-
-@linux_only
-def test_what_was_written_to_a_tensor_of_a_file_stays(mapped):
-    mapped[2**21] = -1.0
-    let_go(mapped)
-    assert mapped[2**21] == -1.0
-
-
-def test_a_tensor_that_is_no_file_stays():
-    tensor = torch.arange(2**20)
-    let_go(tensor)
-    assert torch.equal(tensor, torch.arange(2**20))
-    let_go(torch.empty(0))
-
-
 @linux_only
 def test_what_is_large_and_apart_from_the_heap_is_given_back_at_once():
     before = resident_mib("RssAnon")
@@ -141,3 +107,25 @@ def test_what_is_large_and_apart_from_the_heap_is_given_back_at_once():
     del large
     assert resident_mib("RssAnon") < before + 2
     assert over_it.sum() == 1000
+
+
+@pytest.mark.parametrize(
+    "tensor", [torch.arange(2**20).view(4, -1), torch.ones(2**21, dtype=torch.bfloat16), torch.ones(())]
+)
+def test_a_copy_apart_is_like_the_tensor_and_its_own(tensor):
+    copy = copied_apart(tensor)
+    assert copy.dtype == tensor.dtype and torch.equal(copy, tensor)
+    copy.zero_()
+    assert tensor.any()
+
+
+@linux_only
+def test_a_large_copy_apart_is_given_back_at_once_wherever_the_heap_has_room():
+    small = [torch.ones(2**16) for _ in range(100)]  # with holes between, where these are let go
+    del small[::2]
+    large = torch.ones(2**19)
+    before = resident_mib("RssAnon")
+    copies = [copied_apart(large) for _ in range(20)]
+    assert resident_mib("RssAnon") > before + 35
+    del copies
+    assert resident_mib("RssAnon") < before + 4

@@ -174,7 +174,7 @@ def test_nothing_changes_where_the_system_does_not_tell(monkeypatch):
 
 PROGRAM = """
 import time, torch
-from fom_core import threads
+from fom_core.resources import threads
 most = torch.get_num_threads()
 threads.follow()
 time.sleep(0.6)

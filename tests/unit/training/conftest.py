@@ -11,7 +11,7 @@ import torch
 
 from fom_core.networks.config import ModelConfig
 from fom_core.training.config import LossWeights, Stage
-from fom_core.training.data.dataset import Clip, FrameCache
+from fom_core.training.data.frame_cache import CachedClip, FrameCache
 from fom_core.training.perceptual import VggFeatures
 from fom_core.training.trainer import Trainer
 
@@ -22,7 +22,7 @@ def blob_cache(clip: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Pa
     folder = tmp_path_factory.mktemp("cache")
     np.save(folder / "frames.npy", clip[:, 8:72, 8:72])
     np.save(folder / "landmarks.npy", np.full((len(clip), 5, 2), np.nan, np.float32))
-    (folder / "clips.json").write_text(json.dumps([vars(Clip("blob", "blob", "video", 0, len(clip)))]))
+    (folder / "clips.json").write_text(json.dumps([vars(CachedClip("blob", "blob", "video", 0, len(clip)))]))
     return folder
 
 

@@ -16,8 +16,8 @@ from fom_core.files import leftovers
 from fom_core.training import checkpoint
 from fom_core.training.checkpoint import best_checkpoint, latest_checkpoint, load_latest, save_checkpoint
 from fom_core.training.data.clips import Pack
-from fom_core.training.data.dataset import FrameCache
 from fom_core.training.data.feed import open_feed
+from fom_core.training.data.frame_cache import FrameCache
 from fom_core.training.loop import resume
 
 

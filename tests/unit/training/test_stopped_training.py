@@ -12,11 +12,11 @@ import torch
 
 from fom_core import signals
 from fom_core.networks.config import DiscriminatorConfig
-from fom_core.training.checkpoint import latest_checkpoint
+from fom_core.training.checkpoint import Checkpointing, latest_checkpoint
 from fom_core.training.data.feed import CacheFeed
 from fom_core.training.loop import train_stage
 from fom_core.training.trainer import Trainer
-from fom_core.weights.load import load_model
+from fom_core.weights.load import load_module
 
 CRITIC = DiscriminatorConfig(block_expansion=4, max_features=8, num_blocks=2, spectral_norm=True)
 
@@ -78,18 +78,22 @@ def test_a_stopped_training_goes_on_to_the_same_bits(
     adversarial, cache, tmp_path, new_trainer, program, monkeypatch, moment, number
 ):
     whole, stopped, resumed = (new_trainer(adversarial) for _ in range(3))
-    train_stage(whole, CacheFeed(cache, adversarial, 0), None, tmp_path / "whole", every=100)
+    train_stage(
+        whole, CacheFeed(cache, adversarial, 0), None, tmp_path / "whole", checkpointing=Checkpointing(every=100)
+    )
     feed = CacheFeed(cache, adversarial, 0)
     where, steps = MOMENTS[moment]
     in_call(*where(stopped, feed), number, monkeypatch)
 
     with pytest.raises(KeyboardInterrupt if number == signal.SIGINT else SystemExit):
-        train_stage(stopped, feed, None, tmp_path / "stopped", every=100)
+        train_stage(stopped, feed, None, tmp_path / "stopped", checkpointing=Checkpointing(every=100))
 
     kept = latest_checkpoint(tmp_path / "stopped")
     assert kept is not None
     assert kept.name == f"step-{steps:06d}"
-    train_stage(resumed, CacheFeed(cache, adversarial, 0), None, tmp_path / "stopped", every=100)
+    train_stage(
+        resumed, CacheFeed(cache, adversarial, 0), None, tmp_path / "stopped", checkpointing=Checkpointing(every=100)
+    )
     for name, value in whole.weights().items():
         assert torch.equal(resumed.weights()[name], value), name
 
@@ -98,7 +102,7 @@ def test_a_checkpoint_opens_as_the_averaged_model(stage, cache, tmp_path, new_tr
     trainer = new_trainer(replace(stage, steps=1))
     train_stage(trainer, CacheFeed(cache, stage, 0), None, tmp_path)
 
-    model = load_model(tmp_path / "step-000001" / "weights.safetensors", device="cpu")
+    model = load_module(tmp_path / "step-000001" / "weights.safetensors")
 
     assert (model.name, model.config) == ("tiny-1", stage.model)
     for name, value in model.named_parameters():
@@ -130,7 +134,7 @@ def test_a_library_s_interrupt_within_a_change_of_weights_keeps_the_checkpoint_b
 
     monkeypatch.setattr(trainer, "_update_average", broken_off)
     with pytest.raises(KeyboardInterrupt):
-        train_stage(trainer, CacheFeed(cache, stage, 0), None, tmp_path, every=2)
+        train_stage(trainer, CacheFeed(cache, stage, 0), None, tmp_path, checkpointing=Checkpointing(every=2))
 
     kept = latest_checkpoint(tmp_path)
     assert kept is not None

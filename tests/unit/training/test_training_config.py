@@ -111,9 +111,9 @@ def test_the_authors_schedule_is_counted_in_epochs_until_the_data_is_known():
 
 def test_without_a_weight_for_it_there_is_no_discriminator():
     assert load_config(VOX).stages[0].discriminator is None
-    critic = load_config(CONFIGS / "vox-adv-256.yaml").stages[0].discriminator
-    assert critic is not None
-    assert (critic.use_kp, critic.spectral_norm, critic.num_kp) == (True, False, 10)
+    discriminator = load_config(CONFIGS / "vox-adv-256.yaml").stages[0].discriminator
+    assert discriminator is not None
+    assert (discriminator.use_kp, discriminator.spectral_norm, discriminator.num_kp) == (True, False, 10)
 
 
 def test_a_training_of_the_authors_does_nothing_they_do_not_do():

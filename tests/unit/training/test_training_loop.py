@@ -13,15 +13,15 @@ import torch
 from fom_core.errors import TrainingDiverged, UsageError
 from fom_core.networks.config import DiscriminatorConfig
 from fom_core.networks.model import create_model
-from fom_core.training.checkpoint import carry_over, latest_checkpoint, load_latest
+from fom_core.training.checkpoint import Checkpointing, carry_over, latest_checkpoint, load_latest
 from fom_core.training.config import TrainConfig, load_config
+from fom_core.training.contact_sheet import contact_sheet
 from fom_core.training.data.augment import Augment, AugmentConfig
-from fom_core.training.data.dataset import Clip
 from fom_core.training.data.feed import CacheFeed
+from fom_core.training.data.frame_cache import CachedClip
 from fom_core.training.data.sampler import PairSampler
-from fom_core.training.figures import measure
+from fom_core.training.figures import reconstruction_figures
 from fom_core.training.loop import train, train_stage
-from fom_core.training.sheet import contact_sheet
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -37,21 +37,14 @@ def test_a_few_steps_lower_the_loss(stage, cache, new_trainer):
 
 def test_an_interrupted_training_goes_on_exactly(stage, cache, tmp_path, new_trainer):
     whole, resumed = new_trainer(stage), new_trainer(stage)
-    train_stage(whole, CacheFeed(cache, stage, 0), None, tmp_path / "whole", every=2)
+    train_stage(whole, CacheFeed(cache, stage, 0), None, tmp_path / "whole", checkpointing=Checkpointing(2))
     shutil.copytree(tmp_path / "whole" / "step-000002", tmp_path / "resumed" / "step-000002")
 
-    train_stage(resumed, CacheFeed(cache, stage, 0), None, tmp_path / "resumed", every=2)
+    train_stage(resumed, CacheFeed(cache, stage, 0), None, tmp_path / "resumed", checkpointing=Checkpointing(2))
 
     assert resumed.step_number == 4
     for name, value in whole.weights().items():
         torch.testing.assert_close(resumed.weights()[name], value, msg=name)
-
-
-def test_validation_is_in_float32_and_leaves_no_second_copy_of_the_weights(stage, cache, tmp_path, new_trainer):
-    trainer = new_trainer(replace(stage, steps=1))
-    train_stage(trainer, CacheFeed(cache, stage, 0), cache, tmp_path)
-    assert trainer.average.precision == torch.float32
-    assert trainer.average._runner.form is None
 
 
 def test_a_time_limit_ends_a_stage_early(stage, cache, tmp_path, new_trainer):
@@ -68,8 +61,8 @@ def test_stages_hand_over_what_fits_and_finished_ones_are_skipped(stage, cache, 
     config = TrainConfig("two", (stage, replace(stage, name="deeper", model=deeper)), perceptual_widths=(4, 8))
     lines: list[str] = []
 
-    model = train(config, cache, cache, tmp_path / "run", every=4, report=lines.append)
-    again = train(config, cache, cache, tmp_path / "run", every=4)
+    model = train(config, cache, cache, tmp_path / "run", checkpointing=Checkpointing(4), report=lines.append)
+    again = train(config, cache, cache, tmp_path / "run", checkpointing=Checkpointing(4))
 
     assert len(model.config.generator.bottleneck) == 2
     assert any("start fresh" in line for line in lines)
@@ -91,7 +84,7 @@ class Spoilt(CacheFeed):
 
 def test_a_batch_without_numbers_is_named_and_leaves_the_last_good_checkpoint(stage, cache, tmp_path, new_trainer):
     with pytest.raises(TrainingDiverged, match="frames of blob"):
-        train_stage(new_trainer(stage), Spoilt(cache, stage, 0), None, tmp_path, every=1)
+        train_stage(new_trainer(stage), Spoilt(cache, stage, 0), None, tmp_path, checkpointing=Checkpointing(1))
 
     found = load_latest(tmp_path)
 
@@ -125,10 +118,10 @@ def test_between_its_turns_the_keypoint_detector_keeps_its_weights(stage, cache,
     assert "equivariance_value" in trainer.step(augment(sampler.draw(2)))
 
 
-def test_a_critic_adds_its_losses(stage, cache, new_trainer):
+def test_a_discriminator_adds_its_losses(stage, cache, new_trainer):
     weights = replace(stage.weights, generator_gan=1.0, feature_matching=(10.0, 10.0))
-    critic = DiscriminatorConfig(block_expansion=4, max_features=8, num_blocks=2)
-    trainer = new_trainer(replace(stage, weights=weights, discriminator=critic))
+    discriminator = DiscriminatorConfig(block_expansion=4, max_features=8, num_blocks=2)
+    trainer = new_trainer(replace(stage, weights=weights, discriminator=discriminator))
 
     losses = trainer.step(Augment(64, stage.augment, 0)(PairSampler(cache, 0).draw(2)))
 
@@ -151,7 +144,7 @@ def test_carrying_over_leaves_out_other_shapes_and_the_blur_of_the_input(tiny_co
 def test_figures_of_a_still_clip_say_that_copying_is_perfect(tiny_config, cache):
     cache.frames = np.stack([cache.frames[0]] * len(cache.frames))
 
-    figures = measure(create_model(tiny_config), cache, frames_per_clip=3)
+    figures = reconstruction_figures(create_model(tiny_config), cache, frames_per_clip=3)
 
     assert figures is not None
     assert figures.copy_l1 == 0
@@ -160,10 +153,10 @@ def test_figures_of_a_still_clip_say_that_copying_is_perfect(tiny_config, cache)
 
 
 def test_portraits_alone_have_a_contact_sheet_but_no_figures(tiny_config, cache):
-    cache.clips = [Clip(name, name, "still", index, 1) for index, name in enumerate("ab")]
+    cache.clips = [CachedClip(name, name, "still", index, 1) for index, name in enumerate("ab")]
     model = create_model(tiny_config)
 
-    assert measure(model, cache) is None
+    assert reconstruction_figures(model, cache) is None
     assert contact_sheet(model, cache).shape == (2 * 128, 2 * 7 * 128, 3)
 
 

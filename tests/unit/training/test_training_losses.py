@@ -172,7 +172,7 @@ def test_the_anchor_loss_of_a_batch_is_the_mean_of_its_parts():
     torch.testing.assert_close(anchor_loss(value, landmarks), torch.stack(parts).mean())
 
 
-def test_critics_that_are_sure_have_no_loss_and_fooled_ones_do():
+def test_discriminators_that_are_sure_have_no_loss_and_fooled_ones_do():
     real, fake = ([Critique((), torch.full((1, 1, 2, 2), score))] for score in (1.0, 0.0))
 
     assert discriminator_gan_loss(real, fake) == 0

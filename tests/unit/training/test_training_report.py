@@ -11,9 +11,9 @@ from dataclasses import replace
 import pytest
 
 from fom_core.errors import WriteError
-from fom_core.training.checkpoint import describe_checkpoint, latest_checkpoint
+from fom_core.training.checkpoint import Checkpointing, describe_checkpoint, latest_checkpoint
 from fom_core.training.config import TrainConfig
-from fom_core.training.journal import LOG, Journal, open_board, read_log
+from fom_core.training.journal import LOG, TrainingLog, open_board, read_log
 from fom_core.training.loop import train
 from fom_core.training.report import curve, write_report
 
@@ -26,7 +26,7 @@ def config(stage) -> TrainConfig:
 def test_a_training_ends_with_a_report_of_curves_figures_and_pictures(config, cache, tmp_path):
     lines: list[str] = []
 
-    train(config, cache, cache, tmp_path, every=2, report=lines.append)
+    train(config, cache, cache, tmp_path, checkpointing=Checkpointing(2), report=lines.append)
 
     page = (tmp_path / "report.html").read_text()
     assert "Training of blob &lt;1&gt;" in page
@@ -42,7 +42,7 @@ def test_a_training_ends_with_a_report_of_curves_figures_and_pictures(config, ca
 
 
 def test_a_checkpoint_tells_what_was_measured(config, cache, tmp_path):
-    train(config, cache, cache, tmp_path, every=3)
+    train(config, cache, cache, tmp_path, checkpointing=Checkpointing(3))
 
     latest = latest_checkpoint(tmp_path / "1-tiny")
 
@@ -54,7 +54,7 @@ def test_a_checkpoint_tells_what_was_measured(config, cache, tmp_path):
 
 
 def test_without_validation_clips_the_picture_shows_training_pairs(config, cache, tmp_path):
-    train(config, cache, None, tmp_path, every=3)
+    train(config, cache, None, tmp_path, checkpointing=Checkpointing(3))
 
     assert (tmp_path / "1-tiny" / "sheet-000003.png").is_file()
     assert "Validation" not in (tmp_path / "report.html").read_text()
@@ -66,7 +66,7 @@ def test_going_on_forgets_the_lines_behind_the_checkpoint_and_those_cut_off(stag
     trainer = new_trainer(stage)
     trainer.step_number = 100
 
-    Journal(trainer, tmp_path, [].append).rewind()
+    TrainingLog(trainer, tmp_path, [].append).rewind()
 
     assert [line["step"] for line in read_log(tmp_path / LOG)] == [50, 100]
 
@@ -77,7 +77,7 @@ def test_a_log_that_cannot_be_written_gives_one_line(stage, tmp_path, new_traine
     trainer.step_number, trainer.seconds = 1, 1.0
 
     with pytest.raises(WriteError, match=r"log\.jsonl"):
-        Journal(trainer, tmp_path, [].append).add({"l1": 1.0}, now=True)
+        TrainingLog(trainer, tmp_path, [].append).add({"l1": 1.0}, now=True)
 
 
 def test_without_tensorboard_a_line_says_so(tmp_path, monkeypatch, caplog):
@@ -93,7 +93,7 @@ def test_without_tensorboard_a_line_says_so(tmp_path, monkeypatch, caplog):
 def test_tensorboard_gets_curves_and_pictures(config, cache, tmp_path):
     events = importlib.import_module("tensorboard.backend.event_processing.event_accumulator")
 
-    train(config, cache, cache, tmp_path, every=3)
+    train(config, cache, cache, tmp_path, checkpointing=Checkpointing(3))
 
     board = events.EventAccumulator(str(tmp_path / "1-tiny" / "tensorboard")).Reload()
     assert {"train/l1", "train/norm_generator", "validation/l1"} <= set(board.Tags()["scalars"])

@@ -13,10 +13,11 @@ import torch
 
 from fom_core.networks import DenseMotionConfig, GeneratorConfig, HourglassConfig, KeypointDetectorConfig, ModelConfig
 from fom_core.networks.config import DiscriminatorConfig
-from fom_core.parallel.processes import joined, rank
+from fom_core.parallel.distributed import rank, training_group
+from fom_core.training.checkpoint import Checkpointing
 from fom_core.training.config import LossWeights, Stage
-from fom_core.training.data.dataset import FrameCache
 from fom_core.training.data.feed import CacheFeed
+from fom_core.training.data.frame_cache import FrameCache
 from fom_core.training.loop import train_stage
 from fom_core.training.perceptual import VggFeatures
 from fom_core.training.trainer import Trainer
@@ -36,7 +37,7 @@ WEIGHTS = LossWeights(
     eyes=2.0,
 )
 FACE = ((-0.2, -0.2), (0.2, -0.2), (0.0, 0.05), (-0.15, 0.3), (0.15, 0.3))
-CRITIC = DiscriminatorConfig(block_expansion=4, max_features=8, num_blocks=2)
+DISCRIMINATOR = DiscriminatorConfig(block_expansion=4, max_features=8, num_blocks=2)
 
 
 class Doubled(CacheFeed):
@@ -50,9 +51,16 @@ class Doubled(CacheFeed):
 
 def main(cache: str, output: str, batch_size: int, steps: int, every: int) -> None:
     stage = Stage(
-        "blob", TINY, steps, batch_size=batch_size, warm_up=0, scales=(1.0, 0.5), weights=WEIGHTS, discriminator=CRITIC
+        "blob",
+        TINY,
+        steps,
+        batch_size=batch_size,
+        warm_up=0,
+        scales=(1.0, 0.5),
+        weights=WEIGHTS,
+        discriminator=DISCRIMINATOR,
     )
-    with joined("cpu") as device:
+    with training_group("cpu") as device:
         trainer = Trainer(stage, VggFeatures((4, 8), seed=0), device, seed=0)
         trainer.objective.double()
         trainer.average.double()
@@ -62,7 +70,14 @@ def main(cache: str, output: str, batch_size: int, steps: int, every: int) -> No
         frames = FrameCache(Path(cache))
         frames.landmarks[::3] = FACE  # so some pictures of a batch have landmarks, in one process more than in another
         feed = Doubled(frames, stage, seed=0)
-        train_stage(trainer, feed, None, Path(output), every=every, report=lambda line: print(line, flush=True))
+        train_stage(
+            trainer,
+            feed,
+            None,
+            Path(output),
+            checkpointing=Checkpointing(every),
+            report=lambda line: print(line, flush=True),
+        )
         (Path(output) / f"losses-{rank()}.json").write_text(json.dumps(steps_made))
         torch.save(trainer.weights(), Path(output) / f"weights-{rank()}.pt")
 

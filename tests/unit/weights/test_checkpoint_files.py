@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from fom_core.errors import UnsupportedModel
-from fom_core.weights.files import load_checkpoint, read_tree
 from fom_core.weights.load import convert
+from fom_core.weights.read import read_checkpoint, read_tree
 
 NETWORKS = ("keypoint_detector", "generator")
 
@@ -105,7 +105,7 @@ def test_every_layout_gives_the_same_tensors(tmp_path, states, layout):
     path = tmp_path / "weights.bin"  # the name tells nothing
     write, value = layouts(states)[layout]
     write(value, path)
-    checkpoint = load_checkpoint(path)
+    checkpoint = read_checkpoint(path)
     for network in NETWORKS:
         expected, found = floats(states[network]), getattr(checkpoint, network)
         assert found.keys() == expected.keys()
@@ -128,7 +128,7 @@ def test_an_attack_is_refused_in_every_format_and_under_every_name(states, attac
     else:
         path.write_bytes(pickle.dumps(arrays, int(writer[-1])))
     with pytest.raises(UnsupportedModel, match=r"refused and nothing in it was run: .*(system|eval|open)") as refusal:
-        load_checkpoint(path)
+        read_checkpoint(path)
     assert not trace.exists()
     assert "\n" not in str(refusal.value)
 
@@ -149,6 +149,10 @@ def test_an_attack_works_on_a_trusting_reader(tmp_path, attack, trace):
         (b"hello", "not a weights file"),
         (struct.pack("<Q", 10**9) + b'{"a"', "not a weights file"),
         (struct.pack("<Q", 4) + b'{"a"', "damaged safetensors"),
+        (
+            struct.pack("<Q", 5000) + b'{"a"',
+            "is a safetensors file that breaks off after 12 bytes: its download or",
+        ),
         (b"PK\x03\x04" + b"\0" * 100, "damaged"),
         (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "damaged"),
         (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.\x80\x02M\xe9\x03.", "damaged"),
@@ -158,32 +162,32 @@ def test_what_is_not_a_checkpoint_is_named(tmp_path, content, reason):
     path = tmp_path / "vox.pth.tar"
     path.write_bytes(content)
     with pytest.raises(UnsupportedModel, match=reason) as refusal:
-        load_checkpoint(path)
+        read_checkpoint(path)
     assert "\n" not in str(refusal.value)
 
 
 def test_an_unpacked_checkpoint_is_explained(tmp_path):
     with pytest.raises(UnsupportedModel, match="do not unpack it"):
-        load_checkpoint(tmp_path)
+        read_checkpoint(tmp_path)
 
 
 def test_a_missing_file_is_explained(tmp_path):
     with pytest.raises(UnsupportedModel, match="No such file"):
-        load_checkpoint(tmp_path / "vox.pth.tar")
+        read_checkpoint(tmp_path / "vox.pth.tar")
 
 
 def test_weights_of_another_kind_are_told_apart(tmp_path):
     path = tmp_path / "stable_diffusion.safetensors"
     save_file({"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(4, 4)}, path)
     with pytest.raises(UnsupportedModel, match=r"wanted a keypoint detector.*found 1 entries.*diffusion_model"):
-        load_checkpoint(path)
+        read_checkpoint(path)
 
 
 def test_one_network_alone_is_not_a_model(tmp_path, states):
     path = tmp_path / "generator.pth"
     torch.save({"generator": states["generator"]}, path)
     with pytest.raises(UnsupportedModel, match="wanted a keypoint detector"):
-        load_checkpoint(path)
+        read_checkpoint(path)
 
 
 @pytest.mark.parametrize("legacy", [True, False])
@@ -194,15 +198,17 @@ def test_a_truncated_torch_file_is_reported_as_damaged(tmp_path, states, legacy,
     content = whole.read_bytes()
     path.write_bytes(content[: max(40, int(len(content) * share))])
     with pytest.raises(UnsupportedModel, match="damaged or incomplete"):
-        load_checkpoint(path)
+        read_checkpoint(path)
 
 
-def test_a_truncated_safetensors_file_is_reported_as_damaged(tmp_path, states):
+def test_a_truncated_safetensors_file_is_told_as_such(tmp_path, states):
     path = tmp_path / "vox.safetensors"
     save_file(flat(states), path)
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(UnsupportedModel, match="damaged safetensors"):
-        load_checkpoint(path)
+    whole = path.read_bytes()
+    for length in (100, len(whole) - 100):
+        path.write_bytes(whole[:length])
+        with pytest.raises(UnsupportedModel, match=f"that breaks off after {length:,} bytes: .* Get it again"):
+            read_checkpoint(path)
 
 
 def test_tensors_larger_than_their_file_are_refused(tmp_path, states):
@@ -210,7 +216,7 @@ def test_tensors_larger_than_their_file_are_refused(tmp_path, states):
     huge = torch.zeros(1).expand(10**9, 100)
     torch.save({"generator": states["generator"], "kp_detector": {**states["keypoint_detector"], "x": huge}}, path)
     with pytest.raises(UnsupportedModel, match="more than its size allows"):
-        load_checkpoint(path)
+        read_checkpoint(path)
 
 
 def test_a_zip_that_inflates_is_not_opened(tmp_path):
@@ -218,7 +224,7 @@ def test_a_zip_that_inflates_is_not_opened(tmp_path):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data.pkl", b"\0" * 10**6)
     with pytest.raises(UnsupportedModel, match="compressed inside"):
-        load_checkpoint(path)
+        read_checkpoint(path)
 
 
 def test_a_zip_of_something_else_is_refused(tmp_path):
@@ -226,13 +232,13 @@ def test_a_zip_of_something_else_is_refused(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("word/document.xml", "<a/>")
     with pytest.raises(UnsupportedModel, match=r"not one that torch\.save wrote"):
-        load_checkpoint(path)
+        read_checkpoint(path)
 
 
 def test_the_header_of_a_safetensors_file_is_handed_on(tmp_path, states):
     path = tmp_path / "a.safetensors"
     save_file(flat(states), path, {"fom.name": "x"})
-    assert load_checkpoint(path).metadata == {"fom.name": "x"}
+    assert read_checkpoint(path).metadata == {"fom.name": "x"}
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4])
@@ -257,7 +263,7 @@ def test_no_more_of_numpy_is_let_into_torchs_files(tmp_path):
 @pytest.mark.parametrize("name", ["npscalar.pth.tar", "statedict.pth"])
 def test_checkpoints_of_other_programs_open_and_convert_to_the_same(shared, tmp_path, name):
     convert(shared / "cases" / name, tmp_path / "a.safetensors")
-    foreign, ours = load_checkpoint(shared / "cases" / name), load_checkpoint(tmp_path / "a.safetensors")
+    foreign, ours = read_checkpoint(shared / "cases" / name), read_checkpoint(tmp_path / "a.safetensors")
     for network in NETWORKS:
         expected, found = floats(getattr(foreign, network)), getattr(ours, network)
         assert len(expected) > 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from fom_core.weights import download as downloads
 from fom_core.weights import fetch as fetching
 from fom_core.weights.catalogue import Entry
 from fom_core.weights.download import download
-from fom_core.weights.part import Part
+from fom_core.weights.part import PartialFile
 
 CONTENT = pickle.dumps({"generator": {"w": np.arange(30_000, dtype=np.float32)}}, 4)
 OTHER = pickle.dumps({"generator": {"w": np.arange(1, 30_001, dtype=np.float32)}}, 4)
@@ -137,6 +138,15 @@ def test_a_file_that_is_there_is_not_fetched_again(site, tmp_path):
     assert len(site.requests) == 1
 
 
+def test_a_lock_that_a_killed_process_left_beside_the_whole_file_goes(site, tmp_path):
+    download(entry(f"{site.url}/vox"), tmp_path / "first")
+    (tmp_path / "second").mkdir()
+    (tmp_path / "first" / "vox.pdparams").rename(tmp_path / "second" / "vox.pdparams")
+    (tmp_path / "second" / ".vox.pdparams.fom-lock").touch()
+    download(entry(f"{site.url}/vox"), tmp_path / "second")
+    assert files(tmp_path / "second") == {"vox.pdparams"}
+
+
 def test_a_wrong_file_that_is_there_is_reported(site, tmp_path):
     (tmp_path / "vox.pdparams").write_bytes(OTHER)
     with pytest.raises(DownloadError, match="Delete it"):
@@ -149,12 +159,16 @@ def test_mirrors_are_tried_in_order(site, tmp_path):
     assert len(site.requests) == 2
 
 
-def test_when_no_mirror_works_the_first_reason_is_told_and_each_is_logged(site, tmp_path, caplog):
-    unreachable = "http://127.0.0.1:9/vox"
-    with pytest.raises(DownloadError, match=r"404 Not Found\. \(and 1 more.*put it into") as failure:
-        download(entry(f"{site.url}/missing", unreachable), tmp_path)
+def test_when_no_mirror_works_the_reason_of_each_is_told_and_logged(site, tmp_path, caplog):
+    missing, unreachable = f"{site.url}/missing", "http://127.0.0.1:9/vox"
+    with pytest.raises(DownloadError) as failure:
+        download(entry(missing, unreachable), tmp_path)
     assert "connection broke" in caplog.text
-    assert "\n" not in str(failure.value)
+    before, after = str(failure.value).split(f"{missing}: the server answered 404 Not Found; {unreachable}: the conn")
+    assert before == "vox.pdparams could not be downloaded: "
+    assert re.fullmatch(
+        r"ection broke \([^.()]*\)\. Try again later or get the file from .* and put it into .*\.", after
+    )
     assert not files(tmp_path)
 
 
@@ -335,11 +349,11 @@ def test_offline_a_file_that_is_there_is_used(site, tmp_path, monkeypatch):
 def test_files_whose_long_names_begin_alike_do_not_take_over_each_other_s_parts(tmp_path, monkeypatch):
     monkeypatch.setattr("fom_core.weights.part.is_abandoned", lambda path: True)
     one, other = (tmp_path / f"{'a' * STEM_BYTES}-{number}.pth" for number in (1, 2))
-    left = Part(one)
+    left = PartialFile(one)
     left.path.write_bytes(b"half of one")
 
-    assert Part(other).size == 0
-    assert Part(one).size == len(b"half of one")
+    assert PartialFile(other).size == 0
+    assert PartialFile(one).size == len(b"half of one")
 
 
 def test_a_part_that_is_a_link_is_not_written_to(tmp_path):
@@ -350,7 +364,7 @@ def test_a_part_that_is_a_link_is_not_written_to(tmp_path):
     except OSError:
         pytest.skip("links are not allowed here")
 
-    assert Part(tmp_path / "vox.pdparams").size == 0
+    assert PartialFile(tmp_path / "vox.pdparams").size == 0
 
 
 def test_a_right_file_in_a_folder_that_is_only_read_needs_no_record(site, tmp_path, monkeypatch):

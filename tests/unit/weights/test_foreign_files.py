@@ -22,8 +22,8 @@ from fom_core.faces.detectors.s3fd import S3FDDetector
 from fom_core.training.checkpoint import STATE, WEIGHTS
 from fom_core.training.checkpoint import load_checkpoint as load_training
 from fom_core.training.perceptual import read_weights
-from fom_core.weights.files import load_checkpoint, read_state_dict, read_tree
-from fom_core.weights.load import convert, load_model
+from fom_core.weights.load import convert, load_module
+from fom_core.weights.read import read_checkpoint, read_state_dict, read_tree
 
 ROOT = Path(__file__).resolve().parents[3]
 BASE = torch.arange(24.0).view(2, 3, 4)
@@ -159,7 +159,7 @@ def test_what_is_no_plain_checkpoint_is_named_in_a_line(tmp_path, kind):
     path = tmp_path / "vox.pth.tar"
     write(path)
 
-    for read in (load_checkpoint, read_state_dict):
+    for read in (read_checkpoint, read_state_dict):
         with pytest.raises(UnsupportedModel, match=reason) as refusal:
             read(path)
         assert "\n" not in str(refusal.value) and str(refusal.value).startswith("vox.pth.tar ")
@@ -170,11 +170,11 @@ def test_a_model_that_torch_scripts_is_recognised(tmp_path):
     torch.jit.script(nn.Linear(1, 1)).save(tmp_path / "vox.pth.tar")
 
     with pytest.raises(UnsupportedModel, match="scripted model"):
-        load_checkpoint(tmp_path / "vox.pth.tar")
+        read_checkpoint(tmp_path / "vox.pth.tar")
 
 
 READERS: dict[str, Callable[[Path], Any]] = {
-    "model": load_model,
+    "model": load_module,
     "convert": lambda path: convert(path, path.with_name("converted.safetensors")),
     "s3fd": S3FDDetector,
     "embedded detector": EmbeddedDetector,

@@ -10,7 +10,7 @@ from fom_core.errors import UsageError
 from fom_core.networks import HourglassConfig, create_model
 from fom_core.weights.config_file import read_config
 from fom_core.weights.foreign import save_foreign, yaml_beside
-from fom_core.weights.load import load_model
+from fom_core.weights.load import load_module
 from fom_core.weights.pickles import read_arrays
 
 SUFFIXES = [".pth.tar", ".pdparams"]
@@ -28,7 +28,7 @@ def test_a_written_model_reads_back_the_same(tiny_model, tmp_path, suffix):
     path = tmp_path / f"tiny{suffix}"
     save_foreign(tiny_model, path)
     assert sorted(file.name for file in tmp_path.iterdir()) == sorted([path.name, "tiny.yaml"])
-    again = load_model(path, config=yaml_beside(path), device="cpu", border_blend=False)
+    again = load_module(path, config=yaml_beside(path), device="cpu", border_blend=False)
     assert again.config == tiny_model.config
     assert equal(again, tiny_model)
 

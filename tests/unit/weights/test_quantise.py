@@ -3,7 +3,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from fom_core.errors import UnsupportedModel, UsageError
-from fom_core.weights.load import load_model, save_model
+from fom_core.weights.load import load_module, save_model
 from fom_core.weights.quantise import SCALE, dequantise, quantise
 
 KERNEL = "generator.first.conv.weight"
@@ -32,7 +32,7 @@ def test_a_channel_of_zeros_stays_one():
 
 def test_an_int8_file_is_small_and_opens_as_a_float32_model(tiny_model, stored, tmp_path):
     full = save_model(tiny_model, tmp_path / "full.safetensors")
-    model = load_model(stored, device="cpu")
+    model = load_module(stored, device="cpu")
     assert stored.stat().st_size < 0.5 * full.stat().st_size  # a header of 16 kB stands before such few weights
     assert model.config == tiny_model.config
     assert {value.dtype for value in model.parameters()} == {torch.float32}
@@ -45,7 +45,7 @@ def test_an_int8_file_is_small_and_opens_as_a_float32_model(tiny_model, stored, 
 def test_an_int8_model_paints_nearly_the_same_picture(tiny_model, stored):
     picture = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     painted = []
-    for model in (tiny_model, load_model(stored, device="cpu")):
+    for model in (tiny_model, load_module(stored, device="cpu")):
         with torch.inference_mode():
             painted.append(model.generate(model.encode_source(picture), model.detect_keypoints(picture.flip(-1))))
     assert not torch.equal(painted[0].prediction, painted[1].prediction)
@@ -63,7 +63,7 @@ def test_a_file_whose_scales_do_not_fit_is_refused(stored, damage):
         tensors[KERNEL + SCALE] = tensors[KERNEL + SCALE][:-1]
     save_file(tensors, stored)
     with pytest.raises(UnsupportedModel, match="one float scale per output channel"):
-        load_model(stored)
+        load_module(stored)
 
 
 def test_half_and_int8_exclude_each_other(tiny_model, tmp_path):

@@ -10,8 +10,8 @@ import pytest
 
 from fom_core.errors import MediaError, WriteError
 from fom_core.media import VideoWriter, write_picture
-from fom_core.training.data.clips import Clip, Entry, find_entries, has_split, read_frames
-from fom_core.training.data.dataset import FrameCache
+from fom_core.training.data.clips import ClipEntry, ClipReader, find_entries, has_split, read_frames
+from fom_core.training.data.frame_cache import FrameCache
 
 SIZE = (32, 32)
 
@@ -47,7 +47,7 @@ FORMS = {"folder": write_folder, "strip.png": write_strip, "clip.mp4": write_vid
 @pytest.mark.parametrize("name", FORMS)
 def test_a_clip_of_any_form_gives_its_frames_by_number(tmp_path, frames, name):
     path = FORMS[name](tmp_path / name, frames)
-    clip = Clip(path, SIZE, SIZE, tmp_path / "cache")
+    clip = ClipReader(path, SIZE, SIZE, tmp_path / "cache")
 
     far = 0 if name in ("folder", "strip.png") else 6
     assert len(clip) == 6
@@ -58,21 +58,21 @@ def test_a_clip_of_any_form_gives_its_frames_by_number(tmp_path, frames, name):
 
 def test_frames_are_brought_to_the_wanted_size_or_kept(tmp_path, frames):
     path = write_folder(tmp_path / "a", frames)
-    assert Clip(path, (16, 16), (16, 16), tmp_path)[0].shape == (16, 16, 3)
-    assert Clip(path, None, (16, 16), tmp_path)[0].shape == (32, 32, 3)
+    assert ClipReader(path, (16, 16), (16, 16), tmp_path)[0].shape == (16, 16, 3)
+    assert ClipReader(path, None, (16, 16), tmp_path)[0].shape == (32, 32, 3)
 
 
 def test_a_video_is_decoded_once_until_it_changes(tmp_path, frames):
     path, cache = write_video(tmp_path / "a.mp4", frames), tmp_path / "cache"
 
-    first = Clip(path, SIZE, SIZE, cache)[0]
+    first = ClipReader(path, SIZE, SIZE, cache)[0]
     packs = list(cache.iterdir())
-    again = Clip(path, SIZE, SIZE, cache)[0]
+    again = ClipReader(path, SIZE, SIZE, cache)[0]
     assert list(cache.iterdir()) == packs
     assert np.array_equal(first, again)
 
     write_video(path, frames[:, ::-1, ::-1][:4])
-    assert len(Clip(path, SIZE, SIZE, cache)) == 4
+    assert len(ClipReader(path, SIZE, SIZE, cache)) == 4
 
 
 def test_strips_may_have_frames_that_are_not_square(tmp_path, frames):
@@ -85,13 +85,13 @@ def test_strips_may_have_frames_that_are_not_square(tmp_path, frames):
 
 def test_a_cut_pack_is_removed_and_made_anew(tmp_path, frames):
     path, cache = write_video(tmp_path / "a.mp4", frames), tmp_path / "cache"
-    assert len(Clip(path, SIZE, SIZE, cache)) == 6
+    assert len(ClipReader(path, SIZE, SIZE, cache)) == 6
     pack = next(cache.iterdir())
     pack.write_bytes(pack.read_bytes()[:-9])
 
     with pytest.raises(MediaError, match="made anew"):
-        len(Clip(path, SIZE, SIZE, cache))
-    assert len(Clip(path, SIZE, SIZE, cache)) == 6
+        len(ClipReader(path, SIZE, SIZE, cache))
+    assert len(ClipReader(path, SIZE, SIZE, cache)) == 6
 
 
 def test_without_room_for_packs_clips_are_read_all_the_same(tmp_path, frames, caplog):
@@ -99,7 +99,7 @@ def test_without_room_for_packs_clips_are_read_all_the_same(tmp_path, frames, ca
     (tmp_path / "cache").write_text("a file where the folder should be")
 
     with caplog.at_level(logging.WARNING):
-        assert len(Clip(path, SIZE, SIZE, tmp_path / "cache")) == 6
+        assert len(ClipReader(path, SIZE, SIZE, tmp_path / "cache")) == 6
     assert "every process decodes" in caplog.text
 
 
@@ -125,7 +125,7 @@ def test_an_index_without_a_column_is_explained(tmp_path):
         find_entries(tmp_path)
 
 
-def entries_of(folder: Path) -> list[Entry]:
+def entries_of(folder: Path) -> list[ClipEntry]:
     return find_entries(folder)
 
 

@@ -14,8 +14,8 @@ from fom_core.faces.detection import Detection
 from fom_core.media import write_picture
 from fom_core.training.data.augment import Augment, AugmentConfig
 from fom_core.training.data.clips import find_entries
-from fom_core.training.data.dataset import MOST_THREADS, FrameCache, in_order
 from fom_core.training.data.feed import CacheFeed
+from fom_core.training.data.frame_cache import MOST_THREADS, FrameCache, map_in_threads
 from fom_core.training.data.sampler import PairSampler, RawPairs
 
 STILL = AugmentConfig(zoom=0, shift=0, rotation_deg=0, colour=0)
@@ -49,6 +49,24 @@ def test_an_index_is_filtered_by_split_and_licence_class(tmp_path):
 def test_a_folder_without_clips_is_refused_with_a_hint(tmp_path):
     with pytest.raises(MediaError, match=r"index\.csv"):
         find_entries(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ((), "Wanted clips in . and found none. Give"),
+        (("val",), "Wanted clips in . of the split val and found none. Give"),
+        (
+            ("val", ["free", "mit"]),
+            "Wanted clips in . of the split val of the licence class free or mit and found none.",
+        ),
+    ],
+)
+def test_clips_that_are_not_there_are_told_by_what_was_asked(tmp_path, monkeypatch, asked, found):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(MediaError) as refusal:
+        find_entries(Path(), *asked)
+    assert found in str(refusal.value)
 
 
 def test_frames_are_decoded_once_and_found_again(cache, tmp_path):
@@ -88,7 +106,7 @@ def test_clips_that_are_decoded_at_the_same_time_keep_their_frames_and_landmarks
 def test_work_on_every_processor_is_given_in_order_and_not_all_at_once():
     begun = []
 
-    results = in_order(lambda item: begun.append(item) or item * item, range(1000))
+    results = map_in_threads(lambda item: begun.append(item) or item * item, range(1000))
 
     assert next(results) == 0
     assert len(begun) <= 2 * MOST_THREADS + 1

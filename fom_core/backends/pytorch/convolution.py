@@ -1,0 +1,234 @@
+"""Convolutions for inference: normalisation folded in, ReLU attached, weights laid out for the device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...resources.memory import apart_from_heap
+from .plan import Plan
+
+BAND = 1024  # pixels of the small size that are doubled at a time
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Weight (out, in / groups, h, w) and bias (out) of a convolution, in float32."""
+
+    weight: Tensor
+    bias: Tensor
+
+    @classmethod
+    def of(cls, conv: nn.Conv2d, norm: nn.BatchNorm2d | None = None) -> Kernel:
+        """A layer's own, or with the normalisation after it folded in."""
+        weight = conv.weight.detach()
+        bias = weight.new_zeros(conv.out_channels) if conv.bias is None else conv.bias.detach()
+        if norm is None:
+            return cls(weight, bias)
+        scale, shift = affine(norm)
+        return cls(weight * scale[:, None, None, None], torch.addcmul(shift, bias, scale))
+
+
+def affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Scale and shift (C,) that a trained normalisation comes to."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    # In float64, and therefore on the processor: some devices have none.
+    weight, bias, mean, variance = (
+        tensor.detach().cpu().double() for tensor in (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    )
+    scale = weight * (variance + norm.eps).rsqrt()
+    shift = bias - mean * scale
+    return scale.float().to(norm.weight.device), shift.float().to(norm.weight.device)
+
+
+class Convolution(nn.Module):
+    """Stride 1. ``x`` comes in the weights' type, and channels last where the plan says so.
+
+    Where weights are packed, ``fold`` is called on first use, and then gone with the layer that it folds: at no time
+    are all weights there twice.
+    """
+
+    def __init__(
+        self,
+        fold: Callable[[], Kernel],
+        padding: int | tuple[int, int],
+        plan: Plan,
+        dtype: torch.dtype,
+        *,
+        relu: bool = False,
+        groups: int = 1,
+    ) -> None:
+        super().__init__()
+        self.padding = [padding, padding] if isinstance(padding, int) else list(padding)
+        self.relu, self.groups = relu, groups
+        self.packed = plan.packed and dtype != torch.float16  # which oneDNN computes on few processors
+        self.fused = plan.fused and relu
+        self.dtype = dtype
+        self.weight: Tensor | None
+        self.bias: Tensor | None
+        if self.packed:
+            self.fold: Callable[[], Kernel] | None = fold
+            self.packing = Lock()
+            self.weight = self.bias = None
+        else:
+            kernel, layout = fold(), torch.channels_last if plan.channels_last else torch.contiguous_format
+            self.register_buffer("weight", kernel.weight.to(dtype, memory_format=layout))
+            self.register_buffer("bias", kernel.bias.to(dtype))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.packed:
+            return self._packed(x)
+        assert self.weight is not None
+        if self.fused:
+            return torch.cudnn_convolution_relu(x, self.weight, self.bias, [1, 1], self.padding, [1, 1], self.groups)
+        out = F.conv2d(x, self.weight, self.bias, padding=self.padding, groups=self.groups)
+        return out.relu_() if self.relu else out
+
+    def _packed(self, x: Tensor) -> Tensor:
+        ops = torch.ops.mkldnn
+        if self.weight is None:
+            self._pack(list(x.shape))
+        after = "relu" if self.relu else "none"
+        return ops._convolution_pointwise(
+            x, self.weight, self.bias, self.padding, [1, 1], [1, 1], self.groups, after, [], ""
+        )
+
+    def _pack(self, shape: list[int]) -> None:
+        """Fold and lay out for pictures of ``shape`` (B, C, H, W): oneDNN chooses by that."""
+        with self.packing, apart_from_heap():
+            if self.fold is None:  # another thread was first
+                return
+            kernel = self.fold()
+            weight, self.bias = kernel.weight.to(self.dtype).contiguous(), kernel.bias.to(self.dtype)
+            reorder = torch.ops.mkldnn._reorder_convolution_weight
+            self.weight = reorder(weight, self.padding, [1, 1], [1, 1], self.groups, shape)
+            self.fold = None
+
+
+class Doubling(nn.Module):
+    """Doubling by repetition and a 3x3 convolution with ReLU, computed at the small size.
+
+    Of the nine taps on a repeated picture, those that fall on the same pixel are added up beforehand: each of the four
+    output phases is a 2x2 convolution. One convolution with four times the channels gives all of them.
+    """
+
+    def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d, plan: Plan, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.channels = conv.out_channels
+
+        def phases() -> Kernel:
+            kernel = Kernel.of(conv, norm)
+            return Kernel(phase_weights(kernel.weight).flatten(0, 1), kernel.bias.repeat(4))
+
+        self.conv = Convolution(phases, 1, plan, dtype, relu=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, _, height, width = x.shape
+        phases = self.conv(x).permute(0, 2, 3, 1)  # (B, h + 1, w + 1, 4C)
+        if not phases.is_contiguous():
+            phases = phases.contiguous()
+        row, c = (width + 1) * 4 * self.channels, self.channels
+        # Output (2i + a, 2j + b) is phase (a, b) at (i + a, j + b).
+        view = phases.as_strided(
+            (batch, height, 2, width, 2, c), ((height + 1) * row, row, row + 2 * c, 4 * c, 5 * c, 1)
+        )
+        return view.reshape(batch, 2 * height, 2 * width, c).permute(0, 3, 1, 2)
+
+
+class TapDoubling(nn.Module):
+    """The same with one product for each of the nine taps at the small size, added up at the large one.
+
+    Fewer multiplications and no more weights than the trained ones. The many sums pay where they stay in the cache:
+    so it is done in bands, of some pictures or of some rows of one.
+    """
+
+    def __init__(self, conv: nn.Conv2d, norm: nn.BatchNorm2d, plan: Plan, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.channels = channels = conv.out_channels
+
+        def taps() -> Kernel:  # without self: a form that is given up must go at once
+            kernel = Kernel.of(conv, norm)
+            weight = kernel.weight.permute(2, 3, 0, 1).reshape(-1, conv.in_channels, 1, 1)
+            bias = kernel.bias.new_zeros(3, 3, channels)
+            bias[1, 1] = kernel.bias  # the middle tap is part of every sum
+            return Kernel(weight, bias.flatten())
+
+        self.products = Convolution(taps, 0, plan, dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, _, height, width = x.shape
+        out = x.new_empty(batch, 2 * height, 2 * width, self.channels)
+        pictures, rows = max(1, BAND // (height * width)), max(1, BAND // width)
+        for first in range(0, batch, pictures):
+            some = slice(first, first + pictures)
+            for top in range(0, height, rows):
+                self._band(x[some], top, rows, out[some])
+        return out.permute(0, 3, 1, 2)
+
+    def _band(self, x: Tensor, top: int, rows: int, out: Tensor) -> None:
+        """``rows`` rows of ``x`` (B, C, h, w) from ``top`` on, doubled, into ``out`` (B, 2h, 2w, C')."""
+        pictures, _, height, width = x.shape
+        seen = min(rows + 2, height)  # with a row above and one below; everywhere as many, as weights are laid out for
+        above = min(max(top - 1, 0), height - seen)
+        rows = min(rows, height - top)
+        taps = self.products(x[:, :, above : above + seen]).float().permute(0, 2, 3, 1)
+        taps = taps.unflatten(3, (3, 3, self.channels))  # (B, seen, w, 3, 3, C')
+        tall = taps.new_empty(pictures, rows, 2, width, 3, self.channels)
+        _double(taps.unbind(3), 1, top - above, tall.unbind(2))
+        wide = taps.new_empty(pictures, 2 * rows, width, 2, self.channels)
+        _double(tall.flatten(1, 2).unbind(3), 2, 0, wide.unbind(3))
+        out[:, 2 * top : 2 * (top + rows)] = wide.flatten(2, 3).relu_()
+
+
+def _double(taps: Sequence[Tensor], axis: int, start: int, out: Sequence[Tensor]) -> None:
+    """What three taps on a repeated picture add up to along one axis, from their products with the small one.
+
+    ``out``: even and odd places, as many as there are of them, for the small ones from ``start`` on.
+    """
+    before, at, after = taps
+    even, odd = out
+    count, length = even.shape[axis], at.shape[axis]
+    here = (axis, start, count)
+    torch.add(at.narrow(*here), after.narrow(*here), out=even)
+    torch.add(at.narrow(*here), before.narrow(*here), out=odd)
+    first = 0 if start else 1  # nothing is before the first one, or after the last
+    even.narrow(axis, first, count - first).add_(before.narrow(axis, start - 1 + first, count - first))
+    last = count if start + count < length else count - 1
+    odd.narrow(axis, 0, last).add_(after.narrow(axis, start + 1, last))
+
+
+def phase_weights(weight: Tensor) -> Tensor:
+    """3x3 weights (out, in, 3, 3) on a repeated picture as 2x2 weights of the four phases, (4, out, in, 2, 2)."""
+    # Phase 0 sees the pixel before (tap 0) and its own (taps 1 and 2), phase 1 its own (0 and 1) and the next (2).
+    merge = weight.new_tensor([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])
+    return torch.einsum("ayp,bxq,oipq->aboiyx", merge, merge, weight).flatten(0, 1).contiguous()
+
+
+class RowConvolution(nn.Module):
+    """A large convolution to few channels, as one of 1 x k to k times the channels and a sum over rows.
+
+    Three output channels fill a fifth of a vector register, 21 fill most of two.
+    """
+
+    def __init__(self, kernel: Kernel, plan: Plan, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.bias: Tensor
+        self.register_buffer("bias", kernel.bias)
+        out, inner, self.size, width = kernel.weight.shape
+        self.channels = out
+        weight = kernel.weight.permute(2, 0, 1, 3).reshape(self.size * out, inner, 1, width)
+        flat = Kernel(weight.contiguous(), weight.new_zeros(len(weight)))
+        self.conv = Convolution(lambda: flat, (self.size // 2, width // 2), plan, dtype)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height = x.shape[2]
+        rows = self.conv(x).unflatten(1, (self.size, self.channels))  # (B, k, C, h + k - 1, w)
+        out = rows[:, 0, :, :height] + self.bias[:, None, None]
+        for index in range(1, self.size):
+            out += rows[:, index, :, index : index + height]
+        return out

@@ -1,0 +1,162 @@
+"""Options that change nothing beside others: a line for each, with the reason."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..media import ANIMATED_SUFFIXES
+from .jobs import Job
+from .results import output_path
+
+log = logging.getLogger(__name__)
+Reason = Callable[[argparse.Namespace], str | None]
+
+
+@dataclass(frozen=True)
+class Idle:
+    """When an option is idle.
+
+    name:   of its value.
+    reason: why it changes nothing beside the other options; None where it does.
+    flag:   how it is written, where that is not ``--name``.
+    """
+
+    name: str
+    reason: Reason
+    flag: str = ""
+
+
+def tell_idle(jobs: Sequence[Job], declare: Callable[[argparse.ArgumentParser], None], rules: Sequence[Idle]) -> None:
+    """One warning for each option that is given and idle, however many jobs share it.
+
+    declare: adds the command's options to a parser. An option with its usual value is taken as not given.
+    """
+    parser = argparse.ArgumentParser(add_help=False)
+    declare(parser)
+    told: set[tuple[str, str]] = set()
+    for name, job in jobs:
+        for rule in rules:
+            if getattr(job, rule.name) == parser.get_default(rule.name):
+                continue
+            flag, why = rule.flag or f"--{rule.name}", rule.reason(job)
+            if why is not None and (flag, why) not in told:
+                told.add((flag, why))
+                log.warning("%s%s has no effect: %s.", f"{name}: " if name else "", flag, why)
+
+
+def _if(idle: Callable[[argparse.Namespace], object], why: str) -> Reason:
+    return lambda args: why if idle(args) else None
+
+
+def _any(*reasons: Reason) -> Reason:
+    """The first reason there is."""
+    return lambda args: next((why for reason in reasons if (why := reason(args)) is not None), None)
+
+
+def _suffix(args: argparse.Namespace) -> str:
+    return output_path(args).suffix.lower()
+
+
+def _is_pictures(args: argparse.Namespace) -> bool:
+    return _suffix(args) not in {".mp4", ".mov", ".mkv", ".webm", *ANIMATED_SUFFIXES}
+
+
+_PREVIEW = _if(lambda args: args.preview is not None, "--preview writes a picture in place of a video")
+_WHOLE = _if(lambda args: args.source_crop == "none", "with --source_crop none the picture moves as a whole")
+_ABSOLUTE = _if(lambda args: not args.relative, "--no_relative copies poses, which count from no frame")
+_SAVED = _if(lambda args: args.motion, "a saved motion was read already")
+_NAMED = _if(lambda args: args.model is not None, "--model names the model")
+_CLIPS = _if(lambda args: not args.looks, "clips are looked at as a whole")
+_LISTED = _if(
+    lambda args: args.metadata is not None, "the metadata says what to cut, and its column partition for what"
+)
+
+ANIMATE = (
+    Idle(
+        "crf",
+        _any(
+            _PREVIEW,
+            _if(lambda args: _suffix(args) == ".gif", "a GIF has 256 colours and no other quality; see --width"),
+            _if(_is_pictures, "numbered pictures are not compressed as videos are"),
+        ),
+    ),
+    Idle("encoder", _PREVIEW),
+    Idle(
+        "loop",
+        _any(
+            _PREVIEW,
+            _if(
+                lambda args: _suffix(args) not in ANIMATED_SUFFIXES,
+                "only GIF, WebP and AVIF say how often they play; a video's player decides",
+            ),
+        ),
+    ),
+    Idle("multi_person", _any(_WHOLE, _if(lambda args: args.faces is not None, "--faces says which faces move"))),
+    Idle(
+        "order",
+        _any(
+            _WHOLE,
+            _if(
+                lambda args: args.faces is None and len(args.driving_video or args.motion or ()) < 2,
+                "it numbers faces for --faces and for several drivers",
+            ),
+        ),
+    ),
+    Idle("crop", _WHOLE),
+    Idle("mask", _WHOLE),
+    Idle("ratio", _any(_WHOLE, _if(lambda args: args.mask != "paddlegan", "it is the radius of --mask paddlegan"))),
+    Idle(
+        "feather",
+        _any(_WHOLE, _if(lambda args: args.mask not in {"soft", "ellipse"}, "it is of --mask soft and ellipse")),
+    ),
+    Idle(
+        "face_detector",
+        _if(lambda args: args.source_crop == "none" and args.driving_crop != "face", "no face is looked for"),
+    ),
+    Idle(
+        "enhancement_strength",
+        _if(lambda args: not (args.face_enhancement or args.enhancer), "faces are restored with --face_enhancement"),
+    ),
+    Idle("initial_frame", _ABSOLUTE),
+    Idle("best_frame", _any(_ABSOLUTE, _if(lambda args: args.initial_frame is not None, "--initial_frame says it"))),
+    Idle(
+        "find_best_frame",
+        _any(
+            _ABSOLUTE,
+            _if(lambda args: args.initial_frame is not None, "--initial_frame says it"),
+            _if(lambda args: args.best_frame is not None, "--best_frame says it"),
+        ),
+    ),
+    Idle(
+        "adapt_scale", _if(lambda args: not args.relative, "--no_relative copies poses as they are"), "--no_adapt_scale"
+    ),
+    Idle(
+        "length",
+        _if(
+            lambda args: len(args.driving_video or args.motion or ()) < 2, "there is one driver, and it has one length"
+        ),
+    ),
+    Idle("driving_crop", _SAVED),
+    Idle(
+        "driving_face",
+        _any(_SAVED, _if(lambda args: args.driving_crop == "none", "with --driving_crop none nobody looks for a face")),
+    ),
+    Idle("mobile_net", _NAMED),
+    Idle("batch_size", _if(lambda args: args.chunk_size is not None, "--chunk_size says it")),
+)
+
+EVALUATE = (
+    Idle("chunk_size", _CLIPS),
+    Idle("batch_size", _CLIPS),
+    Idle("slice_size", _CLIPS),
+    Idle("mobile_net", _NAMED),
+    Idle(
+        "licence_class",
+        _if(lambda args: not (args.data / "index.csv").is_file(), "the folder of the clips has no index.csv"),
+    ),
+)
+
+PREPROCESS = (Idle("test_share", _LISTED), Idle("face_detector", _LISTED))

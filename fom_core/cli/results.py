@@ -1,0 +1,224 @@
+"""What a result is like: where it lies, how large it is, a preview in its place, source and driver beside it."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+
+from ..errors import UsageError
+from ..files.paths import require_name
+from ..files.places import NUMBER
+from ..media import ANIMATED_SUFFIXES, VIDEO_SUFFIXES, WRITTEN_SUFFIXES, VideoReader, VideoWriter
+from ..media.mark import marked
+from ..media.panels import beside
+from ..media.sheet import SheetWriter
+from ..media.write import target_of
+from ..pictures import even_size, resize_frame
+from ..types import Motion
+from . import common, drivers, values
+from .names import looks_like_file
+from .progress import duration_text
+
+log = logging.getLogger(__name__)
+FILENAME = "result.mp4"
+RESULTS = ".mp4, .webm, .mov, .mkv, animated .gif, .webp or .avif, or .png for numbered pictures"
+SUFFIXES = VIDEO_SUFFIXES | ANIMATED_SUFFIXES | WRITTEN_SUFFIXES
+Beside = Literal["plain", "labelled"]
+Writer = VideoWriter | SheetWriter
+MOMENTS, MOMENT_PX = 9, 640  # of a preview, and how wide each is
+GIF_PX, BESIDE_PX = 480, 3840  # widths unless told
+
+
+def add_result_options(group: argparse._ActionsContainer) -> None:
+    """How large and how good the result is, and what else it shows."""
+    group.add_argument(
+        "--max_size",
+        type=values.even_pixels,
+        metavar="PIXELS",
+        help="shrink a picture with a longer side first, which also saves time: aspect kept, sides even. Many devices "
+        "play H.264 up to 4096 pixels only",
+    )
+    size = group.add_mutually_exclusive_group()
+    size.add_argument(
+        "--scale",
+        type=values.above_zero,
+        metavar="F",
+        help="make the finished frames F times as large, such as 0.5; sides become even",
+    )
+    size.add_argument(
+        "--width",
+        type=values.even_pixels,
+        metavar="PIXELS",
+        help=f"the same by the width of the result (default: as large as the picture, GIFs at most {GIF_PX} wide)",
+    )
+    group.add_argument(
+        "--crf",
+        type=values.crf,
+        metavar="N",
+        help="quality of H.264, 0 to 51: less is better and larger; of WebM, WebP and AVIF what looks the same "
+        f"(default: {values.CRF})",
+    )
+    group.add_argument(
+        "--loop",
+        type=values.from_zero,
+        default=0,
+        metavar="N",
+        help="how often a GIF, WebP or AVIF plays; 0: for ever (default: 0)",
+    )
+    group.add_argument(
+        "--side_by_side",
+        nargs="?",
+        const="plain",
+        choices=get_args(Beside),
+        metavar="plain|labelled",
+        help="show source, driver and result next to each other; labelled: with words above them",
+    )
+    group.add_argument(
+        "--preview",
+        nargs="?",
+        type=common.positive,
+        const=MOMENTS,
+        metavar="N",
+        help="paint N evenly spaced frames only, on one sheet: a picture of the result's name, such as result.png "
+        f"(default of N: {MOMENTS})",
+    )
+
+
+def output_path(args: argparse.Namespace) -> Path:
+    """``--output`` as a folder with ``--filename`` in it, or as the file itself where only it is given.
+
+    Raises UsageError for a name that looks like a file's of a kind that is not written, WriteError for one that no
+    result can have.
+    """
+    output = Path(args.output)
+    require_name(output, folder=True)
+    name, option = args.output, "--output"
+    if args.filename is not None:
+        output, name, option = output / args.filename, args.filename, "--filename"
+    elif not looks_like_file(args.output):
+        output /= FILENAME
+    if output.suffix and output.suffix.lower() not in SUFFIXES:
+        folder = f"; a folder is named {name}/" if option == "--output" else ""
+        raise UsageError(f"{option} {name} ends in {output.suffix}, which is not written. Name it {RESULTS}{folder}.")
+    require_name(output, folder=True)
+    return output
+
+
+def target(args: argparse.Namespace) -> Path:
+    """What is written: a file, the pattern of numbered pictures, or a preview's sheet."""
+    path = output_path(args)
+    if args.preview is None:
+        return target_of(path)
+    path = path.with_name(NUMBER.sub("preview", path.name))
+    return path if path.suffix.lower() in WRITTEN_SUFFIXES else path.with_name(f"{path.stem}.png")
+
+
+def open_writer(args: argparse.Namespace, driving: Sequence[drivers.Driver]) -> Writer:
+    """What takes the frames."""
+    rate = drivers.frame_rate(driving)
+    if args.preview is not None:
+        return SheetWriter(target(args), float(rate))
+    return VideoWriter(
+        output_path(args),
+        rate,
+        audio_from=drivers.sound_of(driving),
+        crf=values.CRF if args.crf is None else args.crf,
+        encoder=args.encoder,
+        loop=args.loop,
+    )
+
+
+def tell_size(writer: Writer) -> None:
+    """A line for results whose size people mind: they are shown on pages and sent around."""
+    path = writer.path
+    if path.suffix.lower() in ANIMATED_SUFFIXES and path.is_file() and writer.size:
+        size = path.stat().st_size
+        told = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
+        log.info("%s: %dx%d pixels, %s.", path.name, writer.size[1], writer.size[0], told)
+
+
+def preview_frames(args: argparse.Namespace, length: int) -> list[int] | None:
+    """The frames to paint: of a preview some, the first and the last among them; None for all."""
+    if args.preview is None:
+        return None
+    return sorted({round(number) for number in np.linspace(0, length - 1, min(args.preview, length)).tolist()})
+
+
+class Shown:
+    """What becomes of painted frames: source and driver beside them, another size, the visible mark.
+
+    frames: numbers of those that are painted; None for all.
+    """
+
+    def __init__(
+        self, args: argparse.Namespace, picture: np.ndarray, driving: Sequence[drivers.Driver], motion: Motion
+    ) -> None:
+        self.frames = preview_frames(args, len(motion))
+        self.captions = [f"{duration_text(index / motion.fps)}  frame {index}" for index in self.frames or ()]
+        self._mark = args.mark
+        self._picture = picture
+        self._beside = args.side_by_side
+        self._scale, self._width = args.scale, args.width
+        self._widest = _widest(args)
+        self._drivers: list[Iterator[np.ndarray]] = []
+        if self._beside:
+            readers = [driver for driver in driving if isinstance(driver, VideoReader)]
+            if len(readers) < len(driving):
+                log.warning("A saved motion has no pictures, so --side_by_side shows it without its driver.")
+            numbers = self.frames if self.frames is not None else range(len(motion))
+            self._drivers = [
+                _pictures_of(reader, in_step(numbers, reader.frame_count, reader.fps, motion.fps, args.length))
+                for reader in readers
+            ]
+
+    def __call__(self, frames: np.ndarray) -> np.ndarray:
+        """(T, H, W, C) frames as they are written; they come in their order."""
+        if self._beside:
+            if self._mark:
+                frames = marked(frames, self._mark)  # the result alone is synthetic
+            frames = np.stack([self._row(frame) for frame in frames])
+        size = self._size(*frames.shape[1:3])
+        if size != frames.shape[1:3]:
+            frames = np.stack([resize_frame(frame, size) for frame in frames])
+        return marked(frames, self._mark) if self._mark and not self._beside else frames
+
+    def _row(self, frame: np.ndarray) -> np.ndarray:
+        names = ["source", *["driver"] * len(self._drivers), "result"]
+        panels = [self._picture, *(next(driver) for driver in self._drivers), frame]
+        return beside(panels, names if self._beside == "labelled" else ())
+
+    def _size(self, height: int, width: int) -> tuple[int, int]:
+        factor = self._scale or (self._width or (width if self._widest is None else min(width, self._widest))) / width
+        return (height, width) if factor == 1 else even_size(height, width, factor)
+
+
+def _widest(args: argparse.Namespace) -> int | None:
+    if args.preview is not None:
+        return MOMENT_PX * (2 if args.side_by_side else 1)
+    if output_path(args).suffix.lower() == ".gif":
+        return GIF_PX * (2 if args.side_by_side else 1)
+    return BESIDE_PX if args.side_by_side else None
+
+
+def in_step(numbers: Iterable[int], count: int, fps: float, to_fps: float, length: str) -> list[int]:
+    """Which of a driver's ``count`` frames moves each of these frames of the result, see :func:`fom_core.align`."""
+    resampled = max(1, round(count * to_fps / fps))
+    places = [number % resampled if length == "loop" else min(number, resampled - 1) for number in numbers]
+    return [min(int(place * fps / to_fps + 0.5), count - 1) for place in places]
+
+
+def _pictures_of(reader: VideoReader, numbers: Sequence[int]) -> Iterator[np.ndarray]:
+    """The frames of these numbers; where they go back, reading begins anew."""
+    frames, at = iter(reader), -1
+    frame = np.empty(0)
+    for number in numbers:
+        if number < at:
+            frames, at = iter(reader), -1
+        while at < number:
+            frame, at = next(frames, frame), at + 1
+        yield frame

@@ -1,6 +1,0 @@
-"""Inference: the trained networks in the form that computes fastest on a device, made on first use."""
-
-from .plan import EAGER, Plan, plans_for
-from .runner import Runner
-
-__all__ = ["EAGER", "Plan", "Runner", "plans_for"]

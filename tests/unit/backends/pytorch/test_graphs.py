@@ -1,0 +1,78 @@
+"""Recordings of passes, with what stands for CUDA's graphs where there is no card."""
+
+import pytest
+import torch
+
+from fom_core.backends.pytorch import Plan, PyTorchModel
+from fom_core.backends.pytorch.graphs import Graphs, held_copies
+
+
+@pytest.fixture
+def model(tiny_model):
+    return PyTorchModel.of(tiny_model)
+
+
+@pytest.fixture
+def images():
+    return torch.rand(5, 3, 64, 64, generator=torch.Generator().manual_seed(3))
+
+
+@torch.inference_mode()
+def animate(model, images):
+    source = model.encode_source(images[:1])
+    return torch.cat([model.generate(source, model.detect_keypoints(image[None])).prediction for image in images])
+
+
+def test_what_is_recorded_in_inference_mode_is_replayed_outside():
+    with torch.inference_mode():
+        (held,) = held_copies([torch.ones(2)])
+        held.copy_(torch.zeros(2))
+    with torch.no_grad():
+        held.copy_(torch.full((2,), 3.0))
+    assert held.tolist() == [3.0, 3.0]
+
+
+class FakeRecording:
+    """Stands for a CUDA graph where there is none: replays the work on copies held from the first call."""
+
+    def __init__(self, work, inputs):
+        self.work, self.held = work, [tensor.clone() for tensor in inputs]
+        self.replays = 0
+
+    def __call__(self, inputs):
+        self.replays += 1
+        for held, given in zip(self.held, inputs, strict=True):
+            held.copy_(given)
+        return [output.clone() for output in self.work(*self.held)]
+
+
+def test_recorded_passes_follow_their_inputs(model, images):
+    expected = animate(model.use(Plan()), images)
+    model.use(Plan(graphs=True))
+    model._ready().graphs = Graphs(FakeRecording)
+    assert torch.equal(animate(model, images), expected)
+    recordings = model._ready().graphs.recordings
+    assert {key[0] for key in recordings} == {"detect", "generate"}
+    assert all(isinstance(recording, FakeRecording) and recording.replays >= 3 for recording in recordings.values())
+    assert torch.equal(animate(model, images.flip(0)), animate(model.use(Plan()), images.flip(0)))
+
+
+def test_recordings_that_fail_leave_the_plain_pass(model, images, caplog, monkeypatch):
+    def fail(work, inputs):
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
+    expected = animate(model.use(Plan()), images)
+    model.use(Plan(graphs=True))
+    model._ready().graphs = Graphs(fail)
+    assert torch.equal(animate(model, images), expected)
+    assert len(caplog.records) == 1 and "capturing" in caplog.text and "more" not in caplog.text
+
+
+def test_few_recordings_are_kept_and_only_of_shapes_that_come_again():
+    graphs, work = Graphs(FakeRecording), lambda x: [x + 1]
+    for length in range(1, 30):
+        for _ in range(2 if length % 2 else 1):
+            assert torch.equal(graphs.run("add", work, [torch.zeros(length)])[0], torch.ones(length))
+    assert 0 < len(graphs.recordings) <= 8
+    assert all(key[1][0][0] % 2 for key in graphs.recordings)

@@ -1,0 +1,31 @@
+"""Which plans suit a device."""
+
+import torch
+
+from fom_core.backends.pytorch import Plan, plan, plans_for
+
+CPU = torch.device("cpu")
+
+
+def test_processors_take_bfloat16_for_wide_models_alone(monkeypatch):
+    monkeypatch.setattr(plan, "has_fast_bfloat16", lambda: True)
+    wide = plans_for(CPU, None, plan.WIDE)
+    assert [p.dtype for p in wide] == [torch.bfloat16, torch.bfloat16, torch.float32]
+    assert {p.keypoint_dtype for p in wide} == {torch.float32}
+    assert plans_for(CPU, None, plan.WIDE - 1) == plans_for(CPU, torch.float32) == wide[-1:]
+
+
+def test_graphics_cards_take_half_precision_first_and_exact_numbers_last():
+    half, without_keypoints, tf32, exact = plans_for(torch.device("cuda"), None)
+    assert half.keypoint_dtype == half.motion_dtype == half.dtype == torch.float16
+    assert without_keypoints.keypoint_dtype == tf32.dtype == torch.float32
+    assert tf32.tf32 and not exact.tf32 and plans_for(torch.device("cuda"), torch.float32) == [exact]
+
+
+def test_cudnn_stays_switched_off_and_deterministic_for_who_wants_that(monkeypatch):
+    cudnn = torch.backends.cudnn
+    monkeypatch.setattr(cudnn, "is_available", lambda: True)
+    monkeypatch.setattr(cudnn, "enabled", False)
+    monkeypatch.setattr(cudnn, "deterministic", True)
+    with plan.settings(Plan(tf32=True), torch.device("cuda")):
+        assert not cudnn.enabled and cudnn.deterministic and cudnn.allow_tf32
