@@ -34,8 +34,9 @@ def require_file(path: str | os.PathLike[str], what: str, *, folder: bool = Fals
 
     Raises MediaError otherwise: pipes and devices may keep a reader waiting for ever, or never end.
     """
+    named = os.fspath(path)
     path = Path(path)
-    refusal = name_refusal(path)
+    refusal = name_refusal(path, folder=folder and named != "")
     if refusal:
         raise MediaError(f"{what} {printable(path)} cannot be read: {refusal}. Check the path.")
     try:

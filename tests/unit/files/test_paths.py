@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from fom_core.errors import FomError, WriteError
-from fom_core.files.paths import replacing, require_name, write_tensors
+from fom_core.errors import FomError, MediaError, WriteError
+from fom_core.files.paths import replacing, require_file, require_name, write_tensors
 from fom_core.media import VideoReader, VideoWriter, read_picture
 from fom_core.motion import load_motion
 from fom_core.training.data.clips import decode_picture
@@ -41,6 +41,14 @@ def test_a_place_below_a_file_or_a_broken_link_is_told_in_words(tmp_path):
             f"Cannot write {tmp_path / name / 'new' / 'a.json'}: {tmp_path / name} is {what}, not a folder. "
             "Choose another place, or move that away."
         )
+
+
+def test_the_current_folder_can_be_read_and_a_name_that_is_empty_cannot(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert require_file(".", "The video", folder=True) == Path()
+    for name, folder in (("", True), (".", False)):
+        with pytest.raises(MediaError, match="its name is empty, or the current folder's"):
+            require_file(name, "The video", folder=folder)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions of POSIX systems")
