@@ -11,9 +11,9 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import comfy.model_management as mm
+import comfy.model_management
 import comfy.model_patcher
 import comfy.utils
 import folder_paths
@@ -28,6 +28,13 @@ from ..fom_core.weights.catalogue import Entry
 from ..fom_core.weights.checksums import verify_once
 from ..fom_core.weights.download import download
 from ..fom_core.weights.store import how_to_get, models_dir, path_on_disk
+from .contract import Folders, Memory, NewBar, NewPatcher, Patcher, Routes
+
+folders: Folders = cast(Folders, folder_paths)  # a module that no type checker finds outside ComfyUI
+memory: Memory = comfy.model_management
+new_patcher: NewPatcher = comfy.model_patcher.CoreModelPatcher
+new_whole_patcher: NewPatcher = comfy.model_patcher.ModelPatcher
+new_bar: NewBar = comfy.utils.ProgressBar
 
 log = logging.getLogger(__name__)
 MODEL_SUFFIXES = {".safetensors", ".tar", ".pth", ".pt", ".pdparams"}
@@ -49,13 +56,19 @@ def register_folders() -> None:
     models/fom is made, for that is where people are told to put files.
     """
     for key, suffixes in FOLDERS.items():
-        known = key in folder_paths.folder_names_and_paths
-        folder_paths.add_model_folder_path(key, str(Path(folder_paths.models_dir) / key), is_default=not known)
-        paths, listed = folder_paths.folder_names_and_paths[key]
+        known = key in folders.folder_names_and_paths
+        folders.add_model_folder_path(key, str(Path(folders.models_dir) / key), is_default=not known)
+        paths, listed = folders.folder_names_and_paths[key]
         if listed or not known:  # a folder that somebody else made known without suffixes lists every file
-            folder_paths.folder_names_and_paths[key] = (paths, set(listed) | suffixes)
+            folders.folder_names_and_paths[key] = (paths, set(listed) | suffixes)
     with suppress(OSError):
         folder("fom").mkdir(parents=True, exist_ok=True)
+
+
+def routes() -> Routes | None:
+    """Where the host's server is told what to hand out; None where ComfyUI's modules are used without it."""
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+    return None if server is None else server.routes
 
 
 def share_help_pictures() -> None:
@@ -63,22 +76,22 @@ def share_help_pictures() -> None:
 
     The frontend takes a page's addresses from the folder above, and so asks one folder too high; GitHub does not.
     """
-    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
-    if server is not None:  # ComfyUI's modules are used without it, too
+    shared = routes()
+    if shared is not None:
         here = Path(__file__)  # not resolved: a link to the pack is called as the link
-        server.routes.static(f"/extensions/{here.parents[1].name}/images", here.parent / "web" / "docs" / "images")
+        shared.static(f"/extensions/{here.parents[1].name}/images", here.parent / "web" / "docs" / "images")
 
 
 def files(key: str, suffixes: set[str] | None = None) -> list[str]:
     """Names of the files in a folder of the host, by the names that its menus show."""
-    names = folder_paths.get_filename_list(key)
+    names = folders.get_filename_list(key)
     return [name for name in names if suffixes is None or Path(name).suffix.lower() in suffixes]
 
 
 def file(key: str, name: str) -> Path:
     """The path of a file chosen in a menu. Raises UnsupportedModel when it is gone or lies outside the folder."""
     try:
-        return Path(folder_paths.get_full_path_or_raise(key, name))
+        return Path(folders.get_full_path_or_raise(key, name))
     except (FileNotFoundError, ValueError) as error:
         raise UnsupportedModel(
             f"There is no file {name} in the folder models/{key}. Put it there, or choose another in the list."
@@ -93,12 +106,12 @@ def stamp(path: Path) -> tuple[str, int, int]:
 
 def folder(key: str) -> Path:
     """Where new files of a kind go."""
-    return Path(folder_paths.get_folder_paths(key)[0])
+    return Path(folders.get_folder_paths(key)[0])
 
 
 def weights_folders() -> list[Path]:
     """Where catalogue weights may lie: the host's model folders, then the command line's own."""
-    return [*map(Path, folder_paths.get_folder_paths("fom")), models_dir()]
+    return [*map(Path, folders.get_folder_paths("fom")), models_dir()]
 
 
 def weights(entry: Entry) -> Path:
@@ -122,7 +135,7 @@ class Progress:
     """The bar on the running node, and a live preview above it. Calling it raises when the user cancels."""
 
     def __init__(self, total: int | None = None) -> None:
-        self._bar = comfy.utils.ProgressBar(total or 1)
+        self._bar = new_bar(total or 1)
         self._total = total
         self._shown = 0.0
 
@@ -131,7 +144,7 @@ class Progress:
 
     def show(self, done: int, total: int | None = None, picture: np.ndarray | None = None) -> None:
         """Move the bar; ``picture`` (H, W, 3) uint8 is shown too, unless the last one was a moment ago."""
-        mm.throw_exception_if_processing_interrupted()
+        memory.throw_exception_if_processing_interrupted()
         preview = None
         now = time.monotonic()
         if picture is not None and now - self._shown >= PREVIEW_EVERY_S:
@@ -168,26 +181,26 @@ class ManagedModel(nn.Module):
         return self
 
 
-def manage(network: nn.Module) -> Any:
+def manage(network: nn.Module) -> Patcher:
     """A patcher of the host around a network on the CPU: the host decides when it is on the device."""
-    return comfy.model_patcher.CoreModelPatcher(
-        Managed(network), load_device=mm.get_torch_device(), offload_device=mm.unet_offload_device()
+    return new_patcher(
+        Managed(network), load_device=memory.get_torch_device(), offload_device=memory.unet_offload_device()
     )
 
 
-def manage_model(model: PyTorchModel) -> Any:
+def manage_model(model: PyTorchModel) -> Patcher:
     """The same around a model; the host counts its weights as they were trained, which the form does not exceed."""
-    return comfy.model_patcher.ModelPatcher(
+    return new_whole_patcher(
         ManagedModel(model),
-        load_device=mm.get_torch_device(),
-        offload_device=mm.unet_offload_device(),
+        load_device=memory.get_torch_device(),
+        offload_device=memory.unet_offload_device(),
         size=model.weight_bytes,
     )
 
 
 def on_device(patcher: Any, activation_bytes: int) -> Any:
     """The network of a patcher, brought to the host's device with this much room beside it."""
-    mm.load_models_gpu([patcher], memory_required=activation_bytes)
+    memory.load_models_gpu([patcher], memory_required=activation_bytes)
     return patcher.model.network
 
 
@@ -211,7 +224,14 @@ def restorer_for(patcher: Any, faces_at_once: int) -> nn.Module:
 
 def torch_device() -> torch.device:
     """Where the host wants networks to run."""
-    return mm.get_torch_device()
+    return memory.get_torch_device()
+
+
+def room_for_results() -> tuple[torch.device, torch.dtype, int, int]:
+    """Where the host keeps intermediate results, in which type, and how many bytes are free there, and all in all."""
+    device = memory.intermediate_device()
+    free, most = memory.get_free_memory(device), memory.get_total_memory(device)
+    return device, memory.intermediate_dtype(), free, most
 
 
 def to_pictures(images: Tensor, what: str = "The picture") -> np.ndarray:
@@ -244,47 +264,49 @@ def check_images(images: Any, what: str = "The picture", smallest_px: int = SMAL
 def to_images(frames: np.ndarray | Tensor) -> Tensor:
     """(T, H, W, C) uint8, or (T, C, H, W) float in [0, 1], → IMAGE where the host keeps intermediate results."""
     if isinstance(frames, np.ndarray):
-        images = torch.from_numpy(frames).to(mm.intermediate_device(), torch.float32) / 255
+        images = torch.from_numpy(frames).to(memory.intermediate_device(), torch.float32) / 255
     else:
-        images = frames.movedim(1, -1).to(mm.intermediate_device()).clamp(0, 1)
+        images = frames.movedim(1, -1).to(memory.intermediate_device()).clamp(0, 1)
         if images.shape[-1] == 1:
             images = images.expand(-1, -1, -1, 3)
-    return images.to(mm.intermediate_dtype()).contiguous()
+    return images.to(memory.intermediate_dtype()).contiguous()
 
 
 def to_masks(maps: Tensor) -> Tensor:
     """(T, H, W) float in [0, 1] → MASK where the host keeps intermediate results."""
-    return maps.to(mm.intermediate_device(), mm.intermediate_dtype()).contiguous()
+    return maps.to(memory.intermediate_device(), memory.intermediate_dtype()).contiguous()
 
 
 def new_images(count: int, height: int, width: int, channels: int = 3) -> Tensor:
     """An IMAGE to be filled, where the host keeps intermediate results."""
-    return torch.empty(count, height, width, channels, device=mm.intermediate_device(), dtype=mm.intermediate_dtype())
+    return torch.empty(
+        count, height, width, channels, device=memory.intermediate_device(), dtype=memory.intermediate_dtype()
+    )
 
 
 def new_masks(count: int, height: int, width: int) -> Tensor:
     """A white MASK to be filled, where the host keeps intermediate results."""
-    return torch.ones(count, height, width, device=mm.intermediate_device(), dtype=mm.intermediate_dtype())
+    return torch.ones(count, height, width, device=memory.intermediate_device(), dtype=memory.intermediate_dtype())
 
 
 def temporary_file(suffix: str) -> Path:
     """A new name in the host's folder for temporary files, which it empties at its next start."""
-    target = Path(folder_paths.get_temp_directory())
+    target = Path(folders.get_temp_directory())
     target.mkdir(parents=True, exist_ok=True)
     return target / f"fom_{secrets.token_hex(8)}{suffix}"
 
 
 def input_folder() -> Path:
-    return Path(folder_paths.get_input_directory())
+    return Path(folders.get_input_directory())
 
 
 def output_folder() -> Path:
-    return Path(folder_paths.get_output_directory())
+    return Path(folders.get_output_directory())
 
 
 def output_file(prefix: str, suffix: str, folder_path: Path) -> Path:
     """The next free numbered name for a prefix, as the host's own save nodes count; the prefix may name subfolders."""
-    target, name, counter, _, _ = folder_paths.get_save_image_path(prefix, str(folder_path))
+    target, name, counter, _, _ = folders.get_save_image_path(prefix, str(folder_path))
     Path(target).mkdir(parents=True, exist_ok=True)
     path = Path(target) / f"{name}_{counter:05}_{suffix}"
     while path.exists():

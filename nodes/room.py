@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-import comfy.model_management as mm
 import psutil
 import torch
 
 from ..fom_core.errors import OutOfMemory
 from ..fom_core.resources.faults import memory_text
+from . import host
 
 log = logging.getLogger(__name__)
 
@@ -22,9 +22,9 @@ def foresee(node: str, shapes: Iterable[tuple[int, ...]], advice: str, dtype: to
     dtype:  of their numbers; None is what the host keeps results in.
     Raises OutOfMemory where they are larger than all memory there is.
     """
-    kept, device = list(shapes), mm.intermediate_device()
-    wanted = sum(torch.Size(shape).numel() for shape in kept) * (dtype or mm.intermediate_dtype()).itemsize
-    free, most = mm.get_free_memory(device), mm.get_total_memory(device)
+    kept = list(shapes)
+    device, kept_in, free, most = host.room_for_results()
+    wanted = sum(torch.Size(shape).numel() for shape in kept) * (dtype or kept_in).itemsize
     if device.type == "cpu":
         most += psutil.swap_memory().total
     if wanted <= free / 2:

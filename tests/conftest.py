@@ -29,13 +29,30 @@ ROOT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # for tests that import ONNX Runtime themselves
 
 
+SHARED = Path(os.environ.get("FOM_SHARED", ROOT.parent / "shared"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with reference results and real media; tests that need it skip without it."""
-    path = Path(os.environ.get("FOM_SHARED", ROOT.parent / "shared"))
-    if not path.is_dir():
-        pytest.skip(f"reference data not found at {path}; set FOM_SHARED to its folder")
-    return path
+    """The folder with larger reference results and real media; without it, tests that need it are left out."""
+    return SHARED
+
+
+def pytest_report_header() -> str:
+    if SHARED.is_dir():
+        return f"real media and larger references: {SHARED}"
+    return f"real media and larger references: not at {SHARED} (see FOM_SHARED), tests with them are left out"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that need the fixture ``shared``, and leave them out where its folder is absent."""
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker("shared")
+    if not SHARED.is_dir():
+        left_out = [item for item in items if item.get_closest_marker("shared")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("shared")]
 
 
 TINY = ModelConfig(

@@ -28,6 +28,7 @@ class Writer:
         self.graphs = graphs
         self.folder = folder
         self._check = check
+        self._opened: dict[tuple[str, int], Run] = {}
 
     def write(self, package: Package, variant: str) -> Package:
         """A package of all parts in this variant (and in float32, where ``package`` has it)."""
@@ -53,14 +54,21 @@ class Writer:
         return self.open_file(package, self.folder / package.parts[name].files[variant].file)
 
     def open_file(self, package: Package, path: Path) -> Run:
-        """A file of a package, ready to compute on the processor."""
+        """A file of a package, ready to compute on the processor; opened once, unless it is written anew."""
+        written = path.name, path.stat().st_mtime_ns
+        if written not in self._opened:
+            self._opened[written] = self._open(package, path)
+        return self._opened[written]
+
+    def _open(self, package: Package, path: Path) -> Run:
         if path.name.endswith(SUFFIXES[ARCHIVE]):
             part = package.parts[path.name.removesuffix(SUFFIXES[ARCHIVE])]
             return open_archive(path, list(part.inputs), list(part.outputs))
         return open_graph(path, "cpu")
 
     def remove_others(self, package: Package) -> None:
-        """Delete files that the package does not name."""
+        """Close all files, and delete those that the package does not name."""
+        self._opened.clear()
         named = {variant.file for part in package.parts.values() for variant in part.files.values()}
         for path in self.folder.iterdir():
             if path.name not in named:

@@ -16,6 +16,7 @@ from fom_core.media.sequence import NumberedPictures
 
 SHORT = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 LOST = RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be asynchronously reported")
+FEW = 12
 STAGES = [
     (PyTorchModel, "encode_source"),
     (PyTorchModel, "detect_keypoints"),
@@ -23,6 +24,14 @@ STAGES = [
     (HostPainter, "begin"),
     (NumberedPictures, "write"),
 ]
+
+
+@pytest.fixture
+def few_frames(whole_picture, sound_clip, ffmpeg, tmp_path) -> list[object]:
+    """A command that animates the faces of a picture by a dozen frames; add ``--output``."""
+    ffmpeg("-i", sound_clip, "-frames:v", FEW, "-an", tmp_path / "few.mp4")
+    swapped = {"none": "face", sound_clip: tmp_path / "few.mp4"}
+    return [swapped.get(word, word) for word in whole_picture]
 
 
 @pytest.mark.parametrize(
@@ -35,10 +44,9 @@ STAGES = [
 )
 @pytest.mark.parametrize(("owner", "name"), STAGES)
 def test_what_gives_out_is_told_in_one_line(
-    fom, whole_picture, two_faces, tmp_path, monkeypatch, owner, name, error, sentence
+    fom, few_frames, two_faces, tmp_path, monkeypatch, owner, name, error, sentence
 ):
-    words = [word if word != "none" else "face" for word in whole_picture]
-    command = [*words, "--output", tmp_path / "out" / "frame.png"]
+    command = [*few_frames, "--output", tmp_path / "out" / "frame.png"]
 
     def fail(*_, **__):
         raise error
@@ -55,9 +63,8 @@ def test_what_gives_out_is_told_in_one_line(
     assert fom(*command).status == 0
 
 
-def test_frames_are_the_same_where_memory_is_short(fom, whole_picture, two_faces, tmp_path, monkeypatch):
-    words = [word if word != "none" else "face" for word in whole_picture]
-    fom(*words, "--output", tmp_path / "plenty" / "frame.png")
+def test_frames_are_the_same_where_memory_is_short(fom, few_frames, two_faces, tmp_path, monkeypatch):
+    fom(*few_frames, "--output", tmp_path / "plenty" / "frame.png")
     real = HostPainter.begin
 
     def cramped(self, courses, painted):
@@ -66,10 +73,10 @@ def test_frames_are_the_same_where_memory_is_short(fom, whole_picture, two_faces
         return real(self, courses, painted)
 
     monkeypatch.setattr(HostPainter, "begin", cramped)
-    outcome = fom(*words, "--output", tmp_path / "short" / "frame.png")
+    outcome = fom(*few_frames, "--output", tmp_path / "short" / "frame.png")
 
     names = sorted(path.name for path in (tmp_path / "plenty").iterdir())
-    assert len(names) == 60
+    assert len(names) == FEW
     assert "Memory is short: going on with 1 at a time." in outcome.messages
     for name in names:
         assert (read_picture(tmp_path / "plenty" / name) == read_picture(tmp_path / "short" / name)).all()

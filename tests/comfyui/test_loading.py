@@ -6,19 +6,14 @@ import json
 import os
 import re
 import subprocess
-from pathlib import Path
-from typing import Any
 from urllib.parse import urljoin
 
 import pytest
 
+from tests.comfyui import snapshot
 from tests.comfyui.server import COLOUR, FOLDERS, PACK, TROUBLE, command, environment
 
 PICTURE = re.compile(r"!\[[^\]]*\]\(([^)]+)\)")
-SNAPSHOT = Path(__file__).with_name("object_info.json")
-CONTRACT = ("input", "is_input_list", "output", "output_is_list", "output_name", "display_name", "output_node")
-FREE_TO_CHANGE = {"tooltip", "min", "max", "step", "round", "advanced", "multiline", "multiselect", "display"}
-FILE_LISTS = {"model_name", "config_name", "motion_name", "restorer"}  # their options are what is on the machine
 
 
 def test_the_log_has_no_trouble(server):
@@ -54,26 +49,12 @@ def test_any_folder_name_will_do(checkout, python, install_pack, tmp_path, name)
 
 def test_ids_inputs_types_and_outputs_are_those_of_the_snapshot(object_info):
     """They never change once released. FOM_WRITE_SNAPSHOT=1 writes the file anew, for what is added on purpose."""
-    found = {node: skeleton(info) for node, info in sorted(object_info.items())}
+    found = {node: snapshot.skeleton(info) for node, info in sorted(object_info.items())}
     assert found, "ComfyUI has none of the nodes; its log says why"
     if os.environ.get("FOM_WRITE_SNAPSHOT"):
-        SNAPSHOT.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        snapshot.FILE.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
-    assert found == json.loads(SNAPSHOT.read_text(encoding="utf-8"))
-
-
-def skeleton(info: dict[str, Any]) -> dict[str, Any]:
-    """What graphs hold on to."""
-    return {name: bare(info[name]) for name in CONTRACT}
-
-
-def bare(value: Any, name: str = "") -> Any:
-    if isinstance(value, list):
-        return [bare(item, name) for item in value]
-    if not isinstance(value, dict):
-        return value
-    left_out = FREE_TO_CHANGE | ({"options", "default"} if name in FILE_LISTS else set())
-    return {key: bare(item, key) for key, item in value.items() if key not in left_out}
+    assert found == snapshot.stored()
 
 
 @pytest.mark.parametrize("word", ["face", "animate", "first order", "PaddleGAN"])

@@ -1,9 +1,10 @@
-"""The nodes inside this process, with ComfyUI's own modules around them.
+"""The nodes inside this process, with ComfyUI's modules around them, or with stand-ins for these.
 
-``COMFYUI_PATH`` names a checkout of ComfyUI and pytest runs in ComfyUI's Python; all tests here skip otherwise. ComfyUI
-runs in a temporary folder, on the CPU unless ``COMFYUI_GPU`` is set. The pack is imported as ``fom_pack``, because its
-name is whatever its folder is called: its library is ``fom_pack.fom_core`` there, another one than the ``fom_core`` of
-the other tests.
+Where ``COMFYUI_PATH`` names a checkout of ComfyUI, and pytest runs in ComfyUI's Python, the tests here are marked
+``comfyui`` and run in the real one: in a temporary folder, on the CPU unless ``COMFYUI_GPU`` is set. Elsewhere all of
+them run with ``fake_host``, but those that only the real one can answer, which have the mark in any case. The pack is
+imported as ``fom_pack``, because its name is whatever its folder is called: its library is ``fom_pack.fom_core`` there,
+another one than the ``fom_core`` of the other tests.
 """
 
 from __future__ import annotations
@@ -21,34 +22,42 @@ import numpy as np
 import pytest
 import torch
 
+from tests.nodes import fake_host
+
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
+CHECKOUT = os.environ.get("COMFYUI_PATH")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if HERE in item.path.parents:
+        if CHECKOUT and HERE in item.path.parents:
             item.add_marker(pytest.mark.comfyui)
 
 
 @pytest.fixture(scope="session")
 def comfyui(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Makes ComfyUI's modules importable; the temporary folder that holds its models, input and output."""
-    checkout = os.environ.get("COMFYUI_PATH")
-    if not checkout:
-        pytest.skip("set COMFYUI_PATH to a checkout of ComfyUI, and run pytest with ComfyUI's Python")
+    base = tmp_path_factory.mktemp("comfyui")
+    for name in ("input", "output", "temp", "models"):
+        (base / name).mkdir()
+    if CHECKOUT:
+        import_comfyui(CHECKOUT, base)
+    else:
+        fake_host.install(base)
+    return base
+
+
+def import_comfyui(checkout: str, base: Path) -> None:
+    """Put the real one on the path, and its folders into ``base``."""
     # The root of this project must not stay on the path: `import nodes` has to find ComfyUI's file.
     sys.path[:] = [checkout, *(entry for entry in sys.path if Path(entry or ".").resolve() != ROOT)]
     try:
         from comfy.cli_args import args
     except ImportError as error:
         pytest.skip(f"ComfyUI cannot be imported from {checkout}: {error}")
-    base = tmp_path_factory.mktemp("comfyui")
     args.cpu = not os.environ.get("COMFYUI_GPU")  # before anything asks comfy.model_management for a device
     args.base_directory = str(base)
-    for name in ("input", "output", "temp", "models"):
-        (base / name).mkdir()
-    return base
 
 
 @pytest.fixture(scope="session")

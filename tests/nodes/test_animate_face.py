@@ -216,7 +216,7 @@ def test_the_node_shows_progress_up_to_its_end_and_can_be_cancelled(animate, dri
         steps.append(value / total)
         previews.append(preview)
 
-    monkeypatch.setattr(host.comfy.utils.ProgressBar, "update_absolute", note)
+    monkeypatch.setattr(host.new_bar, "update_absolute", note)
     animate(driving, chunk_size=4)
     assert steps == sorted(steps) and steps[-1] == 1
     assert any(preview is not None for preview in previews)

@@ -43,6 +43,7 @@ def test_the_video_has_the_drivers_frames_rate_and_sound_and_the_pictures_size(a
     assert result.ui.as_dict()["images"][0]["filename"] == name
 
 
+@pytest.mark.comfyui
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_save_video_keeps_the_label_beside_the_graph(animate, driving, tmp_path, suffix):
     import av

@@ -172,6 +172,7 @@ def test_a_restorer_that_is_not_here_is_downloaded_among_the_restorers(execute, 
     assert stand_in == [restorers / FILE]
 
 
+@pytest.mark.comfyui  # which brings spandrel
 def test_a_real_restorer_of_spandrel_runs_from_its_file(execute, restorers, shared):
     from fom_pack.fom_core import read_picture
 
@@ -187,6 +188,7 @@ def test_a_real_restorer_of_spandrel_runs_from_its_file(execute, restorers, shar
     assert 0.001 < changed < 0.5
 
 
+@pytest.mark.comfyui  # which brings spandrel
 def test_an_upscaler_turns_the_node_red_with_a_sentence(execute, restorers, driving, monkeypatch):
     from fom_pack.fom_core.errors import UnsupportedModel
     from fom_pack.nodes import enhance_face

@@ -12,11 +12,11 @@ GB = 2**30
 @pytest.fixture
 def memory(pack, monkeypatch):
     """Sets how much memory the host has: free, all of it, and swap on the disk."""
-    from fom_pack.nodes import room
+    from fom_pack.nodes import host, room
 
     def have(free: int, total: int = 16 * GB, swap: int = 0) -> None:
-        monkeypatch.setattr(room.mm, "get_free_memory", lambda *_: free)
-        monkeypatch.setattr(room.mm, "get_total_memory", lambda *_: total)
+        monkeypatch.setattr(host.memory, "get_free_memory", lambda *_: free)
+        monkeypatch.setattr(host.memory, "get_total_memory", lambda *_: total)
         monkeypatch.setattr(room.psutil, "swap_memory", lambda: type("Swap", (), {"total": swap}))
 
     return have

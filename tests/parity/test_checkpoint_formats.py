@@ -1,7 +1,5 @@
 """Every published on-disk format, read as the original software reads it."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -10,6 +8,8 @@ from fom_core.backends.load import load_model
 from fom_core.weights.layout import to_state_dict
 from fom_core.weights.load import save_model
 from fom_core.weights.pickles import read_arrays
+from tests.golden import cases, formula
+from tests.parity.conftest import GOLDEN, larger_cases
 
 FORMATS = [
     "flat_paddlesave",
@@ -21,30 +21,31 @@ FORMATS = [
     "nested_ppgan_checkpoint",
     "nested_ppgan_weight",
 ]
+SHAPES = {"0.weight": (4, 3, 3, 3), "0.bias": (4,)}
+SHAPES |= {f"1.{name}": (4,) for name in ("weight", "bias", "_mean", "_variance")}
+LARGER = ["vox_128", "vox_64", "voxadv_64", "fashion_rect", "taichi_kp5", "mgif_singlejac", "bair_nojac_noocc"]
+LARGER += ["nemo_scale1_pad3", "mixed_scale", "gray_1ch", "no_dense_motion"]
+LARGER_PADDLE = ["std_64", "std_128_nb5", "kpmobile_64", "genmobile_64", "bothmobile_128", "vox_mobile_256_full"]
 CASES = [
-    *(f"torch/{name}" for name in ("vox_128", "vox_64", "voxadv_64", "fashion_rect", "taichi_kp5", "mgif_singlejac")),
-    *(f"torch/{name}" for name in ("bair_nojac_noocc", "nemo_scale1_pad3", "mixed_scale", "gray_1ch")),
-    "torch/no_dense_motion",
-    *(f"paddle/{name}" for name in ("std_64", "std_128_nb5", "kpmobile_64", "genmobile_64", "bothmobile_128")),
-    "paddle/vox_mobile_256_full",
+    *(f"authors/{name}" for name in cases.AUTHORS if name not in cases.SAME_NETWORKS),
+    *(f"paddlegan/{name}" for name in cases.PADDLEGAN),
+    *larger_cases(*(f"torch/{name}" for name in LARGER), *(f"paddle/{name}" for name in LARGER_PADDLE)),
 ]
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_variant_of_pdparams_holds_the_expected_arrays(shared: Path, name):
-    folder = shared / "golden" / "paddle" / "formats"
-    content = read_arrays(folder / f"{name}.pdparams")
+def test_every_variant_of_pdparams_holds_the_expected_arrays(name):
+    content = read_arrays(GOLDEN / "formats" / f"{name}.pdparams")
     state = content.get("generator", content)
-    expected = np.load(folder / "expected.npz")
-    for key in expected.files:
+    for key, shape in SHAPES.items():
         value = state[key][1] if isinstance(state[key], tuple) else state[key]
-        assert value.dtype == expected[key].dtype
-        np.testing.assert_array_equal(value, expected[key])
+        expected = formula.tensor(f"formats/{key}", key, shape)
+        assert value.dtype == expected.dtype
+        np.testing.assert_array_equal(value, expected)
 
 
-def test_paddles_statistics_get_pytorchs_names(shared: Path):
-    folder = shared / "golden" / "paddle" / "formats"
-    state = to_state_dict(read_arrays(folder / "nested_ppgan_weight.pdparams")["generator"])
+def test_paddles_statistics_get_pytorchs_names():
+    state = to_state_dict(read_arrays(GOLDEN / "formats" / "nested_ppgan_weight.pdparams")["generator"])
     assert state.keys() == {"0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var"}
 
 

@@ -7,14 +7,17 @@ import torch
 
 from fom_core.motion import transfer_motion
 from fom_core.pipeline import animate
+from tests.golden import cases
+from tests.parity.conftest import larger_cases
 
-CASES = ["std_64", "std_128_nb5", "kpmobile_64", "genmobile_64", "bothmobile_128", "vox_mobile_256_full"]
+LARGER = ["std_64", "std_128_nb5", "kpmobile_64", "genmobile_64", "bothmobile_128", "vox_mobile_256_full"]
+CASES = [*(f"paddlegan/{name}" for name in cases.PADDLEGAN), *larger_cases(*(f"paddle/{name}" for name in LARGER))]
 BORDER = {"inf": True, "noinf": False}
 
 
 @pytest.fixture(params=CASES)
 def case(request, golden, path):
-    case = golden(f"paddle/{request.param}")
+    case = golden(request.param)
     case.plan = path
     return case
 

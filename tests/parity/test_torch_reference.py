@@ -7,21 +7,18 @@ from fom_core.motion import transfer_motion
 from fom_core.networks.config import DiscriminatorConfig
 from fom_core.networks.discriminator import ImagePyramid, MultiScaleDiscriminator
 from fom_core.pipeline import animate
+from tests.golden import cases
+from tests.parity.conftest import larger_cases
 
-CASES = [
-    "vox_128",
-    "vox_64",
-    "voxadv_64",
-    "fashion_rect",
-    "taichi_kp5",
-    "mgif_singlejac",
-    "bair_nojac_noocc",
-    "nemo_scale1_pad3",
-    "mixed_scale",
-    "gray_1ch",
-    "no_dense_motion",
-]
+LARGER = ["vox_128", "vox_64", "voxadv_64", "fashion_rect", "taichi_kp5", "mgif_singlejac", "bair_nojac_noocc"]
+LARGER += ["nemo_scale1_pad3", "mixed_scale", "gray_1ch", "no_dense_motion"]
+EMBEDDED = [f"authors/{name}" for name in cases.AUTHORS]
+CASES = [*EMBEDDED, *larger_cases(*(f"torch/{name}" for name in LARGER))]
+DIFFERENT = [f"authors/{name}" for name in cases.AUTHORS if name not in cases.SAME_NETWORKS]
+CRITICS = [f"authors/{name}" for name in ("vox", "vox_adv", "taichi", "mixed_scales")]
+LARGER_CRITICS = ["vox_128", "vox_64", "voxadv_64", "mgif_singlejac", "bair_nojac_noocc"]
 STAGES = {"mask": "map", "sparse_deformed": "picture", "deformation": "map", "occlusion_map": "map"}
+STAGES["deformed"] = "picture"
 
 
 def animation(model, source, driving, transfer):
@@ -30,7 +27,7 @@ def animation(model, source, driving, transfer):
 
 @pytest.fixture(params=CASES)
 def case(request, golden, path):
-    case = golden(f"torch/{request.param}")
+    case = golden(request.param)
     case.plan = path
     return case
 
@@ -56,19 +53,44 @@ def test_generator_stages_are_the_originals(case):
         source = model.encode_source(case.images("source"), case.keypoints("kp_source"))
         out = model.generate(source, case.keypoints("kp_driving")[frame : frame + 1], details=True)
         case.assert_close(out.prediction, stored + "prediction", "picture")
-        if f"{stored}mask" not in case:
-            assert out.dense_motion is None
-            continue
-        case.assert_close(out.deformed, stored + "deformed", "picture")
+        moved = case.settings["model_params"]["generator_params"]["dense_motion_params"] is not None
+        assert (out.dense_motion is not None) == moved
         for stage, kind in STAGES.items():
             if stored + stage in case:
-                case.assert_close(getattr(out.dense_motion, stage), stored + stage, kind)
+                value = out.deformed if stage == "deformed" else getattr(out.dense_motion, stage)
+                case.assert_close(value, stored + stage, kind)
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_in_float64_all_is_the_originals_to_the_last_stored_digit(golden, name):
+    case = golden(name)
+    for prefix in ("", "acF/"):
+        model = case.networks(torch.float64, align_corners=not prefix)
+        still, driving = (model.detect_keypoints(case.images(who, torch.float64)) for who in ("source", "driving"))
+        source = model.encode_source(case.images("source", torch.float64), still)
+        for frame in case.frame_numbers(prefix):
+            out = model.generate(source, driving[frame : frame + 1], details=True)
+            found = {stage: getattr(out.dense_motion, stage, None) for stage in STAGES}
+            found |= {"deformed": out.deformed, "prediction": out.prediction}
+            stored = {stage: case[f"{prefix}frame{frame}/{stage}"] for stage in case.stages(f"{prefix}frame{frame}/")}
+            for stage, expected in stored.items():
+                limit = 1e-5 if stage in ("deformed", "prediction", "sparse_deformed") else 1e-6
+                value = found[stage]
+                assert value is not None, stage
+                torch.testing.assert_close(value.float(), expected, rtol=0, atol=limit, msg=stage)
+        for who, points in (("kp_source", still), ("kp_driving", driving)):
+            expected = case.keypoints(who)
+            torch.testing.assert_close(points.value.float(), expected.value, rtol=0, atol=1e-6)
+            if expected.jacobian is not None:
+                assert points.jacobian is not None
+                torch.testing.assert_close(points.jacobian.float(), expected.jacobian, rtol=0, atol=1e-6)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("name", [*DIFFERENT, *larger_cases(*(f"torch/{name}" for name in LARGER))])
 def test_bfloat16_behind_the_keypoints_stays_close_and_is_not_chosen_unasked(golden, name):
-    case = golden(f"torch/{name}")
+    case = golden(name)
     model = case.model(dtype="bfloat16")
     source = model.encode_source(case.images("source"), case.keypoints("kp_source"))
     for frame in case.frame_numbers():
@@ -101,9 +123,9 @@ def test_animations_are_the_originals_end_to_end(case, modes):
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("name", ["vox_128", "vox_64", "voxadv_64", "mgif_singlejac", "bair_nojac_noocc"])
+@pytest.mark.parametrize("name", [*CRITICS, *larger_cases(*(f"torch/{name}" for name in LARGER_CRITICS))])
 def test_discriminator_is_the_original(golden, name):
-    case = golden(f"torch/{name}")
+    case = golden(name)
     settings = case.settings["model_params"]
     options = settings["discriminator_params"]
     scales = tuple(float(scale) for scale in options["scales"])

@@ -16,10 +16,16 @@ from fom_core.types import Keypoints
 from fom_core.weights.config_file import read_config
 from fom_core.weights.foreign import save_foreign, yaml_beside
 from fom_core.weights.read import read_tree
+from tests.golden import cases
+from tests.parity.conftest import larger_cases
 
-TORCH = ["vox_64", "taichi_kp5", "mgif_singlejac", "bair_nojac_noocc", "nemo_scale1_pad3", "mixed_scale"]
-PADDLE = ["std_64", "kpmobile_64", "genmobile_64", "vox_mobile_256_full"]
-CASES = [*(f"torch/{name}" for name in TORCH), *(f"paddle/{name}" for name in PADDLE)]
+LARGER = ["vox_64", "taichi_kp5", "mgif_singlejac", "bair_nojac_noocc", "nemo_scale1_pad3", "mixed_scale"]
+LARGER_PADDLE = ["std_64", "kpmobile_64", "genmobile_64", "vox_mobile_256_full"]
+SMALL = ("vox", "fashion", "mgif", "no_jacobian", "no_occlusion_map", "full_scale", "mixed_scales", "grey")
+TORCH = [*(f"authors/{name}" for name in SMALL), *larger_cases(*(f"torch/{name}" for name in LARGER))]
+PADDLE = [f"paddlegan/{name}" for name in cases.PADDLEGAN]
+PADDLE += larger_cases(*(f"paddle/{name}" for name in LARGER_PADDLE))
+CASES = [*TORCH, *PADDLE]
 SCRIPTS = Path(__file__).parent / "foreign_code"
 
 
@@ -51,7 +57,7 @@ def test_the_authors_code_computes_the_same_from_our_file(golden, tmp_path, name
     checkout = os.environ.get("FOM_UPSTREAM")
     if not checkout:
         pytest.skip("FOM_UPSTREAM does not name a checkout of AliaksandrSiarohin/first-order-model")
-    case = golden(f"torch/{name}")
+    case = golden(name)
     path, _ = written(case, tmp_path)
     # The authors' code leaves align_corners to PyTorch, whose default is False by now.
     compare(case, path, sys.executable, SCRIPTS / "authors.py", checkout, align_corners=False)
@@ -63,7 +69,7 @@ def test_paddlegan_computes_the_same_from_our_file(golden, tmp_path, name):
     checkout, python = os.environ.get("FOM_PADDLEGAN"), os.environ.get("FOM_PADDLE_PYTHON")
     if not checkout or not python:
         pytest.skip("FOM_PADDLEGAN and FOM_PADDLE_PYTHON do not name PaddleGAN and a Python with paddlepaddle")
-    case = golden(f"paddle/{name}")
+    case = golden(name)
     path, _ = written(case, tmp_path)
     compare(case, path, python, SCRIPTS / "paddlegan.py", checkout, border_blend=True)
 

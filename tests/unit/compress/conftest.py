@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fom_core.compress.cost import frame_ms
 from fom_core.media import VideoWriter
 from fom_core.weights.load import save_model
 
@@ -62,5 +64,6 @@ def teacher_file(tiny_model, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Importance from two batches: what is chosen does not matter here."""
+    """Importance from two batches, and times of one: what is chosen and how long it takes do not matter here."""
     monkeypatch.setattr("fom_core.compress.compress.PRUNING_BATCHES", 2)
+    monkeypatch.setattr("fom_core.compress.report.frame_ms", partial(frame_ms, batch=1, repeats=1))
