@@ -1,4 +1,4 @@
-"""The programs in docs/examples run as they stand, and the first of the page on Python makes the command line's frames."""
+"""The programs in docs/examples run as they stand, and the page's first makes the command line's frames."""
 
 from __future__ import annotations
 
