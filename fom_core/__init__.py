@@ -10,16 +10,25 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .backends.load import load_model
     from .backends.pytorch import PyTorchModel
-    from .compose import Composer, paste
+    from .compose import Composer, Paster, open_composer, paste
+    from .compress.compress import compress_from_folder
     from .driver import align_drivers, find_view, read_driver
-    from .errors import FomError
+    from .enhance import FaceEnhancer, Restorer, load_restorer
+    from .errors import FomError, MediaError, NoFaceFound, UnsupportedModel, UsageError
+    from .evaluation.evaluate import evaluate_folder
+    from .evaluation.reconstruction import OptionalMetrics
+    from .export import export_model
     from .faces.detect import detect_faces, load_detector
     from .faces.regions import crop_face, regions_from_boxes
+    from .faces.selection import select_faces
     from .faces.tracking import DrivingView, driving_view
-    from .media import VideoReader, VideoWriter, read_picture, write_picture
+    from .media import VideoReader, VideoWriter, read_picture, read_video, write_picture
     from .motion import align, find_best_frame, load_motion, movement_scale, save_motion, smooth, transfer_motion
     from .networks import ModelConfig, MotionModel, create_model
     from .pipeline import animate, animate_picture, read_motion
+    from .training.checkpoint import Checkpointing
+    from .training.given import TrainingInputs
+    from .training.train import train_from_folder
     from .types import (
         DenseMotion,
         FaceRegion,
@@ -33,46 +42,64 @@ if TYPE_CHECKING:
     from .weights.load import convert, load_module, save_model
 
 __all__ = [
+    "Checkpointing",
     "Composer",
     "DenseMotion",
     "DrivingView",
+    "FaceEnhancer",
     "FaceRegion",
     "FaceSet",
     "FomError",
     "Generated",
     "Keypoints",
+    "MediaError",
     "ModelConfig",
     "Motion",
     "MotionModel",
     "MotionTransfer",
+    "NoFaceFound",
+    "OptionalMetrics",
+    "Paster",
     "PyTorchModel",
+    "Restorer",
     "SourceFeatures",
+    "TrainingInputs",
+    "UnsupportedModel",
+    "UsageError",
     "VideoReader",
     "VideoWriter",
     "align",
     "align_drivers",
     "animate",
     "animate_picture",
+    "compress_from_folder",
     "convert",
     "create_model",
     "crop_face",
     "detect_faces",
     "driving_view",
+    "evaluate_folder",
+    "export_model",
     "find_best_frame",
     "find_view",
     "load_detector",
     "load_model",
     "load_module",
     "load_motion",
+    "load_restorer",
     "movement_scale",
+    "open_composer",
     "paste",
     "read_driver",
     "read_motion",
     "read_picture",
+    "read_video",
     "regions_from_boxes",
     "save_model",
     "save_motion",
+    "select_faces",
     "smooth",
+    "train_from_folder",
     "transfer_motion",
     "write_picture",
 ]
@@ -80,13 +107,19 @@ __all__ = [
 _MODULES = {
     ".backends.load": ("load_model",),
     ".backends.pytorch": ("PyTorchModel",),
-    ".compose": ("Composer", "paste"),
+    ".compose": ("Composer", "Paster", "open_composer", "paste"),
+    ".compress.compress": ("compress_from_folder",),
     ".driver": ("align_drivers", "find_view", "read_driver"),
-    ".errors": ("FomError",),
+    ".enhance": ("FaceEnhancer", "Restorer", "load_restorer"),
+    ".errors": ("FomError", "MediaError", "NoFaceFound", "UnsupportedModel", "UsageError"),
+    ".evaluation.evaluate": ("evaluate_folder",),
+    ".evaluation.reconstruction": ("OptionalMetrics",),
+    ".export": ("export_model",),
     ".faces.detect": ("detect_faces", "load_detector"),
     ".faces.regions": ("crop_face", "regions_from_boxes"),
+    ".faces.selection": ("select_faces",),
     ".faces.tracking": ("DrivingView", "driving_view"),
-    ".media": ("VideoReader", "VideoWriter", "read_picture", "write_picture"),
+    ".media": ("VideoReader", "VideoWriter", "read_picture", "read_video", "write_picture"),
     ".motion": (
         "align",
         "find_best_frame",
@@ -98,6 +131,9 @@ _MODULES = {
     ),
     ".networks": ("ModelConfig", "MotionModel", "create_model"),
     ".pipeline": ("animate", "animate_picture", "read_motion"),
+    ".training.checkpoint": ("Checkpointing",),
+    ".training.given": ("TrainingInputs",),
+    ".training.train": ("train_from_folder",),
     ".types": (
         "DenseMotion",
         "FaceRegion",

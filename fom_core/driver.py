@@ -20,7 +20,7 @@ from .faces.tracking import DrivingCrop, DrivingView, look_for_driver
 from .motion import Length, align, held, smooth
 from .parallel.overlap import prefetch
 from .parallel.workers import ALONE, Workers, workers_for
-from .pictures import resize_picture, to_batch
+from .pictures import require_frames, resize_picture, to_batch
 from .resources.memory import in_chunks
 from .types import CHUNK_SIZE, Box, Keypoints, Motion, Progress
 from .weights.catalogue import is_for_faces
@@ -66,6 +66,7 @@ def read_driver(
     read:     in the place of :func:`read_motion`.
     Raises NoFaceFound where a face was asked for and none is seen, MediaError for no frames.
     """
+    require_frames(video)
     if view is None:
         view = find_view(model, video, detector, crop=crop, choose=choose, name=name, stages=stages)
     with (stages or _untold)("reading the motion") as progress:
@@ -89,6 +90,7 @@ def find_view(
     not opened for a model that is not for faces, unless the crop is to be the face. Raises NoFaceFound, UsageError for
     another crop.
     """
+    require_frames(video)
     if crop not in get_args(DrivingCrop):
         raise UsageError(f"The driving crop is one of {', '.join(get_args(DrivingCrop))}; got {crop!r}.")
     if isinstance(detector, str):
@@ -140,6 +142,7 @@ def track_keypoints(
     progress: Progress | None = None,
 ) -> Keypoints:
     """Keypoints of each frame (H, W, 3) uint8, read as they come; ``box`` is the part of the frame to look at."""
+    require_frames(frames)
     parts: list[Keypoints] = []
     done = 0
     views = (np.stack([look_at(model, frame, box) for frame in chunk]) for chunk in _chunks(frames, chunk_size))

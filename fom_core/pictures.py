@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os import PathLike
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
+
+from .errors import UsageError
+
+
+def require_picture(picture: object) -> None:
+    """Raise UsageError for what is no picture (H, W) or (H, W, C), such as a file's name; it says what reads it."""
+    if isinstance(picture, str | bytes | PathLike):
+        raise UsageError(
+            f"Expected a picture (H, W, 3) of uint8, found the name {_named(picture)}. Read it: "
+            f"fom_core.read_picture({_named(picture)})."
+        )
+    if not isinstance(picture, np.ndarray) or picture.ndim not in (2, 3) or picture.size == 0:
+        found = f"{picture.shape} of {picture.dtype}" if isinstance(picture, np.ndarray) else type(picture).__name__
+        raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {found}. fom_core.read_picture gives one.")
+
+
+def require_frames(frames: object) -> None:
+    """Raise UsageError for the name of a file in the place of frames; it says what reads them."""
+    if isinstance(frames, str | bytes | PathLike):
+        raise UsageError(
+            f"Expected frames, found the name {_named(frames)}. Open it: fom_core.VideoReader({_named(frames)}); "
+            "fom_core.read_driver takes that and gives the motion."
+        )
+
+
+def _named(path: str | bytes | PathLike) -> str:
+    return f'"{path if isinstance(path, str) else path.decode(errors="replace") if isinstance(path, bytes) else path}"'
 
 
 def resize_picture(picture: np.ndarray, size: tuple[int, int], *, average_from: float = 1.0) -> np.ndarray:

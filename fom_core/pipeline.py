@@ -28,7 +28,7 @@ from .motion import transfer_sequence, with_initial_frame
 from .parallel.batching import MovingFace, generated, in_batches
 from .parallel.overlap import map_in_background, prefetch
 from .parallel.workers import workers_for
-from .pictures import resize_picture, to_batch
+from .pictures import require_picture, resize_picture, to_batch
 from .resources.memory import in_chunks
 from .types import (
     CHUNK_SIZE,
@@ -178,6 +178,7 @@ def prepared(
     model: Backend, picture: np.ndarray, faces: FaceSet, composition: Composition
 ) -> tuple[list[SourceFeatures], Finisher]:
     """All of :func:`animate_picture` that comes before the first frame: encoded faces, and what makes whole frames."""
+    require_picture(picture)
     sources = [encode_face(model, crop_face(picture, face, model.config.image_size)) for face in faces]
     return sources, open_finisher(model, picture, faces, sources, composition)
 
@@ -206,6 +207,8 @@ def encode_face(model: Backend, face: np.ndarray | Tensor | SourceFeatures) -> S
     """Everything about a source face that does not depend on the driver."""
     if isinstance(face, SourceFeatures):
         return face
+    if not isinstance(face, Tensor):
+        require_picture(face)
     if isinstance(face, np.ndarray):
         picture = resize_picture(face, model.config.image_size)
         face = to_batch(picture[None], channels=model.config.num_channels, device=model.device)

@@ -12,7 +12,8 @@ import os
 import signal
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -20,6 +21,8 @@ STOPPED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 WORDS = {STOPPED: "Stopped.", TERMINATED: "Terminated."}
 AGAIN_S = 0.02  # by then Python has left the place that drops exceptions
 _arrived = 0
+_holding = 0
+_waiting: int | None = None
 
 
 def starting() -> None:
@@ -37,6 +40,28 @@ def working() -> None:
     sys.unraisablehook = _raise_again
 
 
+@contextmanager
+def delayed() -> Iterator[None]:
+    """What is begun inside is ended: a signal that comes meanwhile raises when the outermost block is left.
+
+    A third one still ends the program. In a library, whose signals are its user's, nothing changes.
+    """
+    global _holding, _waiting  # noqa: PLW0603
+    _holding += 1
+    try:
+        yield
+    finally:
+        _holding -= 1
+        if not _holding and _waiting is not None:
+            number, _waiting = _waiting, None
+            raise _exception(number)
+
+
+def waiting() -> bool:
+    """Whether a signal came that is held back."""
+    return _waiting is not None
+
+
 def leaving(status: int) -> None:
     """The work is done: from now on either signal ends the program at once with its status."""
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -52,12 +77,18 @@ def _stop(number: int, *_: object) -> NoReturn:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    global _arrived  # noqa: PLW0603 - a program has one keyboard
+    global _arrived, _waiting  # noqa: PLW0603 - a program has one keyboard
     _arrived += 1
     if _arrived == 1:
-        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(TERMINATED)
+        if not _holding:
+            raise _exception(number)
+        _waiting = number
     if _arrived > 2:
         _stop(number)
+
+
+def _exception(number: int) -> BaseException:
+    return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(TERMINATED)
 
 
 def _raise_again(problem: Any) -> None:

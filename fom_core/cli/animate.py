@@ -17,7 +17,7 @@ from ..errors import NoFaceFound, UsageError
 from ..faces.detect import detect_faces
 from ..faces.detection import Detector
 from ..faces.regions import whole_picture
-from ..faces.selection import chosen, in_order, most_prominent, picked
+from ..faces.selection import select_faces
 from ..files.places import Work, keep_apart
 from ..media import read_picture
 from ..media.sheet import SheetWriter
@@ -179,10 +179,8 @@ def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detect
             f"No face was found in {args.source_image} by the detector {detector.name}. Choose a picture with a "
             "visible face or another --face_detector, or animate the whole picture with --source_crop none."
         )
-    if not every:
-        return picked(faces, [faces.faces.index(most_prominent(faces, picture, detector))])
-    faces = in_order(faces, args.order, picture, detector)
-    return picked(faces, chosen(args.faces or "all", len(faces)))
+    choice = args.faces or "all" if every else None
+    return select_faces(faces, choice, order=args.order, picture=picture, detector=detector)
 
 
 def _transparent(args: argparse.Namespace, opaque: np.ndarray, writer: results.Writer) -> np.ndarray:

@@ -15,7 +15,7 @@ from ..backends.pytorch import PyTorchModel
 from ..errors import UsageError
 from ..faces.detect import ALIASES, DETECTORS, best_detector, load_detector
 from ..faces.detection import Detector
-from ..files.paths import require_file
+from ..files.paths import named_yaml, require_file
 from ..types import CHUNK_SIZE
 from ..weights.catalogue import Entry, catalogue, is_file, is_for_faces, preferred, size_text
 from ..weights.store import best_on_disk
@@ -158,11 +158,9 @@ def wants_faces(choice: str, model: Backend) -> bool:
     return is_for_faces(model.name) if choice == "auto" else choice == "face"
 
 
-def named_yaml(folder: Path, text: str) -> Path:
+def yaml_name(folder: Path, text: str) -> Path:
     """Argument type, with the folder bound: a file, or the name of one that comes along in ``folder``."""
-    file_name(text)
-    named = folder / f"{text}.yaml"
-    return named if named.is_file() and not Path(text).exists() else Path(text)
+    return named_yaml(folder, file_name(text))
 
 
 def file_name(text: str) -> str:

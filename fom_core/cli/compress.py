@@ -8,12 +8,13 @@ from typing import Any
 
 from ..files.paths import CONFIGS
 from ..training.checkpoint import Checkpointing
-from .common import file_name, file_path, named_yaml
+from .common import file_name, file_path, yaml_name
+from .progress import training_bar
 from .training_options import add_training_options
 from .verbs import HELP
 
 RECIPES = CONFIGS / "compress"
-recipe_path = partial(named_yaml, RECIPES)
+recipe_path = partial(yaml_name, RECIPES)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -68,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         student=args.student,
         device=args.device,
         checkpointing=Checkpointing(args.every, args.keep),
+        stages=training_bar,
     )
     print(table, end="")
     return 0

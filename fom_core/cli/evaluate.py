@@ -9,8 +9,11 @@ from typing import Any
 from ..faces.detect import best_detector, load_detector
 from ..faces.detectors.yunet import YuNetDetector
 from ..files.places import Work, keep_apart
+from ..weights.catalogue import is_file
+from ..weights.store import named_file
 from . import looks
 from .common import add_model_options, file_name, file_path, files_of_model, open_model, positive
+from .idle import EVALUATE, tell_idle
 from .names import folder_path
 from .progress import ProgressBar
 from .verbs import HELP
@@ -19,7 +22,7 @@ FRAMES = 16  # of each clip
 
 
 def add_parser(subparsers: Any) -> None:
-    """Declare the command and its options."""
+    """Declare the command."""
     parser = subparsers.add_parser(
         "evaluate",
         help=HELP["evaluate"],
@@ -29,6 +32,12 @@ def add_parser(subparsers: Any) -> None:
         "compare the model with showing the source unmoved and with its absolute mode, and write them with videos.",
         allow_abbrev=False,
     )
+    declare(parser)
+    parser.set_defaults(run=run)
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add its options."""
     parser.add_argument(
         "data", type=file_path, nargs="?", metavar="FOLDER", help="clips: videos, frame folders, or an index.csv"
     )
@@ -60,7 +69,9 @@ def add_parser(subparsers: Any) -> None:
         help=f"frames of each clip (default: {FRAMES}), or of each driver with --looks (default: {looks.FRAMES})",
     )
     how_many.add_argument("--all_frames", dest="frames", action="store_const", const=0, help="look at every frame")
-    parser.add_argument("--yunet", type=file_path, metavar="FILE", help="YuNet weights to find faces with")
+    parser.add_argument(
+        "--yunet", type=file_name, metavar="FILE", help="YuNet weights to find faces with, or yunet once downloaded"
+    )
     parser.add_argument(
         "--landmarks", type=file_path, metavar="FILE", help="PFLD of 68 points as ONNX, for the figure akd_px"
     )
@@ -72,7 +83,6 @@ def add_parser(subparsers: Any) -> None:
     )
     looks.add_options(parser)
     add_model_options(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -87,8 +97,11 @@ def run(args: argparse.Namespace) -> int:
 
     inputs = files_of_model(args, args.pairs, args.yunet, args.landmarks, args.lpips)
     keep_apart([Work(inputs, [args.output / name for name in RESULTS])])
+    tell_idle([("", args)], declare, EVALUATE)
     model = open_model(args)
-    detector = load_detector(best_detector()) if args.yunet is None else YuNetDetector(args.yunet, threshold=0.5)
+    detector = (
+        load_detector(best_detector()) if args.yunet is None else YuNetDetector(named_file(args.yunet), threshold=0.5)
+    )
     points = detector_points(detector) if args.landmarks is None else Pfld(args.landmarks, detector)
     lpips = None if args.lpips is None else Lpips.load(args.lpips)
     with ProgressBar("evaluating", unit="clips") as progress:
@@ -101,6 +114,7 @@ def run(args: argparse.Namespace) -> int:
             licence_classes=args.licence_class,
             pairs=args.pairs,
             frames=FRAMES if args.frames is None else args.frames or None,
+            weights=Path(args.model) if is_file(args.model) else None,
             progress=progress,
         )
     print(tables, end="")

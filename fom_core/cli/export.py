@@ -13,6 +13,7 @@ from ..files.places import Work, keep_apart
 from ..weights.load import load_module
 from . import common
 from .names import folder_path
+from .progress import ProgressBar
 from .verbs import HELP
 
 
@@ -22,7 +23,8 @@ def add_parser(subparsers: Any) -> None:
         "export",
         help=HELP["export"],
         description="Write a model's keypoint detector, source encoder and generator as ONNX files, compared with "
-        "PyTorch on real frames before they are kept.",
+        "PyTorch on real frames before they are kept. One that is stopped leaves an earlier export as it was, and "
+        "the next call starts anew.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -70,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     variants = [*args.precision, *(["archive"] if args.archive else [])]
     output = args.output or Path("exports") / model.name
     keep_apart([Work(inputs, files_in(output), folders=[output])])
-    exported = export_model(model, output, variants=variants, frames=args.frames)
+    with ProgressBar("exporting", unit="files", beats=True) as bar:
+        exported = export_model(model, output, variants=variants, frames=args.frames, progress=bar)
     print(exported.folder)
     return 0

@@ -68,6 +68,11 @@ _PREVIEW = _if(lambda args: args.preview is not None, "--preview writes a pictur
 _WHOLE = _if(lambda args: args.source_crop == "none", "with --source_crop none the picture moves as a whole")
 _ABSOLUTE = _if(lambda args: not args.relative, "--no_relative copies poses, which count from no frame")
 _SAVED = _if(lambda args: args.motion, "a saved motion was read already")
+_NAMED = _if(lambda args: args.model is not None, "--model names the model")
+_CLIPS = _if(lambda args: not args.looks, "clips are looked at as a whole")
+_LISTED = _if(
+    lambda args: args.metadata is not None, "the metadata says what to cut, and its column partition for what"
+)
 
 ANIMATE = (
     Idle(
@@ -139,6 +144,19 @@ ANIMATE = (
         "driving_face",
         _any(_SAVED, _if(lambda args: args.driving_crop == "none", "with --driving_crop none nobody looks for a face")),
     ),
-    Idle("mobile_net", _if(lambda args: args.model is not None, "--model names the model")),
+    Idle("mobile_net", _NAMED),
     Idle("batch_size", _if(lambda args: args.chunk_size is not None, "--chunk_size says it")),
 )
+
+EVALUATE = (
+    Idle("chunk_size", _CLIPS),
+    Idle("batch_size", _CLIPS),
+    Idle("slice_size", _CLIPS),
+    Idle("mobile_net", _NAMED),
+    Idle(
+        "licence_class",
+        _if(lambda args: not (args.data / "index.csv").is_file(), "the folder of the clips has no index.csv"),
+    ),
+)
+
+PREPROCESS = (Idle("test_share", _LISTED), Idle("face_detector", _LISTED))

@@ -16,6 +16,7 @@ from ..faces.regions import whole_picture
 from ..files.places import Work, keep_apart
 from ..media import VideoReader, read_picture
 from ..types import FaceSet
+from ..weights.store import named_file
 from . import animate, common, drivers
 from .backend import open_backend
 from .progress import ProgressBar
@@ -95,7 +96,9 @@ def _detector(options: argparse.Namespace, model: Backend) -> Detector | None:
     """What finds faces; None for a model that animates whole pictures."""
     if not common.wants_faces(options.source_crop, model):
         return None
-    return common.open_detector(options, model.device) if options.yunet is None else YuNetDetector(options.yunet)
+    if options.yunet is None:
+        return common.open_detector(options, model.device)
+    return YuNetDetector(named_file(options.yunet))
 
 
 def _faces(options: argparse.Namespace, path: str, picture: np.ndarray, detector: Detector | None) -> FaceSet:

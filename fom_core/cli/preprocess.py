@@ -9,13 +9,14 @@ from typing import Any
 from ..errors import UsageError
 from ..files.places import Work, inside, keep_apart
 from .common import add_detector_option, file_path, positive, zero_to_one
+from .idle import PREPROCESS, tell_idle
 from .names import folder_path
 from .progress import ProgressBar
 from .verbs import HELP
 
 
 def add_parser(subparsers: Any) -> None:
-    """Declare the command and its options."""
+    """Declare the command."""
     parser = subparsers.add_parser(
         "preprocess",
         help=HELP["preprocess"],
@@ -25,6 +26,12 @@ def add_parser(subparsers: Any) -> None:
         "where the first one stopped.",
         allow_abbrev=False,
     )
+    declare(parser)
+    parser.set_defaults(run=run)
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add its options."""
     parser.add_argument(
         "videos",
         type=file_path,
@@ -60,7 +67,6 @@ def add_parser(subparsers: Any) -> None:
         "--workers", type=positive, metavar="N", help="processes to cut in (default: one per processor)"
     )
     add_detector_option(parser)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -82,9 +88,10 @@ def run(args: argparse.Namespace) -> int:
     elif len(args.videos) > 1:
         raise UsageError("With --metadata, give one folder that holds the videos.")
     else:
+        tell_idle([("", args)], declare, PREPROCESS)
         jobs, missing = jobs_of_metadata(args.metadata, args.videos[0])
     rules = Rules(args.size, args.min_frames, min_crop_px=args.min_crop or args.size // 2)
-    with ProgressBar("cutting", len(jobs), "videos") as bar:
+    with ProgressBar("cutting", len(jobs), "videos", beats=True) as bar:
         report = preprocess(
             jobs,
             args.output,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 import time
 from contextlib import suppress
 
@@ -16,7 +17,8 @@ from ..resources.faults import told
 
 BAR_WIDTH = 24
 REDRAW_S = 0.1  # on a terminal
-LINE_S = 15.0  # elsewhere, such as in a log file
+LINE_S = 15.0  # elsewhere, such as in a log file,
+FIRST_S = 3.0  # where the first one comes sooner
 LONGEST_LINE = 2000  # characters
 
 
@@ -24,47 +26,93 @@ class ProgressBar:
     """A line that follows the work; call it with frames done and frames in all (None while unknown).
 
     On a terminal it redraws itself and vanishes at the end; elsewhere it prints a line now and then.
+
+    done:  how much an earlier call did.
+    fitted: whether torch's threads follow the free processors meanwhile; their number shows in the last bits of a
+            training.
+    beats:  whether lines also come while nothing gets done, which may take minutes: as a context manager only.
     """
 
-    def __init__(self, label: str, total: int | None = None, unit: str = "frames") -> None:
+    def __init__(
+        self,
+        label: str,
+        total: int | None = None,
+        unit: str = "frames",
+        *,
+        done: int = 0,
+        fitted: bool = True,
+        beats: bool = False,
+    ) -> None:
         self._label = label
         self._total = total
         self._unit = unit
+        self._begun_with, self._fitted = done, fitted
         self._terminal = sys.stderr.isatty()
         self._started = time.monotonic()
-        self._shown = self._started
-        threads.fit()
+        self._shown = self._started if self._terminal else self._started - LINE_S + FIRST_S
+        self._last = done, total
+        self._beat = (
+            threading.Thread(target=self._show_now_and_then, daemon=True) if beats and not launched_rank() else None
+        )
+        self._over = threading.Event()
+        if fitted:
+            threads.fit()
 
     def __call__(self, done: int, total: int | None = None) -> None:
-        threads.fit()  # here comes by whatever takes long, in the thread that computes
+        if self._fitted:
+            threads.fit()  # here comes by whatever takes long, in the thread that computes
         if launched_rank():
             return
+        self._last = done, total or self._total
+        self._show(REDRAW_S if self._terminal else LINE_S)
+
+    def _show_now_and_then(self) -> None:
+        while not self._over.wait(FIRST_S):
+            self._show(LINE_S)
+
+    def _show(self, after_s: float) -> None:
+        """Draw the line, if the last one is so old, or a last time."""
         now = time.monotonic()
-        total = total or self._total
-        if now - self._shown < (REDRAW_S if self._terminal else LINE_S) and not (self._terminal and done == total):
+        done, total = self._last
+        if now - self._shown < after_s and not (self._terminal and done == total):
             return
         self._shown = now
-        line = progress_line(self._label, done, total, now - self._started, self._unit)
+        line = progress_line(self._label, done, total, now - self._started, self._unit, begun_with=self._begun_with)
         with suppress(BrokenPipeError):  # whoever reads along has seen enough; the work goes on
             print(f"\r{line}\033[K" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr)
             sys.stderr.flush()
 
     def __enter__(self) -> ProgressBar:
+        if self._beat is not None:
+            self._beat.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over.set()
+        if self._beat is not None:
+            self._beat.join()
         if self._terminal:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def progress_line(label: str, done: int, total: int | None, elapsed_s: float, unit: str = "frames") -> str:
-    """``animating [######------] 300/600  24.0 frames/s  0:12 left``."""
-    rate = done / elapsed_s if elapsed_s > 0 else 0.0
+def training_bar(label: str, unit: str, done: int = 0) -> ProgressBar:
+    """What follows the stages of a training: see :class:`~fom_core.training.journal.Stages`."""
+    return ProgressBar(label, unit=unit, done=done, fitted=False, beats=True)
+
+
+def progress_line(
+    label: str, done: int, total: int | None, elapsed_s: float, unit: str = "frames", *, begun_with: int = 0
+) -> str:
+    """``animating [######------] 300/600  24.0 frames/s  0:12 left``; the rate is of what is done since the begin."""
+    rate = (done - begun_with) / elapsed_s if elapsed_s > 0 else 0.0
+    pace = f"{1 / rate:.1f} s/{unit[:-1]}" if 0 < rate < 0.5 else f"{rate:.1f} {unit}/s"
+    if rate == 0:
+        pace = f"{duration_text(max(0.0, elapsed_s))} so far"
     if not total:
-        return f"{label} {done}  {rate:.1f} {unit}/s"
+        return f"{label} {done}  {pace}"
     filled = min(BAR_WIDTH, BAR_WIDTH * done // total)
     left = f"  {duration_text(max(0, total - done) / rate)} left" if rate > 0 else ""
-    return f"{label} [{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done}/{total}  {rate:.1f} {unit}/s{left}"
+    return f"{label} [{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done}/{total}  {pace}{left}"
 
 
 def duration_text(seconds: float) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 from ..files.paths import CONFIGS
 from ..parallel.ranks import launched_rank
 from ..training.checkpoint import Checkpointing
-from .common import file_name, named_yaml
+from .common import file_name, yaml_name
+from .progress import training_bar
 from .training_options import add_training_options
 from .verbs import HELP
 
-config_path = partial(named_yaml, CONFIGS)
+config_path = partial(yaml_name, CONFIGS)
 
 
 def add_parser(subparsers: Any) -> None:
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
         init_from=args.init_from,
         device=args.device,
         checkpointing=Checkpointing(args.every, args.keep),
+        stages=training_bar,
     )
     if launched_rank() == 0:  # of several processes, one tells
         print(path)

@@ -34,7 +34,11 @@ def add_training_options(parser: argparse.ArgumentParser, output: str, option: s
         help=f"for the model, checkpoints and reports (default: {output})",
     )
     parser.add_argument(
-        "--yunet", type=file_path, metavar="FILE", help="YuNet weights: with them the losses know mouth and eyes"
+        "--yunet",
+        type=file_name,
+        metavar="FILE",
+        help="YuNet weights, or yunet once downloaded: with them the losses know mouth and eyes (default: yunet where "
+        "the losses want it and it is here)",
     )
     parser.add_argument(
         "--vgg",
@@ -42,13 +46,19 @@ def add_training_options(parser: argparse.ArgumentParser, output: str, option: s
         metavar="FILE",
         help="torchvision's VGG19, or vgg19 once downloaded (default: random features)",
     )
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 (default: cpu)")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--device",
+        default="auto",
+        help="auto, cpu, cuda, cuda:1 (default: auto, a graphics card of CUDA where there is one)",
+    )
+    where.add_argument("--cpu", dest="device", action="store_const", const="cpu", help="the same as --device cpu")
     parser.add_argument(
         "--every",
         type=positive,
         default=Checkpointing.every,
         metavar="STEPS",
-        help=f"steps from one checkpoint to the next (default: {Checkpointing.every})",
+        help=f"steps from one checkpoint to the next (default: {Checkpointing.every}); Ctrl-C leaves one, too",
     )
     parser.add_argument(
         "--keep",

@@ -13,7 +13,7 @@ import torch
 
 from ..errors import UsageError
 from ..faces.regions import crop_face, pixel_box, turned_box, with_alpha_or_rgb
-from ..pictures import PicturesToCome, resize_picture
+from ..pictures import PicturesToCome, require_picture, resize_picture
 from ..types import FaceSet
 from . import colour_fit, masks, rolled
 from .composition import Composition
@@ -222,7 +222,8 @@ def paste(
 
 def coloured(picture: np.ndarray, faces: FaceSet, depths: Sequence[type] = (np.uint8,)) -> np.ndarray:
     """The picture as (H, W, 3 or 4). Raises UsageError for what is none, or not the one that the faces belong to."""
-    if picture.dtype not in depths or picture.ndim not in (2, 3):
+    require_picture(picture)
+    if picture.dtype not in depths:
         raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {picture.shape} of {picture.dtype}.")
     if picture.shape[:2] != tuple(faces.frame_size):
         raise UsageError(

@@ -15,18 +15,19 @@ from torch import Tensor
 
 from ..documents.readers import read_json, wrong_as
 from ..errors import UsageError
-from ..files.paths import replacing
+from ..files.paths import CONFIGS, replacing
 from ..files.places import Work, keep_apart
 from ..networks.model import MotionModel, create_model
 from ..parallel.distributed import first_alone, rank, training_group, world_size
 from ..training.checkpoint import DEFAULT, Checkpointing
-from ..training.config import Stage, TrainConfig, load_config
+from ..training.config import Stage, TrainConfig
 from ..training.data.augment import Transform
 from ..training.data.feed import Feed, items, open_feed
 from ..training.data.frame_cache import FrameCache
 from ..training.data.stream import ClipData
-from ..training.given import TrainingInputs, check_landmarks, clip_folder, open_clips, open_features
-from ..training.loop import stage_data, train_stage
+from ..training.given import TrainingInputs, clip_folder, open_clips, open_features, open_labeller, random_features
+from ..training.journal import Stages, untold
+from ..training.loop import stage_data, stage_line, train_stage
 from ..training.perceptual import VggFeatures
 from ..training.trainer import Trainer
 from ..weights.catalogue import is_file
@@ -45,26 +46,29 @@ PRUNING_SEED = 1000  # their pairs are other ones than the first of the stage
 def compress_from_folder(
     teacher: str | Path,
     inputs: TrainingInputs,
-    output: Path,
+    output: str | Path,
     *,
     teacher_config: Path | None = None,
     student: str | Path | None = None,
-    device: str = "cpu",
+    device: str = "auto",
     checkpointing: Checkpointing = DEFAULT,
+    stages: Stages = untold,
 ) -> str:
     """Compress ``teacher``, a model's name or file, as the inputs' file describes, on their clips.
 
+    ``config_path`` is a YAML file, or the name of one that comes along: "mobile" or "prune".
     Writes the student as ``NAME.safetensors`` into ``output``, also in half precision and in eight bits, with the
     models of the stages and the report; returns the report's table. A second call goes on where the first one stopped.
     ``student`` is a smaller model to begin with, in place of what the file describes: an earlier result, to prune it.
     The other arguments are those of :func:`fom_core.training.train.train_from_folder`.
     """
+    inputs, output = inputs.named_in(CONFIGS / "compress"), Path(output)
     model = load_module(teacher, teacher_config).at_learnt_size()
-    config = load_config(inputs.config_path, inputs.overrides, model.config)
+    config = inputs.config(model.config)
     begun = None if student is None else load_module(student).at_learnt_size()
     if begun is not None:
         config = replace(config, stages=tuple(replace(stage, model=begun.config) for stage in config.stages))
-    check_landmarks(config, inputs)
+    detector = open_labeller(config, inputs)
     models = [path for path in (teacher, teacher_config, student) if is_file(path)]
     results = [output / f"{name}.safetensors" for name in _names(config)]
     keep_apart([Work([*inputs.files, *models], results, folders=[output])])
@@ -73,7 +77,7 @@ def compress_from_folder(
     with training_group(device) as own_device:
         with first_alone():
             check_begun(config, model, output)
-        clips, validation = open_clips(config, folder, output, inputs.yunet)
+        clips, validation = open_clips(config, folder, output, detector, stages)
         rows = compress(
             config,
             model,
@@ -84,6 +88,7 @@ def compress_from_folder(
             features=features,
             device=own_device,
             checkpointing=checkpointing,
+            stages=stages,
         )
         return "" if rank() else write(rows, output)
 
@@ -126,6 +131,7 @@ def compress(
     device: torch.device | str = "cpu",
     checkpointing: Checkpointing = DEFAULT,
     report: Callable[[str], None] = log.info,
+    stages: Stages = untold,
 ) -> list[StageRow]:
     """Run all stages, each to its end or from its newest checkpoint on; gives the rows of the report.
 
@@ -134,7 +140,7 @@ def compress(
     fails leaves what was reached before.
     """
     device = torch.device(device)
-    shared = _Shared(teacher, features or VggFeatures(config.perceptual_widths, config.seed), device)
+    shared = _Shared(teacher, features or random_features(config), device)
     student = _first(config, teacher) if student is None else student
     report_writer = ReportWriter(config.name, teacher.to(device), validation, output, report)
     for number, given in enumerate(config.stages):
@@ -145,16 +151,15 @@ def compress(
             feed = open_feed(frames, stage, seed + PRUNING_SEED, device)
             with first_alone():
                 student = shared.pruned(stage, student, feed, folder / PRUNED)
+            feed.close()
             report_writer.add(f"{stage.name}, before training", student.to(device), folder / PRUNED)
         trainer = shared.trainer(stage, student, seed)
+        if not rank():
+            report(stage_line(stage, device))
         train_stage(
-            trainer,
-            open_feed(frames, stage, seed, device),
-            validation,
-            folder,
-            checkpointing=checkpointing,
-            report=report,
-        )
+            trainer, open_feed(frames, stage, seed, device), validation, folder,
+            checkpointing=checkpointing, report=report, stages=stages,
+        )  # fmt: skip
         for name in _learning(stage):
             getattr(student, name).load_state_dict(getattr(trainer.average, name).state_dict())
         path = report_writer.save(trainer.average, folder.name)

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ..errors import MissingPackage, UnsupportedModel
 from ..resources.faults import pass_on
 from ..weights.read import read_tree
+from ..weights.store import locate
 
 Call = Callable[[nn.Module, Tensor], Tensor]
 
@@ -48,13 +49,15 @@ class Restorer(nn.Module):
         return (self.call(self.network, faces * 2 - 1) + 1) / 2
 
 
-def load_restorer(path: str | Path, device: str | torch.device = "cpu") -> Restorer:
+def load_restorer(path: str | Path = "gfpgan", device: str | torch.device = "cpu") -> Restorer:
     """Open GFPGAN, RestoreFormer or CodeFormer weights in float32, for none of them is made for half precision.
 
-    Raises MissingPackage without spandrel, UnsupportedModel for a file that is no face restorer.
+    path: a file, or a name from the catalogue.
+    Raises MissingPackage without spandrel, UnsupportedModel for a file that is no face restorer, and with the command
+    that downloads missing weights.
     """
-    path = Path(path)
     registry, canonicalize = _spandrel()
+    path, _ = locate(path, kind="enhancer")
     tree = read_tree(path)[0]
     tensors = canonicalize(tree) if _has_text_keys(tree) else {}
     tensors = {name: value for name, value in tensors.items() if isinstance(value, Tensor)}

@@ -18,7 +18,8 @@ from ..errors import MediaError
 from ..files.paths import replacing, require_file
 from ..media import VideoWriter
 from ..pictures import resize_picture
-from ..training.data.clips import ClipEntry, find_entries, read_frames
+from ..training.data.clips import SPLITS, ClipEntry, find_entries, has_split, read_frames
+from ..training.data.seen import seen_before
 from ..types import Progress
 from .reconstruction import METHODS, OptionalMetrics, Scores, animate_pair, reconstruct
 
@@ -27,33 +28,39 @@ log = logging.getLogger(__name__)
 TILE = 128  # side of a picture in the grids
 COLUMNS = ("source", "driving", *METHODS[:2])
 GRID_FPS = 12
+NO_POINTS = "No figures: they take facial points. Give --yunet yunet (fom weights download yunet), or --landmarks."
 RESULTS = ("evaluation.json", "evaluation.md", "reconstruction.mp4", "animation.mp4")
 
 
 def evaluate_folder(
     model: Backend,
-    data: Path,
-    output: Path,
-    metrics: OptionalMetrics,
+    data: str | Path,
+    output: str | Path,
+    metrics: OptionalMetrics | None = None,
     *,
     split: str = "val",
     licence_classes: Sequence[str] | None = None,
     pairs: Path | None = None,
     frames: int | None = 16,
     rows: int = 6,
+    weights: Path | None = None,
     progress: Progress | None = None,
 ) -> str:
     """Reconstruct every clip, animate pairs of people, and return the tables as Markdown.
 
-    frames: of each clip, spread over it; None: all. ``rows`` clips are shown in the videos.
-    pairs: a CSV with the columns ``source`` and ``driving``, files of the split; None: every person is driven by
-           the next one. Writes ``evaluation.json``, ``evaluation.md``, ``reconstruction.mp4`` and ``animation.mp4``
+    frames:  of each clip, spread over it; None: all. ``rows`` clips are shown in the videos.
+    pairs:   a CSV with the columns ``source`` and ``driving``, files of the split; None: every person is driven by
+             the next one.
+    weights: the model's file, beside which its training noted its clips: a warning says when they are these.
+    Writes ``evaluation.json``, ``evaluation.md``, ``reconstruction.mp4`` and ``animation.mp4``
            into ``output``. Raises MediaError when there is no clip, or a pair names one that is not there.
     """
+    data, output, metrics = Path(data), Path(output), metrics or OptionalMetrics()
     entries = find_entries(data, split, licence_classes)
     clips = [entry for entry in entries if entry.kind == "video"]
     if not clips:
         raise MediaError(f"The {len(entries)} entries of {data} are portraits. Evaluation takes clips with motion.")
+    _tell_known(clips, data, split, weights)
     chosen = _neighbours(clips) if pairs is None else _listed(pairs, entries, data)
     total = len(clips) + len(chosen)
     reconstruction, animation, grids = Scores(), Scores(), {"reconstruction": [], "animation": []}
@@ -78,6 +85,22 @@ def evaluate_folder(
         "animation": {"pairs": len(chosen), "frames": animation.frames, "methods": animation.means()},
     }
     return _write(results, output)
+
+
+def _tell_known(clips: Sequence[ClipEntry], data: Path, split: str, weights: Path | None) -> None:
+    """Say aloud when the model has learnt from these clips, or from others of these people, as far as files tell."""
+    again, people = (0, 0) if weights is None else seen_before(weights, clips)
+    if again:
+        log.warning(
+            "%d of these %d clips are what the model learnt from: figures tell how well it remembers, not how well it "
+            "does with others. Evaluate clips that it has not seen.", again, len(clips),
+        )  # fmt: skip
+    elif split == "train":
+        log.warning("The split train is what models learn from. For figures of other clips, evaluate another split.")
+    if people:
+        log.warning("%d of these %d clips show people whom the model knows from other clips.", people, len(clips))
+    if split in SPLITS and not has_split(data, split):
+        log.info("%s has no folder %s and no index.csv: all its clips are evaluated.", data, " or ".join(SPLITS[split]))
 
 
 def _frames(entry: ClipEntry, count: int | None) -> np.ndarray:
@@ -137,9 +160,7 @@ def _write(results: dict[str, Any], output: Path) -> str:
             head = f"{name.capitalize()}: {part['frames']} frames of {part[unit]} {unit}"
             parts += [
                 head,
-                methods_table(part["methods"])
-                if any(part["methods"].values())
-                else "No figures: they take facial points.",
+                methods_table(part["methods"]) if any(part["methods"].values()) else NO_POINTS,
             ]
     text = "\n\n".join(parts) + "\n"
     for name, content in (("evaluation.json", json.dumps(results, indent=1) + "\n"), ("evaluation.md", text)):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from ..backends import MANIFEST, ExportedModel, Package, write_manifest
@@ -21,6 +22,7 @@ from .parts import PARTS, RELATIVE, graphs_of
 from .variants import FLOAT16, FLOAT32, SUFFIXES, Writer
 
 log = logging.getLogger(__name__)
+Progress = Callable[[int, "int | None"], None]
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,11 @@ class Exported:
 
 def export_model(
     model: MotionModel,
-    folder: Path,
+    folder: str | Path,
     *,
     variants: Sequence[str] = (),
-    frames: Path | None = None,
+    frames: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> Exported:
     """Write a model's parts as ONNX with ``model.json`` into a folder.
 
@@ -44,18 +47,23 @@ def export_model(
     variants: beside float32: "float16", "int8" and "archive" (``torch.export``). Files that differ from PyTorch by
               more than the variant's bound are left out, with a line that says so.
     frames:   a video to compare with PyTorch on; None is an embedded clip.
+    progress: is told of each file that was written and compared.
     Raises FomError when the float32 graphs do not compute what PyTorch does; nothing is written then.
     """
     require_onnx()
-    pictures = read_check_frames(model.config, frames)
+    folder = Path(folder)
+    pictures = read_check_frames(model.config, None if frames is None else Path(frames))
     graphs = graphs_of(model)
     with _work_folder(folder) as work:
         check = ExportCheck(model, pictures)
         keeper = _Keeper(
             check, Writer(graphs, work, check), Package(model.name, model.config, OPSET, {}, pictures.name)
         )
-        for variant in dict.fromkeys((FLOAT32, *variants)):
-            keeper.add(variant)
+        wanted = list(dict.fromkeys((FLOAT32, *variants)))
+        done = (name for variant in wanted for name in keeper.add(variant))
+        for number, _ in enumerate(chain([""], done)):
+            if progress is not None:
+                progress(number, len(wanted) * len(graphs))
         write_manifest(keeper.package, work / MANIFEST)
         _hand_over(work, folder)
     return Exported(folder, keeper.package)
@@ -69,8 +77,11 @@ class _Keeper:
         self.writer = writer
         self.package = package
 
-    def add(self, variant: str) -> None:
-        """Write, compare and keep a variant of every part. Raises FomError where float32 differs."""
+    def add(self, variant: str) -> Iterator[str]:
+        """Write, compare and keep a variant of every part, whose names come one by one.
+
+        Raises FomError where float32 differs.
+        """
         made = self.writer.write(self.package, variant)
         kept = {}
         for name in made.parts:
@@ -79,6 +90,7 @@ class _Keeper:
                 made, apart = self._with_care(made, name, apart)
             if self._holds(made.parts[name].files[variant].file, variant, apart):
                 kept[name] = apart
+            yield name
         package = _with(self.package, made, variant, kept)
         if any(name != RELATIVE for name in kept):
             apart = self.check.of_all(self._model(package, variant))

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UnsupportedModel, UsageError
+from ..pictures import require_picture
 from ..types import FaceSet
 from ..weights.catalogue import catalogue, preferred
 from ..weights.checksums import verify_once
@@ -105,7 +106,8 @@ def detect_faces(
     crop:        rule for the part that is handed to the model, with ``margin``; see :func:`regions_from_boxes`.
     turned:      also find heads on their side and upside down; see :class:`~.turned.TurningDetector`.
     """
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.size == 0:
+    require_picture(image)
+    if image.dtype != np.uint8:
         raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {image.shape} of {image.dtype}.")
     if isinstance(detector, str):
         detector = load_detector(detector, threshold=threshold)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from ..errors import UsageError
-from ..pictures import resize_picture
+from ..pictures import require_picture, resize_picture
 from ..types import Box, FaceRegion, FaceSet
 from .boxes import area, keep_best
 from .detection import Detection, around
@@ -177,6 +177,7 @@ def crop_face(picture: np.ndarray, region: FaceRegion | Box, size: tuple[int, in
 
     A rolled head comes out upright.
     """
+    require_picture(picture)
     if isinstance(region, FaceRegion) and region.roll_deg:
         return np.ascontiguousarray(resize_picture(_upright(picture, region), size))
     x0, y0, x1, y1 = pixel_box(region.crop_px if isinstance(region, FaceRegion) else region)

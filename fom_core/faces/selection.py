@@ -9,8 +9,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from ..errors import UsageError
+from ..errors import NoFaceFound, UsageError
 from ..types import FaceRegion, FaceSet
+from .detect import load_detector
 from .detection import Detector
 from .regions import to_rgb
 from .second_look import second_look
@@ -27,6 +28,34 @@ ORDERS: Mapping[str, Callable[[FaceRegion], float]] = MappingProxyType(
         "top to bottom": lambda face: face.box_px[1] + face.box_px[3],
     }
 )
+
+
+def select_faces(
+    faces: FaceSet,
+    choice: str | None = "all",
+    *,
+    order: str = LEFT_TO_RIGHT,
+    picture: np.ndarray | None = None,
+    detector: Detector | str | None = None,
+) -> FaceSet:
+    """Those of the faces of a picture that are to be animated, as ``fom animate`` chooses them.
+
+    choice:   "all", or numbers from 1 such as "2", "1,3" or "2-4", as its --faces; None is the most prominent one:
+              large and near the middle.
+    order:    in which they are numbered, and so which driver moves which: "left to right", "largest first", "most
+              prominent first" or "top to bottom".
+    picture, detector: what they were found in and by; with both, doubtful ones are looked at once more before they
+              count as prominent.
+    The rest stay as ``others``, so that nothing of them moves. Raises NoFaceFound, UsageError.
+    """
+    if not len(faces):
+        raise NoFaceFound("There is no face to choose from. Take a picture with a visible face, or another detector.")
+    if isinstance(detector, str):
+        detector = load_detector(detector)
+    if choice is None:
+        return picked(faces, [faces.faces.index(most_prominent(faces, picture, detector))])
+    ordered = in_order(faces, order, picture, detector)
+    return picked(ordered, chosen(choice, len(ordered)))
 
 
 def in_order(

@@ -23,6 +23,12 @@ ASSETS = _PACKAGE / "assets"
 CONFIGS = _PACKAGE / "configs"
 
 
+def named_yaml(folder: Path, name: str | Path) -> Path:
+    """A YAML file, or the one of that name that comes along in ``folder``; a file of that name goes first."""
+    named = folder / f"{name}.yaml"
+    return named if named.is_file() and not Path(name).exists() else Path(name)
+
+
 def require_file(path: str | os.PathLike[str], what: str, *, folder: bool = False) -> Path:
     """The path, once it is known to be a file that holds something, or with ``folder`` perhaps a folder.
 

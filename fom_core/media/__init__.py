@@ -6,7 +6,7 @@ Pictures are ``(H, W, 3)`` uint8 RGB arrays and videos are streams of them, one 
 from .animated import ANIMATED_SUFFIXES
 from .encode import VIDEO_SUFFIXES
 from .pictures import PICTURE_SUFFIXES, WRITTEN_SUFFIXES, list_pictures, read_picture, write_picture
-from .read import VideoReader
+from .read import VideoReader, read_video
 from .sound import read_sound
 from .write import VideoWriter
 
@@ -20,5 +20,6 @@ __all__ = [
     "list_pictures",
     "read_picture",
     "read_sound",
+    "read_video",
     "write_picture",
 ]

@@ -26,6 +26,18 @@ from .process import Ending, Ffmpeg, first_complaint
 log = logging.getLogger(__name__)
 
 
+def read_video(
+    path: str | os.PathLike[str], *, from_s: float = 0.0, length_s: float = 0.0, max_pixels: int | None = None
+) -> tuple[np.ndarray, float]:
+    """All frames of a video, GIF, folder of pictures or picture at once, (T, H, W, 3) uint8 RGB; and frames a second.
+
+    For short ones: a minute of 1920x1080 is 9 GB. A :class:`VideoReader`, which takes the same arguments, holds one
+    frame at a time and knows of sound. Raises MediaError.
+    """
+    with VideoReader(path, from_s=from_s, length_s=length_s, max_pixels=max_pixels) as reader:
+        return np.stack(list(reader)), reader.fps
+
+
 class VideoReader:
     """A video file, a folder of pictures or a single picture as a stream of (H, W, 3) uint8 RGB frames.
 

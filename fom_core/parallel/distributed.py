@@ -18,7 +18,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.rendezvous import rendezvous
 
-from ..errors import FomError
+from ..errors import FomError, UsageError
 from .ranks import launched_rank
 
 TRAINING_PATIENCE = timedelta(hours=12)  # the others wait while the first one decodes a data set or measures
@@ -74,8 +74,16 @@ def _is_launched() -> bool:
 def training_group(device: str) -> Iterator[torch.device]:
     """Take part in the group that the launcher started, if it did; gives the device of this process.
 
-    ``cuda`` becomes the device of this process's number on its machine; a device with a number is taken as it is.
+    ``auto`` is a graphics card of CUDA where there is one, else the processor. ``cuda`` becomes the device of this
+    process's number on its machine; a device with a number is taken as it is. Raises UsageError for one that is not
+    there.
     """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was compiled for the device
+        raise UsageError(f"This machine has no device {device!r}. Leave --device out, or choose cpu.") from error
     if not _is_launched():
         yield torch.device(device)
         return

@@ -77,6 +77,8 @@ def preprocess(
     open_jobs = [job for job in jobs if not records[job].is_file()]
     if len(open_jobs) < len(jobs):
         log.info("%d of %d videos were finished before.", len(jobs) - len(open_jobs), len(jobs))
+    if open_jobs:
+        log.info("Going through %d video(s), in %d process(es).", len(open_jobs), min(workers, len(open_jobs)))
     for done, (job, rows) in enumerate(_results(open_jobs, output, recipe, workers), 1):
         with replacing(records[job]) as temporary:
             temporary.write_text(json.dumps(rows), encoding="utf-8")

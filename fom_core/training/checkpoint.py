@@ -46,13 +46,14 @@ def save_checkpoint(
     state: Mapping[str, Any],
     *,
     about: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, str] | None = None,
     keep: int = Checkpointing.keep,
 ) -> Path:
     """Write ``step-NNNNNN`` below ``folder``, complete or not at all; the newest ``keep`` and the best one stay.
 
-    weights: go to a safetensors file.
-    state:   optimisers, random states, counters: tensors and plain values only, so that it opens without running code.
-    about:   what to read in it, as JSON. The best checkpoint is the one whose ``score`` is lowest.
+    weights:  go to a safetensors file, with ``metadata`` in its header.
+    state:    optimisers, random states, counters: tensors and plain values only, so that it opens without running code.
+    about:    what to read in it, as JSON. The best checkpoint is the one whose ``score`` is lowest.
     Raises WriteError when the place is full or refuses; earlier checkpoints stay as they are then.
     """
     final = folder / f"step-{step:06d}"
@@ -60,7 +61,8 @@ def save_checkpoint(
     try:
         partial.mkdir(parents=True)
         keep_alive(partial)
-        save_file({name: value.detach().cpu().contiguous() for name, value in weights.items()}, partial / WEIGHTS)
+        tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+        save_file(tensors, partial / WEIGHTS, None if metadata is None else dict(metadata))
         with (partial / STATE).open("wb") as file:
             torch.save(dict(state), file)
         (partial / ABOUT).write_text(json.dumps({"step": step, **(about or {})}, indent=1))

@@ -232,6 +232,12 @@ def _stage(options: Table, model: Table, dataset: DatasetConfig, teacher: ModelC
         size = (converted(options, "image_size", int),) * 2
     if size is None and teacher is not None:
         size = teacher.image_size
+    if size is not None and teacher is not None and size != teacher.image_size:
+        option = options.full_name("image_size") if "image_size" in options else "dataset_params.frame_shape"
+        found, wanted = ("x".join(map(str, sides)) for sides in (size, teacher.image_size))
+        raise SettingsError(
+            f"{option} says {found}, and the teacher's pictures are {wanted}. Leave it out: they are the teacher's."
+        )
     if size is None:
         raise SettingsError("dataset_params.frame_shape is missing (PaddleGAN: dataset.train.frame_shape).")
     config, table = _model(sections, size, teacher), sections.table("discriminator_params")
@@ -272,7 +278,6 @@ def _model(sections: Table, size: tuple[int, int], teacher: ModelConfig | None) 
             **conventions,
         )
     for name, found, wanted in (
-        ("image_size", config.image_size, teacher.image_size),
         ("num_kp", config.keypoint_detector.num_kp, teacher.keypoint_detector.num_kp),
         ("num_channels", config.num_channels, teacher.num_channels),
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import lcm
 from typing import TYPE_CHECKING
 
 from ..documents.options import SettingsError, Table
@@ -38,6 +39,18 @@ def check_dataset(dataset: DatasetConfig, options: Table, stages: Sequence[Stage
     if dataset.frame_shape and dataset.frame_shape[2] != channels:
         raise options.wrong(
             "frame_shape", f"has {dataset.frame_shape[2]} channels, and the model's num_channels is {channels}."
+        )
+    sizes = [stage.model.image_size for stage in stages]
+    if dataset.frame_shape and dataset.frame_shape[:2] not in sizes:
+        found, own = (
+            " and ".join(dict.fromkeys("x".join(map(str, size)) for size in group))
+            for group in (
+                [dataset.frame_shape[:2]],
+                sizes,
+            )
+        )
+        raise options.wrong(
+            "frame_shape", f"says {found}, and the stages say {own} by image_size. Leave it out, or change those."
         )
     changes, section = dataset.augmentation_params, options.table("augmentation_params")
     if changes.crop_param and changes.crop_param.size != stages[0].model.image_size:
@@ -101,13 +114,17 @@ def _check_sizes(stage: Stage, options: Table) -> None:
     if generator.dense_motion is not None:
         motion = generator.dense_motion
         parts.append(("dense motion network", motion.scale_factor, len(motion.hourglass.encoder)))
+    step = lcm(*(round(2**halvings / scale) for _, scale, halvings in parts))
     for name, scale, halvings in parts:
         for side in stage.model.image_size:
             if side * scale % 2**halvings:
                 key = "image_size" if "image_size" in options else "dataset_params.frame_shape"
                 place = options.place("image_size")
+                nearest = max(step, round(side / step) * step)
                 raise SettingsError(
                     f"{place}{key}: {side} pixels at scale {scale:g} cannot be halved {halvings} times (by the {name})."
+                    f" This model's sides are multiples of {step}, such as {nearest}; for smaller pictures, give it "
+                    "fewer num_blocks."
                 )
 
 

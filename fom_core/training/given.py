@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UsageError
 from ..faces.detectors.yunet import YuNetDetector
-from ..parallel.distributed import first_alone
-from ..weights.catalogue import is_file
-from ..weights.store import named_file
-from .config import TrainConfig
-from .data.clips import find_entries, has_split
+from ..files.paths import named_yaml
+from ..networks import ModelConfig
+from ..parallel.distributed import first_alone, rank
+from ..weights.catalogue import catalogue, is_file
+from ..weights.store import named_file, path_on_disk
+from .config import TrainConfig, load_config
+from .data.clips import ClipEntry, find_entries, has_split
 from .data.frame_cache import FrameCache
+from .data.seen import note_seen
 from .data.stream import ClipData
+from .journal import Stages, untold
 from .perceptual import VggFeatures, read_weights
 
+log = logging.getLogger(__name__)
 MOST_VALIDATION_CLIPS = 24
 
 
@@ -24,38 +30,66 @@ MOST_VALIDATION_CLIPS = 24
 class TrainingInputs:
     """What a training or a compression is made from.
 
-    config_path: the file that describes it, of which ``overrides`` change options (``train_params.batch_size=4``).
+    config_path: the file that describes it, or the name of one that comes along, such as "mini" or "vox-256", of a
+                 compression "mobile" or "prune". ``overrides`` change options of it (``train_params.batch_size=4``).
     data:        the folder with the clips; None: the file's ``root_dir``.
-    yunet:       YuNet's weights, which find eyes and mouths.
+    yunet:       YuNet's file or name, which finds eyes and mouths; None: the one that is here, where losses want it.
     vgg:         VGG19's file or name, to compare pictures in; None: random features.
     """
 
-    config_path: Path
-    data: Path | None = None
+    config_path: str | Path
+    data: str | Path | None = None
     overrides: Sequence[str] = ()
-    yunet: Path | None = None
+    yunet: str | Path | None = None
     vgg: str | Path | None = None
+
+    @property
+    def config_name(self) -> str:
+        """The name of the file that describes it."""
+        return Path(self.config_path).name
 
     @property
     def files(self) -> list[str | Path]:
         """Those that are only read."""
         return [path for path in (self.config_path, self.yunet, self.vgg) if path is not None and is_file(path)]
 
+    def named_in(self, folder: Path) -> TrainingInputs:
+        """The same with the path of the file that describes it, which comes along in ``folder`` if it is a name."""
+        return replace(self, config_path=named_yaml(folder, self.config_path))
 
-def check_landmarks(config: TrainConfig, inputs: TrainingInputs) -> None:
-    """Raise UsageError where losses look at eyes and mouths, and nothing finds them."""
-    if config.needs_landmarks and inputs.yunet is None:
-        raise UsageError(
-            f"{inputs.config_path.name} weighs mouth and eyes, and YuNet's weights are needed to find them. "
-            "Give --yunet FILE, or set the loss weights anchor, mouth and eyes to 0."
-        )
+    def config(self, teacher: ModelConfig | None = None) -> TrainConfig:
+        """What the file describes, with the changes; see :func:`~.config.load_config`."""
+        return load_config(Path(self.config_path), self.overrides, teacher)
+
+
+def open_labeller(config: TrainConfig, inputs: TrainingInputs) -> YuNetDetector | None:
+    """What finds eyes and mouths for losses that look at them: the given YuNet, else the one that is here.
+
+    Without it these losses see no faces; a line says so.
+    """
+    yunet = inputs.yunet
+    if config.streamed:
+        if yunet is not None or config.needs_landmarks:
+            log.warning(
+                "%s reads pairs while it trains, and nobody looks for faces then: --yunet and the loss weights "
+                "anchor, mouth and eyes have no effect. Files with stages use them.", inputs.config_name,
+            )  # fmt: skip
+        return None
+    if yunet is None and config.needs_landmarks:
+        yunet = path_on_disk(catalogue()["yunet"])
+        if yunet is None:
+            log.warning(
+                "%s weighs mouth and eyes, and what finds them is not here: all of a face counts alike. Better: fom "
+                "weights download yunet (0.3 MB), then begin anew.", inputs.config_name,
+            )  # fmt: skip
+    return None if yunet is None else YuNetDetector(named_file(yunet), threshold=0.5)
 
 
 def clip_folder(config: TrainConfig, inputs: TrainingInputs) -> Path:
     """The folder with the clips, which the command or the file names. Raises UsageError when neither does."""
     if inputs.data is None and config.dataset.root_dir is None:
-        raise UsageError(f"{inputs.config_path.name} has no dataset_params.root_dir. Give the folder with the clips.")
-    return Path(config.dataset.root_dir or "") if inputs.data is None else inputs.data
+        raise UsageError(f"{inputs.config_name} has no dataset_params.root_dir. Give the folder with the clips.")
+    return Path(config.dataset.root_dir or "") if inputs.data is None else Path(inputs.data)
 
 
 def open_features(config: TrainConfig, inputs: TrainingInputs) -> VggFeatures | None:
@@ -65,21 +99,41 @@ def open_features(config: TrainConfig, inputs: TrainingInputs) -> VggFeatures | 
     """
     if inputs.vgg is None:
         return None
+    if not _compares(config):
+        log.warning("--vgg has no effect: the loss weights perceptual of %s are 0.", inputs.config_name)
     features = VggFeatures.from_state_dict(read_weights(named_file(inputs.vgg), "The VGG file"))
     layers = {len(stage.weights.perceptual) for stage in config.stages if any(stage.weights.perceptual)}
     if layers - {len(features.stages)}:
         raise UsageError(
-            f"With --vgg, pictures are compared in {len(features.stages)} layers, and {inputs.config_path.name} has "
+            f"With --vgg, pictures are compared in {len(features.stages)} layers, and {inputs.config_name} has "
             f"{min(layers)} weights for them. Give -o train_params.loss_weights.perceptual=[10,10,10,10,10]."
         )
     return features
 
 
+def random_features(config: TrainConfig) -> VggFeatures:
+    """What pictures are compared in where no VGG is given; a line says so."""
+    if _compares(config) and not rank():
+        log.info("Pictures are compared in random features. In a VGG's, as the authors do: --vgg vgg19.")
+    return VggFeatures(config.perceptual_widths, config.seed)
+
+
+def _compares(config: TrainConfig) -> bool:
+    return any(any(stage.weights.perceptual) for stage in config.stages)
+
+
 def open_clips(
-    config: TrainConfig, data: Path, output: Path, yunet: Path | None
+    config: TrainConfig, data: Path, output: Path, detector: YuNetDetector | None, stages: Stages = untold
 ) -> tuple[FrameCache | ClipData, FrameCache | None]:
-    """The training clips, decoded into ``output`` or to be read on the way, and decoded ones for validation."""
-    detector = None if yunet is None else YuNetDetector(yunet, threshold=0.5)
+    """The training clips, decoded into ``output`` or to be read on the way, and decoded ones for validation.
+
+    ``stages`` is told of the decoding. The folder notes which clips its models learn from.
+    """
+
+    def decoded(name: str, entries: list[ClipEntry]) -> FrameCache:
+        with stages(f"decoding clips ({name})", "clips") as progress:
+            return FrameCache.build(output / f"frames-{name}", entries, size, detector, progress)
+
     classes = config.dataset.licence_classes
     oversize = 1.0 if config.streamed else config.dataset.oversize
     size = max(round(stage.model.image_size[0] * oversize) for stage in config.stages)
@@ -88,10 +142,12 @@ def open_clips(
     validation = None
     with first_alone():
         if not config.streamed:
-            clips = FrameCache.build(output / "frames-train", entries, size, detector)
+            clips = decoded("train", entries)
+        if not rank():
+            note_seen(output, entries)
         if has_split(data, "val"):
             entries = find_entries(data, "val", classes)
             if config.streamed:  # a glance while training; `fom evaluate` looks at all
                 entries = entries[:: -(-len(entries) // MOST_VALIDATION_CLIPS)]
-            validation = FrameCache.build(output / "frames-val", entries, size, detector)
+            validation = decoded("val", entries)
     return clips, validation

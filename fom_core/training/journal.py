@@ -5,31 +5,56 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
+from .. import signals
 from ..documents.readers import DocumentError, parse_json
 from ..files.paths import replacing, unwritable
 from ..media import write_picture
+from ..parallel.distributed import world_size
+from ..weights.load import header_of
+from .checkpoint import WEIGHTS, save_checkpoint
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)
 
 LOG = "log.jsonl"
+Progress = Callable[[int, "int | None"], None]
+
+
+class Stages(Protocol):
+    """Opened around what takes long; what it gives is told how much is done, and of how much.
+
+    unit: what is counted: clips, steps.
+    done: how much an earlier call did.
+    """
+
+    def __call__(self, label: str, unit: str, done: int = 0) -> AbstractContextManager[Progress | None]: ...
+
+
+def untold(*_: object, **__: object) -> AbstractContextManager[None]:
+    """The stages of which nobody is told."""
+    return nullcontext()
 
 
 class TrainingLog:
     """Book-keeping of one stage in its folder.
 
     ``log.jsonl`` has a line for every ``line_every`` steps with the mean of each loss, and one for every measurement.
+    ``keep`` is of :func:`~.checkpoint.save_checkpoint`.
     """
 
-    def __init__(self, trainer: Trainer, folder: Path, report: Callable[[str], None], line_every: int = 50) -> None:
-        self.trainer, self.folder, self.report, self.line_every = trainer, folder, report, line_every
+    def __init__(
+        self, trainer: Trainer, folder: Path, report: Callable[[str], None], line_every: int = 50, keep: int = 2
+    ) -> None:
+        self.trainer, self.folder, self.report, self.line_every, self.keep = trainer, folder, report, line_every, keep
         self._recent: list[dict[str, float]] = []
+        self._losses: dict[str, float] = {}  # of the last step
+        self._saved = trainer.step_number
         self._begun_at = (trainer.step_number, trainer.seconds)
         self._board = open_board(folder, trainer.step_number)
 
@@ -42,11 +67,13 @@ class TrainingLog:
             with replacing(path) as temporary:
                 temporary.write_text(kept)
         if self.trainer.step_number:
-            self.report(f"{self.trainer.stage.name}: going on from step {self.trainer.step_number}")
+            done = "done before, up to" if self.trainer.progress == 1 else "going on from"
+            self.report(f"{self.trainer.stage.name}: {done} step {self.trainer.step_number}")
 
     def add(self, losses: dict[str, float], *, now: bool = False) -> None:
         """Count a step; every ``line_every`` steps, or ``now``, tell the means since the last time."""
         self._recent.append(losses)
+        self._losses = losses
         if not now and self.trainer.step_number % self.line_every:
             return
         means, self._recent = _means(self._recent), []
@@ -65,6 +92,28 @@ class TrainingLog:
         write_picture(self.folder / f"sheet-{self.trainer.step_number:06d}.png", array)
         if self._board is not None:
             self._board.add_image("sheet", array, self.trainer.step_number, dataformats="HWC")
+
+    def save(self, state: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+        """Write a checkpoint. Whoever stops the training waits for it."""
+        about = {"seconds": self.trainer.seconds, "processes": world_size(), "losses": self._losses, **about}
+        step = self.trainer.step_number
+        model = header_of(self.trainer.average, f"{self.trainer.stage.name}-{step}")  # so that it opens as one
+        with signals.delayed():
+            save_checkpoint(
+                self.folder, step, self.trainer.weights(), state, about=about, metadata=model, keep=self.keep
+            )
+            self._saved = step
+
+    def stop(self, state: Mapping[str, Any]) -> None:
+        """Write a checkpoint for a training that is stopped, unless there is one of this step, and say so."""
+        step = self.trainer.step_number
+        if step > self._saved:
+            self.save(state, {})
+        if step:
+            self.report(
+                f"{self.trainer.stage.name}: step {step} is kept; the same command goes on from it, and "
+                f"{self.folder / f'step-{step:06d}' / WEIGHTS} opens as a model."
+            )
 
     def close(self) -> None:
         if self._board is not None:

@@ -6,17 +6,18 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
+from .. import signals
 from ..errors import UnsupportedModel
 from ..networks.model import MotionModel
 from ..parallel.distributed import first_alone, from_all, from_first, rank, world_size
 from ..resources.faults import pass_on
 from ..weights.pickle_machine import short
-from .checkpoint import DEFAULT, Checkpointing, carry_over, load_latest, save_checkpoint
+from .checkpoint import DEFAULT, Checkpointing, carry_over, latest_checkpoint, load_latest
 from .config import Stage, TrainConfig
 from .contact_sheet import contact_sheet, pairs_sheet
 from .data.augment import Pairs
@@ -24,7 +25,8 @@ from .data.feed import Feed, items, open_feed
 from .data.frame_cache import FrameCache
 from .data.stream import ClipData
 from .figures import Figures, reconstruction_figures
-from .journal import TrainingLog
+from .given import random_features
+from .journal import Stages, TrainingLog, untold
 from .perceptual import VggFeatures
 from .report import write_report
 from .trainer import Trainer
@@ -40,10 +42,13 @@ def train_stage(
     *,
     checkpointing: Checkpointing = DEFAULT,
     report: Callable[[str], None] = log.info,
+    stages: Stages = untold,
 ) -> None:
     """Run one stage to its end, going on from the newest checkpoint in ``folder``.
 
-    With every checkpoint goes a picture, with ``validation`` figures of the averaged weights.
+    With every checkpoint goes a picture, with ``validation`` figures of the averaged weights. Who stops the stage
+    (KeyboardInterrupt, SystemExit) finds a checkpoint of the last whole step; of several processes, all stop after the
+    step in which one is told to.
     The first process measures and writes. Raises TrainingDiverged, and WriteError when the disk is full; checkpoints
     of earlier steps stay whole.
     """
@@ -51,27 +56,52 @@ def train_stage(
     journal = None
     if not rank():
         folder.mkdir(parents=True, exist_ok=True)
-        journal = TrainingLog(trainer, folder, report)
+        journal = TrainingLog(trainer, folder, report, keep=checkpointing.keep)
         journal.rewind()
+    drawn = feed.state()
+    number = trainer.step_number
     try:
-        while trainer.progress < 1:
-            begun = time.monotonic()
-            pairs, what = feed.draw()
-            losses = trainer.step(pairs, begun=begun, what=what)
-            due = trainer.step_number % checkpointing.every == 0 or trainer.progress == 1
-            if journal is not None:
-                journal.add(losses, now=due)
-            if due:
-                state = trainer.state() | {"feeds": from_all(feed.state())}
+        # Several processes do the same steps, and save together: signals wait until all know.
+        with (
+            stages(trainer.stage.name, "steps", number) as progress,
+            signals.delayed() if world_size() > 1 else untold(),
+        ):
+            if progress is not None:
+                progress(number, trainer.stage.steps)
+            while trainer.progress < 1:
+                drawn, number = feed.state(), trainer.step_number
+                begun = time.monotonic()
+                pairs, what = feed.draw()
+                losses = trainer.step(pairs, begun=begun, what=what)
+                due = trainer.step_number % checkpointing.every == 0 or trainer.progress == 1
                 if journal is not None:
-                    about = {"seconds": trainer.seconds, "processes": world_size(), "losses": losses}
-                    about |= _look(trainer, journal, pairs, validation)
-                    save_checkpoint(
-                        folder, trainer.step_number, trainer.weights(), state, about=about, keep=checkpointing.keep
-                    )
+                    journal.add(losses, now=due)
+                if trainer.called_off:
+                    _stop_together(trainer, feed, journal)
+                if due:
+                    state = trainer.state() | {"feeds": from_all(feed.state())}
+                    if journal is not None:
+                        journal.save(state, _look(trainer, journal, pairs, validation))
+                if progress is not None:
+                    progress(trainer.step_number, round(trainer.step_number / trainer.progress))
+    except (KeyboardInterrupt, SystemExit):
+        if journal is not None and world_size() == 1 and trainer.undo():
+            with signals.delayed():
+                place = feed.state() if trainer.step_number > number else drawn
+                journal.stop(trainer.state() | {"feeds": [place]})
+        raise
     finally:
+        feed.close()
         if journal is not None:
             journal.close()
+
+
+def _stop_together(trainer: Trainer, feed: Feed, journal: TrainingLog | None) -> NoReturn:
+    """Keep this step, and end each process as it was told to, or as by SIGTERM."""
+    state = trainer.state() | {"feeds": from_all(feed.state())}
+    if journal is not None:
+        journal.stop(state)
+    raise SystemExit(signals.TERMINATED)
 
 
 def resume(trainer: Trainer, feed: Feed, folder: Path) -> None:
@@ -120,6 +150,15 @@ def stage_data(
         return data.resized(run_folder / f"frames-{size}", size)
 
 
+def stage_line(stage: Stage, device: torch.device | str) -> str:
+    """What a stage is about to do, in a line."""
+    height, width = stage.model.image_size
+    several = f" in each of {world_size()} processes" if world_size() > 1 else ""
+    return (
+        f"{stage.name}: {stage.steps} steps of {stage.batch_size} pairs{several}, {width}x{height} pixels, on {device}"
+    )
+
+
 def train(
     config: TrainConfig,
     data: FrameCache | ClipData,
@@ -131,13 +170,15 @@ def train(
     device: torch.device | str = "cpu",
     checkpointing: Checkpointing = DEFAULT,
     report: Callable[[str], None] = log.info,
+    stages: Stages = untold,
 ) -> MotionModel:
     """Run all stages and return the averaged model of the last one. Finished stages are skipped on a second call.
 
-    init: a model to start from, for fine-tuning: every tensor that fits is taken over.
+    init:   a model to start from, for fine-tuning: every tensor that fits is taken over.
+    stages: is told of the steps of each stage.
     """
     torch.backends.cudnn.benchmark = True  # the same shapes in every step: worth a search for the fastest kernels
-    features = features or VggFeatures(config.perceptual_widths, config.seed)
+    features = features or random_features(config)
     previous: dict[str, Tensor] | None = None if init is None else init.state_dict()
     trainer = None
     for number, given in enumerate(config.stages):
@@ -145,13 +186,17 @@ def train(
         folder = run_folder / f"{number + 1}-{stage.name}"
         trainer = Trainer(stage, features, torch.device(device), config.seed + number)
         if previous is not None:
+            if number == 0 and not rank() and latest_checkpoint(folder) is not None:
+                log.warning("The given weights have no effect: %s goes on from its checkpoints.", run_folder)
             fresh = carry_over(trainer.model, previous)
             carry_over(trainer.average, previous)
             if not rank():
                 report(f"{stage.name}: {len(fresh)} tensors start fresh")
+        if not rank():
+            report(stage_line(stage, device))
         frames = stage_data(config, data, stage, run_folder)
         feed = open_feed(frames, stage, config.seed + number, device)
-        train_stage(trainer, feed, validation, folder, checkpointing=checkpointing, report=report)
+        train_stage(trainer, feed, validation, folder, checkpointing=checkpointing, report=report, stages=stages)
         previous = trainer.average.state_dict()
     assert trainer is not None
     if not rank():

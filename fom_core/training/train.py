@@ -5,36 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import UsageError
+from ..files.paths import CONFIGS
 from ..files.places import Work, keep_apart
 from ..parallel.distributed import rank, training_group
 from ..weights.catalogue import is_file
 from ..weights.load import load_module, save_model
 from .checkpoint import DEFAULT, Checkpointing
-from .config import load_config
-from .given import TrainingInputs, check_landmarks, clip_folder, open_clips, open_features
+from .given import TrainingInputs, clip_folder, open_clips, open_features, open_labeller
+from .journal import Stages, untold
 from .loop import train
 
 
 def train_from_folder(
     inputs: TrainingInputs,
-    output: Path,
+    output: str | Path,
     *,
     init_from: str | Path | None = None,
-    device: str = "cpu",
+    device: str = "auto",
     checkpointing: Checkpointing = DEFAULT,
+    stages: Stages = untold,
 ) -> Path:
     """Train what the inputs' file describes on their clips and return the model's file in ``output``.
 
     The split "val" of an index, or a subfolder ``val`` or ``test``, is used for figures and contact sheets. Under
     torchrun every process takes part; the first one decodes, keeps the books and writes. ``init_from`` is a model's
-    name or file to start from.
+    name or file to start from. ``stages`` is told how far decoding and learning are. Who stops it finds all but the
+    step under way kept, and a second call goes on there.
     """
-    config = load_config(inputs.config_path, inputs.overrides)
+    inputs, output = inputs.named_in(CONFIGS), Path(output)
+    config = inputs.config()
     if config.needs_teacher:
-        raise UsageError(
-            f"{inputs.config_path.name} learns from a teacher. Run it with `fom compress`, which takes one."
-        )
-    check_landmarks(config, inputs)
+        raise UsageError(f"{inputs.config_name} learns from a teacher. Run it with `fom compress`, which takes one.")
+    detector = open_labeller(config, inputs)
     path = output / f"{config.name}.safetensors"
     start = [each for each in (init_from,) if is_file(each)]
     keep_apart([Work([*inputs.files, *start], [path], folders=[output])])
@@ -42,7 +44,7 @@ def train_from_folder(
     init = None if init_from is None else load_module(init_from)
     features = open_features(config, inputs)
     with training_group(device) as own_device:
-        clips, validation = open_clips(config, folder, output, inputs.yunet)
+        clips, validation = open_clips(config, folder, output, detector, stages)
         model = train(
             config,
             clips,
@@ -52,5 +54,6 @@ def train_from_folder(
             init=init,
             device=own_device,
             checkpointing=checkpointing,
+            stages=stages,
         )
         return path if rank() else save_model(model, path, name=config.name)

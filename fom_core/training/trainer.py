@@ -12,29 +12,30 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .. import signals
 from ..errors import TrainingDiverged
-from ..networks.dense_motion import DenseMotionNetwork
 from ..networks.discriminator import MultiScaleDiscriminator
-from ..networks.keypoint_detector import KeypointDetector
 from ..networks.model import MotionModel
 from ..parallel.distributed import average_gradients, mean_over_all, normalise_together, rank, world_size
+from .averaging import update_average
 from .checkpoint import part, prefixed
 from .config import Stage
 from .data.augment import Pairs, Transform
 from .objective import Objective, Outcome
+from .optimiser import adam
 from .perceptual import VggFeatures
 from .precision import PRECISIONS, use_precision
 from .recording import RecordedWork, TrainingStep
 from .schedule import average_decay, learning_rate_factor
-
-MOTION = (KeypointDetector, DenseMotionNetwork)
+from .whole_step import WholeStep
 
 
 class Trainer:
     """One stage: the networks, their optimisers, and :meth:`step`.
 
-    seconds: time that the steps took, with the making of their batches. The same on all processes, so that they end
-             together.
+    seconds:    time that the steps took, with the making of their batches. The same on all processes, so that they end
+                together.
+    called_off: whether a process of the training was told to stop by the end of the last step.
     """
 
     def __init__(
@@ -48,13 +49,14 @@ class Trainer:
         """``new_objective`` makes what is learnt; of its networks, those whose parameters want gradients learn."""
         torch.manual_seed(seed)
         self.stage, self.device, self.step_number, self.seconds = stage, device, 0, 0.0
+        self.called_off = False
         self.records = stage.cuda_graphs and device.type == "cuda" and world_size() == 1
         self.memory_format = torch.channels_last if stage.channels_last else torch.contiguous_format
         objective = new_objective(stage, features).to(device, memory_format=self.memory_format)  # type: ignore[call-overload]
         self.average = copy.deepcopy(objective.model).requires_grad_(False).eval()
         self.objective: Objective = normalise_together(objective, device)  # type: ignore[assignment]
         self.optimizers = {
-            name: self._adam(network, lr, stage.motion_lr)
+            name: adam(network, stage.lr if lr is None else lr, stage.motion_lr, **self._way)
             for name, network, lr in (
                 ("keypoint_detector", self.model.keypoint_detector, stage.lr_kp_detector),
                 ("generator", self.model.generator, stage.lr_generator),
@@ -62,11 +64,14 @@ class Trainer:
             if any(parameter.requires_grad for parameter in network.parameters())
         }
         if self.discriminator is not None:
-            self.optimizers["discriminator"] = self._adam(self.discriminator, stage.lr_discriminator)
+            self.optimizers["discriminator"] = adam(
+                self.discriminator, stage.lr if stage.lr_discriminator is None else stage.lr_discriminator, **self._way
+            )
         self.scaler = torch.amp.GradScaler(device.type, enabled=stage.precision == "float16")  # type: ignore[attr-defined]
         self.random = torch.Generator().manual_seed(seed)
         use_precision(PRECISIONS[stage.precision], self.objective.models, objective.features, self.discriminator)
         self._updates: dict[bool, TrainingStep] = {}  # with and without the keypoint detector
+        self._whole = WholeStep(self._statistics, self.random)
         if stage.compile:
             self._compile()
 
@@ -98,22 +103,37 @@ class Trainer:
         begun:     on time.monotonic(), when the making of the batch began.
         what:      what the batch is made of, for the message of TrainingDiverged, which a loss or a gradient that is
                    NaN or infinite raises. So are the networks then.
+
+        Once weights change, a program's signals wait for the end of the step; see :meth:`undo` for those before.
         """
         begun = time.monotonic() if begun is None else begun
-        pairs = self._placed(pairs)
-        transform = self._draw_warp(len(pairs.still)) if transform is None else transform
-        transform = transform.to(self.device).to(pairs.driving.dtype)
-        self._set_lr()
-        self.objective.train()
-        values = self._update(pairs, transform)
-        self.scaler.update()
-        self.step_number += 1
-        self._update_average()
-        return self._checked(values, begun, what)
+        with self._whole.made():
+            pairs = self._placed(pairs)
+            transform = self._draw_warp(len(pairs.still)) if transform is None else transform
+            transform = transform.to(self.device).to(pairs.driving.dtype)
+            self._set_lr()
+            self.objective.train()
+            values = self._update(pairs, transform)
+            self.scaler.update()
+            self.step_number += 1
+            self._update_average()
+            figures = self._checked(values, begun, what)
+        return figures
+
+    def undo(self) -> bool:
+        """Take back what a step that was broken off has done. False if it had begun to change the weights."""
+        return self._whole.undo()
+
+    def _statistics(self) -> list[Tensor]:
+        """What a forward pass alone changes: the running statistics of the normalisation, and the critic's norms."""
+        networks = () if self.records else (self.model, self.discriminator)
+        return [value for network in networks if network is not None for value in network.buffers()]
 
     def _update(self, pairs: Pairs, transform: Transform) -> dict[str, Tensor]:
         """One step of every network; the losses and the gradients' norms."""
         learns = self.learns_keypoints
+        if self.records:
+            self._whole.change()  # somewhere within
         if learns not in self._updates:
             work = partial(self._update_networks, learns)
             self._updates[learns] = RecordedWork(work, self.device) if self.records else work
@@ -170,6 +190,7 @@ class Trainer:
     def _apply(self, names: list[str]) -> dict[str, Tensor]:
         """One step of these optimisers; the norms of the gradients before clipping."""
         norms = {}
+        self._whole.change()
         for name in (name for name in names if name in self.optimizers):
             optimizer = self.optimizers[name]
             parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -184,10 +205,10 @@ class Trainer:
         own = torch.stack(list(values.values())).float()
         finite = own.isfinite().tolist()  # waits for the step
         sick = [name for name, good in zip(values, finite, strict=True) if not good]
-        elapsed = torch.tensor([time.monotonic() - begun], device=self.device)
-        *means, seconds = mean_over_all(torch.cat([own, elapsed])).tolist()
+        further = torch.tensor([time.monotonic() - begun, signals.waiting()], device=self.device)
+        *means, seconds, told = mean_over_all(torch.cat([own, further])).tolist()
         figures = dict(zip(values, means, strict=True))
-        self.seconds += seconds
+        self.seconds, self.called_off = self.seconds + seconds, told > 0
         wrong = [name for name, value in figures.items() if value - value != 0]  # NaN or infinite, anywhere
         if self.scaler.is_enabled():  # it leaves such a step out and scales less
             wrong = [name for name in wrong if not name.startswith("norm_")] if self.scaler.get_scale() >= 1 else wrong
@@ -213,16 +234,6 @@ class Trainer:
         everybody = Transform.random(batch * world_size(), **options, generator=self.random)
         return everybody[batch * rank() : batch * (rank() + 1)]
 
-    def _adam(self, module: nn.Module, lr: float | None, slow: float = 1.0) -> torch.optim.Adam:
-        """The authors' optimiser. ``slow`` is the share of the learning rate that the networks of motion get."""
-        motion = {id(p) for part in module.modules() if isinstance(part, MOTION) for p in part.parameters()}
-        base = self.stage.lr if lr is None else lr
-        groups = [
-            {"params": [p for p in module.parameters() if (id(p) in motion) == chosen], "base": base * share}
-            for chosen, share in ((True, slow), (False, 1.0))
-        ]
-        return torch.optim.Adam([group for group in groups if group["params"]], betas=(0.5, 0.999), **self._way)
-
     @property
     def _way(self) -> dict[str, bool]:
         """How an optimiser computes here, whatever machine its state is from."""
@@ -247,16 +258,8 @@ class Trainer:
             if network is not None:
                 network.compile()
 
-    @torch.no_grad()
     def _update_average(self) -> None:
-        """Follow the weights, and the running statistics of the normalisation, slowly."""
-        decay = average_decay(self.stage, self.step_number)
-        pairs = list(zip(_tensors(self.average), _tensors(self.model), strict=True))
-        slow, fast = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
-        torch._foreach_lerp_(slow, fast, 1 - decay)  # pyright: ignore[reportPrivateImportUsage] - few kernels for many tensors
-        for counter, value in pairs:
-            if not counter.is_floating_point():
-                counter.copy_(value)
+        update_average(self.average, self.model, average_decay(self.stage, self.step_number))
 
     def weights(self) -> dict[str, Tensor]:
         """Every tensor worth keeping."""
@@ -293,7 +296,4 @@ class Trainer:
         self.random.set_state(state["random"])
         self.step_number, self.seconds = int(state["step"]), float(state["seconds"])
         self._updates.clear()
-
-
-def _tensors(model: nn.Module) -> list[Tensor]:
-    return [*model.parameters(), *model.buffers()]
+        self._whole.forget()

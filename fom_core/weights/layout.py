@@ -22,6 +22,7 @@ WRAPPERS = (
     "Gen_Full",  # PaddleGAN's trainer saves both networks in one, beside the losses' own
     "state_dict",  # forks whose networks are parts of one module
 )
+AVERAGE = "average."  # before the names of the weights to animate with, in checkpoints of our own trainings
 
 
 def find_networks(tree: Mapping[str, Any]) -> dict[str, RawTensors]:
@@ -31,7 +32,8 @@ def find_networks(tree: Mapping[str, Any]) -> dict[str, RawTensors]:
     DataParallel's prefix at any level, of tensors, numpy arrays or Paddle's (parameter name, array) pairs. Counters and
     Paddle's name table are left out.
     """
-    scopes = [_without_module(tree)]
+    average = {name.removeprefix(AVERAGE): tree[name] for name in tree if str(name).startswith(AVERAGE)}
+    scopes = [average or _without_module(tree)]
     scopes += [_without_module(tree[name]) for name in WRAPPERS if isinstance(tree.get(name), Mapping)]
     found = {}
     for network, aliases in NETWORKS.items():

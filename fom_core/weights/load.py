@@ -169,13 +169,14 @@ def save_model(
             tensors[key], tensors[key + SCALE] = quantise(full)
         else:
             tensors[key] = full.half() if half and _is_kernel(key, value) else full
-    metadata = {
-        "format": "pt",
-        CONFIG_KEY: json.dumps(model.config.to_dict(), sort_keys=True),
-        NAME_KEY: name or model.name or path.stem,
-    }
-    write_tensors(path, tensors, metadata)
+    write_tensors(path, tensors, header_of(model, name or model.name or path.stem))
     return path
+
+
+def header_of(model: Weights, name: str) -> dict[str, str]:
+    """What a safetensors file says of the model in it."""
+    config = json.dumps(model.config.to_dict(), sort_keys=True)
+    return {"format": "pt", CONFIG_KEY: config, NAME_KEY: name}
 
 
 def convert(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from fom_core.cli import build_parser, with_underscores
-from fom_core.cli.progress import duration_text, one_line, progress_line
+from fom_core.cli.progress import ProgressBar, duration_text, one_line, progress_line
 from fom_core.cli.results import output_path
 from fom_core.cli.verbs import wanted
 
@@ -130,6 +131,23 @@ def test_wrong_usage_is_a_line_that_says_what_was_meant_and_where_to_look(fom, w
     outcome = fom(*words.split())
     assert (outcome.status, outcome.results, len(outcome.messages)) == (2, [], 1)
     assert message in outcome.messages[0]
+
+
+def test_the_pace_is_that_of_this_call_and_slow_steps_are_told_in_seconds():
+    assert "2.0 steps/s  0:05 left" in progress_line("motion", 90, 100, 20.0, "steps", begun_with=50)
+    assert "20.0 s/step  3:20 left" in progress_line("motion", 90, 100, 20.0, "steps", begun_with=89)
+
+
+def test_lines_come_while_nothing_gets_done(monkeypatch, capsys):
+    monkeypatch.setattr("fom_core.cli.progress.FIRST_S", 0.01)
+    monkeypatch.setattr("fom_core.cli.progress.LINE_S", 0.02)
+
+    with ProgressBar("cutting", 3, "videos", beats=True):
+        time.sleep(0.3)
+
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) > 1
+    assert all(line.startswith("cutting [") and "0/3" in line and line.endswith("so far") for line in lines)
 
 
 def test_help_and_version_do_without_pytorch():

@@ -50,7 +50,6 @@ def test_recipes_have_names(tmp_path, monkeypatch):
         (["--config", "none.yaml"], 2, "none.yaml does not exist. Check the path; relative"),
         (["-o", "stages.both.pruned=0.5"], 2, "unknown option stages.both.pruned. Did you mean prune?"),
         (["-o", "stages.both.prune=-1"], 2, "stages.both.prune has to be from 0 to 1, found -1"),
-        (["-o", "train_params.loss_weights.mouth=3"], 2, "Give --yunet FILE"),
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_nothing(fom, tiny_weights, tmp_path, words, status, reason):

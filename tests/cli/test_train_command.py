@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +18,7 @@ from fom_core.files.paths import CONFIGS
 from fom_core.media import VideoWriter
 from tests.tiny_training import NETWORKS
 
+ROOT = Path(__file__).resolve().parents[2]
 TINY = (
     NETWORKS
     + """
@@ -63,3 +69,107 @@ def test_a_mistake_is_one_line_and_status_2(tmp_path, capsys, words, reason):
     assert reason in told
     assert "\n" not in told
     assert not np.any([path.is_dir() for path in tmp_path.iterdir()])
+
+
+STAGED = (
+    NETWORKS
+    + """
+train_params:
+  batch_size: 2
+  scales: [1]
+  loss_weights: {perceptual: [1], mouth: 2}
+perceptual_widths: [4]
+stages:
+  - {name: only, steps: 2}
+"""
+)
+
+
+@pytest.fixture
+def training(tmp_path, clip, monkeypatch) -> list[object]:
+    """A training of two steps in one stage, which wants to know where mouths are; nothing here tells."""
+    monkeypatch.setenv("FOM_MODELS", str(tmp_path / "weights"))
+    (tmp_path / "data").mkdir()
+    with VideoWriter(tmp_path / "data" / "blob.mp4", 25) as writer:
+        writer.write(clip)
+    config = tmp_path / "tiny.yaml"
+    config.write_text(STAGED, encoding="utf-8")
+    return ["train", tmp_path / "data", "--config", config, "--output", tmp_path / "run"]
+
+
+def test_a_training_says_what_it_lacks_and_what_it_is_about_to_do(fom, training):
+    outcome = fom(*training)
+
+    assert outcome.status == 0
+    told = "\n".join(outcome.messages)
+    assert "fom weights download yunet" in told
+    assert "In a VGG's, as the authors do: --vgg vgg19." in told
+    assert "only: 2 steps of 2 pairs, 32x32 pixels, on cpu" in told
+
+
+def test_a_second_call_says_which_stages_are_done_and_what_is_in_vain(fom, training, tmp_path):
+    fom(*training)
+    begun = shutil.copy(tmp_path / "run" / "tiny.safetensors", tmp_path / "begun.safetensors")
+    outcome = fom(*training, "--init_from", begun)
+
+    assert outcome.status == 0
+    assert "only: done before, up to step 2" in outcome.messages
+    assert any("The given weights have no effect" in line for line in outcome.messages)
+
+
+def test_an_evaluation_of_the_training_s_own_clips_says_so_aloud(fom, training, tmp_path):
+    fom(*training)
+    words = ["evaluate", tmp_path / "data", "--output", tmp_path / "figures", "--frames", 2, "--cpu"]
+    own = fom(*words, "--model", tmp_path / "run" / "tiny.safetensors")
+    others = fom(*words, "--model", "mini", "--batch_size", 4)
+
+    assert own.status == others.status == 0
+    assert any(line.startswith("warning: 1 of these 1 clips are what the model learnt from") for line in own.messages)
+    assert any("has no folder val or test" in line for line in own.messages)
+    assert not any("learnt from" in line for line in others.messages)
+    assert "warning: --batch_size has no effect: clips are looked at as a whole." in others.messages
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--config", "mini", "-o", "dataset_params.frame_shape=[48,48,3]"], "says 48x48, and the stages say 64x64"),
+        (["--config", "vox-256", "-o", "dataset_params.frame_shape=[48,48,3]"], "multiples of 128, such as 128"),
+        (["--config", "vox-256", "--device", "cuda:77"], "This machine has no device 'cuda:77'"),
+    ],
+)
+def test_sizes_and_devices_that_cannot_be_say_what_can(fom, training, tmp_path, words, reason):
+    outcome = fom("train", tmp_path / "data", *words, "--output", tmp_path / "run")
+
+    assert outcome.status == 2
+    assert reason in outcome.messages[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="sends signals as a terminal does")
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_to_a_training_and_its_readers_leaves_a_checkpoint_and_no_process(tmp_path, clip, number, status):
+    (tmp_path / "data").mkdir()
+    with VideoWriter(tmp_path / "data" / "blob.mp4", 25) as writer:
+        writer.write(clip)
+    (tmp_path / "tiny.yaml").write_text(TINY.replace("num_workers: 0", "num_workers: 2"), encoding="utf-8")
+    words = ["train", tmp_path / "data", "--config", tmp_path / "tiny.yaml", "--output", tmp_path / "run"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fom_core", *map(str, words), "-o", "train_params.num_repeats=100000"],
+        cwd=ROOT, text=True, start_new_session=True, stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - ignored in the background
+    )  # fmt: skip
+    assert process.stderr is not None
+    while "steps/s" not in (line := process.stderr.readline()):
+        assert line, "it ended"
+
+    os.killpg(process.pid, number)
+    messages = process.communicate(timeout=60)[1].splitlines()
+
+    assert process.returncode == status
+    assert any("is kept; the same command goes on from it, and " in line for line in messages)
+    assert messages[-1] == ("Stopped." if number == signal.SIGINT else "Terminated.")
+    assert "Traceback" not in "\n".join(messages)
+    assert len(list((tmp_path / "run" / "1-tiny").glob("step-*"))) == 1
+    with pytest.raises(ProcessLookupError):  # nobody is left in its session
+        os.killpg(process.pid, 0)

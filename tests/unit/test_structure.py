@@ -17,7 +17,7 @@ ORDER = (  # of the rooms: each may import what stands before it
 LONGEST_FILE, LONGEST_FUNCTION = 300, 60  # lines
 LARGEST_ROOM = 0.15  # of all lines
 SHARED_NAMES = {  # one meaning in several files: what every command, graph runtime and detector has
-    "add_parser", "decode", "log", "main", "open_graph", "run",
+    "add_parser", "declare", "decode", "log", "main", "open_graph", "run",
 }  # fmt: skip
 
 

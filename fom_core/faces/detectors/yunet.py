@@ -15,6 +15,7 @@ from ..detection import Detection, detect_at_sizes
 
 LONG_SIDES = (1280, 320)  # it misses faces of more than about 300 px, so the picture is also shown small
 OVERLAP = 0.3
+_levels = threading.Lock()  # OpenCV's level of messages is one for all threads
 
 
 class YuNetDetector:
@@ -50,12 +51,13 @@ def _errors_only() -> Iterator[None]:
     if levels is None:
         yield
         return
-    before = levels.getLogLevel()
-    levels.setLogLevel(min(before, levels.LOG_LEVEL_ERROR))
-    try:
-        yield
-    finally:
-        levels.setLogLevel(before)
+    with _levels:
+        before = levels.getLogLevel()
+        levels.setLogLevel(min(before, levels.LOG_LEVEL_ERROR))
+        try:
+            yield
+        finally:
+            levels.setLogLevel(before)
 
 
 def _detection(row: list[float]) -> Detection:

@@ -32,6 +32,10 @@ class Feed(Protocol):
 
     def restore(self, state: dict[str, Any]) -> None: ...
 
+    def close(self) -> None:
+        """End the processes that read, if there are any. It may be drawn from again."""
+        ...
+
 
 class CacheFeed:
     """Pairs drawn from decoded clips, and changed as the stage says, on the device where they are needed."""
@@ -54,6 +58,9 @@ class CacheFeed:
     def restore(self, state: dict[str, Any]) -> None:
         self.sampler.random.bit_generator.state = json.loads(state["sampler"])
         self.augment.random.set_state(state["augment"])
+
+    def close(self) -> None:
+        pass
 
 
 def open_feed(data: FrameCache | ClipData, stage: Stage, seed: int, device: torch.device | str = "cpu") -> Feed:

@@ -64,7 +64,12 @@ class FrameCache:
 
     @classmethod
     def build(
-        cls, folder: Path, entries: Sequence[ClipEntry], size: int, detector: Detector | None = None
+        cls,
+        folder: Path,
+        entries: Sequence[ClipEntry],
+        size: int,
+        detector: Detector | None = None,
+        progress: Callable[[int, int | None], None] | None = None,
     ) -> FrameCache:
         """Decode ``entries`` into ``folder``, or open what an earlier call with the same files left there.
 
@@ -72,17 +77,20 @@ class FrameCache:
         single frame, is left out with a warning; one that breaks off keeps the frames before. Raises MediaError when
         nothing is left.
         """
-        made_of = {"size": size, "labelled": detector is not None, "files": [_facts(entry) for entry in entries]}
+        labelled = False if detector is None else detector.name
+        made_of = {"size": size, "labelled": labelled, "files": [_facts(entry) for entry in entries]}
         if not _is_made_of(folder, made_of):
             clips, landmarks = [], []
             with _begin(folder, size) as file:
                 all_decoded = map_in_threads(lambda entry: _decode(entry, size, detector), entries)
-                for entry, decoded in zip(entries, all_decoded, strict=True):
+                for done, (entry, decoded) in enumerate(zip(entries, all_decoded, strict=True), 1):
                     clip = decoded.clip(entry, file.count)
                     clips += [] if clip is None else [clip]
                     landmarks += decoded.landmarks
                     for frame in decoded.frames:
                         file.write(frame)
+                    if progress is not None:
+                        progress(done, len(entries))
             _finish(folder, clips, landmarks, made_of)
         return cls(folder)
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +31,7 @@ log = logging.getLogger(__name__)
 MOST_READERS = 8
 AHEAD = 4  # batches that each reader prepares
 ATTEMPTS = 50  # unreadable clips in a row after which a training gives up
+PATIENCE_S = 60  # of a reader that is told to end, until who trains has kept what was learnt and ends it
 
 
 @dataclass(frozen=True)
@@ -153,13 +157,22 @@ class StreamFeed:
         return {"drawn": self.drawn}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.drawn, self._batches = int(state["drawn"]), None
+        self.close()
+        self.drawn = int(state["drawn"])
+
+    def close(self) -> None:
+        batches, self._batches = self._batches, None
+        if self.readers and batches is not None:
+            workers = batches._workers  # type: ignore[attr-defined]
+            batches._shutdown_workers()  # type: ignore[attr-defined] - an error on its way may hold it for long
+            for worker in workers:
+                worker.kill()  # still in the midst of a clip
 
     def _begin(self) -> Iterator[list[Sample]]:
         """Readers that go on behind the batches drawn so far."""
         options: dict[str, Any] = {}
         if self.readers:
-            options = {"prefetch_factor": AHEAD, "worker_init_fn": _one_thread, "persistent_workers": True}
+            options = {"prefetch_factor": AHEAD, "worker_init_fn": _start_reader, "persistent_workers": True}
         loader = DataLoader(
             self.pairs,
             batch_sampler=self._numbers(self.drawn),
@@ -186,9 +199,17 @@ def readers(wanted: int | None) -> int:
     return min(MOST_READERS, max(0, (os.cpu_count() or 1) // here - 1))
 
 
-def _one_thread(_: int) -> None:
+def _start_reader(_: int) -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
+    # Who trains hears these too, keeps what was learnt, and ends its readers: gone before, they would be an error.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_end_later, daemon=True).start())
+
+
+def _end_later() -> None:
+    time.sleep(PATIENCE_S)
+    os._exit(1)
 
 
 def _as_pairs(samples: Sequence[Sample], channels: int) -> Pairs:

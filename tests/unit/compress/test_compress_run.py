@@ -126,7 +126,7 @@ def test_another_teacher_in_the_same_folder_is_refused(recipe, clips, teacher_fi
     ("override", "reason"),
     [
         ("model_params.common_params.num_kp=7", "num_kp is 7, and the teacher's is 4"),
-        ("train_params.image_size=128", "image_size is \\(128, 128\\), and the teacher's is \\(64, 64\\)"),
+        ("train_params.image_size=128", "image_size says 128x128, and the teacher's pictures are 64x64"),
         ("stages.pruned.prune=1.5", "prune has to be from 0 to 1, found 1.5"),
         ("stages.both.learns=all", "learns is one of both, keypoint_detector, generator, not 'all'"),
         ("stages.both.model_params.generator_params.first=12", "share one student"),

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from fom_core.errors import UsageError
+from fom_core.errors import NoFaceFound, UsageError
 from fom_core.faces.boxes import iou
 from fom_core.faces.detect import detect_faces, load_detector
 from fom_core.faces.detection import Detection
 from fom_core.faces.regions import regions_from_boxes, regions_from_detections
-from fom_core.faces.selection import chosen, in_order, most_prominent, picked
+from fom_core.faces.selection import chosen, in_order, most_prominent, picked, select_faces
 from fom_core.media.pictures import read_picture
 from fom_core.types import FaceRegion, FaceSet
 
@@ -176,3 +176,26 @@ def test_who_is_not_picked_stays_as_somebody_else_where_it_is_one():
     faces = picked(FaceSet(tuple(regions), (120, 200)), [0])
     assert (faces.faces, faces.others) == ((regions[0],), (regions[1],))
     assert picked(faces, [0]).others == (regions[1],)
+
+
+@pytest.mark.parametrize(
+    ("choice", "order", "expected"),
+    [
+        ("all", "left to right", [0, 1, 2]),
+        ("1,3", "left to right", [0, 2]),
+        ("1", "largest first", [1]),
+        (None, "left to right", [1]),  # large, and nearest to the middle
+    ],
+)
+def test_faces_are_selected_as_the_command_line_chooses_them(choice, order, expected):
+    faces = regions_from_boxes(BOXES, (100, 100))
+
+    selected = select_faces(faces, choice, order=order)
+
+    assert [face.box_px for face in selected] == [faces[index].box_px for index in expected]
+    assert len(selected) + len(selected.others) == len(BOXES)
+
+
+def test_there_is_nothing_to_select_where_no_face_is():
+    with pytest.raises(NoFaceFound, match="There is no face to choose from"):
+        select_faces(FaceSet((), (100, 100)))
