@@ -68,10 +68,10 @@ def compress_from_folder(
     begun = None if student is None else load_module(student).at_learnt_size()
     if begun is not None:
         config = replace(config, stages=tuple(replace(stage, model=begun.config) for stage in config.stages))
-    detector = open_labeller(config, inputs)
     models = [path for path in (teacher, teacher_config, student) if is_file(path)]
     results = [output / f"{name}.safetensors" for name in _names(config)]
     keep_apart([Work([*inputs.files, *models], results, folders=[output])])
+    detector = open_labeller(config, inputs)
     folder = clip_folder(config, inputs)
     features = open_features(config, inputs)
     with training_group(device) as own_device:

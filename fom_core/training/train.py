@@ -36,10 +36,10 @@ def train_from_folder(
     config = inputs.config()
     if config.needs_teacher:
         raise UsageError(f"{inputs.config_name} learns from a teacher. Run it with `fom compress`, which takes one.")
-    detector = open_labeller(config, inputs)
     path = output / f"{config.name}.safetensors"
     start = [each for each in (init_from,) if is_file(each)]
     keep_apart([Work([*inputs.files, *start], [path], folders=[output])])
+    detector = open_labeller(config, inputs)
     folder = clip_folder(config, inputs)
     init = None if init_from is None else load_module(init_from)
     features = open_features(config, inputs)

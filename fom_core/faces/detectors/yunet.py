@@ -10,7 +10,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ...files.paths import require_file
+from ...errors import UnsupportedModel
+from ...files.paths import printable, require_file
+from ...resources.faults import pass_on
 from ..detection import Detection, detect_at_sizes
 
 LONG_SIDES = (1280, 320)  # it misses faces of more than about 300 px, so the picture is also shown small
@@ -24,9 +26,17 @@ class YuNetDetector:
     name = "yunet"
 
     def __init__(self, weights: Path, threshold: float = 0.7):
+        """Raises MediaError for a file that is not there, UnsupportedModel for another one."""
         path = require_file(weights, "The YuNet file")
         self._weights, self._threshold, self._own = str(path), threshold, threading.local()
-        self._network()  # complains now rather than later
+        try:
+            self._network()  # complains now rather than later
+        except cv2.error as error:
+            pass_on(error)
+            raise UnsupportedModel(
+                f"The YuNet file {printable(path)} does not open as one. Give the one that `fom weights download yunet` "
+                "fetches, or leave it out."
+            ) from error
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         return detect_at_sizes(image[..., ::-1], LONG_SIDES, self._detect_once, OVERLAP)

@@ -7,7 +7,8 @@ import threading
 import cv2
 import pytest
 
-from fom_core.faces.detectors.yunet import _errors_only
+from fom_core.errors import UnsupportedModel
+from fom_core.faces.detectors.yunet import YuNetDetector, _errors_only
 
 
 @pytest.mark.skipif(not hasattr(cv2.utils, "logging"), reason="OpenCV before 4.13 does not warn")
@@ -26,3 +27,13 @@ def test_threads_that_open_networks_leave_the_level_of_messages_as_it_was():
 
     assert not beside, "the second one would keep the first one's level"
     assert cv2.utils.logging.getLogLevel() == before
+
+
+@pytest.mark.parametrize("name", ["mine.onnx", "mine.safetensors"])
+def test_another_file_than_yunet_s_is_told_with_what_fetches_it(tmp_path, name):
+    (tmp_path / name).write_bytes(b"no network")
+
+    with pytest.raises(
+        UnsupportedModel, match=r"does not open as one\. Give the one that `fom weights download yunet`"
+    ):
+        YuNetDetector(tmp_path / name)
