@@ -10,6 +10,7 @@ from ..errors import MediaError
 from ..files.paths import reserve_temporary
 from . import ffmpeg
 from .animation import delays_of
+from .chroma import to_bt709
 from .encoders import has_codec, require_codec
 from .piped import PipedResult, run_to_end
 from .read import VideoReader
@@ -21,11 +22,6 @@ _CODECS = {".webp": "libwebp_anim", ".avif": "libaom-av1"}
 _LARGEST = {".gif": 65535, ".webp": 16383, ".avif": 65535}  # pixels in a side
 _GIF_RATE = 50  # viewers show delays below 2/100 s as 10/100 s
 _STEADY = "dither=bayer:bayer_scale=4"  # the same pattern in every frame: what does not move takes no bytes
-# Browsers take numbers of AVIF for what they say, so these are sRGB's; full range, as other writers of AVIF have it.
-_TO_SRGB = (
-    "scale=out_color_matrix=bt709:out_range=pc:flags=accurate_rnd+full_chroma_int,format=yuv420p,"
-    "setparams=colorspace=bt709:color_primaries=bt709:color_trc=iec61966-2-1:range=pc"
-)
 _ALPHA = "alphaextract,setparams=colorspace=unknown:range=pc"  # or AV1 takes it for RGB, and refuses grey
 _ALPHA_CRF = 10  # outlines show
 
@@ -91,11 +87,13 @@ class MovingPicture(PipedResult):
             quality = max(0, 100 - self._crf * 5 / 6)  # 85 where H.264 has 18: both have 40 to 43 dB
             codec = ["-c:v", _CODECS[".webp"], "-pix_fmt", "bgra", "-quality", f"{quality:g}"]
             return [*command, *codec, "-loop", str(self._loop), target]
+        # Browsers take numbers of AVIF for what they say, so these are sRGB's; full range, as other writers have it.
+        to_srgb = ",".join(to_bt709(height, width, "yuv420p", "pc", keep_odd=True))
         if channels == 4:
-            graph = f"split[c][a];[c]{_TO_SRGB}[colour];[a]{_ALPHA}[alpha]"
+            graph = f"split[c][a];[c]{to_srgb}[colour];[a]{_ALPHA}[alpha]"
             streams = ["-filter_complex", graph, "-map", "[colour]", "-map", "[alpha]"]
         else:
-            streams = ["-vf", _TO_SRGB]
+            streams = ["-vf", to_srgb]
         crf = min(63, self._crf + 6)  # looks the same as H.264's
         codec = ["-c:v", _CODECS[".avif"], "-crf", str(crf), "-b:v", "0", "-cpu-used", "8", "-row-mt", "1"]
         codec += ["-crf:v:1", str(min(crf, _ALPHA_CRF))] if channels == 4 else []

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..files.paths import reserve_temporary
 from . import ffmpeg, label
+from .chroma import SITED, to_bt709
 from .encoders import ENCODERS, SOFTWARE, options_of, require_encoder
 from .piped import PipedResult, run_to_end
 from .process import Ending, first_complaint
@@ -26,11 +27,6 @@ _COPIED_SOUND = {  # codecs that enter the container as they are, and the one th
     ".mkv": ({"aac", "mp3", "ac3", "eac3", "opus", "vorbis", "flac", "pcm_s16le"}, "aac"),
     ".webm": ({"opus", "vorbis"}, "libopus"),
 }
-# The matrix and the tags say the same, so that players show the colours that went in.
-_TO_BT709 = (
-    "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int,format={},"
-    "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
-)
 # What the chips that decode H.264 take: level 5.2, and no side above 4096 pixels.
 _DECODED_SIDE, _DECODED_BLOCKS, _DECODED_BLOCKS_A_SECOND = 4096, 36864, 2073600  # blocks of 16x16 pixels
 
@@ -65,19 +61,18 @@ class EncodedVideo(PipedResult):
     def _command(self, height: int, width: int, channels: int) -> list[str]:
         hardware = ENCODERS[self._encoder]
         command = ["-v", "error", "-y", *hardware.device.split(), *self._frames_in(height, width, channels)]
-        filters = [_TO_BT709.format("yuva420p" if channels == 4 else "yuv420p")]
-        if self._suffix == ".webm":
+        webm = self._suffix == ".webm"
+        filters = to_bt709(height, width, "yuva420p" if channels == 4 else "yuv420p", "tv", keep_odd=webm)
+        if webm:
             # VP9 counts quality up to 63 where H.264 ends at 51; 12 more looks the same.
             codec = ["-c:v", "libvpx-vp9", "-crf", str(self._crf + 12), "-b:v", "0", "-row-mt", "1", "-cpu-used", "4"]
         else:
             self._warn_of_size(height, width)
             codec = options_of(self._encoder, self._crf)
-            if height % 2 or width % 2:
-                filters.insert(0, _repeat_last(height % 2, width % 2))
             filters += hardware.filters
         if self._suffix in {".mp4", ".mov"} and not self._sound:
             codec += ["-movflags", "+faststart"]
-        return [*command, "-vf", ",".join(filters), *codec, *self._container(), f"file:{self._temporary}"]
+        return [*command, "-vf", ",".join(filters), *codec, *SITED, *self._container(), f"file:{self._temporary}"]
 
     def _warn_of_size(self, height: int, width: int) -> None:
         blocks = -(-height // 16) * -(-width // 16)
@@ -138,8 +133,3 @@ class EncodedVideo(PipedResult):
         reason = first_complaint(ending.said)
         log.warning("The sound of %s cannot be used (%s); %s is silent.", driver.path, reason, self.path)
         self._sound = None
-
-
-def _repeat_last(row: int, column: int) -> str:
-    """Filter that makes sides even, as H.264 in 4:2:0 needs, by repeating the last row or column."""
-    return f"pad=iw+{column}:ih+{row},fillborders=right={column}:bottom={row}:mode=smear"
