@@ -27,6 +27,8 @@ from fom_core.networks import (
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # for tests that import ONNX Runtime themselves
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(max(torch.get_num_threads() // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]), 1))
 
 
 SHARED = Path(os.environ.get("FOM_SHARED", ROOT.parent / "shared"))

@@ -33,7 +33,7 @@ def floor(line: str) -> tuple[str, Version]:
     return requirement.name, Version(bound.version)
 
 
-@pytest.mark.parametrize("line", [*REQUIRED, *{line for lines in EXTRAS.values() for line in lines}])
+@pytest.mark.parametrize("line", sorted({*REQUIRED, *(line for lines in EXTRAS.values() for line in lines)}))
 def test_every_requirement_has_an_oldest_version_and_nothing_else(line):
     name, oldest = floor(line)
     assert name and oldest > Version("0")
