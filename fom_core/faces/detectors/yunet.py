@@ -34,8 +34,8 @@ class YuNetDetector:
         except cv2.error as error:
             pass_on(error)
             raise UnsupportedModel(
-                f"The YuNet file {printable(path)} does not open as one. Give the one that `fom weights download yunet` "
-                "fetches, or leave it out."
+                f"The YuNet file {printable(path)} does not open as one. Give the one that `fom weights download "
+                "yunet` fetches, or leave it out."
             ) from error
 
     def detect(self, image: np.ndarray) -> list[Detection]:

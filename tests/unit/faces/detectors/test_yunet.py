@@ -33,7 +33,5 @@ def test_threads_that_open_networks_leave_the_level_of_messages_as_it_was():
 def test_another_file_than_yunet_s_is_told_with_what_fetches_it(tmp_path, name):
     (tmp_path / name).write_bytes(b"no network")
 
-    with pytest.raises(
-        UnsupportedModel, match=r"does not open as one\. Give the one that `fom weights download yunet`"
-    ):
+    with pytest.raises(UnsupportedModel, match=r"does not open as one\. Give the one that `fom weights download"):
         YuNetDetector(tmp_path / name)
