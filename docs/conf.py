@@ -22,9 +22,9 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.viewcode"]
 root_doc = "README"
 include_patterns = [
     "README.md", "CHANGELOG.md", "SECURITY.md", "benchmarks/*.md", "docs/*.md", "fom_core/assets/*.md",
-    "nodes/web/docs/**",
+    "nodes/web/docs/**", "tests/golden/*.md",
 ]  # fmt: skip
-exclude_patterns = [".*", "build", "dist", "output", "runs", "site", "deploy", "tests"]
+exclude_patterns = [".*", "build", "dist", "output", "runs", "site", "deploy"]
 
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
@@ -55,6 +55,7 @@ BELOW = {
     },
     "docs/command-line": {"": ["options"]},
     "docs/nodes": {"": ["/nodes/web/docs/*"], "中文": ["/nodes/web/docs/*/zh"]},
+    "docs/architecture": {"": ["/tests/golden/*"]},
     "docs/python": {"": ["api"]},
     "docs/weights": {"": ["/fom_core/assets/*"]},
     "docs/performance": {"": ["/benchmarks/*"]},
