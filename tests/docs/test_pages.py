@@ -139,4 +139,4 @@ def test_the_readme_is_short_and_opens_with_the_two_commands_that_are_run_before
 
     assert len(text.splitlines()) < 160
     assert first.count("\n") == second.count("\n") == 1
-    assert first.endswith("fom demo\n") and second.endswith("pytest\n")
+    assert first.endswith("fom demo\n") and second.endswith("pytest -n auto --dist loadfile\n")
