@@ -87,6 +87,7 @@ def test_threads_that_share_a_recording_get_the_results_of_their_own_inputs():
     for _ in range(2):
         graphs.run("add", work, [torch.zeros(1)])
     (recording,) = graphs.recordings.values()
+    assert isinstance(recording, FakeRecording)
 
     def slowly(x):
         filled.set()
