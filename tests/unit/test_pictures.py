@@ -1,4 +1,5 @@
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_pictures_are_awaited_on_the_graphics_card_that_they_come_from(monkeypat
     event = SimpleNamespace(record=awaited.append)
     monkeypatch.setattr(torch.cuda, "Event", lambda: event)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: device)
-    frames = SimpleNamespace(is_cuda=True, device="cuda:1", to=lambda *_, **__: torch.zeros(1, 2, 2, 3))
+    frames: Any = SimpleNamespace(is_cuda=True, device="cuda:1", to=lambda *_, **__: torch.zeros(1, 2, 2, 3))
     frames.contiguous = lambda: frames
 
     PicturesToCome.of_bytes(frames)
