@@ -138,7 +138,7 @@ class PicturesToCome:
         self._arrived = None
         if frames.is_cuda:
             self._arrived = torch.cuda.Event()
-            self._arrived.record()
+            self._arrived.record(torch.cuda.current_stream(frames.device))  # of several cards, that of the frames
 
     def wait(self) -> np.ndarray:
         """The pictures (T, H, W, C) uint8, once they are here; other threads go on meanwhile."""

@@ -47,6 +47,7 @@ SMALLEST_PX = 16
 PREVIEW_EVERY_S = 0.3
 PREVIEW_PX = 512
 RESTORER_BYTES = 1 << 30  # that GFPGAN takes for each face at 512 pixels; 0.8 GB were measured
+FORM_ROOM = 0.5  # of a model's weights: in float32 a graphics card's form takes 1.4 times as much as they do
 COPIES = 40  # float32 pictures that the widest layers of the generator take for each one it paints, measured roughly
 
 
@@ -189,7 +190,7 @@ def manage(network: nn.Module) -> Patcher:
 
 
 def manage_model(model: PyTorchModel) -> Patcher:
-    """The same around a model; the host counts its weights as they were trained, which the form does not exceed."""
+    """The same around a model; the host counts its weights as they were trained."""
     return new_whole_patcher(
         ManagedModel(model),
         load_device=memory.get_torch_device(),
@@ -209,7 +210,8 @@ def motion_model(patcher: Any, chunk_size: int, faces: int = 1) -> PyTorchModel:
     model = patcher.model.network
     pictures_at_once = chunk_size * max(faces, 1)
     height, width = model.config.image_size
-    return on_device(patcher, pictures_at_once * COPIES * 3 * 4 * height * width).to(patcher.load_device)
+    room = int(FORM_ROOM * model.weight_bytes) + pictures_at_once * COPIES * 3 * 4 * height * width
+    return on_device(patcher, room).to(patcher.load_device)
 
 
 def name_of(patcher: Any) -> str:

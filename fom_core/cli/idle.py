@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..media import ANIMATED_SUFFIXES
+from ..media.write import is_animated
 from .jobs import Job
 from .results import output_path
 
@@ -61,7 +61,7 @@ def _suffix(args: argparse.Namespace) -> str:
 
 
 def _is_pictures(args: argparse.Namespace) -> bool:
-    return _suffix(args) not in {".mp4", ".mov", ".mkv", ".webm", *ANIMATED_SUFFIXES}
+    return _suffix(args) not in {".mp4", ".mov", ".mkv", ".webm"} and not is_animated(output_path(args))
 
 
 _PREVIEW = _if(lambda args: args.preview is not None, "--preview writes a picture in place of a video")
@@ -89,8 +89,8 @@ ANIMATE = (
         _any(
             _PREVIEW,
             _if(
-                lambda args: _suffix(args) not in ANIMATED_SUFFIXES,
-                "only GIF, WebP and AVIF say how often they play; a video's player decides",
+                lambda args: not is_animated(output_path(args)),
+                "only GIFs and animated WebP and AVIF say how often they play; a video's player decides",
             ),
         ),
     ),

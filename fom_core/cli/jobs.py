@@ -21,7 +21,7 @@ from ..errors import DeviceLost, MediaError, UsageError
 from ..faces.detection import Detector
 from ..files.leftovers import tidy
 from ..files.places import NUMBER, Work
-from ..media import list_pictures
+from ..media import WRITTEN_SUFFIXES, list_pictures
 from ..parallel.distributed import team
 from ..resources.faults import told
 from ..types import Motion
@@ -107,8 +107,8 @@ def left_to_do(jobs: Sequence[Job], work: Callable[[argparse.Namespace, str], Wo
 def _is_there(work: Work) -> bool:
     """Whether a result is newer than its inputs, and so was finished: results appear as a whole."""
     result = Path(work.outputs[0])
-    if NUMBER.search(result.name):
-        result = result.with_name(result.name % 0)
+    if result.suffix.lower() in WRITTEN_SUFFIXES:  # the first of numbered pictures
+        result = result.with_name(NUMBER.sub(lambda found: "0".zfill(int(found[1] or 1)), result.name, count=1))
     with suppress(OSError):
         written = result.stat().st_mtime_ns
         return all(_changed_ns(Path(source)) < written for source in work.inputs)

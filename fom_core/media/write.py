@@ -22,14 +22,15 @@ from .sequence import NumberedPictures, pattern_of
 def target_of(path: Path) -> Path:
     """What a :class:`VideoWriter` for this path writes: the file, or the pattern of numbered pictures."""
     suffix = path.suffix.lower()
-    if _is_animated(path):
+    if is_animated(path):
         return path
     return pattern_of(path) if not suffix or suffix in WRITTEN_SUFFIXES else path
 
 
-def _is_animated(path: Path) -> bool:
-    """Whether a name is that of one animated picture; with a number in it, ``f_%04d.webp``, it is many stills'."""
-    return path.suffix.lower() in ANIMATED_SUFFIXES and not NUMBER.search(path.name)
+def is_animated(path: Path) -> bool:
+    """Whether a name is that of one animated picture; with a number in it, ``f_%04d.webp`` is many stills'."""
+    suffix = path.suffix.lower()
+    return suffix in ANIMATED_SUFFIXES and not (suffix in WRITTEN_SUFFIXES and NUMBER.search(path.name))
 
 
 class VideoWriter:
@@ -79,7 +80,7 @@ class VideoWriter:
                 f"output {', '.join(sorted(H264_SUFFIXES))}, or leave the encoder out."
             )
         self._sink: EncodedVideo | MovingPicture | NumberedPictures
-        if _is_animated(path):
+        if is_animated(path):
             self._sink = MovingPicture(path, rate, audio_from, crf, loop, synthetic=synthetic)
         elif suffix in VIDEO_SUFFIXES:
             self._sink = EncodedVideo(path, rate, audio_from, crf, encoder, synthetic=synthetic)

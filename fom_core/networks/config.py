@@ -216,7 +216,7 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class DiscriminatorConfig:
-    """The training-time critic, one patch discriminator per scale."""
+    """What judges pictures in training: one patch discriminator per scale."""
 
     block_expansion: int = 32
     max_features: int = 512

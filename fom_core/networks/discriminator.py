@@ -1,4 +1,4 @@
-"""The training-time critic: patch discriminators on an image pyramid."""
+"""What judges pictures in training: patch discriminators on an image pyramid."""
 
 from __future__ import annotations
 

@@ -97,6 +97,15 @@ def told(error: BaseException) -> FomError | None:
     return None
 
 
+def without_frames(error: Exception) -> Exception:
+    """The error without the frames that it and those before it came through, which hold what the failed work held."""
+    link: BaseException | None = error
+    while link is not None:
+        link.__traceback__ = None
+        link = link.__context__
+    return error
+
+
 @contextmanager
 def telling() -> Iterator[None]:
     """Raise the sentence in place of a library's error, and let go of what the failed work held."""

@@ -47,7 +47,7 @@ class RecordedWork:
 
     def _on_own_stream(self, pairs: Pairs, transform: Transform) -> dict[str, Tensor]:
         """The stream of the recording, so that the gradients' bookkeeping does not tie the graph to another one."""
-        current = torch.cuda.current_stream()
+        current = torch.cuda.current_stream(self.stream.device)
         self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream):
             results = self.work(pairs, transform)

@@ -125,7 +125,7 @@ class Trainer:
         return self._whole.undo()
 
     def _statistics(self) -> list[Tensor]:
-        """What a forward pass alone changes: the running statistics of the normalisation, and the critic's norms."""
+        """What a forward pass alone changes: statistics of normalisation, the discriminator's spectral norms."""
         networks = () if self.records else (self.model, self.discriminator)
         return [value for network in networks if network is not None for value in network.buffers()]
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from argparse import Namespace
 
 import pytest
 
+from fom_core.cli.jobs import left_to_do
+from fom_core.files.places import Work
 from fom_core.media import VideoReader
 
 
@@ -123,3 +126,21 @@ def test_a_line_of_a_manifest_may_name_several_pictures(fom, album, words, tmp_p
 
     assert (outcome.status, outcome.results) == (1, [str(tmp_path / "anna.mp4")])
     assert "jobs.jsonl, line 1, none.png: " in outcome.messages[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [("a 50% off %04d.png", "a 50% off 0000.png"), ("f_%d.webp", "f_0.webp"), ("%04d.mp4", "%04d.mp4")],
+)
+def test_a_result_with_a_number_in_its_name_is_found_again(tmp_path, name, first):
+    source = tmp_path / "anna.jpg"
+    source.touch()
+    os.utime(source, (1, 1))
+    jobs = [("anna", Namespace(overwrite=False))]
+
+    def left():
+        return left_to_do(jobs, lambda *_: Work([source], [tmp_path / name]))
+
+    assert left() == jobs
+    (tmp_path / first).touch()
+    assert left() == []

@@ -219,6 +219,20 @@ def test_the_host_is_asked_for_room_for_all_faces_of_a_chunk(model, monkeypatch)
     assert asked[0] == asked[1] < asked[2] == asked[3]
 
 
+def test_the_room_asked_for_holds_what_a_graphics_cards_form_takes_beyond_the_weights(model, monkeypatch):
+    from fom_pack.fom_core.backends.pytorch import Plan
+    from fom_pack.nodes import host
+
+    asked = []
+    monkeypatch.setattr(host, "on_device", lambda patcher, room: asked.append(room) or patcher.model.network)
+    monkeypatch.setattr(host, "COPIES", 0)
+    network = host.motion_model(model, 1)
+    form = network.use(Plan(graphs=True))._ready().form
+
+    taken = sum(tensor.nbytes for tensor in form.state_dict().values())
+    assert network.weight_bytes < taken <= network.weight_bytes + asked[0]
+
+
 def test_nothing_that_was_made_for_speed_stays_when_comfyui_takes_the_model_off_the_device(model):
     from fom_pack.nodes import host
 

@@ -1,8 +1,11 @@
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
-from fom_core.pictures import resize_picture, to_batch, to_levels, to_pictures, to_uint8
+from fom_core.pictures import PicturesToCome, resize_picture, to_batch, to_levels, to_pictures, to_uint8
 
 
 def test_pictures_survive_the_trip_to_a_batch_and_back():
@@ -41,3 +44,16 @@ def test_resizing_keeps_the_channels(channels):
     picture = np.zeros((10, 12, channels), np.uint8)
     assert resize_picture(picture, (5, 6)).shape == (5, 6, channels)
     assert resize_picture(picture, (20, 30)).shape == (20, 30, channels)
+
+
+def test_pictures_are_awaited_on_the_graphics_card_that_they_come_from(monkeypatch):
+    awaited = []
+    event = SimpleNamespace(record=awaited.append)
+    monkeypatch.setattr(torch.cuda, "Event", lambda: event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: device)
+    frames: Any = SimpleNamespace(is_cuda=True, device="cuda:1", to=lambda *_, **__: torch.zeros(1, 2, 2, 3))
+    frames.contiguous = lambda: frames
+
+    PicturesToCome.of_bytes(frames)
+
+    assert awaited == ["cuda:1"]

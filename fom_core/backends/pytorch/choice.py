@@ -9,7 +9,7 @@ import torch
 
 from ...networks.config import ModelConfig
 from ...networks.model import MotionModel
-from ...resources.faults import pass_on
+from ...resources.faults import pass_on, without_frames
 from .bounds import Error, Reference
 from .form import Form, make_form
 from .plan import EAGER, PUBLIC, WITHOUT_TRITON, Plan, plainer, plans_for
@@ -69,7 +69,7 @@ class Trial:
             return plan, reference.error_of(self.form), None
         except Exception as error:  # Triton has many kinds: no compiler, an old driver, a card that it does not know
             pass_on(error)
-            failure = error
+            failure = without_frames(error)
         log.info("%s, trying a plainer way: %s", plan.dtype, _first_line(failure))
         if not plan.triton:
             return plan, None, failure

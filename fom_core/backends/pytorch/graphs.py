@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ Replay = Callable[[Sequence[Tensor]], list[Tensor]]
 
 
 class Recording:
-    """One function on tensors of one shape."""
+    """One function on tensors of one shape, on the current device."""
 
     def __init__(self, work: Work, inputs: Sequence[Tensor]) -> None:
         self.inputs = held_copies(inputs)
@@ -31,7 +32,7 @@ class Recording:
         torch.cuda.current_stream().wait_stream(side)
         self.graph = torch.cuda.CUDAGraph()
         # Of this thread alone: others wait for pictures to arrive meanwhile, which would spoil the recording.
-        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+        with torch.cuda.graph(self.graph, stream=side, capture_error_mode="thread_local"):
             self.outputs = work(*self.inputs)
 
     def __call__(self, inputs: Sequence[Tensor]) -> list[Tensor]:
@@ -49,16 +50,21 @@ def held_copies(inputs: Sequence[Tensor]) -> list[Tensor]:
 
 
 class Graphs:
-    """Recordings by function and shape. Shapes are recorded when they come a second time."""
+    """Recordings by function and shape, for one thread at a time. Shapes are recorded when they come a second time."""
 
     def __init__(self, record: Callable[[Work, Sequence[Tensor]], Replay] = Recording) -> None:
         self.record = record
         self.recordings: OrderedDict[tuple[Any, ...], Replay] = OrderedDict()
         self.seen: set[tuple[Any, ...]] = set()
         self.failed = False
+        self._turn = Lock()  # a recording has one set of inputs
 
     def run(self, name: str, work: Work, inputs: Sequence[Tensor]) -> list[Tensor]:
         """``work(*inputs)``, replayed where it was recorded."""
+        with self._turn:
+            return self._run(name, work, inputs)
+
+    def _run(self, name: str, work: Work, inputs: Sequence[Tensor]) -> list[Tensor]:
         key = (name, *((tuple(tensor.shape), tensor.dtype, tensor.device) for tensor in inputs))
         if key in self.recordings:
             self.recordings.move_to_end(key)

@@ -216,10 +216,13 @@ class PyTorchModel:
                 raise
             pass_on(error)
             failure = error
-        with self._making:
-            if self._running is running:
-                return self._more_plainly(running.plan, work, failure)
-        return self._run(work)  # another thread has found a plainer way
+        try:
+            with self._making:
+                if self._running is running:
+                    return self._more_plainly(running.plan, work, failure)
+            return self._run(work)  # another thread has found a plainer way
+        finally:
+            del failure  # it holds this frame, and by that the form that is given up
 
     def _more_plainly(self, plan: Plan, work: Callable[[Running], T], failure: Exception) -> T:
         following = plainer(plan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -107,11 +107,13 @@ def has_packed_convolutions() -> bool:
 def settings(plan: Plan, device: torch.device) -> Iterator[None]:
     """cuDNN as the plan wants it, and as it was afterwards; off or deterministic it stays where somebody wants that.
 
-    They hold for all threads: nothing is touched for a processor, where several compute at a time.
+    They hold for all threads: nothing is touched for a processor, where several compute at a time. Of several graphics
+    cards the one that computes is the current one inside: recordings and Triton's kernels take that.
     """
     cudnn = torch.backends.cudnn
     if device.type == "cpu" or not cudnn.is_available():
         yield
         return
-    with cudnn.flags(cudnn.enabled, plan.benchmark, deterministic=cudnn.deterministic, allow_tf32=plan.tf32):
+    flags = cudnn.flags(cudnn.enabled, plan.benchmark, deterministic=cudnn.deterministic, allow_tf32=plan.tf32)
+    with flags, torch.cuda.device(device) if device.type == "cuda" else nullcontext():
         yield

@@ -80,6 +80,14 @@ def test_a_gif_is_written_in_folders_of_any_name_and_without_x264(tmp_path, monk
     assert write(tmp_path / "b.gif", waves()).read_bytes() == first.read_bytes()
 
 
+@pytest.mark.parametrize("suffix", [".gif", ".avif"])
+def test_a_number_in_the_name_of_what_is_no_still_means_nothing(tmp_path, suffix):
+    path = write(tmp_path / f"f_%04d{suffix}", waves())
+
+    assert [path.name] == [each.name for each in tmp_path.iterdir()] == [f"f_%04d{suffix}"]
+    assert len(stored(path)[0]) == 12
+
+
 @pytest.mark.parametrize("suffix", KINDS)
 def test_a_single_frame_is_a_picture_too(tmp_path, suffix):
     frames, _ = stored(write(tmp_path / f"a{suffix}", waves(1)))

@@ -1,12 +1,15 @@
 """Plans rest on calls that PyTorch does not promise to keep: what they break costs time, never the run."""
 
+import gc
 import logging
+import weakref
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from fom_core.backends.pytorch import EAGER, Plan, PyTorchModel, bounds, plans_for
+from fom_core.backends.pytorch import EAGER, Plan, PyTorchModel, bounds, choice, plans_for
+from fom_core.backends.pytorch import model as engine
 from fom_core.backends.pytorch.form import FastGenerator
 from fom_core.backends.pytorch.plan import has_packed_convolutions, plainer
 
@@ -167,3 +170,38 @@ def test_plans_give_way_down_to_the_trained_modules():
             plain = way[-2]
             assert plain.fast and plain.dtype == first.dtype
             assert not (plain.packed or plain.fused or plain.triton or plain.graphs or plain.compiled)
+
+
+@needs_packing
+@pytest.mark.parametrize("when", ["when it is tried", "in use"])
+def test_a_form_that_fails_is_gone_without_the_garbage_collector(model, images, monkeypatch, convolution, when):
+    made, broken = [], when == "when it is tried"
+
+    def noted(*given, make=choice.make_form):
+        form = make(*given)
+        made.append(weakref.ref(form))
+        return form
+
+    def fails(true):
+        def call(*given):
+            if broken:
+                raise RuntimeError("no kernel for this")
+            return true(*given)
+
+        return call
+
+    for module in (choice, engine):
+        monkeypatch.setattr(module, "make_form", noted)
+    convolution(fails)
+    gc.collect()
+    gc.disable()
+    try:
+        animate(model, images)
+        broken = True
+        animate(model, images)
+        left = [form() for form in made if form() is not None]
+    finally:
+        gc.enable()
+
+    assert len(made) > 2 and not model.plan.packed
+    assert left == [model._running.form]

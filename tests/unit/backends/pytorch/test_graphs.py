@@ -1,5 +1,9 @@
 """Recordings of passes, with what stands for CUDA's graphs where there is no card."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import pytest
 import torch
 
@@ -76,3 +80,23 @@ def test_few_recordings_are_kept_and_only_of_shapes_that_come_again():
             assert torch.equal(graphs.run("add", work, [torch.zeros(length)])[0], torch.ones(length))
     assert 0 < len(graphs.recordings) <= 8
     assert all(key[1][0][0] % 2 for key in graphs.recordings)
+
+
+def test_threads_that_share_a_recording_get_the_results_of_their_own_inputs():
+    filled, graphs, work = Event(), Graphs(FakeRecording), lambda x: [x + 1]
+    for _ in range(2):
+        graphs.run("add", work, [torch.zeros(1)])
+    (recording,) = graphs.recordings.values()
+    assert isinstance(recording, FakeRecording)
+
+    def slowly(x):
+        filled.set()
+        time.sleep(0.1)  # in which another thread could fill the held inputs anew
+        return [x + 1]
+
+    recording.work = slowly
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(graphs.run, "add", work, [torch.full((1,), 1.0)])
+        filled.wait()
+        second = pool.submit(graphs.run, "add", work, [torch.full((1,), 5.0)])
+        assert (first.result()[0].item(), second.result()[0].item()) == (2.0, 6.0)

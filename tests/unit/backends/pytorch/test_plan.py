@@ -1,5 +1,7 @@
 """Which plans suit a device."""
 
+import contextlib
+
 import torch
 
 from fom_core.backends.pytorch import Plan, plan, plans_for
@@ -27,5 +29,22 @@ def test_cudnn_stays_switched_off_and_deterministic_for_who_wants_that(monkeypat
     monkeypatch.setattr(cudnn, "is_available", lambda: True)
     monkeypatch.setattr(cudnn, "enabled", False)
     monkeypatch.setattr(cudnn, "deterministic", True)
+    monkeypatch.setattr(torch.cuda, "device", contextlib.nullcontext)
     with plan.settings(Plan(tf32=True), torch.device("cuda")):
         assert not cudnn.enabled and cudnn.deterministic and cudnn.allow_tf32
+
+
+def test_of_several_graphics_cards_the_one_that_computes_is_the_current_one(monkeypatch):
+    current = [0]
+
+    @contextlib.contextmanager
+    def device(chosen):
+        current.append(chosen.index)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(torch.backends.cudnn, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device", device)
+    with plan.settings(Plan(graphs=True), torch.device("cuda:1")):
+        assert current == [0, 1]
+    assert current == [0]
