@@ -17,7 +17,7 @@ from ..weights.store import named_file, path_on_disk
 from .config import TrainConfig, load_config
 from .data.clips import ClipEntry, find_entries, has_split
 from .data.frame_cache import FrameCache
-from .data.seen import note_seen
+from .data.seen import note_seen, tell_other_clips
 from .data.stream import ClipData
 from .journal import Stages, untold
 from .perceptual import VggFeatures, read_weights
@@ -144,6 +144,7 @@ def open_clips(
         if not config.streamed:
             clips = decoded("train", entries)
         if not rank():
+            tell_other_clips(output, entries)
             note_seen(output, entries)
         if has_split(data, "val"):
             entries = find_entries(data, "val", classes)

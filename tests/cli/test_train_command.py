@@ -117,6 +117,17 @@ def test_a_second_call_says_which_stages_are_done_and_what_is_in_vain(fom, train
     assert any("The given weights have no effect" in line for line in outcome.messages)
 
 
+def test_going_on_with_other_clips_is_told(fom, training, tmp_path, clip):
+    fom(*training)
+    again = fom(*training)
+    with VideoWriter(tmp_path / "data" / "more.mp4", 25) as writer:
+        writer.write(clip)
+    other = fom(*training)
+
+    assert not any("begun with other clips" in line for line in again.messages)
+    assert any("was begun with other clips: of these 2 it knows 1, and 0 that" in line for line in other.messages)
+
+
 def test_an_evaluation_of_the_training_s_own_clips_says_so_aloud(fom, training, tmp_path):
     fom(*training)
     words = ["evaluate", tmp_path / "data", "--output", tmp_path / "figures", "--frames", 2, "--cpu"]
