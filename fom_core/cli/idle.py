@@ -7,8 +7,10 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..compose.masks import FADING
 from ..media import ANIMATED_SUFFIXES
 from .jobs import Job
+from .names import listed
 from .results import output_path
 
 log = logging.getLogger(__name__)
@@ -110,7 +112,7 @@ ANIMATE = (
     Idle("ratio", _any(_WHOLE, _if(lambda args: args.mask != "paddlegan", "it is the radius of --mask paddlegan"))),
     Idle(
         "feather",
-        _any(_WHOLE, _if(lambda args: args.mask not in {"soft", "ellipse"}, "it is of --mask soft and ellipse")),
+        _any(_WHOLE, _if(lambda args: args.mask not in FADING, f"it is of --mask {listed(FADING, 'and')}")),
     ),
     Idle(
         "face_detector",

@@ -54,8 +54,15 @@ class TrainingInputs:
         return [path for path in (self.config_path, self.yunet, self.vgg) if path is not None and is_file(path)]
 
     def named_in(self, folder: Path) -> TrainingInputs:
-        """The same with the path of the file that describes it, which comes along in ``folder`` if it is a name."""
-        return replace(self, config_path=named_yaml(folder, self.config_path))
+        """The same with the path of the file that describes it, which comes along in ``folder`` if it is a name.
+
+        Raises UsageError with the names there are for what is neither a name nor a file.
+        """
+        path = named_yaml(folder, self.config_path)
+        if not path.suffix and not path.exists():
+            names = ", ".join(sorted(each.stem for each in folder.glob("*.yaml")))
+            raise UsageError(f"No configuration is called {path}. There are {names}; or give a YAML file.")
+        return replace(self, config_path=path)
 
     def config(self, teacher: ModelConfig | None = None) -> TrainConfig:
         """What the file describes, with the changes; see :func:`~.config.load_config`."""

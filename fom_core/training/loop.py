@@ -49,8 +49,8 @@ def train_stage(
     With every checkpoint goes a picture, with ``validation`` figures of the averaged weights. Who stops the stage
     (KeyboardInterrupt, SystemExit) finds a checkpoint of the last whole step; of several processes, all stop after the
     step in which one is told to.
-    The first process measures and writes; checkpoints keep the name ``configuration``. Raises TrainingDiverged, and WriteError when the disk is full; checkpoints
-    of earlier steps stay whole.
+    The first process measures and writes; checkpoints keep the name ``configuration``. Raises TrainingDiverged, and
+    WriteError when the disk is full; checkpoints of earlier steps stay whole.
     """
     resume(trainer, feed, folder, configuration)
     journal = None
