@@ -28,6 +28,11 @@ def require_picture(picture: object) -> None:
 def require_frames(frames: object) -> None:
     """Raise UsageError for the name of a file in the place of frames; it says what reads them."""
     if isinstance(frames, str | bytes | PathLike):
+        if _named(frames).endswith('.safetensors"'):
+            raise UsageError(
+                f"Expected frames or a motion, found the name {_named(frames)}. Open it: "
+                f"fom_core.load_motion({_named(frames)})."
+            )
         raise UsageError(
             f"Expected frames, found the name {_named(frames)}. Open it: fom_core.VideoReader({_named(frames)}); "
             "fom_core.read_driver takes that and gives the motion."

@@ -23,7 +23,7 @@ from .compose.masks import Look
 from .compose.sparing import Sparing
 from .driver import detect_keypoints, look_at, read_motion, track_keypoints
 from .errors import UsageError
-from .faces.regions import crop_face
+from .faces.regions import as_face_set, crop_face
 from .motion import transfer_sequence, with_initial_frame
 from .parallel.batching import MovingFace, generated, in_batches
 from .parallel.overlap import map_in_background, prefetch
@@ -32,6 +32,7 @@ from .pictures import require_picture, resize_picture, to_batch
 from .resources.memory import in_chunks
 from .types import (
     CHUNK_SIZE,
+    FaceRegion,
     FaceSet,
     Generated,
     Keypoints,
@@ -127,7 +128,7 @@ def animate_details(
 def animate_picture(
     model: Backend,
     picture: np.ndarray,
-    faces: FaceSet,
+    faces: FaceSet | FaceRegion | Sequence[FaceRegion],
     driving: Drivings,
     transfer: MotionTransfer | None = None,
     *,
@@ -151,8 +152,10 @@ def animate_picture(
     """
     composition = Composition(mask, ratio, feather, colour_match, enhance)
     options = RunOptions(chunk_size, progress)
+    require_picture(picture)
+    chosen = as_face_set(faces, picture.shape[:2])
     return compose_picture(
-        model, picture, faces, driving, transfer, composition=composition, run=options, frames=frames
+        model, picture, chosen, driving, transfer, composition=composition, run=options, frames=frames
     )
 
 

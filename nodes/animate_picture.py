@@ -10,7 +10,7 @@ from comfy_api.latest import InputImpl, io, ui
 from torch import Tensor
 
 from ..fom_core.compose import Composition
-from ..fom_core.compose.masks import Look
+from ..fom_core.compose.masks import FADING, Look
 from ..fom_core.errors import NoFaceFound, UsageError
 from ..fom_core.faces.detect import DETECTORS, detect_faces
 from ..fom_core.faces.regions import to_rgb, whole_picture
@@ -78,8 +78,8 @@ class AnimatePicture(Node):
                     max=1.0,
                     step=0.01,
                     advanced=True,
-                    tooltip="How softly soft and ellipse fade out. More hides the edge better and shows more of the "
-                    "unmoved face near it.",
+                    tooltip=f"How softly {' and '.join(FADING)} fade out. More hides the edge better and shows more of "
+                    "the unmoved face near it.",
                 ),
                 motions.driving_crop_input(),
                 motions.fps_input(),

@@ -184,7 +184,7 @@ class DetectFaces(Node):
 def open_detector(name: str, threshold: float = 0.0) -> Detector:
     """A face detector by its name in the menu; one that was chosen by name is downloaded when it is not here."""
     folders = host.weights_folders()
-    if name not in ("auto", "embedded"):
+    if name != "embedded" and name in catalogue():
         folders = [host.weights(catalogue()[name]).parent, *folders]
     return load_detector(name, threshold=threshold or None, device=str(host.torch_device()), folders=folders)
 
@@ -193,7 +193,10 @@ def detector_explanation() -> str:
     """What each detector is, and which ones download something."""
     lines = ["auto is the best one that is already here. The others are downloaded when they are first run:"]
     for name in DETECTORS:
-        entry = catalogue()[name]
+        entry = catalogue().get(name)
+        if entry is None:
+            lines.append(f"• {name}: needs no weights")
+            continue
         size = "embedded" if entry.embedded else size_text(entry.size)
         needs = "; needs the package facexlib" if name.startswith("retinaface") else ""
         lines.append(f"• {name}: {entry.title}; {size}{needs}; licence: {entry.licence}")

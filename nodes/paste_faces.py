@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..fom_core.compose import CanvasPaster, Composition, Paster
 from ..fom_core.compose.cover import Cover
-from ..fom_core.compose.masks import Look
+from ..fom_core.compose.masks import FADING, Look
 from . import host, marks
 from .base import Node
 from .paste_jobs import Job, held, jobs_of
@@ -63,7 +63,7 @@ class PasteFaces(Node):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="How softly soft and ellipse fade out. More hides the edge better, but more of the "
+                    tooltip=f"How softly {' and '.join(FADING)} fade out. More hides the edge better, but more of the "
                     "picture's own, unmoved face shows through near it.",
                 ),
                 io.Float.Input(

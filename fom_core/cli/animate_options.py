@@ -6,6 +6,7 @@ import argparse
 from typing import get_args
 
 from ..compose import Composition, Look
+from ..compose.masks import FADING
 from ..faces.regions import CropRule
 from ..faces.selection import LEFT_TO_RIGHT, ORDERS
 from ..media.encoders import ENCODERS, SOFTWARE
@@ -13,6 +14,7 @@ from ..media.mark import BOTTOM_RIGHT, Corner
 from . import common, drivers
 from .backend import add_backend_options
 from .enhancement import add_enhancement_options
+from .names import listed
 from .results import FILENAME, RESULTS, add_result_options
 
 
@@ -137,8 +139,8 @@ def _add_face_options(group: argparse._ActionsContainer) -> None:
         "--feather",
         type=common.zero_to_one,
         default=Composition.feather,
-        help="with --mask soft or ellipse: part of the way from the face's middle to the mask's outline over which it "
-        f"fades, 0 to 1 (default: {Composition.feather})",
+        help=f"with --mask {listed(FADING, 'or')}: part of the way from the face's middle to the mask's outline over "
+        f"which it fades, 0 to 1 (default: {Composition.feather})",
     )
     group.add_argument(
         "--colour_match",

@@ -41,7 +41,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "data", type=file_path, nargs="?", metavar="FOLDER", help="clips: videos, frame folders, or an index.csv"
     )
-    parser.add_argument("--split", default="val", help="part of the data set to measure on (default: val)")
+    parser.add_argument(
+        "--split", default="val", help="part of the data set to measure on: val, test or train (default: val)"
+    )
     parser.add_argument(
         "--licence_class",
         action="append",

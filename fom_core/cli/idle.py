@@ -7,8 +7,14 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+<<<<<<< HEAD
 from ..media.write import is_animated
+=======
+from ..compose.masks import FADING
+from ..media import ANIMATED_SUFFIXES
+>>>>>>> trainfix
 from .jobs import Job
+from .names import listed
 from .results import output_path
 
 log = logging.getLogger(__name__)
@@ -110,7 +116,7 @@ ANIMATE = (
     Idle("ratio", _any(_WHOLE, _if(lambda args: args.mask != "paddlegan", "it is the radius of --mask paddlegan"))),
     Idle(
         "feather",
-        _any(_WHOLE, _if(lambda args: args.mask not in {"soft", "ellipse"}, "it is of --mask soft and ellipse")),
+        _any(_WHOLE, _if(lambda args: args.mask not in FADING, f"it is of --mask {listed(FADING, 'and')}")),
     ),
     Idle(
         "face_detector",

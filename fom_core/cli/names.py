@@ -1,10 +1,11 @@
-"""What the names of results say: which are folders, and which are files."""
+"""What the names of results say: which are folders, and which are files; and names in a line."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..media import PICTURE_SUFFIXES, VIDEO_SUFFIXES
@@ -23,6 +24,12 @@ def folder_path(text: str) -> Path:
             f"{text}/ if that is the folder's name"
         )
     return path
+
+
+def listed(names: Sequence[str], word: str) -> str:
+    """Names in a line, with ``word`` before the last one: "a, b and c"."""
+    *before, last = names
+    return f"{', '.join(before)} {word} {last}" if before else last
 
 
 def looks_like_file(text: str) -> bool:

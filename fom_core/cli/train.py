@@ -27,7 +27,7 @@ def add_parser(subparsers: Any) -> None:
         "one stopped. Start it with torchrun or accelerate to use several processes.",
         allow_abbrev=False,
     )
-    add_training_options(parser, "runs/train", "train_params.batch_size=4")
+    add_training_options(parser, "runs/train", "stages.motion.batch_size=4")
     parser.add_argument(
         "--config",
         type=config_path,

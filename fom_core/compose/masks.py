@@ -15,6 +15,7 @@ Look = Literal["flow", "soft", "ellipse", "box", "paddlegan"]
 """How faces get into the picture: composed by the flow, or pasted through a mask."""
 Rect = tuple[int, int, int, int]  # x0, y0, x1, y1 in whole pixels
 ROUNDNESS = {"soft": 4.0, "ellipse": 2.0}  # exponent of the outline |x|ⁿ + |y|ⁿ = 1: a rounded square, an ellipse
+FADING = tuple(ROUNDNESS)  # masks that know a feather
 SHARPNESS = 12.0  # of the border between two faces: they blend within about a tenth of their size
 
 

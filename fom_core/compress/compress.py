@@ -158,7 +158,7 @@ def compress(
             report(stage_line(stage, device))
         train_stage(
             trainer, open_feed(frames, stage, seed, device), validation, folder,
-            checkpointing=checkpointing, report=report, stages=stages,
+            checkpointing=checkpointing, report=report, stages=stages, configuration=config.name,
         )  # fmt: skip
         for name in _learning(stage):
             getattr(student, name).load_state_dict(getattr(trainer.average, name).state_dict())

@@ -69,7 +69,7 @@ def load_detector(
     name = ALIASES.get(name, name)
     if name not in _LOADERS:
         raise UsageError(f"The face detector is one of auto, {', '.join(DETECTORS)} (sfd means s3fd), not {name!r}.")
-    if weights is None:
+    if weights is None and name in catalogue():  # of one without weights there is no entry
         weights = path_on_disk(catalogue()[name], folders)
         if weights is None:
             raise UnsupportedModel(how_to_get(catalogue()[name]))

@@ -172,12 +172,26 @@ def turn(degrees: float, middle: tuple[float, float]) -> np.ndarray:
     return np.array([[cos, -sin, x - cos * x + sin * y], [sin, cos, y - sin * x - cos * y]])
 
 
-def crop_face(picture: np.ndarray, region: FaceRegion | Box, size: tuple[int, int]) -> np.ndarray:
+def as_face_set(faces: FaceSet | FaceRegion | Sequence[FaceRegion], frame_size: tuple[int, int]) -> FaceSet:
+    """One face or several as those of a picture of (height, width). Raises UsageError for anything else."""
+    if isinstance(faces, FaceSet):
+        return faces
+    several = (faces,) if isinstance(faces, FaceRegion) else tuple(faces) if isinstance(faces, list | tuple) else None
+    if several is None or not all(isinstance(face, FaceRegion) for face in several):
+        raise UsageError(
+            "Expected the faces of a picture, as fom_core.detect_faces gives them; found "
+            f"{type(faces).__name__}. Boxes become faces by fom_core.regions_from_boxes."
+        )
+    return FaceSet(several, frame_size)
+
+
+def crop_face(picture: np.ndarray, region: FaceRegion | Box, size: tuple[int, int] | int) -> np.ndarray:
     """Cut a face's crop out of a picture, reflected past the border, and bring it to (height, width): uint8 RGB.
 
-    A rolled head comes out upright.
+    A rolled head comes out upright. One number is the side of a square.
     """
     require_picture(picture)
+    size = (size, size) if isinstance(size, int) else size
     if isinstance(region, FaceRegion) and region.roll_deg:
         return np.ascontiguousarray(resize_picture(_upright(picture, region), size))
     x0, y0, x1, y1 = pixel_box(region.crop_px if isinstance(region, FaceRegion) else region)

@@ -14,7 +14,7 @@ from ..documents.yaml_text import read_settings
 from ..errors import UsageError
 from ..networks.config import DiscriminatorConfig, ModelConfig
 from ..weights.config_file import filled, frame_size, model_from_tables
-from .config_checks import check_dataset, check_layers, check_stage
+from .config_checks import check_dataset, check_layers, check_overrides, check_stage
 from .data.augment import AugmentConfig
 from .data.pair_augment import PairAugmentation
 from .paddlegan_config import from_paddlegan
@@ -202,7 +202,10 @@ def parse_training(table: Table, name: str, teacher: ModelConfig | None = None) 
         alone.put("name", name)
         stages = (_stage(alone, model, dataset, teacher),)
     else:
-        stages = tuple(_stage(common.merged(stage), model, dataset, teacher) for stage in _stages(table))
+        listed = _stages(table)
+        check_overrides(common, listed)
+        check_overrides(model, [stage.table("model_params") for stage in listed])
+        stages = tuple(_stage(common.merged(stage), model, dataset, teacher) for stage in listed)
     check_dataset(dataset, table.table("dataset_params"), stages)
     further = {key: converted(table, key, kind) for key, kind in _FURTHER.items() if key in table}
     further.setdefault("perceptual_widths", WIDTHS[: max(len(stage.weights.perceptual) for stage in stages)])

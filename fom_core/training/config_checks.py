@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import lcm
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,25 @@ def check_stage(stage: Stage, options: Table) -> None:
     _check_length(stage, options)
     _check_sizes(stage, options)
     _check_losses(stage, options.table("loss_weights"))
+
+
+def check_overrides(common: Table, stages: Sequence[Table], place: str = "") -> None:
+    """Raise SettingsError for an option of all stages that the command line changes and every stage sets again.
+
+    ``place`` is the change that the whole section comes from, if one does.
+    """
+    for key, value in common.items():
+        if not all(key in stage for stage in stages):
+            continue
+        own = place or common.place(key)
+        from_line = own if own.startswith("-o ") else ""
+        if all(isinstance(each, Mapping) for each in (value, *(stage[key] for stage in stages))):
+            check_overrides(common.table(key), [stage.table(key) for stage in stages], from_line)
+        elif from_line:
+            names = " and ".join(stage.full_name(key) for stage in stages)
+            raise SettingsError(
+                f"{from_line}{common.full_name(key)} has no effect: every stage sets it again. Change {names} instead."
+            )
 
 
 def check_dataset(dataset: DatasetConfig, options: Table, stages: Sequence[Stage]) -> None:

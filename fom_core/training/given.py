@@ -17,7 +17,7 @@ from ..weights.store import named_file, path_on_disk
 from .config import TrainConfig, load_config
 from .data.clips import ClipEntry, find_entries, has_split
 from .data.frame_cache import FrameCache
-from .data.seen import note_seen
+from .data.seen import note_seen, tell_other_clips
 from .data.stream import ClipData
 from .journal import Stages, untold
 from .perceptual import VggFeatures, read_weights
@@ -54,8 +54,15 @@ class TrainingInputs:
         return [path for path in (self.config_path, self.yunet, self.vgg) if path is not None and is_file(path)]
 
     def named_in(self, folder: Path) -> TrainingInputs:
-        """The same with the path of the file that describes it, which comes along in ``folder`` if it is a name."""
-        return replace(self, config_path=named_yaml(folder, self.config_path))
+        """The same with the path of the file that describes it, which comes along in ``folder`` if it is a name.
+
+        Raises UsageError with the names there are for what is neither a name nor a file.
+        """
+        path = named_yaml(folder, self.config_path)
+        if not path.suffix and not path.exists():
+            names = ", ".join(sorted(each.stem for each in folder.glob("*.yaml")))
+            raise UsageError(f"No configuration is called {path}. There are {names}; or give a YAML file.")
+        return replace(self, config_path=path)
 
     def config(self, teacher: ModelConfig | None = None) -> TrainConfig:
         """What the file describes, with the changes; see :func:`~.config.load_config`."""
@@ -144,6 +151,7 @@ def open_clips(
         if not config.streamed:
             clips = decoded("train", entries)
         if not rank():
+            tell_other_clips(output, entries)
             note_seen(output, entries)
         if has_split(data, "val"):
             entries = find_entries(data, "val", classes)

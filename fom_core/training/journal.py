@@ -45,12 +45,21 @@ class TrainingLog:
     """Book-keeping of one stage in its folder.
 
     ``log.jsonl`` has a line for every ``line_every`` steps with the mean of each loss, and one for every measurement.
-    ``keep`` is of :func:`~.checkpoint.save_checkpoint`.
+    ``keep`` is of :func:`~.checkpoint.save_checkpoint`; checkpoints keep the name ``configuration``, for messages.
     """
 
     def __init__(
-        self, trainer: Trainer, folder: Path, report: Callable[[str], None], line_every: int = 50, keep: int = 2
+        self,
+        trainer: Trainer,
+        folder: Path,
+        report: Callable[[str], None],
+        line_every: int = 50,
+        keep: int = 2,
+        *,
+        configuration: str = "",
     ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.configuration = configuration
         self.trainer, self.folder, self.report, self.line_every, self.keep = trainer, folder, report, line_every, keep
         self._recent: list[dict[str, float]] = []
         self._losses: dict[str, float] = {}  # of the last step
@@ -95,7 +104,8 @@ class TrainingLog:
 
     def save(self, state: Mapping[str, Any], about: Mapping[str, Any]) -> None:
         """Write a checkpoint. Whoever stops the training waits for it."""
-        about = {"seconds": self.trainer.seconds, "processes": world_size(), "losses": self._losses, **about}
+        about = {"configuration": self.configuration, "losses": self._losses, **about}
+        about = {"seconds": self.trainer.seconds, "processes": world_size(), **about}
         step = self.trainer.step_number
         model = header_of(self.trainer.average, f"{self.trainer.stage.name}-{step}")  # so that it opens as one
         with signals.delayed():

@@ -16,8 +16,7 @@ from ..errors import UnsupportedModel
 from ..networks.model import MotionModel
 from ..parallel.distributed import first_alone, from_all, from_first, rank, world_size
 from ..resources.faults import pass_on
-from ..weights.pickle_machine import short
-from .checkpoint import DEFAULT, Checkpointing, carry_over, latest_checkpoint, load_latest
+from .checkpoint import DEFAULT, Checkpointing, carry_over, describe_checkpoint, latest_checkpoint, load_latest
 from .config import Stage, TrainConfig
 from .contact_sheet import contact_sheet, pairs_sheet
 from .data.augment import Pairs
@@ -43,20 +42,20 @@ def train_stage(
     checkpointing: Checkpointing = DEFAULT,
     report: Callable[[str], None] = log.info,
     stages: Stages = untold,
+    configuration: str = "",
 ) -> None:
     """Run one stage to its end, going on from the newest checkpoint in ``folder``.
 
     With every checkpoint goes a picture, with ``validation`` figures of the averaged weights. Who stops the stage
     (KeyboardInterrupt, SystemExit) finds a checkpoint of the last whole step; of several processes, all stop after the
     step in which one is told to.
-    The first process measures and writes. Raises TrainingDiverged, and WriteError when the disk is full; checkpoints
-    of earlier steps stay whole.
+    The first process measures and writes; checkpoints keep the name ``configuration``. Raises TrainingDiverged, and
+    WriteError when the disk is full; checkpoints of earlier steps stay whole.
     """
-    resume(trainer, feed, folder)
+    resume(trainer, feed, folder, configuration)
     journal = None
     if not rank():
-        folder.mkdir(parents=True, exist_ok=True)
-        journal = TrainingLog(trainer, folder, report, keep=checkpointing.keep)
+        journal = TrainingLog(trainer, folder, report, keep=checkpointing.keep, configuration=configuration)
         journal.rewind()
     drawn = feed.state()
     number = trainer.step_number
@@ -104,7 +103,7 @@ def _stop_together(trainer: Trainer, feed: Feed, journal: TrainingLog | None) ->
     raise SystemExit(signals.TERMINATED)
 
 
-def resume(trainer: Trainer, feed: Feed, folder: Path) -> None:
+def resume(trainer: Trainer, feed: Feed, folder: Path, configuration: str = "") -> None:
     """Go on from the newest checkpoint in ``folder``, if there is one. Raises UnsupportedModel if it does not fit."""
     found = from_first(None if rank() else load_latest(folder))
     if found is None:
@@ -117,9 +116,18 @@ def resume(trainer: Trainer, feed: Feed, folder: Path) -> None:
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
         pass_on(error)
         raise UnsupportedModel(
-            f"The newest checkpoint in {folder} is none of this training ({short(repr(error))}). Remove it, or choose "
-            "another --output."
+            f"The newest checkpoint in {folder} is none of this training: {_otherness(folder, configuration)}. Give "
+            "what it was begun with, remove it, or choose another --output."
         ) from error
+
+
+def _otherness(folder: Path, configuration: str) -> str:
+    """Why a checkpoint does not fit, as far as it tells."""
+    newest = latest_checkpoint(folder)
+    made_with = None if newest is None else describe_checkpoint(newest).get("configuration")
+    if made_with and isinstance(made_with, str) and made_with != configuration:
+        return f"it was made with the configuration {made_with!a}, and this one is {configuration!a}"
+    return "its networks or optimisers are built otherwise, by another --config or other options (-o)"
 
 
 def _look(trainer: Trainer, journal: TrainingLog, pairs: Pairs, validation: FrameCache | None) -> Mapping[str, Any]:
@@ -196,7 +204,16 @@ def train(
             report(stage_line(stage, device))
         frames = stage_data(config, data, stage, run_folder)
         feed = open_feed(frames, stage, config.seed + number, device)
-        train_stage(trainer, feed, validation, folder, checkpointing=checkpointing, report=report, stages=stages)
+        train_stage(
+            trainer,
+            feed,
+            validation,
+            folder,
+            checkpointing=checkpointing,
+            report=report,
+            stages=stages,
+            configuration=config.name,
+        )
         previous = trainer.average.state_dict()
     assert trainer is not None
     if not rank():

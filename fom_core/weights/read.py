@@ -88,6 +88,9 @@ def read_state_dict(path: Path) -> StateDict:
 def recognise(path: Path) -> str:
     """Name the format of a weights file from its first bytes. Raises UnsupportedModel with the reason if it is none."""
     if path.is_dir():
+        models = sorted(each.name for each in path.glob("*.safetensors"))
+        if models:
+            raise UnsupportedModel(f"{path} is a folder. Give the model in it: {path / models[0]}.")
         raise UnsupportedModel(
             f"{path} is a folder. A .pth.tar file is not an archive, in spite of its name: leave it as downloaded, "
             "do not unpack it."

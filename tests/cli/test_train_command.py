@@ -59,6 +59,7 @@ def test_a_small_training_ends_with_a_model(tmp_path, clip, capsys):
     [
         (["--config", "vox-256", "-o", "train_params.batch_sice=4"], "Did you mean batch_size?"),
         (["--config", "none.yaml"], "none.yaml does not exist. Check the path; relative"),
+        (["--config", "nope"], "No configuration is called nope. There are bair-256, fashion-256, "),
         (["--config", "vox-256"], "has no dataset_params.root_dir. Give the folder with the clips."),
     ],
 )
@@ -115,6 +116,26 @@ def test_a_second_call_says_which_stages_are_done_and_what_is_in_vain(fom, train
     assert outcome.status == 0
     assert "only: done before, up to step 2" in outcome.messages
     assert any("The given weights have no effect" in line for line in outcome.messages)
+
+
+def test_a_checkpoint_s_folder_in_the_place_of_a_model_names_the_file_in_it(fom, training, tmp_path):
+    fom(*training)
+    folder = tmp_path / "run" / "1-only" / "step-000002"
+    outcome = fom("evaluate", tmp_path / "data", "--model", folder, "--output", tmp_path / "figures", "--cpu")
+
+    assert outcome.status == 1
+    assert outcome.messages[-1].endswith(f"is a folder. Give the model in it: {folder / 'weights.safetensors'}.")
+
+
+def test_going_on_with_other_clips_is_told(fom, training, tmp_path, clip):
+    fom(*training)
+    again = fom(*training)
+    with VideoWriter(tmp_path / "data" / "more.mp4", 25) as writer:
+        writer.write(clip)
+    other = fom(*training)
+
+    assert not any("begun with other clips" in line for line in again.messages)
+    assert any("was begun with other clips: of these 2 it knows 1, and 0 that" in line for line in other.messages)
 
 
 def test_an_evaluation_of_the_training_s_own_clips_says_so_aloud(fom, training, tmp_path):

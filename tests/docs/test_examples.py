@@ -1,4 +1,4 @@
-"""The programs in docs/examples run as they stand, and the page's first makes the command line's frames."""
+"""The programs in docs/examples run as they stand, and the pages' first ones make the command line's frames."""
 
 from __future__ import annotations
 
@@ -92,10 +92,12 @@ def test_a_model_is_exported(folder):
     assert "generator" in made["exported"].package.parts
 
 
-def test_the_first_example_of_the_page_makes_the_frames_of_the_command_line(folder):
-    code = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(encoding="utf-8"), re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_the_first_example_of_a_page_makes_the_frames_of_the_command_line(folder, page):
+    code = re.search(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
     assert code is not None
-    exec(compile(code[1], "python.md", "exec"), {})
+    (folder / "out.mp4").unlink(missing_ok=True)
+    exec(compile(code[1], page, "exec"), {})
     words = ["animate", "--source_image", "group.jpg", "--driving_video", "driver.mp4", "--model", "mini"]
 
     assert main([*words, "--multi_person", "--output", "line.mp4"]) == 0

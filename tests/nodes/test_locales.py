@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from fom_core.compose.masks import FADING
+
 LOCALES = Path(__file__).resolve().parents[2] / "locales"
 ON_THIS_MACHINE = {("LoadFOMModel", "model_name")}  # tooltips that tell which weights are here: no file can know it
 
@@ -80,6 +82,21 @@ def test_chinese_says_everything_and_nothing_else(english):
 
     machine = {f"/{node_id}/inputs/{name}/tooltip" for node_id, name in ON_THIS_MACHINE}
     assert keys(read("zh")) - machine == keys(english)
+
+
+@pytest.mark.parametrize("node_id", ["FOMPasteFaces", "FOMAnimatePicture"])
+def test_every_mask_that_fades_is_named_at_the_feather(node_id):
+    pages = [LOCALES.parent / "nodes" / "web" / "docs" / name for name in (f"{node_id}.md", f"{node_id}/zh.md")]
+    rows = [
+        line
+        for page in pages
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if line.startswith("| `feather`")
+    ]
+    texts = [read("zh")[node_id]["inputs"]["feather"]["tooltip"], *rows]
+
+    assert len(texts) == 3
+    assert [name for name in FADING for text in texts if name not in text] == []
 
 
 def test_chinese_texts_are_chinese():

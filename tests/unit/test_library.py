@@ -57,6 +57,34 @@ def test_a_name_in_the_place_of_a_driver_says_what_opens_it(tiny_model, call):
         call(tiny_model, "driver.mp4")
 
 
+def test_a_motion_s_name_in_the_place_of_a_driver_says_what_opens_it(tiny_model):
+    with pytest.raises(fom_core.UsageError, match=r'Open it: fom_core.load_motion\("m.safetensors"\)'):
+        list(fom_core.animate_picture(tiny_model, PICTURE, FACES, "m.safetensors"))
+
+
+@pytest.mark.parametrize("faces", [FACES[0], [FACES[0]], (FACES[0],)])
+def test_faces_of_a_picture_may_be_one_or_a_list(tiny_model, faces):
+    driver = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), np.uint8)
+
+    ours = np.concatenate(list(fom_core.animate_picture(tiny_model, PICTURE, faces, driver)))
+    theirs = np.concatenate(list(fom_core.animate_picture(tiny_model, PICTURE, FACES, driver)))
+
+    np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("faces", [None, [(2, 3, 42, 43)], np.zeros((1, 4))])
+def test_what_are_no_faces_is_told(tiny_model, faces):
+    with pytest.raises(fom_core.UsageError, match=r"Expected the faces of a picture, as fom_core.detect_faces gives"):
+        list(fom_core.animate_picture(tiny_model, PICTURE, faces, PICTURE[None]))
+
+
+def test_a_crop_s_size_may_be_the_side_of_a_square():
+    picture = np.random.default_rng(0).integers(0, 256, PICTURE.shape, np.uint8)
+    np.testing.assert_array_equal(
+        fom_core.crop_face(picture, FACES[0], 16), fom_core.crop_face(picture, FACES[0], (16, 16))
+    )
+
+
 @pytest.mark.parametrize("value", [None, [[1, 2], [3, 4]], np.zeros((2, 3, 4, 3), np.uint8)])
 def test_what_is_no_picture_is_told_apart(value):
     with pytest.raises(fom_core.UsageError, match=r"Expected a picture \(H, W, 3\) of uint8, found"):

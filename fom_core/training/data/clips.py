@@ -28,7 +28,7 @@ from ...resources.faults import pass_on
 
 log = logging.getLogger(__name__)
 
-SPLITS = {"train": ("train",), "val": ("val", "test")}  # folders that hold a split
+SPLITS = {"train": ("train",), "val": ("val", "test"), "test": ("test",)}  # folders that hold a split
 LOSSLESS = frozenset({".gif", *WRITTEN_SUFFIXES})  # sources whose frames are packed without loss
 QUALITY = 95  # of JPEG, for frames that a video has coded with loss already
 
@@ -68,11 +68,21 @@ def find_entries(
     if not entries:
         asked = [f"of the split {split}"] if split else []
         asked += [f"of the licence class {' or '.join(licence_classes)}"] if licence_classes else []
+        there = _splits(folder) if split else []
+        hint = f"The splits there: {', '.join(there)}. " if there else ""
         raise MediaError(
-            f"Wanted clips in {folder}{' '.join(['', *asked])} and found none. "
+            f"Wanted clips in {folder}{' '.join(['', *asked])} and found none. {hint}"
             "Give a folder of videos, of frame folders or of frame strips, or one with an index.csv that has such rows."
         )
     return entries
+
+
+def _splits(folder: Path) -> list[str]:
+    """The splits that a data set has, by its index or its subfolders."""
+    if (folder / "index.csv").exists():
+        with wrong_as(MediaError, folder / "index.csv"):
+            return sorted({row["split"] for _, row in read_csv(folder / "index.csv", {"split"}).rows} - {""})
+    return [name for name in SPLITS if (folder / name).is_dir()]
 
 
 def has_split(folder: Path, split: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from ...documents.readers import DocumentError, read_json
 from ...files.paths import replacing
 from .clips import ClipEntry
 
+log = logging.getLogger(__name__)
 SEEN = "trained_on.json"
 Fact = dict[str, str | int | None]
 
@@ -22,6 +24,17 @@ def note_seen(folder: Path, entries: Sequence[ClipEntry]) -> None:
     if len(facts) > len(before):
         with replacing(folder / SEEN) as temporary:
             temporary.write_text(json.dumps(list(facts.values()), indent=0) + "\n", encoding="utf-8")
+
+
+def tell_other_clips(folder: Path, entries: Sequence[ClipEntry]) -> None:
+    """A warning where the training in ``folder`` goes on from checkpoints, and with other clips than before."""
+    before, now = {_key(fact) for fact in _noted(folder)}, {_key(_fact(entry)) for entry in entries}
+    if before and before != now and any(folder.glob("*/step-*")):
+        log.warning(
+            "%s was begun with other clips: of these %d it knows %d, and %d that it learnt from are missing. It goes "
+            "on from its checkpoints all the same; choose another --output to begin anew.",
+            folder, len(now), len(now & before), len(before - now),
+        )  # fmt: skip
 
 
 def seen_before(weights: Path, entries: Sequence[ClipEntry]) -> tuple[int, int]:

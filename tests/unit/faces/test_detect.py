@@ -74,6 +74,11 @@ def test_a_file_that_is_not_the_catalogues_is_refused(no_weights):
         load_detector("s3fd")
 
 
+def test_a_detector_without_weights_needs_no_entry_in_the_catalogue(monkeypatch):
+    monkeypatch.setitem(detect._LOADERS, "fixed", lambda weights, device: Fixed(SMALL))
+    assert [face.box_px for face in detect_faces(PICTURE, load_detector("fixed"))] == [SMALL.box_px]
+
+
 def test_an_unknown_detector_is_answered_with_the_known_ones():
     with pytest.raises(UsageError, match="embedded, retinaface, retinaface-mobile, s3fd, yunet"):
         load_detector("viola")

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from fom_core.training.checkpoint import best_checkpoint, latest_checkpoint, loa
 from fom_core.training.data.clips import Pack
 from fom_core.training.data.feed import open_feed
 from fom_core.training.data.frame_cache import FrameCache
-from fom_core.training.loop import resume
+from fom_core.training.loop import resume, train_stage
 
 
 def save(folder: Path, step: int, **options) -> None:
@@ -158,6 +159,18 @@ def test_a_checkpoint_of_another_training_is_told(tmp_path, cache, stage, new_tr
         resume(trainer, open_feed(cache, stage, seed=0), tmp_path)
 
     assert "\n" not in str(error.value)
+    assert "Error(" not in str(error.value)
+
+
+def test_a_checkpoint_of_another_configuration_says_of_which(tmp_path, cache, stage, new_trainer):
+    deeper = replace(stage.model, generator=replace(stage.model.generator, bottleneck=(16, 16, 16)))
+    trained, other = new_trainer(replace(stage, steps=1)), new_trainer(replace(stage, model=deeper))
+    train_stage(trained, open_feed(cache, stage, seed=0), None, tmp_path, configuration="mine")
+
+    with pytest.raises(UnsupportedModel, match="made with the configuration 'mine', and this one is 'yours'"):
+        resume(other, open_feed(cache, stage, seed=0), tmp_path, "yours")
+    with pytest.raises(UnsupportedModel, match="built otherwise, by another --config or other options"):
+        resume(other, open_feed(cache, stage, seed=0), tmp_path, "mine")
 
 
 @pytest.mark.parametrize("name", ["frames.npy", "landmarks.npy", "clips.json"])

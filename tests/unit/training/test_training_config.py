@@ -243,6 +243,30 @@ def test_a_wrong_override_is_named(override, reason):
     assert reason in complaint(VOX, override)
 
 
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        (
+            "train_params.batch_size=4",
+            "-o train_params.batch_size=4: train_params.batch_size has no effect: every stage",
+        ),
+        ("train.batch_size=4", "Change stages.motion.batch_size and stages.picture.batch_size instead."),
+        ("train_params.loss_weights.warp=2", "Change stages.motion.loss_weights.warp and stages.picture.loss_weights"),
+        (
+            "train_params.loss_weights={warp: 2}",
+            "-o train_params.loss_weights={warp: 2}: train_params.loss_weights.warp",
+        ),
+    ],
+)
+def test_a_change_that_every_stage_overrides_again_is_refused(override, reason):
+    assert reason in complaint(CONFIGS / "mini.yaml", override)
+
+
+def test_a_change_that_only_some_stages_override_again_holds_for_the_others():
+    stages = changed("train_params.loss_weights.anchor=7", path=CONFIGS / "mini.yaml").stages
+    assert [stage.weights.anchor for stage in stages] == [7, 3]
+
+
 def test_files_are_utf_8_whatever_the_locale(tmp_path):
     path = written(tmp_path, "# Talking", "# Größe – Talking")
     assert load_config(path).name == "mine"

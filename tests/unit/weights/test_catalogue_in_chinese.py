@@ -16,6 +16,7 @@ import pytest
 from fom_core.weights.catalogue import Entry, catalogue, size_text
 
 NODES = Path(__file__).resolve().parents[3] / "locales" / "zh" / "nodeDefs.json"
+TRANSLATIONS = "tests/unit/weights/catalogue_zh.json"
 TRANSLATED = json.loads(Path(__file__).with_name("catalogue_zh.json").read_text(encoding="utf-8"))
 BULLET = "• "
 
@@ -30,12 +31,17 @@ def reach(entry: Entry) -> str:
     return f"{size}；需要 facexlib 包；" if entry.name.startswith("retinaface") else f"{size}；"
 
 
+def translated(text: str) -> str:
+    assert text in TRANSLATED, f"translate {text!r} in {TRANSLATIONS}"
+    return TRANSLATED[text]
+
+
 def line(entry: Entry) -> str:
-    return f"{entry.name}：{TRANSLATED[entry.title]}；{reach(entry)}许可：{TRANSLATED[entry.licence]}"
+    return f"{entry.name}：{translated(entry.title)}；{reach(entry)}许可：{translated(entry.licence)}"
 
 
 def restorer(entry: Entry) -> str:
-    return f"{entry.file}：{entry.name}（{TRANSLATED[entry.title]}）；{reach(entry)}许可：{TRANSLATED[entry.licence]}"
+    return f"{entry.file}：{entry.name}（{translated(entry.title)}）；{reach(entry)}许可：{translated(entry.licence)}"
 
 
 LISTS: list[tuple[str, str, str, Callable[[Entry], str]]] = [

@@ -119,6 +119,20 @@ def test_split_folders_and_names_before_the_hash_are_understood(tmp_path, frames
     assert not has_split(tmp_path / "train", "val")
 
 
+def test_test_is_a_split_and_others_are_answered_with_those_there_are(tmp_path):
+    (tmp_path / "folders" / "test").mkdir(parents=True)
+    (tmp_path / "folders" / "test" / "bert.gif").touch()
+    (tmp_path / "index.csv").write_text(
+        "file,kind,split,identity\na.mp4,video,val,a\nb.mp4,video,train,b\n", encoding="utf-8"
+    )
+
+    assert [entry.identity for entry in find_entries(tmp_path / "folders", "test")] == ["bert"]
+    with pytest.raises(MediaError, match=r"found none\. The splits there: test\."):
+        find_entries(tmp_path / "folders", "tset")
+    with pytest.raises(MediaError, match=r"found none\. The splits there: train, val\."):
+        find_entries(tmp_path, "test")
+
+
 def test_an_index_without_a_column_is_explained(tmp_path):
     (tmp_path / "index.csv").write_text("file,kind\na.mp4,video\n", encoding="utf-8")
     with pytest.raises(MediaError, match="no column identity"):
