@@ -6,7 +6,6 @@ import argparse
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,10 +27,11 @@ from ..resources import threads
 from ..scaleout import animate_picture_in_team
 from ..types import CHUNK_SIZE, FaceSet, Motion, MotionTransfer, RunOptions
 from . import common, drivers, results
-from .animate_options import FILENAME, declare
+from .animate_options import declare
 from .idle import ANIMATE, tell_idle
 from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
+from .names import target
 from .progress import ProgressBar
 from .verbs import HELP
 
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     """Animate pictures or the jobs of a manifest, alone or with the processes that torchrun started."""
     with animation_group(args.device) as args.device:
         given = [("", args)] if args.manifest is None else jobs_of(args, declare)
-        jobs = one_each(given, Path(FILENAME).suffix)
+        jobs = one_each(given)
         for name, job in jobs:
             with named(name):
                 _check_complete(job)
@@ -72,7 +72,7 @@ def _work(job: argparse.Namespace, name: str, manifest: str | None = None) -> Wo
     """What a job reads and writes."""
     media = (job.source_image, *(job.driving_video or ()), *(job.motion or ()))
     with named(name):
-        return Work(common.files_of_model(job, *media, job.enhancer, manifest), [results.target(job)], name)
+        return Work(common.files_of_model(job, *media, job.enhancer, manifest), [target(job)], name)
 
 
 def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:

@@ -13,7 +13,8 @@ from ..media.mark import BOTTOM_RIGHT, Corner
 from . import common, drivers
 from .backend import add_backend_options
 from .enhancement import add_enhancement_options
-from .results import FILENAME, RESULTS, add_result_options
+from .names import FILENAME, RESULTS
+from .results import add_result_options
 
 
 def declare(parser: argparse.ArgumentParser) -> None:

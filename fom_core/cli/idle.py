@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..media import ANIMATED_SUFFIXES
 from .jobs import Job
-from .results import output_path
+from .names import output_names_file, output_path
 
 log = logging.getLogger(__name__)
 Reason = Callable[[argparse.Namespace], str | None]
@@ -75,6 +75,7 @@ _LISTED = _if(
 )
 
 ANIMATE = (
+    Idle("filename", _if(output_names_file, "--output names the file")),
     Idle(
         "crf",
         _any(

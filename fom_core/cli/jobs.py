@@ -29,7 +29,7 @@ from . import common, drivers
 from .backend import open_backend
 from .enhancement import open_enhancer
 from .manifest import named
-from .names import looks_like_file
+from .names import ending_of, looks_like_file
 from .progress import duration_text, sentence
 
 log = logging.getLogger(__name__)
@@ -37,20 +37,19 @@ Job = tuple[str, argparse.Namespace]  # what messages call it, and its options
 SHOWN = 5  # names in a line
 
 
-def one_each(jobs: Sequence[Job], ending: str) -> list[Job]:
+def one_each(jobs: Sequence[Job]) -> list[Job]:
     """A job for every picture: each of several, and those of a folder, named after the picture.
 
-    ending: of results whose options name none, such as ".mp4". Raises UsageError for a file as ``--output`` of several
-    pictures, MediaError for a folder without any.
+    Raises UsageError for a file as ``--output`` of several pictures, MediaError for a folder without any.
     """
     found: list[Job] = []
     for name, job in jobs:
         with named(name):
-            found += _of_each_picture(name, job, ending)
+            found += _of_each_picture(name, job)
     return found
 
 
-def _of_each_picture(name: str, job: argparse.Namespace, ending: str) -> list[Job]:
+def _of_each_picture(name: str, job: argparse.Namespace) -> list[Job]:
     given = job.source_image
     if not given or (len(given) == 1 and not Path(given[0]).is_dir()):
         return [(name, _with(job, source_image=given[0] if given else None))]
@@ -60,7 +59,7 @@ def _of_each_picture(name: str, job: argparse.Namespace, ending: str) -> list[Jo
             f"{len(pictures)} pictures give as many results: --output names their folder, and {job.output} looks like "
             f"a file. Name a folder; {job.output}/ is one in any case."
         )
-    suffix = ending if job.filename is None else Path(job.filename).suffix
+    suffix = ending_of(job)
     stems = Counter(picture.stem.casefold() for picture in pictures)
     return [
         (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fom_core.cli import build_parser
-from fom_core.cli.results import output_path
+from fom_core.cli.names import output_path
 from fom_core.media import VideoReader, read_picture, write_picture
 
 
@@ -166,7 +166,12 @@ def test_frames_do_not_depend_on_the_chunk(fom, whole_picture, tmp_path):
         ("--output a.mpp/", "a.mpp/result.mp4"),
         ("--output a.mp4/", "a.mp4/result.mp4"),
         ("--output frames.png", "frames.png"),
-        ("--output odd.mp4 --filename b.mp4", "odd.mp4/b.mp4"),
+        ("--output odd.mp4 --filename b.mp4", "odd.mp4"),
+        ("--output odd.mp4/ --filename b.mp4", "odd.mp4/b.mp4"),
+        ("--output my.data --filename b.mp4", "my.data/b.mp4"),
+        ("--output here --filename .gif", "here/result.gif"),
+        ("--output here/f_%06d.jpg", "here/f_%06d.jpg"),
+        ("--output here/a.jpg --preview", "here/a.jpg"),
     ],
 )
 def test_output_is_a_folder_or_a_file(options, expected):
@@ -181,6 +186,33 @@ def test_an_ending_that_is_not_written_is_told_with_those_that_are(fom, picture_
     outcome = fom("animate", "--source_image", picture_file, "--driving_video", "b.mp4", option, name)
     assert outcome.status == 2
     assert f"{option} {name} ends in {Path(name).suffix}, which is not written. Name it .mp4, " in outcome.messages[-1]
+
+
+@pytest.mark.parametrize("option", ["--output", "--filename"])
+@pytest.mark.parametrize("name", ["x.jpg", "x.jpeg", "x.bmp", "x.TIF"])
+def test_a_name_of_one_picture_is_refused_with_the_names_there_are(fom, whole_picture, tmp_path, option, name):
+    where = ["--output", tmp_path / name] if option == "--output" else ["--output", tmp_path, option, name]
+
+    outcome = fom(*whole_picture, *where)
+
+    assert outcome.status == 2
+    assert f"{name} names one picture, and the result has many. One file is .mp4, " in outcome.messages[-1]
+    assert f"numbered pictures are x_%06d{Path(name).suffix} or .png." in outcome.messages[-1]
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize("name", ["gif", "frames"])
+def test_a_filename_without_an_ending_is_refused(fom, picture_file, name):
+    outcome = fom("animate", "--source_image", picture_file, "--driving_video", "b.mp4", "--filename", name)
+    assert outcome.status == 2
+    assert f"--filename {name} has no ending that says what to write. Name it .mp4, " in outcome.messages[-1]
+
+
+def test_filename_beside_an_output_that_is_a_file_is_told_to_have_no_effect(fom, whole_picture, tmp_path):
+    outcome = fom(*whole_picture, "--duration", 0.1, "--output", tmp_path / "a.mp4", "--filename", "b.mp4")
+
+    assert outcome.results == [str(tmp_path / "a.mp4")]
+    assert "warning: --filename has no effect: --output names the file." in outcome.messages
 
 
 def test_a_folder_with_the_ending_of_a_file_is_one_where_it_is_there(tmp_path):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fom_core.cli import build_parser, with_underscores
+from fom_core.cli.names import output_path
 from fom_core.cli.progress import ProgressBar, duration_text, one_line, progress_line
-from fom_core.cli.results import output_path
 from fom_core.cli.verbs import wanted
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -35,6 +35,25 @@ def test_every_picture_of_a_folder_gives_a_result_named_after_it(fom, album, wor
     assert [VideoReader(path).frame_count for path in results] == [60, 60]
 
 
+@pytest.mark.parametrize(
+    ("filename", "names"),
+    [
+        (".gif", ["anna.gif", "bert.gif"]),
+        ("x_%02d.jpg", [f"{name}_{number:02}.jpg" for name in ("anna", "bert") for number in range(3)]),
+    ],
+)
+def test_of_several_pictures_the_ending_of_the_filename_counts(fom, album, words, tmp_path, filename, names):
+    fom("animate", "-s", album, *words, "--duration", 0.1, "--output", tmp_path / "out", "--filename", filename)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+
+
+@pytest.mark.parametrize("filename", ["gif", "x.jpg", ".bmp", "x.mp44"])
+def test_of_several_pictures_a_filename_that_names_no_result_is_refused(fom, album, words, tmp_path, filename):
+    outcome = fom("animate", "-s", album, *words, "--output", tmp_path / "out", "--filename", filename)
+    assert outcome.status == 2 and outcome.messages[-1].startswith(f"fom: --filename {filename} ")
+    assert not (tmp_path / "out").exists()
+
+
 def test_many_give_the_frames_of_one_and_the_driver_is_read_once(fom, album, words, tmp_path, monkeypatch):
     from fom_core.cli import drivers
 
