@@ -32,7 +32,7 @@ from .idle import ANIMATE, tell_idle
 from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
 from .names import target
-from .progress import ProgressBar
+from .progress import ProgressBar, counted
 from .verbs import HELP
 
 log = logging.getLogger(__name__)
@@ -93,9 +93,9 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
             )
         detector = opened.detector(args, model.device) if on_faces or args.driving_crop == "face" else None
         every = args.multi_person or len(driving) > 1 or args.faces is not None
-        faces = (
-            choose_faces(args, picture, detector, every) if on_faces and detector else whole_picture(picture.shape[:2])
-        )
+        faces = whole_picture(picture.shape[:2])
+        if on_faces and detector:
+            faces = choose_faces(args, picture, detector, every, tell=True)
         match_drivers(len(driving), len(faces))
         drivers.check_initial_frame(transfer, driving)
         motions = opened.motions(args, model, driving, detector)
@@ -114,7 +114,7 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
             frames=shown.frames, shown=shown,
         )  # fmt: skip
     if writer is not None:
-        results.tell_size(writer)
+        results.tell_result(writer)
         print(writer.path)
 
 
@@ -168,17 +168,25 @@ def write_animation(
     if writer is None:
         return
     sound = "with sound" if writer.has_audio else "without sound"
-    log.info("%d face(s), %d frames, %.6g frames/s, %s.", len(faces), writer.frame_count, writer.fps, sound)
+    found, frame_count = counted(len(faces), "face"), counted(writer.frame_count, "frame")
+    log.info("%s, %s, %.6g frames/s, %s.", found, frame_count, writer.fps, sound)
 
 
-def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detector, every: bool) -> FaceSet:
-    """The faces to animate: those chosen by number, all, or the most prominent. Raises NoFaceFound, UsageError."""
+def choose_faces(
+    args: argparse.Namespace, picture: np.ndarray, detector: Detector, every: bool, *, tell: bool = False
+) -> FaceSet:
+    """The faces to animate: those chosen by number, all, or the most prominent. Raises NoFaceFound, UsageError.
+
+    tell: say where others stay still.
+    """
     faces = detect_faces(picture, detector, crop=args.crop)
     if not len(faces):
         raise NoFaceFound(
             f"No face was found in {args.source_image} by the detector {detector.name}. Choose a picture with a "
             "visible face or another --face_detector, or animate the whole picture with --source_crop none."
         )
+    if tell and len(faces) > 1 and not every:
+        log.info("1 of %d faces moves; --multi_person moves all.", len(faces))
     choice = args.faces or "all" if every else None
     return select_faces(faces, choice, order=args.order, picture=picture, detector=detector)
 

@@ -20,7 +20,7 @@ from ..enhance import FaceEnhancer
 from ..errors import DeviceLost, MediaError, UsageError
 from ..faces.detection import Detector
 from ..files.leftovers import tidy
-from ..files.places import NUMBER, Work
+from ..files.places import NUMBER, Work, with_number
 from ..media import list_pictures
 from ..parallel.distributed import team
 from ..resources.faults import told
@@ -107,7 +107,7 @@ def _is_there(work: Work) -> bool:
     """Whether a result is newer than its inputs, and so was finished: results appear as a whole."""
     result = Path(work.outputs[0])
     if NUMBER.search(result.name):
-        result = result.with_name(result.name % 0)
+        result = result.with_name(with_number(result.name, 0))
     with suppress(OSError):
         written = result.stat().st_mtime_ns
         return all(_changed_ns(Path(source)) < written for source in work.inputs)

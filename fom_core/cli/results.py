@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from ..files.places import NUMBER, with_number
 from ..media import ANIMATED_SUFFIXES, VideoReader, VideoWriter
 from ..media.mark import marked
 from ..media.panels import beside
@@ -17,7 +18,7 @@ from ..pictures import even_size, resize_frame
 from ..types import Motion
 from . import common, drivers, values
 from .names import output_path, target
-from .progress import duration_text
+from .progress import counted, moment_text
 
 log = logging.getLogger(__name__)
 Beside = Literal["plain", "labelled"]
@@ -96,9 +97,12 @@ def open_writer(args: argparse.Namespace, driving: Sequence[drivers.Driver]) -> 
     )
 
 
-def tell_size(writer: Writer) -> None:
-    """A line for results whose size people mind: they are shown on pages and sent around."""
+def tell_result(writer: Writer) -> None:
+    """A line for numbered pictures, and for results whose size people mind: they are shown on pages and sent around."""
     path = writer.path
+    if NUMBER.search(path.name):
+        first, last = (with_number(path.name, number) for number in (0, writer.frame_count - 1))
+        log.info("%s in %s: %s to %s.", counted(writer.frame_count, "picture"), path.parent, first, last)
     if path.suffix.lower() in ANIMATED_SUFFIXES and path.is_file() and writer.size:
         size = path.stat().st_size
         told = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
@@ -122,7 +126,7 @@ class Shown:
         self, args: argparse.Namespace, picture: np.ndarray, driving: Sequence[drivers.Driver], motion: Motion
     ) -> None:
         self.frames = preview_frames(args, len(motion))
-        self.captions = [f"{duration_text(index / motion.fps)}  frame {index}" for index in self.frames or ()]
+        self.captions = [f"{moment_text(index / motion.fps)}  frame {index}" for index in self.frames or ()]
         self._mark = args.mark
         self._picture = picture
         self._beside = args.side_by_side
@@ -164,7 +168,7 @@ def _widest(args: argparse.Namespace) -> int | None:
     if args.preview is not None:
         return MOMENT_PX * (2 if args.side_by_side else 1)
     if output_path(args).suffix.lower() == ".gif":
-        return GIF_PX * (2 if args.side_by_side else 1)
+        return GIF_PX
     return BESIDE_PX if args.side_by_side else None
 
 

@@ -21,7 +21,7 @@ def test_the_result_has_the_drivers_frames_rate_and_sound_and_the_pictures_size(
     result = VideoReader(tmp_path / "out" / "result.mp4")
     assert outcome.status == 0
     assert outcome.results == [str(tmp_path / "out" / "result.mp4")]
-    assert outcome.messages[-1] == "1 face(s), 60 frames, 29.97 frames/s, with sound."
+    assert outcome.messages[-1] == "1 face, 60 frames, 29.97 frames/s, with sound."
     assert (result.frame_count, result.rate, result.size) == (60, Fraction(30000, 1001), (70, 90))
     assert result.has_audio
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["result.mp4"]
@@ -35,6 +35,9 @@ def test_pictures_out_move_inside_and_stay_bit_identical_outside_the_face(fom, w
     source = read_picture(tmp_path / "in" / "picture.png")
     first, later = (read_picture(tmp_path / f"frames_{index:06}.png") for index in (0, 30))
     assert outcome.results == [str(tmp_path / "frames_%06d.png")]
+    assert "1 of 2 faces moves; --multi_person moves all." in outcome.messages
+    assert "warning: Numbered pictures hold no sound; that of " in "\n".join(outcome.messages)
+    assert outcome.messages[-1] == f"60 pictures in {tmp_path}: frames_000000.png to frames_000059.png."
     np.testing.assert_array_equal(first, source)  # the driver's first frame stands for the face as it is
     np.testing.assert_array_equal(later[:, :18], source[:, :18])  # the large face alone: its canvas begins there
     assert (later[20:45, 45:70] != source[20:45, 45:70]).mean() > 0.5
@@ -46,7 +49,8 @@ def test_multi_person_animates_every_face(fom, whole_picture, tmp_path, two_face
     outcome = fom(*words, "--multi-person", "--output", tmp_path / "frames.png")
 
     source, frame = read_picture(tmp_path / "in" / "picture.png"), read_picture(tmp_path / "frames_000010.png")
-    assert outcome.messages[-1].startswith("2 face(s)")
+    assert outcome.messages[-2].startswith("2 faces")
+    assert not any("moves all" in line for line in outcome.messages)
     assert (frame[22:30, 6:14] != source[22:30, 6:14]).mean() > 0.5
 
 
