@@ -28,7 +28,7 @@ from ..scaleout import animate_picture_in_team
 from ..types import CHUNK_SIZE, FaceSet, Motion, MotionTransfer, RunOptions
 from . import common, drivers, results
 from .animate_options import declare
-from .idle import ANIMATE, tell_idle
+from .idle import ANIMATE, tell_idle, tell_overruled, tell_return
 from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
 from .names import target
@@ -56,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     """Animate pictures or the jobs of a manifest, alone or with the processes that torchrun started."""
     with animation_group(args.device) as args.device:
         given = [("", args)] if args.manifest is None else jobs_of(args, declare)
+        if args.manifest is not None:
+            tell_overruled(args, given)
         jobs = one_each(given)
         for name, job in jobs:
             with named(name):
@@ -99,6 +101,7 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
         match_drivers(len(driving), len(faces))
         drivers.check_initial_frame(transfer, driving)
         motions = opened.motions(args, model, driving, detector)
+        tell_return(args, motions[0])
         if writer is not None:
             picture = _transparent(args, picture, writer)
         shown = results.Shown(args, picture, driving, motions[0])

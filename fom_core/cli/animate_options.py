@@ -44,7 +44,7 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
         type=common.file_name,
         metavar="FILE",
         help='many jobs instead: a JSON object a line, such as {"source_image": "a.jpg", "driving_video": "b.mp4", '
-        '"output": "c.mp4"}; options given here hold for all',
+        '"output": "c.mp4"}; options given here hold for all, and paths count from the current folder',
     )
 
 
@@ -61,7 +61,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         type=common.file_name,
         metavar="NAME",
         help=f"of the result in the folder: {RESULTS} (default: {FILENAME}); of several pictures only the ending "
-        "counts",
+        "counts, and .gif is enough; without effect where --output names the file",
     )
     parser.add_argument(
         "--result_video",

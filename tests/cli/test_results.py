@@ -146,6 +146,13 @@ def test_with_return_the_first_and_the_last_frame_are_the_picture(fom, on_faces,
     assert away[1] > 0 and away[2] > 0
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(2, 1), (0.2, 0)])
+def test_a_return_that_is_longer_than_the_result_is_told(fom, whole_picture, tmp_path, seconds, told):
+    outcome = fom(*whole_picture, "--duration", 0.5, "--return", seconds, "--output", tmp_path / "a.mp4")
+    assert outcome.status == 0
+    assert sum("is longer than the result, 0.5" in line for line in outcome.messages) == told
+
+
 def test_side_by_side_shows_source_driver_and_result(fom, on_faces, tmp_path, sound_clip):
     fom(*on_faces, "--duration", 0.4, "--output", tmp_path / "alone.png")
     fom(*on_faces, "--duration", 0.4, "--side_by_side", "--mark", "bottom left", "--output", tmp_path / "row.png")
