@@ -32,7 +32,7 @@ from .idle import ANIMATE, tell_idle, tell_overruled, tell_return
 from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
 from .names import target
-from .progress import ProgressBar, counted
+from .progress import ProgressBar, how_many
 from .verbs import HELP
 
 log = logging.getLogger(__name__)
@@ -171,7 +171,7 @@ def write_animation(
     if writer is None:
         return
     sound = "with sound" if writer.has_audio else "without sound"
-    found, frame_count = counted(len(faces), "face"), counted(writer.frame_count, "frame")
+    found, frame_count = how_many(len(faces), "face"), how_many(writer.frame_count, "frame")
     log.info("%s, %s, %.6g frames/s, %s.", found, frame_count, writer.fps, sound)
 
 

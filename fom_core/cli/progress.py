@@ -128,7 +128,7 @@ def moment_text(seconds: float) -> str:
     return f"{duration_text(whole)}.{tenths}"
 
 
-def counted(number: int, noun: str) -> str:
+def how_many(number: int, noun: str) -> str:
     """``1 face``, ``2 faces``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 

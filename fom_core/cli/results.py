@@ -18,7 +18,7 @@ from ..pictures import even_size, resize_frame
 from ..types import Motion
 from . import common, drivers, values
 from .names import output_path, target
-from .progress import counted, moment_text
+from .progress import how_many, moment_text
 
 log = logging.getLogger(__name__)
 Beside = Literal["plain", "labelled"]
@@ -102,7 +102,7 @@ def tell_result(writer: Writer) -> None:
     path = writer.path
     if NUMBER.search(path.name):
         first, last = (with_number(path.name, number) for number in (0, writer.frame_count - 1))
-        log.info("%s in %s: %s to %s.", counted(writer.frame_count, "picture"), path.parent, first, last)
+        log.info("%s in %s: %s to %s.", how_many(writer.frame_count, "picture"), path.parent, first, last)
     if path.suffix.lower() in ANIMATED_SUFFIXES and path.is_file() and writer.size:
         size = path.stat().st_size
         told = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"

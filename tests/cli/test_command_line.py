@@ -11,7 +11,7 @@ import pytest
 
 from fom_core.cli import build_parser, with_underscores
 from fom_core.cli.names import output_path
-from fom_core.cli.progress import ProgressBar, counted, duration_text, moment_text, one_line, progress_line
+from fom_core.cli.progress import ProgressBar, duration_text, how_many, moment_text, one_line, progress_line
 from fom_core.cli.verbs import wanted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,7 +46,7 @@ def test_moments_are_told_to_the_tenth_of_a_second(seconds, text):
 
 
 def test_one_is_not_told_as_many():
-    assert [counted(number, "face") for number in (0, 1, 2)] == ["0 faces", "1 face", "2 faces"]
+    assert [how_many(number, "face") for number in (0, 1, 2)] == ["0 faces", "1 face", "2 faces"]
 
 
 def test_messages_are_one_line_without_control_characters():
