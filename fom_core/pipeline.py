@@ -239,7 +239,8 @@ def match_drivers(drivers: int, faces: int) -> None:
     """Raise UsageError for more drivers than faces to move."""
     if drivers > max(faces, 1):
         raise UsageError(
-            f"There are {drivers} drivers for {faces} face(s). Give one for all, or at most one for each face."
+            f"There are {drivers} drivers for {faces} face{'s' * (faces != 1)}. Give one for all, or at most one "
+            "for each face."
         )
 
 

@@ -6,7 +6,6 @@ import argparse
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,11 +27,12 @@ from ..resources import threads
 from ..scaleout import animate_picture_in_team
 from ..types import CHUNK_SIZE, FaceSet, Motion, MotionTransfer, RunOptions
 from . import common, drivers, results
-from .animate_options import FILENAME, declare
-from .idle import ANIMATE, tell_idle
+from .animate_options import declare
+from .idle import ANIMATE, tell_idle, tell_overruled, tell_return
 from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
-from .progress import ProgressBar
+from .names import target
+from .progress import ProgressBar, how_many
 from .verbs import HELP
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
     """Animate pictures or the jobs of a manifest, alone or with the processes that torchrun started."""
     with animation_group(args.device) as args.device:
         given = [("", args)] if args.manifest is None else jobs_of(args, declare)
-        jobs = one_each(given, Path(FILENAME).suffix)
+        if args.manifest is not None:
+            tell_overruled(args, given)
+        jobs = one_each(given)
         for name, job in jobs:
             with named(name):
                 _check_complete(job)
@@ -72,7 +74,7 @@ def _work(job: argparse.Namespace, name: str, manifest: str | None = None) -> Wo
     """What a job reads and writes."""
     media = (job.source_image, *(job.driving_video or ()), *(job.motion or ()))
     with named(name):
-        return Work(common.files_of_model(job, *media, job.enhancer, manifest), [results.target(job)], name)
+        return Work(common.files_of_model(job, *media, job.enhancer, manifest), [target(job)], name)
 
 
 def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
@@ -93,12 +95,13 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
             )
         detector = opened.detector(args, model.device) if on_faces or args.driving_crop == "face" else None
         every = args.multi_person or len(driving) > 1 or args.faces is not None
-        faces = (
-            choose_faces(args, picture, detector, every) if on_faces and detector else whole_picture(picture.shape[:2])
-        )
+        faces = whole_picture(picture.shape[:2])
+        if on_faces and detector:
+            faces = choose_faces(args, picture, detector, every, tell=True)
         match_drivers(len(driving), len(faces))
         drivers.check_initial_frame(transfer, driving)
         motions = opened.motions(args, model, driving, detector)
+        tell_return(args, motions[0])
         if writer is not None:
             picture = _transparent(args, picture, writer)
         shown = results.Shown(args, picture, driving, motions[0])
@@ -114,7 +117,7 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
             frames=shown.frames, shown=shown,
         )  # fmt: skip
     if writer is not None:
-        results.tell_size(writer)
+        results.tell_result(writer)
         print(writer.path)
 
 
@@ -168,17 +171,25 @@ def write_animation(
     if writer is None:
         return
     sound = "with sound" if writer.has_audio else "without sound"
-    log.info("%d face(s), %d frames, %.6g frames/s, %s.", len(faces), writer.frame_count, writer.fps, sound)
+    found, frame_count = how_many(len(faces), "face"), how_many(writer.frame_count, "frame")
+    log.info("%s, %s, %.6g frames/s, %s.", found, frame_count, writer.fps, sound)
 
 
-def choose_faces(args: argparse.Namespace, picture: np.ndarray, detector: Detector, every: bool) -> FaceSet:
-    """The faces to animate: those chosen by number, all, or the most prominent. Raises NoFaceFound, UsageError."""
+def choose_faces(
+    args: argparse.Namespace, picture: np.ndarray, detector: Detector, every: bool, *, tell: bool = False
+) -> FaceSet:
+    """The faces to animate: those chosen by number, all, or the most prominent. Raises NoFaceFound, UsageError.
+
+    tell: say where others stay still.
+    """
     faces = detect_faces(picture, detector, crop=args.crop)
     if not len(faces):
         raise NoFaceFound(
             f"No face was found in {args.source_image} by the detector {detector.name}. Choose a picture with a "
             "visible face or another --face_detector, or animate the whole picture with --source_crop none."
         )
+    if tell and len(faces) > 1 and not every:
+        log.info("1 of %d faces moves; --multi_person moves all.", len(faces))
     choice = args.faces or "all" if every else None
     return select_faces(faces, choice, order=args.order, picture=picture, detector=detector)
 

@@ -14,8 +14,8 @@ from ..media.mark import BOTTOM_RIGHT, Corner
 from . import common, drivers
 from .backend import add_backend_options
 from .enhancement import add_enhancement_options
-from .names import listed
-from .results import FILENAME, RESULTS, add_result_options
+from .names import FILENAME, RESULTS, listed
+from .results import add_result_options
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
         type=common.file_name,
         metavar="FILE",
         help='many jobs instead: a JSON object a line, such as {"source_image": "a.jpg", "driving_video": "b.mp4", '
-        '"output": "c.mp4"}; options given here hold for all',
+        '"output": "c.mp4"}; options given here hold for all, and paths count from the current folder',
     )
 
 
@@ -62,7 +62,7 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         type=common.file_name,
         metavar="NAME",
         help=f"of the result in the folder: {RESULTS} (default: {FILENAME}); of several pictures only the ending "
-        "counts",
+        "counts, and .gif is enough; without effect where --output names the file",
     )
     parser.add_argument(
         "--result_video",

@@ -14,9 +14,8 @@ from ..media import VideoWriter, write_picture
 from ..motion import FADE_IN_S, load_motion
 from ..types import Motion, MotionTransfer
 from .animate import write_animation
-from .animate_options import FILENAME
 from .drivers import INITIAL_FRAME
-from .names import folder_path
+from .names import FILENAME, folder_path
 from .verbs import HELP
 
 

@@ -7,15 +7,11 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-<<<<<<< HEAD
-from ..media.write import is_animated
-=======
 from ..compose.masks import FADING
-from ..media import ANIMATED_SUFFIXES
->>>>>>> trainfix
+from ..media.write import is_animated
+from ..types import Motion
 from .jobs import Job
-from .names import listed
-from .results import output_path
+from .names import listed, output_names_file, output_path
 
 log = logging.getLogger(__name__)
 Reason = Callable[[argparse.Namespace], str | None]
@@ -53,6 +49,24 @@ def tell_idle(jobs: Sequence[Job], declare: Callable[[argparse.ArgumentParser], 
                 log.warning("%s%s has no effect: %s.", f"{name}: " if name else "", flag, why)
 
 
+def tell_overruled(args: argparse.Namespace, jobs: Sequence[Job]) -> None:
+    """One warning for each input of the command line that every line of a manifest replaces."""
+    for name in ("source_image", "driving_video", "motion"):
+        given = getattr(args, name)
+        if given and all(getattr(job, name) is not given for _, job in jobs):
+            log.warning("--%s has no effect: every line of the manifest names its own.", name)
+
+
+def tell_return(args: argparse.Namespace, motion: Motion) -> None:
+    """A warning where ``--return`` takes more time than there is."""
+    length_s = len(motion) / motion.fps
+    if args.return_s is not None and args.return_s > length_s:
+        log.warning(
+            "--return %.4g is longer than the result, %.4g s: all of it goes home to the picture, and little moves.",
+            args.return_s, length_s,
+        )  # fmt: skip
+
+
 def _if(idle: Callable[[argparse.Namespace], object], why: str) -> Reason:
     return lambda args: why if idle(args) else None
 
@@ -81,6 +95,7 @@ _LISTED = _if(
 )
 
 ANIMATE = (
+    Idle("filename", _if(output_names_file, "--output names the file")),
     Idle(
         "crf",
         _any(

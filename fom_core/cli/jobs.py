@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from ..enhance import FaceEnhancer
 from ..errors import DeviceLost, MediaError, UsageError
 from ..faces.detection import Detector
 from ..files.leftovers import tidy
-from ..files.places import NUMBER, Work
-from ..media import WRITTEN_SUFFIXES, list_pictures
+from ..files.places import NUMBER, Work, place_of, with_number
+from ..media import PICTURE_SUFFIXES, WRITTEN_SUFFIXES, list_pictures
 from ..parallel.distributed import team
 from ..resources.faults import told
 from ..types import Motion
@@ -29,7 +29,7 @@ from . import common, drivers
 from .backend import open_backend
 from .enhancement import open_enhancer
 from .manifest import named
-from .names import looks_like_file
+from .names import ending_of, looks_like_file
 from .progress import duration_text, sentence
 
 log = logging.getLogger(__name__)
@@ -37,30 +37,33 @@ Job = tuple[str, argparse.Namespace]  # what messages call it, and its options
 SHOWN = 5  # names in a line
 
 
-def one_each(jobs: Sequence[Job], ending: str) -> list[Job]:
+def one_each(jobs: Sequence[Job]) -> list[Job]:
     """A job for every picture: each of several, and those of a folder, named after the picture.
 
-    ending: of results whose options name none, such as ".mp4". Raises UsageError for a file as ``--output`` of several
-    pictures, MediaError for a folder without any.
+    Raises UsageError for a file as ``--output`` of several pictures, MediaError for a folder without any.
     """
     found: list[Job] = []
     for name, job in jobs:
         with named(name):
-            found += _of_each_picture(name, job, ending)
+            found += _of_each_picture(name, job)
     return found
 
 
-def _of_each_picture(name: str, job: argparse.Namespace, ending: str) -> list[Job]:
-    given = job.source_image
-    if not given or (len(given) == 1 and not Path(given[0]).is_dir()):
-        return [(name, _with(job, source_image=given[0] if given else None))]
-    pictures = [picture for path in given for picture in _pictures_at(Path(path))]
+def _of_each_picture(name: str, job: argparse.Namespace) -> list[Job]:
+    given = _once(map(Path, job.source_image or ()))
+    if not given or (len(given) == 1 and not given[0].is_dir()):
+        return [(name, _with(job, source_image=str(given[0]) if given else None))]
+    pictures = _once(picture for path in given for picture in _pictures_at(path))
     if looks_like_file(job.output):
-        raise UsageError(
-            f"{len(pictures)} pictures give as many results: --output names their folder, and {job.output} looks like "
-            f"a file. Name a folder; {job.output}/ is one in any case."
+        several = (
+            f"{len(pictures)} pictures give as many results" if len(pictures) > 1 else "A folder gives many results"
         )
-    suffix = ending if job.filename is None else Path(job.filename).suffix
+        raise UsageError(
+            f"{several}: --output names their folder, and {job.output} looks like a file. Name a folder; {job.output}/ "
+            "is one in any case."
+        )
+    suffix = ending_of(job)
+    _check_folder(job, [path for path in given if path.is_dir()], suffix)
     stems = Counter(picture.stem.casefold() for picture in pictures)
     return [
         (
@@ -73,6 +76,25 @@ def _of_each_picture(name: str, job: argparse.Namespace, ending: str) -> list[Jo
         )
         for picture in pictures
     ]
+
+
+def _once(paths: Iterable[Path]) -> list[Path]:
+    """The paths without those that name a file again; a link of another name is another picture."""
+    found: dict[object, Path] = {}
+    for path in paths:
+        found.setdefault((place_of(path), path.name), path)
+    return list(found.values())
+
+
+def _check_folder(job: argparse.Namespace, folders: Sequence[Path], suffix: str) -> None:
+    """Raise UsageError for results that the next call would take for pictures to animate."""
+    if job.preview is None and Path(f"x{suffix}").suffix.lower() not in PICTURE_SUFFIXES:
+        return
+    if any(place_of(folder) == place_of(job.output) for folder in folders):
+        raise UsageError(
+            f"The results are pictures, and {job.output} is the folder that the pictures are read from: the next call "
+            "would animate them as well. Name another folder as --output."
+        )
 
 
 def _with(job: argparse.Namespace, **changes: Any) -> argparse.Namespace:
@@ -89,14 +111,18 @@ def _pictures_at(path: Path) -> list[Path]:
 
 
 def left_to_do(jobs: Sequence[Job], work: Callable[[argparse.Namespace, str], Work]) -> list[Job]:
-    """The jobs whose result is not there yet, or is older than what it is made from; a line tells of the others."""
-    there = [job for job in jobs if not job[1].overwrite and _is_there(work(job[1], job[0]))]
+    """The jobs whose result is not there yet, or is older than what it is made from; a line tells of the others.
+
+    Options are not looked at: previews, which are for trying them, are always made.
+    """
+    there = [job for job in jobs if _may_stay(job[1]) and _is_there(work(job[1], job[0]))]
     if there:
         results = [str(work(job, name).outputs[0]) for name, job in there[:SHOWN]]
         more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
         log.info(
-            "%d of %d results are there and newer than what they are made from, so they are left as they are: %s%s. "
-            "--overwrite makes them anew.", len(there), len(jobs), ", ".join(results), more,
+            "%d of %d results are there and newer than what they are made from, so they are left as they are, and "
+            "options given now were not looked at: %s%s. --overwrite makes them anew.",
+            len(there), len(jobs), ", ".join(results), more,
         )  # fmt: skip
         for name, job in there:
             tidy(Path(work(job, name).outputs[0]).parent)
@@ -104,11 +130,15 @@ def left_to_do(jobs: Sequence[Job], work: Callable[[argparse.Namespace, str], Wo
     return [job for job in jobs if job[0] not in names]
 
 
+def _may_stay(job: argparse.Namespace) -> bool:
+    return not job.overwrite and job.preview is None
+
+
 def _is_there(work: Work) -> bool:
     """Whether a result is newer than its inputs, and so was finished: results appear as a whole."""
     result = Path(work.outputs[0])
-    if result.suffix.lower() in WRITTEN_SUFFIXES:  # the first of numbered pictures
-        result = result.with_name(NUMBER.sub(lambda found: "0".zfill(int(found[1] or 1)), result.name, count=1))
+    if result.suffix.lower() in WRITTEN_SUFFIXES and NUMBER.search(result.name):
+        result = result.with_name(with_number(result.name, 0))
     with suppress(OSError):
         written = result.stat().st_mtime_ns
         return all(_changed_ns(Path(source)) < written for source in work.inputs)

@@ -122,6 +122,17 @@ def duration_text(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def moment_text(seconds: float) -> str:
+    """A moment of a video as m:ss.t or h:mm:ss.t."""
+    whole, tenths = divmod(round(seconds * 10), 10)
+    return f"{duration_text(whole)}.{tenths}"
+
+
+def how_many(number: int, noun: str) -> str:
+    """``1 face``, ``2 faces``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 class _AboveTheBar(logging.Handler):
     """One line a message on whatever stderr is at that time, over a bar that may be half drawn."""
 

@@ -1,33 +1,26 @@
-"""What a result is like: where it lies, how large it is, a preview in its place, source and driver beside it."""
+"""What a result is like: how large it is, a preview in its place, source and driver beside it."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 
-from ..errors import UsageError
-from ..files.paths import require_name
-from ..files.places import NUMBER
-from ..media import ANIMATED_SUFFIXES, VIDEO_SUFFIXES, WRITTEN_SUFFIXES, VideoReader, VideoWriter
+from ..files.places import NUMBER, with_number
+from ..media import ANIMATED_SUFFIXES, VideoReader, VideoWriter
 from ..media.mark import marked
 from ..media.panels import beside
 from ..media.sheet import SheetWriter
-from ..media.write import target_of
 from ..pictures import even_size, resize_frame
 from ..types import Motion
 from . import common, drivers, values
-from .names import looks_like_file
-from .progress import duration_text
+from .names import output_path, target
+from .progress import how_many, moment_text
 
 log = logging.getLogger(__name__)
-FILENAME = "result.mp4"
-RESULTS = ".mp4, .webm, .mov, .mkv, animated .gif, .webp or .avif, or .png for numbered pictures"
-SUFFIXES = VIDEO_SUFFIXES | ANIMATED_SUFFIXES | WRITTEN_SUFFIXES
 Beside = Literal["plain", "labelled"]
 Writer = VideoWriter | SheetWriter
 MOMENTS, MOMENT_PX = 9, 640  # of a preview, and how wide each is
@@ -89,35 +82,6 @@ def add_result_options(group: argparse._ActionsContainer) -> None:
     )
 
 
-def output_path(args: argparse.Namespace) -> Path:
-    """``--output`` as a folder with ``--filename`` in it, or as the file itself where only it is given.
-
-    Raises UsageError for a name that looks like a file's of a kind that is not written, WriteError for one that no
-    result can have.
-    """
-    output = Path(args.output)
-    require_name(output, folder=True)
-    name, option = args.output, "--output"
-    if args.filename is not None:
-        output, name, option = output / args.filename, args.filename, "--filename"
-    elif not looks_like_file(args.output):
-        output /= FILENAME
-    if output.suffix and output.suffix.lower() not in SUFFIXES:
-        folder = f"; a folder is named {name}/" if option == "--output" else ""
-        raise UsageError(f"{option} {name} ends in {output.suffix}, which is not written. Name it {RESULTS}{folder}.")
-    require_name(output, folder=True)
-    return output
-
-
-def target(args: argparse.Namespace) -> Path:
-    """What is written: a file, the pattern of numbered pictures, or a preview's sheet."""
-    path = output_path(args)
-    if args.preview is None:
-        return target_of(path)
-    path = path.with_name(NUMBER.sub("preview", path.name))
-    return path if path.suffix.lower() in WRITTEN_SUFFIXES else path.with_name(f"{path.stem}.png")
-
-
 def open_writer(args: argparse.Namespace, driving: Sequence[drivers.Driver]) -> Writer:
     """What takes the frames."""
     rate = drivers.frame_rate(driving)
@@ -133,9 +97,12 @@ def open_writer(args: argparse.Namespace, driving: Sequence[drivers.Driver]) -> 
     )
 
 
-def tell_size(writer: Writer) -> None:
-    """A line for results whose size people mind: they are shown on pages and sent around."""
+def tell_result(writer: Writer) -> None:
+    """A line for numbered pictures, and for results whose size people mind: they are shown on pages and sent around."""
     path = writer.path
+    if NUMBER.search(path.name):
+        first, last = (with_number(path.name, number) for number in (0, writer.frame_count - 1))
+        log.info("%s in %s: %s to %s.", how_many(writer.frame_count, "picture"), path.parent, first, last)
     if path.suffix.lower() in ANIMATED_SUFFIXES and path.is_file() and writer.size:
         size = path.stat().st_size
         told = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"
@@ -159,7 +126,7 @@ class Shown:
         self, args: argparse.Namespace, picture: np.ndarray, driving: Sequence[drivers.Driver], motion: Motion
     ) -> None:
         self.frames = preview_frames(args, len(motion))
-        self.captions = [f"{duration_text(index / motion.fps)}  frame {index}" for index in self.frames or ()]
+        self.captions = [f"{moment_text(index / motion.fps)}  frame {index}" for index in self.frames or ()]
         self._mark = args.mark
         self._picture = picture
         self._beside = args.side_by_side
@@ -201,7 +168,7 @@ def _widest(args: argparse.Namespace) -> int | None:
     if args.preview is not None:
         return MOMENT_PX * (2 if args.side_by_side else 1)
     if output_path(args).suffix.lower() == ".gif":
-        return GIF_PX * (2 if args.side_by_side else 1)
+        return GIF_PX
     return BESIDE_PX if args.side_by_side else None
 
 

@@ -97,8 +97,8 @@ def find_alignment(frame: Callable[[int], np.ndarray], count: int, detector: Det
         if len(faces):
             return align_face(most_prominent(faces, picture, detector))
     raise NoFaceFound(
-        f"No face to restore was found by the detector {detector.name} in {len(_spread(count))} frame(s) looked at. "
-        "Use pictures with a visible face, or another detector."
+        f"No face to restore was found by the detector {detector.name} in any of {len(_spread(count))} frames "
+        "looked at. Use pictures with a visible face, or another detector."
     )
 
 

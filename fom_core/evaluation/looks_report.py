@@ -92,7 +92,9 @@ def moments(motion: Motion, frames: int) -> tuple[list[int], list[int]]:
     """
     count = len(motion)
     if count < 3:
-        raise MediaError(f"A driver of {count} frame(s) shows no movement. Give videos of at least 3 frames.")
+        raise MediaError(
+            f"A driver of {count} frame{'s' * (count != 1)} shows no movement. Give videos of at least 3 frames."
+        )
     spread = [int((index + 0.5) * count / frames) for index in range(frames)]
     length = min(CONSECUTIVE, count)
     speed = motion.keypoints.value.diff(dim=0).norm(dim=-1).mean(dim=-1)

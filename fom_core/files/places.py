@@ -18,6 +18,11 @@ Place = tuple[object, ...]
 NUMBER = re.compile(r"%0?(\d*)d")  # in the name of numbered pictures
 
 
+def with_number(name: str, number: int) -> str:
+    """The name of one of the numbered pictures that a name such as ``frame_%06d.png`` means."""
+    return NUMBER.sub(lambda found: f"{number:0{int(found[1] or 0)}d}", name, count=1)
+
+
 @dataclass(frozen=True)
 class Work:
     """What one job reads and writes. ``name`` stands before messages; an only job needs none.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 from pathlib import Path
@@ -11,8 +12,11 @@ import numpy as np
 from ..files.handover import hand_over
 from ..files.leftovers import READY, reserve_folder, temporary_name
 from ..files.paths import missing_folders, remove_empty, require_name, unwritable
-from ..files.places import NUMBER
+from ..files.places import NUMBER, with_number
 from .pictures import write_picture
+from .read import VideoReader
+
+log = logging.getLogger(__name__)
 
 
 def pattern_of(path: Path) -> Path:
@@ -27,14 +31,13 @@ class NumberedPictures:
 
     has_audio = False
 
-    def __init__(self, path: Path, synthetic: bool) -> None:
+    def __init__(self, path: Path, synthetic: bool, sound: VideoReader | None = None) -> None:
         """``path``: a pattern; or ``result.png`` for ``result_%06d.png``; or a folder for ``frame_%06d.png`` in it."""
         self._synthetic = synthetic
         self.path = path = pattern_of(path)
         number = NUMBER.search(path.name)
         assert number is not None
         self._before, self._after = path.name[: number.start()], path.name[number.end() :]
-        self._digits = int(number[1] or 0)
         self._count = 0
         self._made = missing_folders(path)
         require_name(path.with_name(self._name(0)))
@@ -45,6 +48,8 @@ class NumberedPictures:
             self._aside = reserve_folder(place, path.parent.name)
         except OSError as error:
             raise unwritable(path, error) from error
+        if sound is not None and sound.has_audio:
+            log.warning("Numbered pictures hold no sound; that of %s is left out.", sound.path)
 
     def write(self, frames: np.ndarray) -> None:
         """Write (T, H, W, C) frames."""
@@ -74,7 +79,7 @@ class NumberedPictures:
         remove_empty(self._made)
 
     def _name(self, number: int) -> str:
-        return f"{self._before}{number:0{self._digits}d}{self._after}"
+        return with_number(self.path.name, number)
 
     def _is_ours(self, name: str) -> bool:
         number = re.fullmatch(re.escape(self._before) + r"(\d+)" + re.escape(self._after), name)

@@ -85,7 +85,7 @@ class VideoWriter:
         elif suffix in VIDEO_SUFFIXES:
             self._sink = EncodedVideo(path, rate, audio_from, crf, encoder, synthetic=synthetic)
         elif not suffix or suffix in WRITTEN_SUFFIXES:
-            self._sink = NumberedPictures(path, synthetic)
+            self._sink = NumberedPictures(path, synthetic, audio_from)
         else:
             raise MediaError(
                 f"Cannot write '{suffix}' files. Name the output .mp4, .webm, .gif, .webp, .avif, .mov, .mkv or .png."

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fom_core.cli import build_parser
-from fom_core.cli.results import output_path
+from fom_core.cli.names import output_path
 from fom_core.media import VideoReader, read_picture, write_picture
 
 
@@ -21,7 +21,7 @@ def test_the_result_has_the_drivers_frames_rate_and_sound_and_the_pictures_size(
     result = VideoReader(tmp_path / "out" / "result.mp4")
     assert outcome.status == 0
     assert outcome.results == [str(tmp_path / "out" / "result.mp4")]
-    assert outcome.messages[-1] == "1 face(s), 60 frames, 29.97 frames/s, with sound."
+    assert outcome.messages[-1] == "1 face, 60 frames, 29.97 frames/s, with sound."
     assert (result.frame_count, result.rate, result.size) == (60, Fraction(30000, 1001), (70, 90))
     assert result.has_audio
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["result.mp4"]
@@ -35,6 +35,9 @@ def test_pictures_out_move_inside_and_stay_bit_identical_outside_the_face(fom, w
     source = read_picture(tmp_path / "in" / "picture.png")
     first, later = (read_picture(tmp_path / f"frames_{index:06}.png") for index in (0, 30))
     assert outcome.results == [str(tmp_path / "frames_%06d.png")]
+    assert "1 of 2 faces moves; --multi_person moves all." in outcome.messages
+    assert "warning: Numbered pictures hold no sound; that of " in "\n".join(outcome.messages)
+    assert outcome.messages[-1] == f"60 pictures in {tmp_path}: frames_000000.png to frames_000059.png."
     np.testing.assert_array_equal(first, source)  # the driver's first frame stands for the face as it is
     np.testing.assert_array_equal(later[:, :18], source[:, :18])  # the large face alone: its canvas begins there
     assert (later[20:45, 45:70] != source[20:45, 45:70]).mean() > 0.5
@@ -46,7 +49,8 @@ def test_multi_person_animates_every_face(fom, whole_picture, tmp_path, two_face
     outcome = fom(*words, "--multi-person", "--output", tmp_path / "frames.png")
 
     source, frame = read_picture(tmp_path / "in" / "picture.png"), read_picture(tmp_path / "frames_000010.png")
-    assert outcome.messages[-1].startswith("2 face(s)")
+    assert outcome.messages[-2].startswith("2 faces")
+    assert not any("moves all" in line for line in outcome.messages)
     assert (frame[22:30, 6:14] != source[22:30, 6:14]).mean() > 0.5
 
 
@@ -166,7 +170,12 @@ def test_frames_do_not_depend_on_the_chunk(fom, whole_picture, tmp_path):
         ("--output a.mpp/", "a.mpp/result.mp4"),
         ("--output a.mp4/", "a.mp4/result.mp4"),
         ("--output frames.png", "frames.png"),
-        ("--output odd.mp4 --filename b.mp4", "odd.mp4/b.mp4"),
+        ("--output odd.mp4 --filename b.mp4", "odd.mp4"),
+        ("--output odd.mp4/ --filename b.mp4", "odd.mp4/b.mp4"),
+        ("--output my.data --filename b.mp4", "my.data/b.mp4"),
+        ("--output here --filename .gif", "here/result.gif"),
+        ("--output here/f_%06d.jpg", "here/f_%06d.jpg"),
+        ("--output here/a.jpg --preview", "here/a.jpg"),
     ],
 )
 def test_output_is_a_folder_or_a_file(options, expected):
@@ -181,6 +190,33 @@ def test_an_ending_that_is_not_written_is_told_with_those_that_are(fom, picture_
     outcome = fom("animate", "--source_image", picture_file, "--driving_video", "b.mp4", option, name)
     assert outcome.status == 2
     assert f"{option} {name} ends in {Path(name).suffix}, which is not written. Name it .mp4, " in outcome.messages[-1]
+
+
+@pytest.mark.parametrize("option", ["--output", "--filename"])
+@pytest.mark.parametrize("name", ["x.jpg", "x.jpeg", "x.bmp", "x.TIF"])
+def test_a_name_of_one_picture_is_refused_with_the_names_there_are(fom, whole_picture, tmp_path, option, name):
+    where = ["--output", tmp_path / name] if option == "--output" else ["--output", tmp_path, option, name]
+
+    outcome = fom(*whole_picture, *where)
+
+    assert outcome.status == 2
+    assert f"{name} names one picture, and the result has many. One file is .mp4, " in outcome.messages[-1]
+    assert f"numbered pictures are x_%06d{Path(name).suffix} or .png." in outcome.messages[-1]
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize("name", ["gif", "frames"])
+def test_a_filename_without_an_ending_is_refused(fom, picture_file, name):
+    outcome = fom("animate", "--source_image", picture_file, "--driving_video", "b.mp4", "--filename", name)
+    assert outcome.status == 2
+    assert f"--filename {name} has no ending that says what to write. Name it .mp4, " in outcome.messages[-1]
+
+
+def test_filename_beside_an_output_that_is_a_file_is_told_to_have_no_effect(fom, whole_picture, tmp_path):
+    outcome = fom(*whole_picture, "--duration", 0.1, "--output", tmp_path / "a.mp4", "--filename", "b.mp4")
+
+    assert outcome.results == [str(tmp_path / "a.mp4")]
+    assert "warning: --filename has no effect: --output names the file." in outcome.messages
 
 
 def test_a_folder_with_the_ending_of_a_file_is_one_where_it_is_there(tmp_path):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from fom_core.cli import build_parser, with_underscores
-from fom_core.cli.progress import ProgressBar, duration_text, one_line, progress_line
-from fom_core.cli.results import output_path
+from fom_core.cli.names import output_path
+from fom_core.cli.progress import ProgressBar, duration_text, how_many, moment_text, one_line, progress_line
 from fom_core.cli.verbs import wanted
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,6 +38,15 @@ def test_progress_without_a_known_end_shows_the_speed_alone():
 @pytest.mark.parametrize(("seconds", "text"), [(5, "0:05"), (65.4, "1:05"), (3661, "1:01:01")])
 def test_clocks_read_like_clocks(seconds, text):
     assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00.0"), (1.26, "0:01.3"), (59.97, "1:00.0"), (3661, "1:01:01.0")])
+def test_moments_are_told_to_the_tenth_of_a_second(seconds, text):
+    assert moment_text(seconds) == text
+
+
+def test_one_is_not_told_as_many():
+    assert [how_many(number, "face") for number in (0, 1, 2)] == ["0 faces", "1 face", "2 faces"]
 
 
 def test_messages_are_one_line_without_control_characters():

@@ -29,7 +29,7 @@ def test_each_face_moves_with_its_own_driver(fom, two_drivers, tmp_path):
     outcome = fom(*two_drivers, "--output", tmp_path / "frames.png")
 
     middle, last = frames(tmp_path / "frames.png", 9, 19)
-    assert outcome.messages[-1].startswith("2 face(s), 20 frames, 10 frames/s")
+    assert outcome.messages[-2].startswith("2 faces, 20 frames, 10 frames/s")
     np.testing.assert_array_equal(middle[22:30, 6:14], last[22:30, 6:14])  # holds its last frame
     assert (middle[20:45, 45:70] != last[20:45, 45:70]).any()
 

@@ -24,7 +24,7 @@ def test_a_group_picture_moves_with_the_whole_driver(fom, shared, tmp_path, driv
 
     result = VideoReader(tmp_path / "result.mp4")
     assert outcome.status == 0
-    assert outcome.messages[-1].startswith("5 face(s)")
+    assert outcome.messages[-1].startswith("5 faces")
     assert (result.frame_count, result.rate, result.has_audio) == (video.frame_count, video.rate, sound)
     assert result.size == (900, 1200)
 

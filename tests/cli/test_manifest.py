@@ -47,6 +47,15 @@ def test_every_line_is_a_job_and_the_command_line_holds_for_all(fom, manifest, w
     assert VideoReader(still).has_audio
 
 
+def test_a_picture_that_every_line_replaces_is_told(fom, manifest, words, tmp_path, picture_file):
+    path = manifest({"output": str(tmp_path / "a.mp4"), "duration": 0.1})
+
+    outcome = fom("animate", "--manifest", path, *words, "-s", picture_file)
+
+    told = "warning: --source_image has no effect: every line of the manifest names its own."
+    assert (outcome.status, outcome.messages.count(told)) == (0, 1)
+
+
 @pytest.mark.parametrize(
     ("job", "message"),
     [

@@ -12,6 +12,8 @@ from fom_core.cli.jobs import left_to_do
 from fom_core.files.places import Work
 from fom_core.media import VideoReader
 
+NAMES = ("anna", "bert")
+
 
 @pytest.fixture
 def album(tmp_path, picture_file):
@@ -36,6 +38,25 @@ def test_every_picture_of_a_folder_gives_a_result_named_after_it(fom, album, wor
     results = [tmp_path / "out" / name for name in ("anna.mkv", "bert.mkv")]
     assert (outcome.status, outcome.results) == (0, list(map(str, results)))
     assert [VideoReader(path).frame_count for path in results] == [60, 60]
+
+
+@pytest.mark.parametrize(
+    ("filename", "names"),
+    [
+        (".gif", ["anna.gif", "bert.gif"]),
+        ("x_%02d.jpg", [f"{name}_{number:02}.jpg" for name in ("anna", "bert") for number in range(3)]),
+    ],
+)
+def test_of_several_pictures_the_ending_of_the_filename_counts(fom, album, words, tmp_path, filename, names):
+    fom("animate", "-s", album, *words, "--duration", 0.1, "--output", tmp_path / "out", "--filename", filename)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+
+
+@pytest.mark.parametrize("filename", ["gif", "x.jpg", ".bmp", "x.mp44"])
+def test_of_several_pictures_a_filename_that_names_no_result_is_refused(fom, album, words, tmp_path, filename):
+    outcome = fom("animate", "-s", album, *words, "--output", tmp_path / "out", "--filename", filename)
+    assert outcome.status == 2 and outcome.messages[-1].startswith(f"fom: --filename {filename} ")
+    assert not (tmp_path / "out").exists()
 
 
 def test_many_give_the_frames_of_one_and_the_driver_is_read_once(fom, album, words, tmp_path, monkeypatch):
@@ -75,12 +96,37 @@ def test_a_second_call_goes_on_where_the_first_stopped(fom, album, words, tmp_pa
     again = fom(*command)
     assert again.results == [str(tmp_path / "out" / "bert.mp4")]
     assert "1 of 2 results are there and newer" in again.messages[0]
+    assert "options given now were not looked at: " in again.messages[0]
     assert "anna.mp4. --overwrite makes them anew." in again.messages[0]
 
     later = (tmp_path / "out" / "anna.mp4").stat().st_mtime + 10
     os.utime(album / "anna.png", (later, later))
     assert fom(*command).results == [str(tmp_path / "out" / "anna.mp4")]
     assert len(fom(*command, "--overwrite").results) == 2
+
+
+def test_a_preview_of_many_is_always_made_anew(fom, album, words, tmp_path):
+    command = ["animate", "-s", album, *words, "--preview", 2, "--output", tmp_path / "out"]
+    assert fom(*command).results == fom(*command).results == [str(tmp_path / "out" / f"{name}.png") for name in NAMES]
+
+
+def test_a_picture_that_is_named_twice_is_taken_once(fom, album, words, tmp_path):
+    anna, part = album / "anna.png", ["--duration", 0.1]
+
+    one = fom("animate", "-s", anna, album / ".." / "album" / "anna.png", *words, *part, "--output", tmp_path / "a.mp4")
+    two = fom("animate", "-s", anna, album, anna, *words, *part, "--output", tmp_path / "out")
+
+    assert one.results == [str(tmp_path / "a.mp4")]
+    assert two.results == [str(tmp_path / "out" / f"{name}.mp4") for name in NAMES]
+
+
+@pytest.mark.parametrize("how", [["--filename", ".png"], ["--filename", "x_%06d.jpg"], ["--preview"]])
+def test_pictures_into_the_folder_that_they_are_read_from_are_refused(fom, album, words, how):
+    outcome = fom("animate", "-s", album, *words, *how, "--output", album)
+
+    assert outcome.status == 2
+    assert f"{album} is the folder that the pictures are read from" in outcome.messages[-1]
+    assert {path.name for path in album.iterdir()} == {"anna.png", "bert.png", "notes.txt"}
 
 
 def test_what_a_killed_run_left_beside_results_that_are_there_goes(fom, album, words, tmp_path, monkeypatch):
@@ -107,6 +153,12 @@ def test_several_pictures_want_a_folder(fom, album, words, tmp_path):
     outcome = fom("animate", "--source_image", album, *words, "--output", tmp_path / "one.mp4")
     assert outcome.status == 2
     assert "2 pictures give as many results: --output names their folder" in outcome.messages[-1]
+
+
+def test_a_folder_of_one_picture_wants_a_folder_too(fom, album, words, tmp_path):
+    (album / "bert.png").unlink()
+    outcome = fom("animate", "-s", album, *words, "--output", tmp_path / "one.mp4")
+    assert outcome.status == 2 and "A folder gives many results: --output names their folder" in outcome.messages[-1]
 
 
 def test_a_folder_without_pictures_is_told(fom, words, tmp_path):
@@ -136,7 +188,7 @@ def test_a_result_with_a_number_in_its_name_is_found_again(tmp_path, name, first
     source = tmp_path / "anna.jpg"
     source.touch()
     os.utime(source, (1, 1))
-    jobs = [("anna", Namespace(overwrite=False))]
+    jobs = [("anna", Namespace(overwrite=False, preview=None))]
 
     def left():
         return left_to_do(jobs, lambda *_: Work([source], [tmp_path / name]))

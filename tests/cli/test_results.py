@@ -40,7 +40,13 @@ def test_the_size_is_that_asked_for_with_even_sides(fom, whole_picture, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("options", "size"), [([], (48, 480)), (["--scale", 1], (60, 600)), (["--width", 300], (30, 300))]
+    ("options", "size"),
+    [
+        ([], (48, 480)),
+        (["--scale", 1], (60, 600)),
+        (["--width", 300], (30, 300)),
+        (["--side_by_side"], (22, 480)),
+    ],
 )
 def test_a_gif_is_480_wide_unless_told_and_its_size_is_said(fom, whole_picture, picture_file, tmp_path, options, size):
     write_picture(picture_file, np.random.default_rng(0).integers(0, 255, (60, 600, 3), np.uint8))
@@ -140,6 +146,13 @@ def test_with_return_the_first_and_the_last_frame_are_the_picture(fom, on_faces,
     assert away[1] > 0 and away[2] > 0
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(2, 1), (0.2, 0)])
+def test_a_return_that_is_longer_than_the_result_is_told(fom, whole_picture, tmp_path, seconds, told):
+    outcome = fom(*whole_picture, "--duration", 0.5, "--return", seconds, "--output", tmp_path / "a.mp4")
+    assert outcome.status == 0
+    assert sum("is longer than the result, 0.5" in line for line in outcome.messages) == told
+
+
 def test_side_by_side_shows_source_driver_and_result(fom, on_faces, tmp_path, sound_clip):
     fom(*on_faces, "--duration", 0.4, "--output", tmp_path / "alone.png")
     fom(*on_faces, "--duration", 0.4, "--side_by_side", "--mark", "bottom left", "--output", tmp_path / "row.png")
@@ -163,7 +176,7 @@ def test_a_preview_paints_a_few_frames_onto_one_sheet(fom, on_faces, tmp_path):
     sheet = read_picture(tmp_path / "a.png")
     strip = (sheet.shape[0] - 2 * 70) // 2
     assert outcome.results == [str(tmp_path / "a.png")]
-    assert outcome.messages[-1] == "1 face(s), 4 frames, 29.97 frames/s, without sound."
+    assert outcome.messages[-1] == "1 face, 4 frames, 29.97 frames/s, without sound."
     assert sheet.shape[1] == 180 and strip > 10
     for place, number in enumerate((0, 20, 39, 59)):
         top, left = (70 + strip) * (place // 2) + strip, 90 * (place % 2)

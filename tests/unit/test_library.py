@@ -59,7 +59,7 @@ def test_a_name_in_the_place_of_a_driver_says_what_opens_it(tiny_model, call):
 
 def test_a_motion_s_name_in_the_place_of_a_driver_says_what_opens_it(tiny_model):
     with pytest.raises(fom_core.UsageError, match=r'Open it: fom_core.load_motion\("m.safetensors"\)'):
-        list(fom_core.animate_picture(tiny_model, PICTURE, FACES, "m.safetensors"))
+        list(fom_core.animate_picture(tiny_model, PICTURE, FACES, "m.safetensors"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("faces", [FACES[0], [FACES[0]], (FACES[0],)])
