@@ -220,14 +220,14 @@ def test_the_host_is_asked_for_room_for_all_faces_of_a_chunk(model, monkeypatch)
 
 
 def test_the_room_asked_for_holds_what_a_graphics_cards_form_takes_beyond_the_weights(model, monkeypatch):
-    from fom_pack.fom_core.backends.pytorch import Plan
+    from fom_pack.fom_core.backends.pytorch import Plan, PyTorchModel
     from fom_pack.nodes import host
 
     asked = []
     monkeypatch.setattr(host, "on_device", lambda patcher, room: asked.append(room) or patcher.model.network)
     monkeypatch.setattr(host, "COPIES", 0)
     network = host.motion_model(model, 1)
-    form = network.use(Plan(graphs=True))._ready().form
+    form = PyTorchModel.of(network.as_trained()).use(Plan(graphs=True))._ready().form
 
     taken = sum(tensor.nbytes for tensor in form.state_dict().values())
     assert network.weight_bytes < taken <= network.weight_bytes + asked[0]
