@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..compose.masks import FADING
+from ..media import WRITTEN_SUFFIXES
 from ..media.write import is_animated
 from ..types import Motion
 from .jobs import Job
@@ -81,7 +82,7 @@ def _suffix(args: argparse.Namespace) -> str:
 
 
 def _is_pictures(args: argparse.Namespace) -> bool:
-    return _suffix(args) not in {".mp4", ".mov", ".mkv", ".webm"} and not is_animated(output_path(args))
+    return _suffix(args) in WRITTEN_SUFFIXES and not is_animated(output_path(args))
 
 
 _PREVIEW = _if(lambda args: args.preview is not None, "--preview writes a picture in place of a video")

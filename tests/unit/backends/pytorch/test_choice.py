@@ -13,33 +13,9 @@ from fom_core.backends.pytorch import Plan, PyTorchModel, bounds, choice
 from fom_core.backends.pytorch.form import make_form
 from fom_core.backends.pytorch.running import Running
 
+from .painting import animate
+
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def trained(tiny_model):
-    """The networks, to be changed before a model is made of them."""
-    return copy.deepcopy(tiny_model)
-
-
-@pytest.fixture
-def model(tiny_model):
-    return PyTorchModel.of(tiny_model)
-
-
-@pytest.fixture
-def images():
-    return torch.rand(5, 3, 64, 64, generator=torch.Generator().manual_seed(3))
-
-
-@torch.inference_mode()
-def animate(model, images, size=5, details=False):
-    source = model.encode_source(images[:1])
-    parts = [
-        model.generate(source, model.detect_keypoints(images[start : start + size]), details)
-        for start in range(0, len(images), size)
-    ]
-    return torch.cat([part.prediction for part in parts])
 
 
 def test_where_triton_does_not_work_plain_pytorch_does(model, images, monkeypatch):

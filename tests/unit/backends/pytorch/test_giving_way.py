@@ -8,17 +8,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from fom_core.backends.pytorch import EAGER, Plan, PyTorchModel, bounds, choice, plans_for
+from fom_core.backends.pytorch import EAGER, Plan, bounds, choice, plans_for
 from fom_core.backends.pytorch import model as engine
 from fom_core.backends.pytorch.form import FastGenerator
 from fom_core.backends.pytorch.plan import has_packed_convolutions, plainer
 
+from .painting import animate
+
 needs_packing = pytest.mark.skipif(not has_packed_convolutions(), reason="PyTorch without oneDNN")
-
-
-@pytest.fixture
-def model(tiny_model):
-    return PyTorchModel.of(tiny_model)
 
 
 @pytest.fixture
@@ -36,16 +33,10 @@ def convolution(monkeypatch):
     return replace
 
 
-@torch.inference_mode()
-def animate(model, images):
-    source = model.encode_source(images[:1])
-    return torch.cat([model.generate(source, model.detect_keypoints(image[None])).prediction for image in images])
-
-
 @pytest.fixture
 def expected(tiny_model, images):
     """What the networks as trained paint."""
-    return animate(tiny_model, images)
+    return animate(tiny_model, images, size=1)
 
 
 def fails_from(call, error):
@@ -80,7 +71,7 @@ def test_a_plan_that_breaks_is_found_out_before_it_is_trusted(
 ):
     convolution(make)
     with caplog.at_level(logging.WARNING):
-        actual = animate(model.to_dtype(dtype), images)
+        actual = animate(model.to_dtype(dtype), images, size=1)
     torch.testing.assert_close(actual, expected, rtol=0, atol=1e-5 if dtype == torch.float32 else 0.05)
     assert not model.plan.packed and model.plan.fast
     assert len(caplog.records) == 1 and "does not work with PyTorch" in caplog.text and "backtrace" not in caplog.text
@@ -89,7 +80,7 @@ def test_a_plan_that_breaks_is_found_out_before_it_is_trusted(
 def test_without_the_calls_nothing_is_lost_and_nothing_said(model, images, expected, caplog, monkeypatch):
     monkeypatch.setattr(torch.ops, "mkldnn", SimpleNamespace())
     assert not has_packed_convolutions()
-    torch.testing.assert_close(animate(model, images), expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(animate(model, images, size=1), expected, rtol=0, atol=1e-5)
     assert not model.plan.packed and model.plan.fast and not caplog.records
 
 
@@ -102,7 +93,7 @@ def test_a_call_that_fails_later_is_done_again_without_it_and_told_once(
     convolution(fails_from(call, RuntimeError("could not execute a primitive")))
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
-            torch.testing.assert_close(animate(model, images), expected, rtol=0, atol=1e-5)
+            torch.testing.assert_close(animate(model, images, size=1), expected, rtol=0, atol=1e-5)
     assert not model.plan.packed and model.plan.fast
     assert len(caplog.records) == 1 and "could not execute a primitive" in caplog.text
 
@@ -128,7 +119,7 @@ def test_short_memory_is_no_reason_to_compute_otherwise(model, images, convoluti
     plan = model.plan
     convolution(fails_from(1, RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")))
     with pytest.raises(RuntimeError, match="can't allocate"):
-        animate(model, images)
+        animate(model, images, size=1)
     assert model.plan == plan
 
 
@@ -147,7 +138,7 @@ def test_a_plan_that_somebody_fixed_is_kept_and_its_failure_raised(model, images
     model.use(plans_for(torch.device("cpu"), torch.float32)[0])
     convolution(fails_from(1, RuntimeError("could not execute a primitive")))
     with pytest.raises(RuntimeError, match="could not execute"):
-        animate(model, images)
+        animate(model, images, size=1)
 
 
 def test_the_only_plan_is_tried_small_once_and_the_trained_networks_never(model, monkeypatch):
@@ -196,9 +187,9 @@ def test_a_form_that_fails_is_gone_without_the_garbage_collector(model, images, 
     gc.collect()
     gc.disable()
     try:
-        animate(model, images)
+        animate(model, images, size=1)
         broken = True
-        animate(model, images)
+        animate(model, images, size=1)
         left = [form() for form in made if form() is not None]
     finally:
         gc.enable()

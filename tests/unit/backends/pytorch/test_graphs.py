@@ -4,27 +4,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
-import pytest
 import torch
 
-from fom_core.backends.pytorch import Plan, PyTorchModel
+from fom_core.backends.pytorch import Plan
 from fom_core.backends.pytorch.graphs import Graphs, held_copies
 
-
-@pytest.fixture
-def model(tiny_model):
-    return PyTorchModel.of(tiny_model)
-
-
-@pytest.fixture
-def images():
-    return torch.rand(5, 3, 64, 64, generator=torch.Generator().manual_seed(3))
-
-
-@torch.inference_mode()
-def animate(model, images):
-    source = model.encode_source(images[:1])
-    return torch.cat([model.generate(source, model.detect_keypoints(image[None])).prediction for image in images])
+from .painting import animate
 
 
 def test_what_is_recorded_in_inference_mode_is_replayed_outside():
@@ -51,14 +36,14 @@ class FakeRecording:
 
 
 def test_recorded_passes_follow_their_inputs(model, images):
-    expected = animate(model.use(Plan()), images)
+    expected = animate(model.use(Plan()), images, size=1)
     model.use(Plan(graphs=True))
     model._ready().graphs = Graphs(FakeRecording)
-    assert torch.equal(animate(model, images), expected)
+    assert torch.equal(animate(model, images, size=1), expected)
     recordings = model._ready().graphs.recordings
     assert {key[0] for key in recordings} == {"detect", "generate"}
     assert all(isinstance(recording, FakeRecording) and recording.replays >= 3 for recording in recordings.values())
-    assert torch.equal(animate(model, images.flip(0)), animate(model.use(Plan()), images.flip(0)))
+    assert torch.equal(animate(model, images.flip(0), size=1), animate(model.use(Plan()), images.flip(0), size=1))
 
 
 def test_recordings_that_fail_leave_the_plain_pass(model, images, caplog, monkeypatch):
@@ -66,10 +51,10 @@ def test_recordings_that_fail_leave_the_plain_pass(model, images, caplog, monkey
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
     monkeypatch.setattr(torch.cuda, "synchronize", lambda: None)
-    expected = animate(model.use(Plan()), images)
+    expected = animate(model.use(Plan()), images, size=1)
     model.use(Plan(graphs=True))
     model._ready().graphs = Graphs(fail)
-    assert torch.equal(animate(model, images), expected)
+    assert torch.equal(animate(model, images, size=1), expected)
     assert len(caplog.records) == 1 and "capturing" in caplog.text and "more" not in caplog.text
 
 

@@ -12,38 +12,14 @@ from fom_core.backends.pytorch.plan import has_packed_convolutions
 from fom_core.backends.pytorch.source import Source
 from fom_core.errors import UsageError
 
+from .painting import animate
+
 CPU = torch.device("cpu")
 PLANS = {
     "default": Plan(),
     "plain layout": Plan(channels_last=False, doubling=False, rows=False),
     "processor": plans_for(CPU, torch.float32)[0],
 }
-
-
-@pytest.fixture
-def trained(tiny_model):
-    """The networks, to be changed before a model is made of them."""
-    return copy.deepcopy(tiny_model)
-
-
-@pytest.fixture
-def model(tiny_model):
-    return PyTorchModel.of(tiny_model)
-
-
-@pytest.fixture
-def images():
-    return torch.rand(5, 3, 64, 64, generator=torch.Generator().manual_seed(3))
-
-
-@torch.inference_mode()
-def animate(model, images, size=5, details=False):
-    source = model.encode_source(images[:1])
-    parts = [
-        model.generate(source, model.detect_keypoints(images[start : start + size]), details)
-        for start in range(0, len(images), size)
-    ]
-    return torch.cat([part.prediction for part in parts])
 
 
 @pytest.mark.parametrize("way", PLANS.values(), ids=PLANS)
