@@ -227,7 +227,8 @@ def _driving_motion(model: Backend, driving: Driving, chunk_size: int) -> Motion
     """The driver's motion on the model's device, at 25 frames a second where it has no rate of its own."""
     if isinstance(driving, Motion):
         _check_motion(model, driving)
-        return replace(driving, keypoints=driving.keypoints.to(model.device))
+        rest = None if driving.neutral is None else driving.neutral.to(model.device)
+        return replace(driving, keypoints=driving.keypoints.to(model.device), neutral=rest)
     if isinstance(driving, Tensor):
         driving = detect_keypoints(model, driving, chunk_size)
     if not isinstance(driving, Keypoints):

@@ -260,7 +260,9 @@ class MotionTransfer:
 class Motion:
     """Keypoints of a driving video with its frame rate: what a motion file holds.
 
-    seen: for each frame, whether the driver's face is in it; None where nobody looked, and then every frame counts.
+    seen:    for each frame, whether the driver's face is in it; None where nobody looked, and then every frame counts.
+    neutral: (1, K) the keypoints at rest, where they are known: relative motion counts from there then, and not from
+             an initial frame. Motions made by hand and those that come with the project know it.
 
     Raises UsageError where ``seen`` tells of more or fewer frames than there are.
     """
@@ -271,6 +273,7 @@ class Motion:
     image_size: tuple[int, int]  # height, width the detector saw
     metadata: dict[str, str] = field(default_factory=dict)
     seen: tuple[bool, ...] | None = None
+    neutral: Keypoints | None = None
 
     def __post_init__(self) -> None:
         if self.seen is not None and len(self.seen) != len(self.keypoints):

@@ -93,8 +93,9 @@ class PreviewKeypoints(Node):
             view = None if frame is None else look_at(network, frame, box)
         face = crops_of(faces, network)[face_number - 1]
         keypoints, flow, occlusion = explain(
-            network, face, driving_keypoints(network, motion), frame_number, transfer, view=view, seen=motion.seen
-        )
+            network, face, driving_keypoints(network, motion), frame_number, transfer, view=view, seen=motion.seen,
+            neutral=motion.neutral,
+        )  # fmt: skip
         images = host.to_images(keypoints[None])
         return io.NodeOutput(
             images,

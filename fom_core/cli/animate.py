@@ -20,6 +20,7 @@ from ..faces.selection import select_faces
 from ..files.places import Work, keep_apart
 from ..media import read_picture
 from ..media.sheet import SheetWriter
+from ..motion import motion_path
 from ..parallel.distributed import animation_group, team
 from ..parallel.overlap import run_in_background
 from ..pipeline import match_drivers
@@ -28,6 +29,7 @@ from ..scaleout import animate_picture_in_team
 from ..types import CHUNK_SIZE, FaceSet, Motion, MotionTransfer, RunOptions
 from . import common, drivers, results
 from .animate_options import declare
+from .edits import changes_time, further_motions, in_turn, with_model_of
 from .idle import ANIMATE, tell_idle, tell_overruled, tell_return
 from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
@@ -44,8 +46,8 @@ def add_parser(subparsers: Any) -> None:
         "animate",
         help=HELP["animate"],
         description="Animate the faces of a picture with the motion of a driving video.",
-        usage="fom animate --source_image FILE [FILE ...] (--driving_video FILE [FILE ...] | --motion FILE [FILE ...]) "
-        "[OPTION ...]\n       fom animate --manifest FILE [OPTION ...]",
+        usage="fom animate --source_image FILE [FILE ...] (--driving_video FILE [FILE ...] | --motion MOTION "
+        "[MOTION ...] | --pose TEXT) [OPTION ...]\n       fom animate --manifest FILE [OPTION ...]",
         allow_abbrev=False,
     )
     declare(parser)
@@ -72,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _work(job: argparse.Namespace, name: str, manifest: str | None = None) -> Work:
     """What a job reads and writes."""
-    media = (job.source_image, *(job.driving_video or ()), *(job.motion or ()))
+    motions = (str(motion_path(motion)) for motion in job.motion or ())
+    media = (job.source_image, *(job.driving_video or ()), *motions, *further_motions(job))
     with named(name):
         return Work(common.files_of_model(job, *media, job.enhancer, manifest), [target(job)], name)
 
@@ -83,6 +86,7 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
     picture = read_picture(args.source_image, max_size=args.max_size)
     enhancer = opened.enhancer(args)
     driving = opened.drivers(args)
+    args = with_model_of(args, driving)
     with _open_writer(args, driving) as writer:
         threads.fit()
         model = opened.model(args)
@@ -101,6 +105,7 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
         match_drivers(len(driving), len(faces))
         drivers.check_initial_frame(transfer, driving)
         motions = opened.motions(args, model, driving, detector)
+        motions = in_turn(args, motions, len(faces), transfer.initial_frame)
         tell_return(args, motions[0])
         if writer is not None:
             picture = _transparent(args, picture, writer)
@@ -122,9 +127,14 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
 
 
 def _check_complete(args: argparse.Namespace) -> None:
-    if args.source_image is None or (args.driving_video is None and args.motion is None):
-        missing = "--source_image" if args.source_image is None else "--driving_video or --motion"
+    if args.source_image is None or (args.driving_video is None and args.motion is None and args.pose is None):
+        missing = "--source_image" if args.source_image is None else "--driving_video, --motion or --pose"
         raise UsageError(f"A picture and what drives it are needed: {missing} is missing. Many jobs: --manifest FILE.")
+    if args.driving_video and args.side_by_side and changes_time(args):
+        raise UsageError(
+            "--side_by_side shows the driving video as it is, and --speed, --play, --seconds or --then has its motion "
+            "at other moments. Leave one of them out."
+        )
 
 
 @contextmanager

@@ -14,10 +14,10 @@ from ..errors import UsageError
 from ..faces.detection import Detector
 from ..faces.tracking import DrivingCrop
 from ..media import VideoReader
-from ..motion import FADE_IN_S, SMOOTHING, Length, load_motion
+from ..motion import FADE_IN_S, SMOOTHING, Length, open_motion
 from ..scaleout import read_motion_in_team
 from ..types import InitialFrame, Motion, MotionTransfer
-from . import common, values
+from . import common, edits, values
 from .progress import ProgressBar
 
 Driver = VideoReader | Motion
@@ -42,8 +42,8 @@ def add_drivers(parser: argparse.ArgumentParser) -> None:
         "--motion",
         type=common.file_name,
         nargs="+",
-        metavar="FILE",
-        help="motions saved with `fom motion`, in place of driving videos",
+        metavar="MOTION",
+        help=f"in place of driving videos: {edits.MOTION_HELP}",
     )
 
 
@@ -122,6 +122,8 @@ def add_motion_options(group: argparse._ActionsContainer) -> None:
     )
     add_part_options(group)
     add_driving_crop_options(group)
+    edits.add_edit_options(group)
+    edits.add_phase_option(group)
 
 
 def add_driving_crop_options(parser: argparse._ActionsContainer) -> None:
@@ -150,7 +152,9 @@ def face_number(text: str) -> int | None:
 def open_drivers(args: argparse.Namespace) -> list[Driver]:
     """The drivers that the options name, in their order."""
     if args.motion:
-        return [_part_of(load_motion(path), path, args) for path in args.motion]
+        return [part_of(open_motion(name), name, args) for name in args.motion]
+    if not args.driving_video:
+        return [edits.posed_alone(args)]
     return [open_video(path, args) for path in args.driving_video]
 
 
@@ -159,7 +163,7 @@ def open_video(path: str, args: argparse.Namespace) -> VideoReader:
     return VideoReader(path, from_s=args.start or 0.0, length_s=args.duration or 0.0, as_shown=True)
 
 
-def _part_of(motion: Motion, path: str, args: argparse.Namespace) -> Motion:
+def part_of(motion: Motion, path: str, args: argparse.Namespace) -> Motion:
     """The same part of a saved motion. Raises UsageError where nothing is left."""
     if args.start is None and args.duration is None:
         return motion
@@ -179,8 +183,10 @@ def frame_rate(drivers: Sequence[Driver]) -> Fraction | float:
     return first.rate if isinstance(first, VideoReader) else first.fps
 
 
-def sound_of(drivers: Sequence[Driver]) -> VideoReader | None:
-    """The first driver that has sound."""
+def sound_of(args: argparse.Namespace, drivers: Sequence[Driver]) -> VideoReader | None:
+    """The first driver that has sound; none where its moments are shown at other times."""
+    if edits.changes_time(args):
+        return None
     return next((driver for driver in drivers if isinstance(driver, VideoReader) and driver.has_audio), None)
 
 
@@ -201,10 +207,11 @@ def check_initial_frame(transfer: MotionTransfer, drivers: Sequence[Driver]) -> 
 def read_drivers(
     args: argparse.Namespace, model: Backend, drivers: list[Driver], detector: Detector | None
 ) -> list[Motion]:
-    """The drivers' motions on one clock: smoothed, at the first one's frame rate, equally long."""
+    """The drivers' motions on one clock: edited, smoothed, at the first one's frame rate, equally long."""
     motions = [
         driver if isinstance(driver, Motion) else track_driver(args, model, driver, detector) for driver in drivers
     ]
+    motions = edits.edited_motions(args, motions, initial_frame_of(args))
     return align_drivers(motions, motions[0].fps, smoothing=args.smoothing, length=args.length)
 
 

@@ -90,7 +90,7 @@ def open_writer(args: argparse.Namespace, driving: Sequence[drivers.Driver]) -> 
     return VideoWriter(
         output_path(args),
         rate,
-        audio_from=drivers.sound_of(driving),
+        audio_from=drivers.sound_of(args, driving),
         crf=values.CRF if args.crf is None else args.crf,
         encoder=args.encoder,
         loop=args.loop,

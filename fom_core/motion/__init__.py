@@ -1,18 +1,35 @@
 """What moves and by how much: transferring motion, keypoint sequences in time, the area it covers, motion files."""
 
 from .area import MovedArea
-from .initial import find_best_frame, find_medoid, initial_frame, with_initial_frame
+from .directions import PoseDirections, load_directions, posed_models, read_directions, save_directions
+from .edit import MotionEdit, amplified, edited, mirrored, mixed
+from .embedded import embedded_motion, embedded_names, motion_path, open_motion
+from .initial import find_best_frame, find_medoid, initial_frame, initial_pose, with_initial_frame
 from .motion_file import is_motion, load_motion, save_motion
+from .pose import PoseKey, parse_pose, pose_motion
+from .reel import BLEND_S, Play, chorus, closed, joined, ping_pong, played, retimed
+from .rest import rested
 from .size import hull_area, movement_scale
 from .timing import SMOOTHING, Length, align, fit_length, held, resample, smooth
 from .transfer import FADE_IN_S, fade_in, fade_out, transfer_motion, transfer_sequence
 
 __all__ = [
+    "BLEND_S",
     "FADE_IN_S",
     "SMOOTHING",
     "Length",
+    "MotionEdit",
     "MovedArea",
+    "Play",
+    "PoseDirections",
+    "PoseKey",
     "align",
+    "amplified",
+    "chorus",
+    "closed",
+    "edited",
+    "embedded_motion",
+    "embedded_names",
     "fade_in",
     "fade_out",
     "find_best_frame",
@@ -21,10 +38,26 @@ __all__ = [
     "held",
     "hull_area",
     "initial_frame",
+    "initial_pose",
     "is_motion",
+    "joined",
+    "load_directions",
     "load_motion",
+    "mirrored",
+    "mixed",
+    "motion_path",
     "movement_scale",
+    "open_motion",
+    "parse_pose",
+    "ping_pong",
+    "played",
+    "pose_motion",
+    "posed_models",
+    "read_directions",
     "resample",
+    "rested",
+    "retimed",
+    "save_directions",
     "save_motion",
     "smooth",
     "transfer_motion",

@@ -1,0 +1,138 @@
+"""What can be done to a motion before it moves a face: mirrored, more or less of it, mixed with others, replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..errors import UsageError
+from ..geometry import inverse_2x2
+from ..types import InitialFrame, Keypoints, Motion
+from .reel import BLEND_S, Play, joined, played, retimed
+from .rest import anchored, rested, same_model
+from .timing import fit_length, resample
+
+MOST = 3.0  # times a motion's own size
+PLACES, REACH = 81, 0.2  # places across in which the middle of a face is sought, and how far from its keypoints' mean
+
+
+@dataclass(frozen=True)
+class MotionEdit:
+    """How a motion is played.
+
+    mirror:    left and right change places.
+    speed:     times its own.
+    amplitude: times the size of its movement, counted from its pose at rest.
+    play:      see :data:`Play`.
+    seconds:   how long it is played; None: a single time.
+    then:      motions that follow it, before it is looped.
+    mix:       motions that are added to it, each with the share of its movement.
+    blend_s:   seconds over which an end goes over into a beginning.
+    """
+
+    mirror: bool = False
+    speed: float = 1.0
+    amplitude: float = 1.0
+    play: Play = "once"
+    seconds: float | None = None
+    then: tuple[Motion, ...] = ()
+    mix: tuple[tuple[Motion, float], ...] = ()
+    blend_s: float = BLEND_S
+
+    @property
+    def changes_time(self) -> bool:
+        """Whether moments of the motion are not where they were, so that the sound of its video no longer fits."""
+        return self.speed != 1 or self.play != "once" or self.seconds is not None or bool(self.then)
+
+
+def edited(motion: Motion, edit: MotionEdit, initial: InitialFrame = "medoid") -> Motion:
+    """The motion as ``edit`` has it; counted from ``initial`` where it knows no pose at rest.
+
+    Raises UsageError for motions of several models and values out of bounds.
+    """
+    if edit == MotionEdit(blend_s=edit.blend_s):
+        return motion
+    motion = rested(motion, initial)
+    if edit.mix:
+        motion = mixed(motion, edit.mix)
+    if edit.then:
+        motion = joined([motion, *edit.then], edit.blend_s)
+    if edit.mirror:
+        motion = mirrored(motion)
+    return played(retimed(amplified(motion, edit.amplitude), edit.speed), edit.play, edit.seconds, edit.blend_s)
+
+
+def amplified(motion: Motion, amplitude: float) -> Motion:
+    """More or less of the movement: 1 is as it was, 0 is the pose at rest. Raises UsageError."""
+    if not 0 <= amplitude <= MOST:
+        raise UsageError(f"The amplitude of a motion is from 0 to {MOST:g}; got {amplitude:g}.")
+    if amplitude == 1:
+        return motion
+    motion = rested(motion)
+    assert motion.neutral is not None
+    return replace(motion, keypoints=anchored(motion, motion.neutral, amplitude))
+
+
+def mixed(motion: Motion, others: Sequence[tuple[Motion, float]], initial: InitialFrame = "medoid") -> Motion:
+    """The motion and shares of others at the same time, all counted from their own rest.
+
+    It is as long as the first; shorter others start anew. Raises UsageError for motions of several models.
+    """
+    same_model([motion, *(other for other, _ in others)])
+    motion = rested(motion, initial)
+    rest, points = motion.neutral, motion.keypoints
+    assert rest is not None
+    for other, share in others:
+        along = fit_length(resample(rested(other), other.fps, motion.fps), len(motion), "loop")
+        points = _on_top(points, anchored(along, rest, share), rest)
+    return replace(motion, keypoints=points)
+
+
+def mirrored(motion: Motion) -> Motion:
+    """Left and right change places.
+
+    A keypoint moves as the face does at its mirror image. Keypoints are seldom quite symmetric, so the movement there
+    is that of the keypoints around it, nearer ones first, each with how space stretches at it.
+    """
+    motion = rested(motion)
+    rest, points = motion.neutral, motion.keypoints
+    assert rest is not None
+    image = _mirror_image(rest.value[0])
+    offsets = image[:, None] - rest.value[0]  # (K, K, 2), from the keypoints to the images
+    weights = _nearness(offsets)
+    shift = points.value - rest.value
+    if points.jacobian is None or rest.jacobian is None:
+        moved = torch.einsum("kj,tjc->tkc", weights, shift)
+        return replace(motion, keypoints=Keypoints(rest.value + moved * moved.new_tensor([-1.0, 1.0])))
+    change = points.jacobian @ inverse_2x2(rest.jacobian)
+    stretch = torch.einsum("tjab,kjb->tkja", change - torch.eye(2).to(change), offsets)
+    moved = torch.einsum("kj,tkja->tka", weights, shift[:, None] + stretch)
+    flip = torch.diag(moved.new_tensor([-1.0, 1.0]))
+    change = flip @ torch.einsum("kj,tjab->tkab", weights, change) @ flip
+    return replace(motion, keypoints=Keypoints(rest.value + moved @ flip, change @ rest.jacobian))
+
+
+def _on_top(points: Keypoints, added: Keypoints, rest: Keypoints) -> Keypoints:
+    """Both movements from one rest."""
+    value = points.value + added.value - rest.value
+    if points.jacobian is None or added.jacobian is None or rest.jacobian is None:
+        return Keypoints(value)
+    return Keypoints(value, added.jacobian @ inverse_2x2(rest.jacobian) @ points.jacobian)
+
+
+def _mirror_image(points: Tensor) -> Tensor:
+    """Keypoints (K, 2) mirrored about the upright line for which they come nearest to keypoints."""
+    middles = points[:, 0].mean() + torch.linspace(-REACH, REACH, PLACES).to(points)
+    images = torch.stack([2 * middles[:, None] - points[:, 0], points[:, 1].expand(PLACES, -1)], dim=-1)
+    distances = torch.cdist(images, points.expand(PLACES, -1, -1)).amin(dim=-1).mean(dim=-1)
+    return images[distances.argmin()]
+
+
+def _nearness(offsets: Tensor) -> Tensor:
+    """Weights (K, K) that fall with the distance; half of a neighbour's distance is near."""
+    square = offsets.square().sum(dim=-1)
+    near = square.amin(dim=1, keepdim=True).clamp(min=1e-4)
+    return torch.softmax(-square / (2 * near), dim=1)
