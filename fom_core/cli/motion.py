@@ -1,4 +1,4 @@
-"""``fom motion``: the motion of a driving video as a small file, to be used on many pictures; and those that are here."""
+"""``fom motion``: the motion of a driving video as a small file for many pictures; and the motions that are here."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
         type=common.file_name,
         nargs="?",
         metavar="VIDEO",
-        help=f"video, GIF, folder of pictures or picture; or {edits.MOTION_HELP}; or nothing, with --pose. {LIST} lists "
+        help=f"video, GIF, folder of pictures or picture; or {edits.MOTION_HELP}; or none, with --pose. {LIST} lists "
         f"what comes with the project (a file of that name is ./{LIST})",
     )
     parser.add_argument(
@@ -52,8 +52,8 @@ def add_parser(subparsers: Any) -> None:
         "--source_image",
         type=common.file_name,
         metavar="FILE",
-        help=f"of `fom motion {LIST} --output FOLDER`: the picture that moves in the previews (default: a portrait that "
-        "comes along)",
+        help=f"of `fom motion {LIST} --output FOLDER`: the picture that moves in the previews (default: a portrait "
+        "that comes along)",
     )
     common.add_detector_option(parser)
     add_part_options(parser)
