@@ -82,6 +82,7 @@ class AnimateFace(Node):
                     "paints over the crop, at its image_size; so come models that cannot be composed in any case.",
                 ),
                 transfers.return_input(),
+                motions.phase_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -140,6 +141,7 @@ class AnimateFace(Node):
         expression_gain: float = 1.0,
         frames: str = COMPOSED,
         return_s: float = 0.0,
+        phase_s: float = 0.0,
     ) -> io.NodeOutput:
         if not len(faces):
             raise NoFaceFound(
@@ -173,7 +175,11 @@ class AnimateFace(Node):
             chunks = (
                 piece
                 for chunk in animate_details(
-                    network, handing_out.sources, reading.aligned, transfer, chunk_size=chunk_size
+                    network,
+                    handing_out.sources,
+                    reading.in_turn(len(faces), phase_s, transfer.initial_frame),
+                    transfer,
+                    chunk_size=chunk_size,
                 )
                 for piece in handing_out.pieces(chunk)
             )

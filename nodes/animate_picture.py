@@ -102,6 +102,7 @@ class AnimatePicture(Node):
                 *transfers.gain_inputs(),
                 marks.mark_input(),
                 transfers.return_input(),
+                motions.phase_input(),
             ],
             outputs=[
                 io.Video.Output(
@@ -139,6 +140,7 @@ class AnimatePicture(Node):
         expression_gain: float = 1.0,
         mark: str = marks.NONE,
         return_s: float = 0.0,
+        phase_s: float = 0.0,
     ) -> io.NodeOutput:
         picture = one_picture(image)
         transfer = transfers.transfer_of(
@@ -154,6 +156,7 @@ class AnimatePicture(Node):
                 driving_crop=driving_crop, fps=fps, chunk_size=chunk_size, smoothing=smoothing,
                 driving_face=driving_face,
             )  # fmt: skip
+            drivers = reading.in_turn(len(chosen_faces), phase_s, transfer.initial_frame)
             path = host.temporary_file(".mp4")
             with (
                 VideoWriter(
@@ -163,7 +166,7 @@ class AnimatePicture(Node):
             ):
                 done = 0
                 for frames in animate_picture(
-                    network, picture, chosen_faces, reading.aligned, transfer, chunk_size=chunk_size,
+                    network, picture, chosen_faces, drivers, transfer, chunk_size=chunk_size,
                     mask=look_of(mask, model, on_faces), feather=feather, colour_match=colour_match,
                 ):  # fmt: skip
                     write(frames)

@@ -14,8 +14,8 @@ from ..fom_core.backends import Backend
 from ..fom_core.driver import ReadingStage, align_drivers, find_view, needs_face, read_driver
 from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
-from ..fom_core.motion import Length
-from ..fom_core.types import CHUNK_SIZE, Box, Motion
+from ..fom_core.motion import Length, chorus
+from ..fom_core.types import CHUNK_SIZE, Box, InitialFrame, Motion
 from . import host, sockets
 from .detect_faces import open_detector
 from .drivers import Driver, open_driver
@@ -82,6 +82,21 @@ def chunk_size_input() -> io.Int.Input:
     )
 
 
+def phase_input() -> io.Float.Input:
+    """Faces one after the other; optional, so that graphs made before it stay as they are."""
+    return io.Float.Input(
+        "phase_s",
+        default=0.0,
+        min=0.0,
+        max=60.0,
+        step=0.05,
+        optional=True,
+        advanced=True,
+        tooltip="Seconds by which every face is further in the motion than the one before it, whose end goes over into "
+        "its beginning: a choir that is not in lockstep. 0 moves all at once; sound fits the first face.",
+    )
+
+
 @contextmanager
 def opened(values: Sequence[Any]) -> Iterator[list[Driver]]:
     """Open what came on drivers' sockets. Raises UsageError for nothing, MediaError for what is no driver."""
@@ -117,6 +132,10 @@ class Reading:
     @property
     def length(self) -> int:
         return len(self.aligned[0])
+
+    def in_turn(self, faces: int, phase_s: float, initial: InitialFrame) -> list[Motion]:
+        """What moves the faces: every one so much further in the motion than the one before it."""
+        return chorus(self.aligned, faces, phase_s, initial=initial) if phase_s else self.aligned
 
 
 def read(

@@ -15,6 +15,10 @@ class FolderType(str, Enum):
     temp = "temp"
 
 
+class NumberDisplay(str, Enum):
+    slider = "slider"
+
+
 class Hidden(str, Enum):
     unique_id = "UNIQUE_ID"
     prompt = "PROMPT"
@@ -30,7 +34,7 @@ class Input:
 
     io_type: ClassVar[str]
     takes: ClassVar[tuple[str, ...]] = ("display_name", "optional", "tooltip", "advanced")
-    sent: ClassVar[dict[str, str]] = {"force_input": "forceInput"}
+    sent: ClassVar[dict[str, str]] = {"force_input": "forceInput", "display_mode": "display"}
     fixed: ClassVar[dict[str, Any]] = {}  # what new inputs of a kind are told in any case
 
     def __init__(self, id: str, **told: Any) -> None:
@@ -73,7 +77,7 @@ Image, Mask, Video, Audio = (kind(name) for name in ("IMAGE", "MASK", "VIDEO", "
 Boolean = kind("BOOLEAN", "default")
 String = kind("STRING", "default", "multiline")
 Int = kind("INT", "default", "min", "max", "step")
-Float = kind("FLOAT", "default", "min", "max", "step", "round")
+Float = kind("FLOAT", "default", "min", "max", "step", "round", "display_mode")
 Combo = kind("COMBO", "options", "default")
 BoundingBox = kind("BOUNDING_BOX", "default", "force_input")
 BoundingBox.Input.takes = ("display_name", "optional", "tooltip", "default", "force_input")
