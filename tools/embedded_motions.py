@@ -54,8 +54,8 @@ EXPRESSION = "wein98/webapp-first-order-motion, webapp_frontend/media/expression
 SINGING = "wein98/webapp-first-order-motion, first-order-motion/singing_3.mp4, MIT licence"
 EXCERPTS: Mapping[str, Excerpt] = {
     "talk": Excerpt("video/xzy_c9809_0.mp4", 24, 152, "HelloVision/HelloMeme, data/drive_videos/xzy3.mp4, MIT licence"),
-    "sing": Excerpt("video/wein_650b5_0.mp4", 14, 118, SINGING, rest=6),
-    "smile": Excerpt("video/wein_7196e_0.mp4", 38, 74, EXPRESSION, rest=2, speed=0.6),
+    "sing": Excerpt("video/wein_650b5_0.mp4", 14, 118, SINGING, rest=6, amplitude=1.4),
+    "smile": Excerpt("video/wein_7196e_0.mp4", 38, 74, EXPRESSION, rest=2, speed=0.6, amplitude=1.5),
     "surprise": Excerpt("video/wein_7196e_0.mp4", 122, 166, EXPRESSION, rest=2, speed=0.8),
 }
 POSES: Mapping[str, str] = {
@@ -64,8 +64,8 @@ POSES: Mapping[str, str] = {
     "2.2:yaw=0,roll=0",
     "look around": "0:yaw=0,pitch=0;0.7:yaw=13,pitch=2;1.7:yaw=13,pitch=1;2.6:yaw=-13,pitch=1;3.6:yaw=-13,pitch=3;"
     "4.3:yaw=0,pitch=0",
-    "sleepy": "0:pitch=0,roll=0,mouth_open=0;1.4:pitch=-7,roll=4;1.7:pitch=-6,roll=4,mouth_open=0.2;"
-    "3:pitch=-12,roll=8,mouth_open=0.4;3.3:pitch=-12,roll=8;3.6:pitch=4,roll=0,mouth_open=0.2;4.2:pitch=0,mouth_open=0",
+    "sleepy": "0:pitch=0,roll=0,mouth_open=0;1.4:pitch=-6,roll=3;1.7:pitch=-5,roll=3,mouth_open=0.2;"
+    "3:pitch=-9,roll=6,mouth_open=0.4;3.3:pitch=-9,roll=6;3.6:pitch=4,roll=0,mouth_open=0.2;4.2:pitch=0,mouth_open=0",
 }
 
 

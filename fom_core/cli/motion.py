@@ -11,7 +11,7 @@ from ..documents.markdown import table
 from ..errors import UsageError
 from ..files.paths import replacing
 from ..files.places import Work, keep_apart
-from ..motion import ABOUT, embedded_motion, embedded_names, motion_path, open_motion, save_motion
+from ..motion import EMBEDDED_MOTIONS, embedded_motion, embedded_names, motion_path, open_motion, save_motion
 from ..types import Motion
 from . import common, edits
 from .backend import add_backend_options, open_backend
@@ -61,7 +61,7 @@ def add_parser(subparsers: Any) -> None:
     edits.add_edit_options(parser.add_argument_group("edit"))
     common.add_model_options(parser)
     add_backend_options(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, refuse=parser.error)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -103,9 +103,10 @@ def _of_video(args: argparse.Namespace) -> Motion:
 
 
 def _check(args: argparse.Namespace) -> None:
-    if args.output is None or (args.video is None and args.pose is None):
-        missing = "--output FILE" if args.output is None else "VIDEO, the name of a motion or --pose"
-        raise UsageError(f"{missing} is missing. `fom motion {LIST}` shows the motions that come with the project.")
+    if args.video is None and args.pose is None:
+        args.refuse("the following are required: VIDEO, a motion or --pose; and --output")
+    if args.output is None:
+        args.refuse("the following arguments are required: --output")
     if args.source_image is not None:
         raise UsageError(f"--source_image is for the previews of `fom motion {LIST}`. Leave it out.")
 
@@ -115,7 +116,8 @@ def _list(args: argparse.Namespace) -> int:
     rows = []
     for name in embedded_names():
         motion = embedded_motion(name)
-        rows.append((name, f"{len(motion) / motion.fps:.1f} s", ABOUT[name], motion.metadata.get("origin", "")))
+        length, origin = f"{len(motion) / motion.fps:.1f} s", motion.metadata.get("origin", "")
+        rows.append((name, length, EMBEDDED_MOTIONS[name], origin))
     print(table(("motion", "length", "what it does", "from"), rows))
     if args.output is not None:
         write_previews(args.output, embedded_names(), None if args.source_image is None else Path(args.source_image))

@@ -3,7 +3,7 @@
 from .area import MovedArea
 from .directions import PoseDirections, load_directions, posed_models, read_directions, save_directions
 from .edit import MotionEdit, amplified, edited, mirrored, mixed
-from .embedded import embedded_motion, embedded_names, motion_path, open_motion
+from .embedded import EMBEDDED_MOTIONS, embedded_motion, embedded_names, motion_path, open_motion
 from .initial import find_best_frame, find_medoid, initial_frame, initial_pose, with_initial_frame
 from .motion_file import is_motion, load_motion, save_motion
 from .pose import PoseKey, parse_pose, pose_motion
@@ -15,6 +15,7 @@ from .transfer import FADE_IN_S, fade_in, fade_out, transfer_motion, transfer_se
 
 __all__ = [
     "BLEND_S",
+    "EMBEDDED_MOTIONS",
     "FADE_IN_S",
     "SMOOTHING",
     "Length",

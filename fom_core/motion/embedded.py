@@ -13,7 +13,7 @@ from .motion_file import load_motion
 
 PREFIX, SUFFIX = "motion_", ".safetensors"
 FIRST = "talk"  # what the demo shows
-ABOUT: Mapping[str, str] = {
+EMBEDDED_MOTIONS: Mapping[str, str] = {
     "talk": "talks, with a lively head",
     "sing": "sings, wide and slow",
     "nod": "nods three times",
@@ -28,7 +28,7 @@ ABOUT: Mapping[str, str] = {
 
 def embedded_names() -> list[str]:
     """Names of the motions that are there, as lists show them."""
-    return [name for name in ABOUT if _file(name).is_file()]
+    return [name for name in EMBEDDED_MOTIONS if _file(name).is_file()]
 
 
 def embedded_motion(name: str = FIRST) -> Motion:

@@ -27,9 +27,9 @@ def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
     if motion.seen is not None:
         tensors["seen"] = torch.tensor(motion.seen)
     if motion.neutral is not None:
-        tensors["neutral"] = motion.neutral.value
+        tensors["neutral"] = motion.neutral.value.clone()  # it may be one of the frames, and files hold nothing twice
         if motion.neutral.jacobian is not None:
-            tensors["neutral_jacobian"] = motion.neutral.jacobian
+            tensors["neutral_jacobian"] = motion.neutral.jacobian.clone()
     header = {"fps": motion.fps, "model": motion.model, "image_size": motion.image_size, "metadata": motion.metadata}
     write_tensors(Path(path), tensors, {"format": _FORMAT, "motion": json.dumps(header)})
 

@@ -127,3 +127,18 @@ def test_a_motion_saved_twice_is_the_same_file(motion, tmp_path):
         contents.add((tmp_path / "a.safetensors").read_bytes())
     assert len(contents) == 1
     assert load_motion(tmp_path / "a.safetensors").model == motion.model
+
+
+def test_the_pose_at_rest_survives_the_file(motion, tmp_path):
+    save_motion(replace(motion, neutral=motion.keypoints[2:3]), tmp_path / "wave.safetensors")
+    rest = load_motion(tmp_path / "wave.safetensors").neutral
+    assert rest is not None
+    assert torch.equal(rest.value, motion.keypoints.value[2:3])
+    assert torch.equal(rest.jacobian, motion.keypoints.jacobian[2:3])
+
+
+def test_a_pose_at_rest_of_other_keypoints_is_damage(motion, tmp_path):
+    other = Keypoints(torch.zeros(1, 3, 2), torch.zeros(1, 3, 2, 2))
+    save_motion(replace(motion, neutral=other), tmp_path / "wave.safetensors")
+    with pytest.raises(FomError, match="damaged"):
+        load_motion(tmp_path / "wave.safetensors")
