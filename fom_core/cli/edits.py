@@ -9,6 +9,8 @@ from typing import get_args
 from ..errors import UsageError
 from ..motion import (
     BLEND_S,
+    MOST_AMPLITUDE,
+    SPEEDS,
     MotionEdit,
     Play,
     chorus,
@@ -43,14 +45,19 @@ def add_edit_options(group: argparse._ActionsContainer) -> None:
     )
     group.add_argument("--mirror", action="store_true", help="left and right of the motion change places")
     group.add_argument(
-        "--speed", type=values.above_zero, default=1.0, metavar="F", help="play it so many times as fast (default: 1)"
+        "--speed",
+        type=values.within(*SPEEDS),
+        default=1.0,
+        metavar="F",
+        help=f"play it so many times as fast, {SPEEDS[0]:g} to {SPEEDS[1]:g} (default: 1)",
     )
     group.add_argument(
         "--amplitude",
-        type=common.not_negative,
+        type=values.within(0, MOST_AMPLITUDE),
         default=1.0,
         metavar="F",
-        help="make its movement so many times as large, counted from its pose at rest (default: 1)",
+        help=f"make its movement so many times as large, 0 to {MOST_AMPLITUDE:g}, counted from its pose at rest "
+        "(default: 1)",
     )
     group.add_argument(
         "--then",

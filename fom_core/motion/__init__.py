@@ -2,12 +2,12 @@
 
 from .area import MovedArea
 from .directions import PoseDirections, load_directions, posed_models, read_directions, save_directions
-from .edit import MotionEdit, amplified, edited, mirrored, mixed
+from .edit import MOST_AMPLITUDE, MotionEdit, amplified, edited, mirrored, mixed
 from .embedded import EMBEDDED_MOTIONS, embedded_motion, embedded_names, motion_path, open_motion
 from .initial import find_best_frame, find_medoid, initial_frame, initial_pose, with_initial_frame
 from .motion_file import is_motion, load_motion, save_motion
 from .pose import PoseKey, parse_pose, pose_motion
-from .reel import BLEND_S, Play, chorus, closed, joined, ping_pong, played, retimed
+from .reel import BLEND_S, SPEEDS, Play, chorus, closed, joined, ping_pong, played, retimed
 from .rest import rested
 from .size import hull_area, movement_scale
 from .timing import SMOOTHING, Length, align, fit_length, held, resample, smooth
@@ -17,7 +17,9 @@ __all__ = [
     "BLEND_S",
     "EMBEDDED_MOTIONS",
     "FADE_IN_S",
+    "MOST_AMPLITUDE",
     "SMOOTHING",
+    "SPEEDS",
     "Length",
     "MotionEdit",
     "MovedArea",

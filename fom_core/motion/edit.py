@@ -15,7 +15,7 @@ from .reel import BLEND_S, Play, joined, played, retimed
 from .rest import anchored, rested, same_model
 from .timing import fit_length, resample
 
-MOST = 3.0  # times a motion's own size
+MOST_AMPLITUDE = 3.0  # times a motion's own size
 PLACES, REACH = 81, 0.2  # places across in which the middle of a face is sought, and how far from its keypoints' mean
 
 
@@ -67,8 +67,8 @@ def edited(motion: Motion, edit: MotionEdit, initial: InitialFrame = "medoid") -
 
 def amplified(motion: Motion, amplitude: float) -> Motion:
     """More or less of the movement: 1 is as it was, 0 is the pose at rest. Raises UsageError."""
-    if not 0 <= amplitude <= MOST:
-        raise UsageError(f"The amplitude of a motion is from 0 to {MOST:g}; got {amplitude:g}.")
+    if not 0 <= amplitude <= MOST_AMPLITUDE:
+        raise UsageError(f"The amplitude of a motion is from 0 to {MOST_AMPLITUDE:g}; got {amplitude:g}.")
     if amplitude == 1:
         return motion
     motion = rested(motion)

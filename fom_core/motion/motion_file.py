@@ -54,8 +54,8 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
         fps, (height, width) = float(header["fps"]), header["image_size"]
         if not 1 <= fps <= 1000:
             raise ValueError(f"{fps:g} frames/s")
-        model, size = str(header["model"]), (int(height), int(width))
-        return Motion(keypoints, fps, model, size, dict(header["metadata"]), seen, neutral)
+        size = (int(height), int(width))
+        return Motion(keypoints, fps, str(header["model"]), size, dict(header["metadata"]), seen, neutral=neutral)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, OverflowError) as error:
         if breaks_off(path):
             raise FomError(
