@@ -134,6 +134,7 @@ def test_the_pose_at_rest_survives_the_file(motion, tmp_path):
     rest = load_motion(tmp_path / "wave.safetensors").neutral
     assert rest is not None
     assert torch.equal(rest.value, motion.keypoints.value[2:3])
+    assert rest.jacobian is not None and motion.keypoints.jacobian is not None
     assert torch.equal(rest.jacobian, motion.keypoints.jacobian[2:3])
 
 
