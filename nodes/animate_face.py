@@ -16,6 +16,7 @@ from ..fom_core.motion import MovedArea
 from ..fom_core.parallel.overlap import map_in_background
 from ..fom_core.pipeline import animate_details, match_drivers
 from ..fom_core.types import CHUNK_SIZE, Generated
+from ..fom_core.types import Motion as MotionValue
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, motions, transfers
 from .base import Node
@@ -83,6 +84,7 @@ class AnimateFace(Node):
                 ),
                 transfers.return_input(),
                 motions.phase_input(),
+                motions.pose_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -142,6 +144,7 @@ class AnimateFace(Node):
         frames: str = COMPOSED,
         return_s: float = 0.0,
         phase_s: float = 0.0,
+        pose: MotionValue | None = None,
     ) -> io.NodeOutput:
         if not len(faces):
             raise NoFaceFound(
@@ -177,7 +180,7 @@ class AnimateFace(Node):
                 for chunk in animate_details(
                     network,
                     handing_out.sources,
-                    reading.in_turn(len(faces), phase_s, transfer.initial_frame),
+                    reading.for_faces(len(faces), phase_s, pose, transfer.initial_frame),
                     transfer,
                     chunk_size=chunk_size,
                 )

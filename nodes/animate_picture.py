@@ -20,6 +20,7 @@ from ..fom_core.media import VideoWriter
 from ..fom_core.parallel.overlap import run_in_background
 from ..fom_core.pipeline import animate_picture
 from ..fom_core.types import CHUNK_SIZE, FaceSet
+from ..fom_core.types import Motion as MotionValue
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions, transfers
 from .base import Node
@@ -103,6 +104,7 @@ class AnimatePicture(Node):
                 marks.mark_input(),
                 transfers.return_input(),
                 motions.phase_input(),
+                motions.pose_input(),
             ],
             outputs=[
                 io.Video.Output(
@@ -141,6 +143,7 @@ class AnimatePicture(Node):
         mark: str = marks.NONE,
         return_s: float = 0.0,
         phase_s: float = 0.0,
+        pose: MotionValue | None = None,
     ) -> io.NodeOutput:
         picture = one_picture(image)
         transfer = transfers.transfer_of(
@@ -156,7 +159,7 @@ class AnimatePicture(Node):
                 driving_crop=driving_crop, fps=fps, chunk_size=chunk_size, smoothing=smoothing,
                 driving_face=driving_face,
             )  # fmt: skip
-            drivers = reading.in_turn(len(chosen_faces), phase_s, transfer.initial_frame)
+            drivers = reading.for_faces(len(chosen_faces), phase_s, pose, transfer.initial_frame)
             path = host.temporary_file(".mp4")
             with (
                 VideoWriter(

@@ -14,7 +14,7 @@ from ..fom_core.backends import Backend
 from ..fom_core.driver import ReadingStage, align_drivers, find_view, needs_face, read_driver
 from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
-from ..fom_core.motion import Length, chorus
+from ..fom_core.motion import Length, chorus, mixed
 from ..fom_core.types import CHUNK_SIZE, Box, InitialFrame, Motion
 from . import host, sockets
 from .detect_faces import open_detector
@@ -97,6 +97,15 @@ def phase_input() -> io.Float.Input:
     )
 
 
+def pose_input() -> io.Input:
+    """A face moved by hand besides its driver."""
+    return sockets.Motion.Input(
+        "pose",
+        optional=True,
+        tooltip="From Pose Face: comes on top of the drivers, counted from its rest, and holds its last frame.",
+    )
+
+
 @contextmanager
 def opened(values: Sequence[Any]) -> Iterator[list[Driver]]:
     """Open what came on drivers' sockets. Raises UsageError for nothing, MediaError for what is no driver."""
@@ -133,9 +142,12 @@ class Reading:
     def length(self) -> int:
         return len(self.aligned[0])
 
-    def in_turn(self, faces: int, phase_s: float, initial: InitialFrame) -> list[Motion]:
-        """What moves the faces: every one so much further in the motion than the one before it."""
-        return chorus(self.aligned, faces, phase_s, initial=initial) if phase_s else self.aligned
+    def for_faces(self, faces: int, phase_s: float, pose: Motion | None, initial: InitialFrame) -> list[Motion]:
+        """What moves the faces: with a pose on top, every one so much further in it than the one before."""
+        found = self.aligned
+        if pose is not None:
+            found = [mixed(motion, [(pose, 1.0)], initial, "hold") for motion in found]
+        return chorus(found, faces, phase_s, initial=initial) if phase_s else found
 
 
 def read(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -76,17 +77,22 @@ def amplified(motion: Motion, amplitude: float) -> Motion:
     return replace(motion, keypoints=anchored(motion, motion.neutral, amplitude))
 
 
-def mixed(motion: Motion, others: Sequence[tuple[Motion, float]], initial: InitialFrame = "medoid") -> Motion:
+def mixed(
+    motion: Motion,
+    others: Sequence[tuple[Motion, float]],
+    initial: InitialFrame = "medoid",
+    length: Literal["hold", "loop"] = "loop",
+) -> Motion:
     """The motion and shares of others at the same time, all counted from their own rest.
 
-    It is as long as the first; shorter others start anew. Raises UsageError for motions of several models.
+    It is as long as the first; shorter others start anew, or hold their last frame. Raises UsageError for motions of several models.
     """
     same_model([motion, *(other for other, _ in others)])
     motion = rested(motion, initial)
     rest, points = motion.neutral, motion.keypoints
     assert rest is not None
     for other, share in others:
-        along = fit_length(resample(rested(other), other.fps, motion.fps), len(motion), "loop")
+        along = fit_length(resample(rested(other), other.fps, motion.fps), len(motion), length)
         points = _on_top(points, anchored(along, rest, share), rest)
     return replace(motion, keypoints=points)
 

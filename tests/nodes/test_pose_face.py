@@ -73,3 +73,10 @@ def test_with_a_phase_the_second_face_is_ahead_and_the_first_is_not(execute, mod
     apart = execute("FOMAnimateFace", **settings, frames="as painted", phase_s=0.2).args[0]
     assert [len(each) for each in apart] == [len(each) for each in together]
     assert (apart[1][6] - together[1][6]).abs().max() > 1e-3
+
+
+def test_a_pose_comes_on_top_of_the_drivers(execute, model, faces, driving):
+    settings = {"model": model, "faces": faces, "drivers": {"driver1": driving}, "driving_crop": "none"}
+    plain = execute("FOMAnimateFace", **settings, frames="as painted").args
+    same = execute("FOMAnimateFace", **settings, frames="as painted", pose=plain[3][0]).args[0]
+    assert (same[0][6] - plain[0][0][6]).abs().max() > 1e-3
