@@ -55,7 +55,7 @@ SINGING = "wein98/webapp-first-order-motion, first-order-motion/singing_3.mp4, M
 EXCERPTS: Mapping[str, Excerpt] = {
     "talk": Excerpt("video/xzy_c9809_0.mp4", 24, 152, "HelloVision/HelloMeme, data/drive_videos/xzy3.mp4, MIT licence"),
     "sing": Excerpt("video/wein_650b5_0.mp4", 14, 118, SINGING, rest=6, amplitude=1.4),
-    "smile": Excerpt("video/wein_7196e_0.mp4", 38, 74, EXPRESSION, rest=2, speed=0.6, amplitude=1.5),
+    "smile": Excerpt("video/wein_7196e_0.mp4", 38, 74, EXPRESSION, rest=2, speed=0.6, amplitude=1.2),
     "surprise": Excerpt("video/wein_7196e_0.mp4", 122, 166, EXPRESSION, rest=2, speed=0.8),
 }
 POSES: Mapping[str, str] = {

@@ -11,7 +11,7 @@ from ..faces.regions import CropRule
 from ..faces.selection import LEFT_TO_RIGHT, ORDERS
 from ..media.encoders import ENCODERS, SOFTWARE
 from ..media.mark import BOTTOM_RIGHT, Corner
-from . import common, drivers
+from . import common, drivers, edits
 from .backend import add_backend_options
 from .enhancement import add_enhancement_options
 from .names import FILENAME, RESULTS, listed
@@ -23,7 +23,10 @@ def declare(parser: argparse.ArgumentParser) -> None:
     _add_sources(parser)
     _add_results(parser)
     add_result_options(parser.add_argument_group("result"))
-    drivers.add_motion_options(parser.add_argument_group("motion"))
+    motion = parser.add_argument_group("motion")
+    drivers.add_motion_options(motion)
+    edits.add_edit_options(motion)
+    edits.add_phase_option(motion)
     _add_face_options(parser.add_argument_group("faces"))
     common.add_model_options(parser)
     add_backend_options(parser)

@@ -122,8 +122,6 @@ def add_motion_options(group: argparse._ActionsContainer) -> None:
     )
     add_part_options(group)
     add_driving_crop_options(group)
-    edits.add_edit_options(group)
-    edits.add_phase_option(group)
 
 
 def add_driving_crop_options(parser: argparse._ActionsContainer) -> None:

@@ -21,7 +21,7 @@ from .names import OUR_SUFFIXES
 from .verbs import HELP
 
 SUFFIX = ".safetensors"
-LIST = "list"
+LIST, BY_HAND = "list", "made by --pose"
 log = logging.getLogger(__name__)
 
 
@@ -117,7 +117,7 @@ def _list(args: argparse.Namespace) -> int:
     for name in embedded_names():
         motion = embedded_motion(name)
         length, origin = f"{len(motion) / motion.fps:.1f} s", motion.metadata.get("origin", "")
-        rows.append((name, length, EMBEDDED_MOTIONS[name], origin))
+        rows.append((name, length, EMBEDDED_MOTIONS[name], BY_HAND if origin.startswith(BY_HAND) else origin))
     print(table(("motion", "length", "what it does", "from"), rows))
     if args.output is not None:
         write_previews(args.output, embedded_names(), None if args.source_image is None else Path(args.source_image))

@@ -7,7 +7,7 @@ from .embedded import EMBEDDED_MOTIONS, embedded_motion, embedded_names, motion_
 from .initial import find_best_frame, find_medoid, initial_frame, initial_pose, with_initial_frame
 from .motion_file import is_motion, load_motion, save_motion
 from .pose import PoseKey, parse_pose, pose_motion
-from .reel import BLEND_S, SPEEDS, Play, chorus, closed, joined, ping_pong, played, retimed
+from .reel import BLEND_S, SPEEDS, Play, chorus, closed, concatenated, ping_pong, played, retimed
 from .rest import rested
 from .size import hull_area, movement_scale
 from .timing import SMOOTHING, Length, align, fit_length, held, resample, smooth
@@ -30,6 +30,7 @@ __all__ = [
     "amplified",
     "chorus",
     "closed",
+    "concatenated",
     "edited",
     "embedded_motion",
     "embedded_names",
@@ -43,7 +44,6 @@ __all__ = [
     "initial_frame",
     "initial_pose",
     "is_motion",
-    "joined",
     "load_directions",
     "load_motion",
     "mirrored",

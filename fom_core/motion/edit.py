@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import UsageError
 from ..geometry import inverse_2x2
 from ..types import InitialFrame, Keypoints, Motion
-from .reel import BLEND_S, Play, joined, played, retimed
+from .reel import BLEND_S, Play, concatenated, played, retimed
 from .rest import anchored, rested, same_model
 from .timing import fit_length, resample
 
@@ -60,7 +60,7 @@ def edited(motion: Motion, edit: MotionEdit, initial: InitialFrame = "medoid") -
     if edit.mix:
         motion = mixed(motion, edit.mix)
     if edit.then:
-        motion = joined([motion, *edit.then], edit.blend_s)
+        motion = concatenated([motion, *edit.then], edit.blend_s)
     if edit.mirror:
         motion = mirrored(motion)
     return played(retimed(amplified(motion, edit.amplitude), edit.speed), edit.play, edit.seconds, edit.blend_s)
@@ -85,7 +85,8 @@ def mixed(
 ) -> Motion:
     """The motion and shares of others at the same time, all counted from their own rest.
 
-    It is as long as the first; shorter others start anew, or hold their last frame. Raises UsageError for motions of several models.
+    It is as long as the first; shorter others start anew, or hold their last frame. Raises UsageError for motions of
+    several models.
     """
     same_model([motion, *(other for other, _ in others)])
     motion = rested(motion, initial)

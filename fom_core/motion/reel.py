@@ -65,7 +65,7 @@ def played(motion: Motion, play: Play = "once", seconds: float | None = None, bl
     return fit_length(whole, max(1, round(seconds * motion.fps)), "hold" if play == "once" else "loop")
 
 
-def joined(motions: Sequence[Motion], blend_s: float = BLEND_S) -> Motion:
+def concatenated(motions: Sequence[Motion], blend_s: float = BLEND_S) -> Motion:
     """One motion after the other, each counted from its own rest, with a blend where they meet.
 
     All are brought to the first one's frame rate. The result is shorter than their sum by the blends. Raises UsageError

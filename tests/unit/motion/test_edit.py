@@ -1,4 +1,4 @@
-"""Motions mirrored, mixed, joined, replayed and spread over faces."""
+"""Motions mirrored, mixed, concatenated, replayed and spread over faces."""
 
 from dataclasses import replace
 
@@ -11,8 +11,8 @@ from fom_core.motion import (
     amplified,
     chorus,
     closed,
+    concatenated,
     edited,
-    joined,
     mirrored,
     mixed,
     ping_pong,
@@ -122,7 +122,7 @@ def test_a_motion_of_a_face_twice_as_large_is_mixed_in_the_size_of_the_first(ram
 
 
 def test_joined_motions_follow_one_another_over_a_blend(ramp):
-    whole = joined([ramp, motion_of(*[0.0] * 10)], blend_s=0.5)
+    whole = concatenated([ramp, motion_of(*[0.0] * 10)], blend_s=0.5)
     assert len(whole) == 11 + 10 - 5
     assert shifts(whole)[5] == 0.05
     assert shifts(whole)[-1] == 0.0
@@ -130,11 +130,11 @@ def test_joined_motions_follow_one_another_over_a_blend(ramp):
 
 
 def test_a_motion_of_another_rate_is_joined_at_the_first_ones(ramp):
-    whole = joined([ramp, motion_of(*[0.0] * 20, fps=20.0)], blend_s=0)
+    whole = concatenated([ramp, motion_of(*[0.0] * 20, fps=20.0)], blend_s=0)
     assert (len(whole), whole.fps) == (21, 10.0)
 
 
-@pytest.mark.parametrize("together", [joined, lambda motions: mixed(motions[0], [(motions[1], 1.0)])])
+@pytest.mark.parametrize("together", [concatenated, lambda motions: mixed(motions[0], [(motions[1], 1.0)])])
 def test_motions_of_two_models_are_not_put_together(ramp, together):
     with pytest.raises(UsageError, match=r"'other' .* and 'tiny'"):
         together([ramp, motion_of(0.0, model="other")])
