@@ -161,6 +161,15 @@ ANIMATE = (
             lambda args: len(args.driving_video or args.motion or ()) < 2, "there is one driver, and it has one length"
         ),
     ),
+    Idle(
+        "blend_s",
+        _if(
+            lambda args: args.play == "once" and not args.then and not args.phase_s,
+            "no end goes over into a beginning without --play loop, --then or --phase",
+        ),
+        "--blend",
+    ),
+    Idle("phase_s", _if(lambda args: args.source_crop == "none", "the picture moves as a whole"), "--phase"),
     Idle("driving_crop", _SAVED),
     Idle(
         "driving_face",

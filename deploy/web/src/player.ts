@@ -160,6 +160,7 @@ export class Player {
   }
 
   private async startsOf({ motion }: MotionDriver): Promise<Keypoints[]> {
+    if (motion.neutral) return [motion.neutral]
     if (!this.fromBestFrame) return [motion.frames[0]]
     return (await this.engine.call('bestFrames', motion.frames)).map((frame) => motion.frames[frame])
   }

@@ -1,9 +1,11 @@
-import { splitFrames, type Course } from './keypoints'
+import { splitFrames, type Course, type Keypoints } from './keypoints'
 
 /** A performance as `fom motion` saves it. */
 export interface Motion extends Course {
   /** The model whose keypoints these are; they mean nothing to another one. */
   model: string
+  /** The pose at rest, from which movement counts, where the file tells. */
+  neutral: Keypoints | null
 }
 
 const FORMAT = 'fom-motion-1'
@@ -22,10 +24,20 @@ export function readMotion(bytes: ArrayBuffer, name: string): Motion {
     const fits = frames > 0 && points > 0 && value.length === 2 * frames * points
     if (!fits || (jacobian && jacobian.length !== 4 * frames * points)) throw new Error('shapes')
     if (!(fps >= 1 && fps <= 1000) || ![...value, ...(jacobian ?? [])].every(Number.isFinite)) throw new Error('numbers')
-    return { frames: splitFrames(value, jacobian, points), fps, model: String(model) }
+    return { frames: splitFrames(value, jacobian, points), fps, model: String(model), neutral: readRest(bytes, header, points) }
   } catch (error) {
     throw new Error(`${name} is damaged (${(error as Error).message}). Make it anew with: fom motion`)
   }
+}
+
+/** The pose at rest; null in files that do not tell. */
+function readRest(bytes: ArrayBuffer, header: Header, points: number): Keypoints | null {
+  if (!('neutral' in header)) return null
+  const value = readTensor(bytes, header, 'neutral')
+  const jacobian = 'jacobian' in header ? readTensor(bytes, header, 'neutral_jacobian') : null
+  if (value.length !== 2 * points || (jacobian && jacobian.length !== 4 * points)) throw new Error('shapes at rest')
+  if (![...value, ...(jacobian ?? [])].every(Number.isFinite)) throw new Error('numbers at rest')
+  return { value, jacobian }
 }
 
 interface Entry {
