@@ -24,7 +24,7 @@ from .compose.sparing import Sparing
 from .driver import detect_keypoints, look_at, read_motion, track_keypoints
 from .errors import UsageError
 from .faces.regions import as_face_set, crop_face
-from .motion import transfer_sequence, with_initial_frame
+from .motion import carried, transfer_sequence, with_initial_frame
 from .parallel.batching import MovingFace, generated, in_batches
 from .parallel.overlap import map_in_background, prefetch
 from .parallel.workers import workers_for
@@ -226,6 +226,7 @@ def driving_keypoints(model: Backend, driving: Driving, *, chunk_size: int = CHU
 def _driving_motion(model: Backend, driving: Driving, chunk_size: int) -> Motion:
     """The driver's motion on the model's device, at 25 frames a second where it has no rate of its own."""
     if isinstance(driving, Motion):
+        driving = carried(driving, model.name)
         _check_motion(model, driving)
         rest = None if driving.neutral is None else driving.neutral.to(model.device)
         return replace(driving, keypoints=driving.keypoints.to(model.device), neutral=rest)

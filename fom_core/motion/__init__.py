@@ -2,7 +2,8 @@
 
 from .area import MovedArea
 from .directions import PoseDirections, load_directions, posed_models, read_directions, save_directions
-from .edit import MOST_AMPLITUDE, MotionEdit, amplified, edited, mirrored, mixed
+from .edit import MOST_AMPLITUDE, MotionEdit, amplified, edited, mixed
+from .elsewhere import carried, mirrored
 from .embedded import EMBEDDED_MOTIONS, embedded_motion, embedded_names, motion_path, open_motion
 from .initial import find_best_frame, find_medoid, initial_frame, initial_pose, with_initial_frame
 from .motion_file import is_motion, load_motion, save_motion
@@ -28,6 +29,7 @@ __all__ = [
     "PoseKey",
     "align",
     "amplified",
+    "carried",
     "chorus",
     "closed",
     "concatenated",

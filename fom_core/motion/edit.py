@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import torch
-from torch import Tensor
-
 from ..errors import UsageError
 from ..geometry import inverse_2x2
 from ..types import InitialFrame, Keypoints, Motion
+from .elsewhere import mirrored
 from .reel import BLEND_S, Play, concatenated, played, retimed
 from .rest import anchored, rested, same_model
 from .timing import fit_length, resample
 
 MOST_AMPLITUDE = 3.0  # times a motion's own size
-PLACES, REACH = 81, 0.2  # places across in which the middle of a face is sought, and how far from its keypoints' mean
 
 
 @dataclass(frozen=True)
@@ -98,48 +95,9 @@ def mixed(
     return replace(motion, keypoints=points)
 
 
-def mirrored(motion: Motion) -> Motion:
-    """Left and right change places.
-
-    A keypoint moves as the face does at its mirror image. Keypoints are seldom quite symmetric, so the movement there
-    is that of the keypoints around it, nearer ones first, each with how space stretches at it.
-    """
-    motion = rested(motion)
-    rest, points = motion.neutral, motion.keypoints
-    assert rest is not None
-    image = _mirror_image(rest.value[0])
-    offsets = image[:, None] - rest.value[0]  # (K, K, 2), from the keypoints to the images
-    weights = _nearness(offsets)
-    shift = points.value - rest.value
-    if points.jacobian is None or rest.jacobian is None:
-        moved = torch.einsum("kj,tjc->tkc", weights, shift)
-        return replace(motion, keypoints=Keypoints(rest.value + moved * moved.new_tensor([-1.0, 1.0])))
-    change = points.jacobian @ inverse_2x2(rest.jacobian)
-    stretch = torch.einsum("tjab,kjb->tkja", change - torch.eye(2).to(change), offsets)
-    moved = torch.einsum("kj,tkja->tka", weights, shift[:, None] + stretch)
-    flip = torch.diag(moved.new_tensor([-1.0, 1.0]))
-    change = flip @ torch.einsum("kj,tjab->tkab", weights, change) @ flip
-    return replace(motion, keypoints=Keypoints(rest.value + moved @ flip, change @ rest.jacobian))
-
-
 def _on_top(points: Keypoints, added: Keypoints, rest: Keypoints) -> Keypoints:
     """Both movements from one rest."""
     value = points.value + added.value - rest.value
     if points.jacobian is None or added.jacobian is None or rest.jacobian is None:
         return Keypoints(value)
     return Keypoints(value, added.jacobian @ inverse_2x2(rest.jacobian) @ points.jacobian)
-
-
-def _mirror_image(points: Tensor) -> Tensor:
-    """Keypoints (K, 2) mirrored about the upright line for which they come nearest to keypoints."""
-    middles = points[:, 0].mean() + torch.linspace(-REACH, REACH, PLACES).to(points)
-    images = torch.stack([2 * middles[:, None] - points[:, 0], points[:, 1].expand(PLACES, -1)], dim=-1)
-    distances = torch.cdist(images, points.expand(PLACES, -1, -1)).amin(dim=-1).mean(dim=-1)
-    return images[distances.argmin()]
-
-
-def _nearness(offsets: Tensor) -> Tensor:
-    """Weights (K, K) that fall with the distance; half of a neighbour's distance is near."""
-    square = offsets.square().sum(dim=-1)
-    near = square.amin(dim=1, keepdim=True).clamp(min=1e-4)
-    return torch.softmax(-square / (2 * near), dim=1)

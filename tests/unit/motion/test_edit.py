@@ -183,3 +183,26 @@ def test_all_edits_at_once_come_out_as_long_as_asked(ramp):
 def test_values_out_of_bounds_are_refused(ramp, edit):
     with pytest.raises(UsageError, match=r"0\.1 to 10|from 0 to 3|ping-pong|more than 0"):
         edited(ramp, edit)
+
+
+def test_a_motion_is_carried_to_keypoints_elsewhere_on_the_same_face(monkeypatch):
+    from fom_core.motion import PoseDirections, carried
+
+    def usual(model, places):
+        rest = Keypoints(places[None], torch.eye(2).expand(1, len(places), 2, 2))
+        return PoseDirections(model, (64, 64), rest, {}, {}, 1.0)
+
+    known = {"tiny": usual("tiny", FACE), "other": usual("other", FACE[[4, 2, 0]] + 0.01)}
+    monkeypatch.setattr("fom_core.motion.elsewhere.load_directions", known.__getitem__)
+    wink = torch.zeros(5, 2)
+    wink[0, 1] = 0.05
+    found = carried(motion_of(wink * 0, wink), "other")
+    moved = found.keypoints.value[1] - known["other"].neutral.value[0]
+    assert found.model == "other"
+    torch.testing.assert_close(moved, torch.tensor([[0.0, 0.0], [0.0, 0.0], [0.0, 0.05]]), rtol=0, atol=0.005)
+
+
+def test_a_motion_of_a_model_without_a_known_face_stays_what_it_is(ramp):
+    from fom_core.motion import carried
+
+    assert carried(ramp, "mini") is ramp
