@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .motion import (
         MotionEdit,
         align,
+        carried,
         chorus,
         concatenated,
         edited,
@@ -89,6 +90,7 @@ __all__ = [
     "align_drivers",
     "animate",
     "animate_picture",
+    "carried",
     "chorus",
     "compress_from_folder",
     "concatenated",
@@ -147,6 +149,7 @@ _MODULES = {
     ".motion": (
         "MotionEdit",
         "align",
+        "carried",
         "chorus",
         "edited",
         "embedded_motion",
