@@ -256,11 +256,12 @@ class MotionTransfer:
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Motion:
     """Keypoints of a driving video with its frame rate: what a motion file holds.
 
-    seen: for each frame, whether the driver's face is in it; None where nobody looked, and then every frame counts.
+    seen:        for each frame, whether the driver's face is in it; None where nobody looked: every frame counts.
+    fingerprint: of the model, see :func:`.backends.fingerprint.fingerprint`; None where it is not known.
 
     Raises UsageError where ``seen`` tells of more or fewer frames than there are.
     """
@@ -271,6 +272,7 @@ class Motion:
     image_size: tuple[int, int]  # height, width the detector saw
     metadata: dict[str, str] = field(default_factory=dict)
     seen: tuple[bool, ...] | None = None
+    fingerprint: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.seen is not None and len(self.seen) != len(self.keypoints):
@@ -281,6 +283,13 @@ class Motion:
 
     def __len__(self) -> int:
         return len(self.keypoints)
+
+    def __repr__(self) -> str:
+        count, jacobians = self.keypoints.value.shape[1], "" if self.keypoints.jacobian is None else " with jacobians"
+        return (
+            f"Motion({len(self)} frames, {self.fps:g} frames/s, {count} keypoints{jacobians}, model={self.model!r}, "
+            f"image_size={self.image_size})"
+        )
 
     def pick(self, frames: Sequence[int] | Tensor) -> Motion:
         """These frames, in this order; the frame rate stays what it is."""

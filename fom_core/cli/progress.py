@@ -9,12 +9,14 @@ import logging
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from ..parallel.ranks import launched_rank
 from ..resources import threads
 from ..resources.faults import told
 
+PACKAGE = __name__.rpartition(".cli")[0]
 BAR_WIDTH = 24
 REDRAW_S = 0.1  # on a terminal
 LINE_S = 15.0  # elsewhere, such as in a log file,
@@ -147,6 +149,27 @@ class _AboveTheBar(logging.Handler):
         return f"\r\033[K{line}" if sys.stderr.isatty() else line
 
 
+@contextmanager
+def each_warning_once(*, of_several: bool) -> Iterator[None]:
+    """Let warnings that say the same of ``of_several`` jobs be shown for the first one alone."""
+    told: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        line = record.getMessage()
+        known = record.levelno >= logging.WARNING and line in told
+        told.add(line)
+        return not known
+
+    handlers = list(logging.getLogger(PACKAGE).handlers) if of_several else []
+    for handler in handlers:
+        handler.addFilter(is_new)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(is_new)
+
+
 def one_line(text: str) -> str:
     """A message on one line, without the control characters that a name in a stranger's file may hold.
 
@@ -171,6 +194,6 @@ def log_to_stderr(debug: bool) -> None:
     Of several processes only the first one speaks.
     """
     handler = _AboveTheBar()
-    logger = logging.getLogger(__name__.rpartition(".cli")[0])
+    logger = logging.getLogger(PACKAGE)
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if debug else logging.ERROR if launched_rank() else logging.INFO)

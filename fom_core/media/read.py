@@ -20,7 +20,7 @@ from .animation import Animation
 from .facts import VideoFacts, probe
 from .kinds import kind_of
 from .limits import FRAME_PIXELS, most_pixels
-from .pictures import PICTURE_SUFFIXES, list_pictures, read_picture
+from .pictures import PICTURE_SUFFIXES, list_pictures, no_pictures_in, read_picture
 from .process import Ending, Ffmpeg, first_complaint
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class VideoReader:
         if self.path.is_dir():
             self._pictures = list_pictures(self.path)
             if not self._pictures:
-                raise MediaError(f"The folder {self.path} holds no pictures. Give one with .png or .jpg frames.")
+                raise no_pictures_in(self.path)
         elif (kind := kind_of(self.path, PICTURE_SUFFIXES)) == "still":
             self._pictures = [self.path]
         elif kind == "animation":

@@ -116,3 +116,18 @@ def test_a_picture_too_small_for_its_format_is_refused_with_a_remedy(tmp_path):
         write_picture(tmp_path / "tiny.jp2", np.zeros((4, 4, 3), np.uint8))
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "suffix", [".mp4", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".wmv", ".flv", ".ogv", ".m4v"]
+)
+@pytest.mark.parametrize("name", ["clip", "clip.png"])
+def test_a_video_in_the_place_of_a_picture_is_told_as_one(ffmpeg, tmp_path, suffix, name):
+    made = tmp_path / f"made{suffix}"
+    codec = ["-c:v", "theora" if suffix == ".ogv" else "mpeg2video"] if suffix in {".ogv", ".mpg", ".ts"} else []
+    said = ffmpeg("-f", "lavfi", "-i", "testsrc=size=96x64:rate=25:duration=0.2", *codec, made)
+    if suffix == ".ogv" and not made.stat().st_size:
+        pytest.skip(f"this ffmpeg writes no Theora: {said[-80:]}")
+    path = made.rename(tmp_path / (name + suffix if name == "clip" else name))
+    with pytest.raises(MediaError, match=f"{path.name} is a video, and a picture is wanted. Save one frame of it"):
+        read_picture(path)
