@@ -21,7 +21,7 @@ from .protocol import Backend
 
 log = logging.getLogger(__name__)
 PICTURES = 2
-APART = 0.2  # see distance(): forms of one model were seen up to 0.12 (ONNX, int8), five steps of training from 0.27
+APART = 0.2  # of two models, see fingerprint_distance(): forms of one model were seen up to 0.12 (ONNX, int8), five steps of training from 0.27
 ROUNDING = 1e-3  # the least distance that counts, where all keypoints lie in one place
 HEAD = ((0.5, 0.05), (0.45, 0.09))  # middle and breadth of a bright spot, across and down
 _known: WeakKeyDictionary[Backend, tuple[float, ...]] = WeakKeyDictionary()
@@ -39,7 +39,7 @@ def fingerprint(model: Backend) -> tuple[float, ...]:
     return _known[model]
 
 
-def distance(one: Sequence[float], other: Sequence[float]) -> float:
+def fingerprint_distance(one: Sequence[float], other: Sequence[float]) -> float:
     """How far two fingerprints are apart, over the extent of the keypoints; infinite for other numbers of them."""
     if len(one) != len(other) or len(one) % (2 * PICTURES):
         return math.inf
@@ -56,7 +56,7 @@ def check_motion(model: Backend, motion: Motion) -> None:
     points, wanted = motion.keypoints.value.shape[1], model.config.keypoint_detector.num_kp
     if motion.model == model.name and motion.fingerprint is None and points == wanted:
         return
-    same = motion.fingerprint is not None and distance(motion.fingerprint, fingerprint(model)) <= APART
+    same = motion.fingerprint is not None and fingerprint_distance(motion.fingerprint, fingerprint(model)) <= APART
     if points != wanted or (motion.model != model.name and not same):
         raise UsageError(
             f"This motion was read with the model '{motion.model}' ({points} keypoints), which means nothing to "
@@ -74,12 +74,12 @@ def check_motion(model: Backend, motion: Motion) -> None:
 def _found(model: Backend) -> tuple[float, ...]:
     points = [
         model.detect_keypoints(picture[None].to(model.device)).value[0].float().cpu()
-        for picture in check_pictures(model.config)
+        for picture in fingerprint_pictures(model.config)
     ]
     return tuple(round(number, 4) for number in torch.cat(points).flatten().tolist())
 
 
-def check_pictures(config: ModelConfig) -> Tensor:
+def fingerprint_pictures(config: ModelConfig) -> Tensor:
     """Waves and a bright spot, the same at any size: (2, C, H, W) in [0, 1]."""
     height, width = config.image_size
     y = ((torch.arange(height, dtype=torch.float64) + 0.5) / height)[:, None]

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from ..backends import Backend
+from ..documents.times import duration_text
 from ..enhance import FaceEnhancer
 from ..errors import DeviceLost, UsageError
 from ..faces.detection import Detector
@@ -31,7 +32,7 @@ from .backend import open_backend
 from .enhancement import open_enhancer
 from .manifest import named
 from .names import ending_of, looks_like_file
-from .progress import duration_text, each_warning_once, sentence
+from .progress import each_warning_once, sentence
 
 log = logging.getLogger(__name__)
 Job = tuple[str, argparse.Namespace]  # what messages call it, and its options

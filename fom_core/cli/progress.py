@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from ..documents.times import duration_text
 from ..parallel.ranks import launched_rank
 from ..resources import threads
 from ..resources.faults import told
@@ -115,19 +116,6 @@ def progress_line(
     filled = min(BAR_WIDTH, BAR_WIDTH * done // total)
     left = f"  {duration_text(max(0, total - done) / rate)} left" if rate > 0 else ""
     return f"{label} [{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done}/{total}  {pace}{left}"
-
-
-def duration_text(seconds: float) -> str:
-    """Seconds as m:ss or h:mm:ss."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def moment_text(seconds: float) -> str:
-    """A moment of a video as m:ss.t or h:mm:ss.t."""
-    whole, tenths = divmod(round(seconds * 10), 10)
-    return f"{duration_text(whole)}.{tenths}"
 
 
 def how_many(number: int, noun: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import MediaError
 from ..files.paths import replacing, require_file
+from ..files.places import NUMBERED
 from ..pictures import fit_picture
 from ..resources.faults import pass_on
 from . import stills
@@ -25,7 +26,7 @@ from .limits import PICTURE_PIXELS, most_pixels, require_modest
 from .noise import hushed
 from .packets import labelled
 
-WRITTEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
+WRITTEN_SUFFIXES = NUMBERED
 PICTURE_SUFFIXES = WRITTEN_SUFFIXES | {".avif", ".heic", ".heif", ".hif"}  # those that are read
 A_VIDEO = (
     "{path} is a video, and a picture is wanted. Save one frame of it as a picture: "

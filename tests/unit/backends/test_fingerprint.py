@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fom_core.backends.fingerprint import APART, check_motion, check_pictures, distance, fingerprint
+from fom_core.backends.fingerprint import APART, check_motion, fingerprint_pictures, fingerprint_distance, fingerprint
 from fom_core.backends.load import load_model
 from fom_core.backends.open import open_exported
 from fom_core.backends.pytorch import PyTorchModel
@@ -45,29 +45,29 @@ def lines(caplog):
 def test_a_file_of_any_precision_is_the_same_model(tiny_model, tmp_path, name, form):
     model = tiny_model if name == "tiny" else load_module("mini")
     path = save_model(model, tmp_path / "other_name.safetensors", **form)
-    assert distance(fingerprint(load_module(path)), fingerprint(model)) <= 0.4 * APART
+    assert fingerprint_distance(fingerprint(load_module(path)), fingerprint(model)) <= 0.4 * APART
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
 def test_the_fast_form_is_the_same_model(tiny_model, dtype):
     fast = PyTorchModel.of(tiny_model, getattr(torch, dtype))
-    assert distance(fingerprint(fast), fingerprint(tiny_model)) <= 0.1 * APART
+    assert fingerprint_distance(fingerprint(fast), fingerprint(tiny_model)) <= 0.1 * APART
 
 
 @pytest.mark.parametrize("side", [64, 256, 512])
 def test_a_model_that_paints_at_another_size_is_the_same(side):
     model = load_model("mini")
-    assert distance(fingerprint(model.at_size(side)), fingerprint(model)) <= 0.4 * APART
+    assert fingerprint_distance(fingerprint(model.at_size(side)), fingerprint(model)) <= 0.4 * APART
 
 
 @pytest.mark.parametrize("precision", ["float32", "float16", "int8"])
 def test_an_export_is_the_same_model(exported, tiny_model, precision):
     found = fingerprint(open_exported(exported, precision=precision))
-    assert distance(found, fingerprint(tiny_model)) <= 0.8 * APART
+    assert fingerprint_distance(found, fingerprint(tiny_model)) <= 0.8 * APART
 
 
 def test_other_networks_of_the_same_shape_are_another_model(tiny_model, namesake):
-    assert distance(fingerprint(namesake), fingerprint(tiny_model)) > 5 * APART
+    assert fingerprint_distance(fingerprint(namesake), fingerprint(tiny_model)) > 5 * APART
 
 
 def test_a_few_steps_of_training_make_another_model(clip):
@@ -79,7 +79,7 @@ def test_a_few_steps_of_training_make_another_model(clip):
         painted = model.generate(model.encode_source(frames[:1]), model.detect_keypoints(frames[1:])).prediction
         (painted - frames[1:]).abs().mean().backward()
         optimiser.step()
-    assert distance(fingerprint(model), before) > APART
+    assert fingerprint_distance(fingerprint(model), before) > APART
 
 
 def test_a_motion_of_the_same_model_is_taken_without_a_word(tiny_model, motion, tmp_path, caplog):
@@ -127,11 +127,11 @@ def test_networks_that_learn_are_asked_anew(tiny_config):
 
 
 def test_check_pictures_are_the_same_at_any_size(tiny_config):
-    small, large = (check_pictures(replace(tiny_config, image_size=(side, side))) for side in (64, 128))
+    small, large = (fingerprint_pictures(replace(tiny_config, image_size=(side, side))) for side in (64, 128))
     assert small.shape == (2, 3, 64, 64) and 0 <= small.min() < small.max() <= 1
     assert (torch.nn.functional.avg_pool2d(large, 2) - small).abs().max() < 5e-3
 
 
 @pytest.mark.parametrize("wrong", [(), (0.1,), (0.1,) * 15, (0.1,) * 32])
 def test_fingerprints_of_other_lengths_are_far(tiny_model, wrong):
-    assert distance(wrong, fingerprint(tiny_model)) == float("inf")
+    assert fingerprint_distance(wrong, fingerprint(tiny_model)) == float("inf")

@@ -143,6 +143,4 @@ def test_a_fingerprint_that_is_none_is_refused(motion, tmp_path, known):
 
 
 def test_a_motion_is_shown_in_a_line(motion):
-    assert repr(motion) == (
-        "Motion(5 frames, 29.97 frames/s, 4 keypoints with jacobians, model='tiny', image_size=(64, 64))"
-    )
+    assert repr(motion) == "Motion(5 frames, 29.97 frames/s, 4 keypoints with jacobians, model='tiny')"
