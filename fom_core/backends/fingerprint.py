@@ -21,7 +21,7 @@ from .protocol import Backend
 
 log = logging.getLogger(__name__)
 PICTURES = 2
-APART = 0.2  # of two models, see fingerprint_distance(): forms of one model were seen up to 0.12 (ONNX, int8), five steps of training from 0.27
+APART = 0.2  # of two models: forms of one were seen up to 0.12 apart (ONNX, int8), five steps of training from 0.27
 ROUNDING = 1e-3  # the least distance that counts, where all keypoints lie in one place
 HEAD = ((0.5, 0.05), (0.45, 0.09))  # middle and breadth of a bright spot, across and down
 _known: WeakKeyDictionary[Backend, tuple[float, ...]] = WeakKeyDictionary()

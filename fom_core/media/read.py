@@ -184,7 +184,9 @@ class VideoReader:
 
     def _decode(self, facts: VideoFacts) -> Generator[np.ndarray, None, None]:
         # Half a packet decodes to a half grey frame; discardcorrupt leaves it out.
-        command = ["-v", "error", "-fflags", "+discardcorrupt", *ffmpeg.input_of(self.path, self.max_pixels)]
+        threads = ["-thread_type", "slice"] if facts.unthreaded else []
+        command = ["-v", "error", "-fflags", "+discardcorrupt", *threads]
+        command += ffmpeg.input_of(self.path, self.max_pixels)
         command += ["-map", f"0:{facts.track}", *(["-vf", ",".join(facts.filters)] if facts.filters else [])]
         whole = not (facts.clock.constant or facts.damaged)
         command += ["-frames:v", str(facts.frame_count)] if whole else []  # else ffmpeg may repeat the last one

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fom_core.backends.fingerprint import APART, check_motion, fingerprint_pictures, fingerprint_distance, fingerprint
+from fom_core.backends.fingerprint import APART, check_motion, fingerprint, fingerprint_distance, fingerprint_pictures
 from fom_core.backends.load import load_model
 from fom_core.backends.open import open_exported
 from fom_core.backends.pytorch import PyTorchModel

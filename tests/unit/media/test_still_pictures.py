@@ -3,15 +3,69 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, features
 
 from fom_core.errors import MediaError
 from fom_core.media import list_pictures, read_picture, write_picture
 
+SMOOTH = np.stack(np.broadcast_arrays(*np.meshgrid(np.arange(0, 240, 5), np.arange(0, 160, 5)), 90), -1).astype(
+    np.uint8
+)
+STILLS: dict[str, tuple[str, str, dict[str, Any]]] = {  # the name's ending, Pillow's mode, and how it is saved
+    "JPEG": (".jpg", "RGB", {"quality": 95}),
+    "progressive JPEG": (".jpeg", "RGB", {"quality": 95, "progressive": True}),
+    "grey JPEG": (".jpg", "L", {"quality": 95}),
+    "CMYK JPEG": (".jpg", "CMYK", {"quality": 95}),
+    "PNG": (".png", "RGB", {}),
+    "transparent PNG": (".png", "RGBA", {}),
+    "grey PNG": (".png", "L", {}),
+    "grey, transparent PNG": (".png", "LA", {}),
+    "PNG of a palette": (".png", "P", {}),
+    "black and white PNG": (".png", "1", {}),
+    "PNG of 16 bits": (".png", "I;16", {}),
+    "WebP": (".webp", "RGB", {"quality": 95}),
+    "lossless, transparent WebP": (".webp", "RGBA", {"lossless": True}),
+    "AVIF": (".avif", "RGB", {"quality": 95}),
+    "BMP": (".bmp", "RGB", {}),
+    "BMP of a palette": (".bmp", "P", {}),
+    "TIFF": (".tif", "RGB", {}),
+    "TIFF, LZW": (".tiff", "RGB", {"compression": "tiff_lzw"}),
+    "TIFF, deflated": (".tiff", "RGB", {"compression": "tiff_adobe_deflate"}),
+    "CMYK TIFF": (".tif", "CMYK", {}),
+    "PPM": (".ppm", "RGB", {}),
+    "PGM": (".pgm", "L", {}),
+    "JPEG 2000": (".jp2", "RGB", {}),
+    "GIF": (".gif", "P", {}),
+}
 RGB = np.random.default_rng(0).integers(0, 255, (10, 14, 3), np.uint8)
+
+
+@pytest.mark.parametrize("kind", STILLS)
+def test_stills_of_every_kind_show_what_was_stored(tmp_path, kind):
+    suffix, mode, options = STILLS[kind]
+    if suffix == ".avif" and not features.check("avif"):
+        pytest.skip("this Pillow writes no AVIF")
+    picture = Image.fromarray(SMOOTH)
+    if mode == "I;16":
+        grey = np.asarray(picture.convert("L"))
+        picture, shown = Image.fromarray(grey.astype(np.uint16) * 257), Image.fromarray(grey)
+    else:
+        picture = picture.convert(mode)
+        shown = picture
+    picture.save(tmp_path / f"a{suffix}", **options)
+    (tmp_path / f"a{suffix}").rename(tmp_path / "a.png" if kind == "JPEG" else tmp_path / f"a{suffix}")
+
+    (path,) = tmp_path.iterdir()
+    found = read_picture(path)
+
+    wanted = np.asarray(shown.convert("RGB")).astype(int)
+    assert found.shape == (32, 48, 3)
+    assert np.abs(found - wanted).mean() <= 2
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff", ".PNG"])
