@@ -7,10 +7,13 @@ import shutil
 from argparse import Namespace
 
 import pytest
+import torch
 
 from fom_core.cli.jobs import left_to_do
 from fom_core.files.places import Work
 from fom_core.media import VideoReader
+from fom_core.networks import create_model
+from fom_core.weights.load import save_model
 
 NAMES = ("anna", "bert")
 
@@ -223,3 +226,19 @@ def test_a_result_with_a_number_in_its_name_is_found_again(tmp_path, name, first
     assert left() == jobs
     (tmp_path / first).touch()
     assert left() == []
+
+
+def test_a_motion_of_a_namesake_is_warned_of_once(fom, album, sound_clip, tiny_weights, tiny_config, tmp_path):
+    motion, other = tmp_path / "m.safetensors", tmp_path / "other.safetensors"
+    assert fom("motion", sound_clip, "--model", tiny_weights, "--duration", 0.1, "--output", motion).status == 0
+    torch.manual_seed(7)
+    save_model(create_model(tiny_config), other, name="tiny")
+    words = ["--motion", motion, "--source_crop", "none", "--image_size", 64, "--cpu", "--output", tmp_path / "out"]
+
+    own, others = (
+        fom("animate", "-s", album, *words, "--model", file, "--overwrite") for file in (tiny_weights, other)
+    )
+
+    told = [line for line in others.messages if "another model that is called 'tiny' as well" in line]
+    assert (own.status, others.status, len(told)) == (0, 0, 1)
+    assert not any("another model" in line for line in own.messages)

@@ -1,6 +1,7 @@
 """Sizes without sense, fading in, and gains of head and expression."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,6 +146,5 @@ def test_values_of_another_kind_are_refused_in_a_line(wrong, told):
 
 
 def test_numbers_of_numpy_are_numbers():
-    transfer = MotionTransfer(bool(np.True_), gain=float(np.float32(0.5)), initial_frame=int(np.int64(3)))
-    same = MotionTransfer(np.True_, gain=np.float32(0.5), initial_frame=np.int64(3))
-    assert transfer == same
+    given: dict[str, Any] = {"relative_motion": np.True_, "gain": np.float32(0.5), "initial_frame": np.int64(3)}
+    assert MotionTransfer(**given) == MotionTransfer(relative_motion=True, gain=0.5, initial_frame=3)

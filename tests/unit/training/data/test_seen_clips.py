@@ -45,7 +45,7 @@ def test_a_model_that_was_moved_or_converted_still_tells(trained, clips, tmp_pat
     if how == "moved":
         shutil.move(trained, elsewhere)
     else:
-        convert(trained, elsewhere, **{how: True})
+        convert(trained, elsewhere, half=how == "half", int8=how == "int8")
     assert seen_before(elsewhere, clips) == (1, 1)
 
 
