@@ -84,7 +84,7 @@ def is_video(head: bytes) -> bool:
     """Whether a file that begins so is surely a video, and no picture of any kind."""
     box, brand = head[4:8], head[8:12]
     if box == b"ftyp":
-        return brand not in _HEIC | {b"avif", b"avis", b"jp2 ", b"jpx "}
+        return len(brand) == 4 and brand not in _HEIC | {b"avif", b"avis", b"miaf", b"crx ", b"jp2 ", b"jpx "}
     streams = head.startswith((b"\0\0\1\xba", b"\x30\x26\xb2\x75")) or (head[:1] == b"G" and head[188:189] == b"G")
     return _is_container(head) or box in (b"moov", b"mdat", b"wide") or streams
 
