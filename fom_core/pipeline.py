@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .backends import Backend
+from .backends.fingerprint import check_motion
 from .compose.composition import Composition, Enhance
 from .compose.finish import Finisher, open_finisher
 from .compose.masks import Look
@@ -226,7 +227,7 @@ def driving_keypoints(model: Backend, driving: Driving, *, chunk_size: int = CHU
 def _driving_motion(model: Backend, driving: Driving, chunk_size: int) -> Motion:
     """The driver's motion on the model's device, at 25 frames a second where it has no rate of its own."""
     if isinstance(driving, Motion):
-        _check_motion(model, driving)
+        check_motion(model, driving)
         return replace(driving, keypoints=driving.keypoints.to(model.device))
     if isinstance(driving, Tensor):
         driving = detect_keypoints(model, driving, chunk_size)
@@ -279,13 +280,3 @@ def _motions(model: Backend, drivings: Drivings, faces: int, chunk_size: int) ->
 
 def _are_several(drivings: Drivings) -> TypeGuard[Sequence[Motion | Keypoints]]:
     return isinstance(drivings, (list, tuple)) and len(drivings) > 0 and isinstance(drivings[0], (Motion, Keypoints))
-
-
-def _check_motion(model: Backend, motion: Motion) -> None:
-    points = motion.keypoints.value.shape[1]
-    wanted = model.config.keypoint_detector.num_kp
-    if motion.model != model.name or points != wanted:
-        raise UsageError(
-            f"This motion was read with the model '{motion.model}' ({points} keypoints), which means nothing to "
-            f"'{model.name}' ({wanted} keypoints). Use that model, or read the driving video again with this one."
-        )

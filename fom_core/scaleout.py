@@ -17,6 +17,7 @@ import torch.distributed as dist
 
 from . import pipeline
 from .backends import Backend
+from .backends.fingerprint import fingerprint
 from .compose import Composition
 from .errors import MediaError
 from .faces.regions import with_alpha_or_rgb
@@ -56,7 +57,8 @@ def read_motion_in_team(
     with waiting_for_others():
         dist.all_gather_object(parts, found)
     keypoints = _in_order(us, [part for part in parts if part is not None], count, chunk_size)
-    return Motion(keypoints.to(model.device), fps, model.name, model.config.learnt_size)
+    known = fingerprint(model)
+    return Motion(keypoints.to(model.device), fps, model.name, model.config.learnt_size, fingerprint=known)
 
 
 def animate_picture_in_team(

@@ -11,6 +11,7 @@ from ..parallel.distributed import rank, training_group
 from ..weights.catalogue import is_file
 from ..weights.load import load_module, save_model
 from .checkpoint import DEFAULT, Checkpointing
+from .data.seen import seen_header
 from .given import TrainingInputs, clip_folder, open_clips, open_features, open_labeller
 from .journal import Stages, untold
 from .loop import train
@@ -56,4 +57,4 @@ def train_from_folder(
             checkpointing=checkpointing,
             stages=stages,
         )
-        return path if rank() else save_model(model, path, name=config.name)
+        return path if rank() else save_model(model, path, name=config.name, about=seen_header(output))

@@ -28,7 +28,7 @@ from .config_of_tensors import Conventions, detect_config
 from .foreign import COUNTER, is_foreign, save_foreign
 from .layout import StateDict
 from .quantise import SCALE, quantise
-from .read import Checkpoint, read_checkpoint
+from .read import Checkpoint, read_checkpoint, told_by_header
 from .store import locate
 
 log = logging.getLogger(__name__)
@@ -148,12 +148,18 @@ class _Unfilled(TorchFunctionMode):
 
 
 def save_model(
-    model: Weights, path: str | Path, half: bool = False, name: str | None = None, int8: bool = False
+    model: Weights,
+    path: str | Path,
+    half: bool = False,
+    name: str | None = None,
+    int8: bool = False,
+    *,
+    about: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a model, of ``load_model`` too, as safetensors: the tensors that painting needs, and its configuration.
 
     ``half`` stores convolutions in float16, half the size; ``int8`` in eight bits, a quarter. Statistics, biases and
-    blur kernels stay float32.
+    blur kernels stay float32. ``about``: what else the header says.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
@@ -169,7 +175,7 @@ def save_model(
             tensors[key], tensors[key + SCALE] = quantise(full)
         else:
             tensors[key] = full.half() if half and _is_kernel(key, value) else full
-    write_tensors(path, tensors, header_of(model, name or model.name or path.stem))
+    write_tensors(path, tensors, {**(about or {}), **header_of(model, name or model.name or path.stem)})
     return path
 
 
@@ -196,7 +202,7 @@ def convert(
             raise UsageError("Only .safetensors files store convolutions in float16 or int8. Rename the target.")
         save_foreign(model, Path(target))
         return model
-    save_model(model, target, half=half, int8=int8)
+    save_model(model, target, half=half, int8=int8, about=told_by_header(locate(source)[0]))
     return model
 
 
