@@ -10,6 +10,8 @@ export interface Keypoints {
 export interface Course {
   frames: Keypoints[]
   fps: number
+  /** For each frame, whether the performer's face is in it; null where nobody looked, and then every frame counts. */
+  seen: boolean[] | null
 }
 
 /** Cut (T, K, 2) and (T, K, 2, 2) into frames. */
