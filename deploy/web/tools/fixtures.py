@@ -148,11 +148,12 @@ def view_cases(random: np.random.Generator) -> dict[str, Any]:
         track = np.hstack([corner, corner + side * random.uniform(0.9, 1.1, (7, 2))]).round(2)
         view = fixed_view(track, (height, width), 0.75)
         chosen = look_for_driver(
-            [np.zeros((height, width, 3), np.uint8)] * (5 * len(track)), (height, width), _Seen(track), frame_count=len(track)
+            [np.zeros((height, width, 3), np.uint8)] * (5 * len(track)),
+            (height, width),
+            _Seen(track),
+            frame_count=len(track),
         )
-        tracks.append(
-            {"boxes": track.tolist(), "width": width, "height": height, "expected": view, "view": chosen.box}
-        )
+        tracks.append({"boxes": track.tolist(), "width": width, "height": height, "expected": view, "view": chosen.box})
     return {"boxes": boxes, "scores": scores, "crops": [region.crop_px for region in regions], "tracks": tracks}
 
 
@@ -209,7 +210,7 @@ class _Seen:
     def __init__(self, track: np.ndarray) -> None:
         self.left = iter(track)
 
-    def detect(self, picture: np.ndarray) -> list[Detection]:
+    def detect(self, image: np.ndarray) -> list[Detection]:
         x0, y0, x1, y1 = map(float, next(self.left))
         return [Detection((x0, y0, x1, y1), 0.9)]
 

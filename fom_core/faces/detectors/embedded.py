@@ -93,11 +93,12 @@ def folded(network: FaceNetwork) -> FaceNetwork:
         if isinstance(block, Separable):
             block.depthwise = fuse_conv_bn_eval(block.depthwise, block.norm1)
             block.pointwise = fuse_conv_bn_eval(block.pointwise, block.norm2)
-            block.norm1 = block.norm2 = nn.Identity()
-    _, conv, norm, relu = network.stem
+            for norm in ("norm1", "norm2"):
+                setattr(block, norm, nn.Identity())
+    _, conv, own_norm, relu = network.stem
     assert isinstance(conv, nn.Conv2d)
-    assert isinstance(norm, nn.BatchNorm2d)
-    conv = fuse_conv_bn_eval(conv, norm)
+    assert isinstance(own_norm, nn.BatchNorm2d)
+    conv = fuse_conv_bn_eval(conv, own_norm)
     # Channel 4c + 2a + b of the unshuffled picture is colour c of the pixels (2y + a, 2x + b).
     weight = conv.weight.unflatten(1, (3, 2, 2)).permute(0, 1, 4, 2, 5, 3).flatten(4, 5).flatten(2, 3)
     whole = nn.Conv2d(3, len(weight), 6, stride=4, padding=2)
