@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -186,3 +187,17 @@ def test_what_raises_an_error_for_users_says_so():
     assert sum(len(raised) for _, raised, _ in told) > 80
     silent = [f"{where}: {error}" for where, raised, said in told for error in sorted(raised) if error not in said]
     assert silent == []
+
+
+def test_the_table_of_the_folders_is_true_to_a_tenth():
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("## Size")[2].partition("\n## ")[0]
+    told = {
+        name: (int(files), int(lines)) for name, files, lines in re.findall(r"\| `(\w+)/` \| (\d+) \| (\d+) \|", table)
+    }
+    folders = Counter(room_of(name) for name, path in FILES.items() if path.parent != PACKAGE)
+    assert told.keys() == folders.keys()
+    for room, (files, lines) in told.items():
+        found = sum(count for name, count in LINES.items() if room_of(name) == room)
+        assert abs(files - folders[room]) <= max(1, files / 10), f"{room} has {folders[room]} files"
+        assert abs(lines - found) <= max(100, lines / 10), f"{room} has {found} lines"

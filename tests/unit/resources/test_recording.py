@@ -17,13 +17,20 @@ from fom_core.training.recording import WARM_UP, RecordedStep
 
 
 class Notes(TorchDispatchMode):
-    """Every operation, and the tensors that it gave."""
+    """Every operation, and the tensors that it gave; what it wrote to is put back, for a card only notes it."""
 
     def __init__(self):
         super().__init__()
-        self.done = []
+        self.done, self.before = [], []
+
+    def put_back(self):
+        for place, value in reversed(self.before):
+            place.copy_(value)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        for given, told in zip(args, func._schema.arguments, strict=False):
+            if told.alias_info is not None and told.alias_info.is_write:
+                self.before.append((given, given.clone()))
         result = func(*args, **(kwargs or {}))
         self.done.append((func, args, kwargs or {}, result))
         return result
@@ -60,6 +67,7 @@ def cuda(monkeypatch):
         seen.modes.append(capture_error_mode)
         with recorded.notes:
             yield
+        recorded.notes.put_back()
 
     for name, value in {
         "CUDAGraph": StandInGraph,
