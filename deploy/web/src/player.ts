@@ -156,7 +156,7 @@ export class Player {
   }
 
   private room({ faces }: Painted, { motion }: MotionDriver): boolean {
-    const bytes = faces.reduce((sum, { course, pixels }) => sum + course.byteLength + pixels.data.byteLength, 0)
+    const bytes = faces.reduce((sum, { flow, pixels }) => sum + flow.byteLength + pixels.data.byteLength, 0)
     return bytes * motion.frames.length <= MOST_KEPT_BYTES
   }
 

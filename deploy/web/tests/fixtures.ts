@@ -31,7 +31,7 @@ export interface Composed {
   still: Maps[]
   moved: Maps[]
   canvases: { rect: Box; corner: [number, number]; cell: number; places: number[]; room: number[]; painted: number[] }[]
-  courses: { displacement: number[]; share: number[] }[]
+  flows: { displacement: number[]; share: number[] }[]
   composed: number[]
 }
 

@@ -172,7 +172,7 @@ def composed_case(
         moments.append(moved)
     composer = Composer(picture, faces, stills, flow_unit=FLOW_UNIT)
     (frame,) = composer(moments)
-    courses = [
+    flows = [
         Follower(canvas, _motion(still), FLOW_UNIT)(_motion(moved))
         for canvas, still, moved in zip(canvases(faces), stills, moments, strict=True)
     ]
@@ -187,7 +187,7 @@ def composed_case(
         "still": [_maps(still) for still in stills],
         "moved": [_maps(moved) for moved in moments],
         "canvases": [_canvas(canvas) for canvas in canvases(faces)],
-        "courses": [_course(course) for course in courses],
+        "flows": [_flow(flow) for flow in flows],
         "composed": frame[::EVERY].reshape(-1).tolist(),
     }
 
@@ -268,10 +268,10 @@ def _canvas(canvas: Canvas) -> dict[str, Any]:
     return {"rect": canvas.rect, "corner": canvas.corner, "cell": canvas.cell, **sampled}
 
 
-def _course(course: CanvasFlow) -> dict[str, Any]:
+def _flow(flow: CanvasFlow) -> dict[str, Any]:
     return {
-        "displacement": _numbers(course.displacement[0, ::EVERY], COARSE),
-        "share": _numbers(course.share[0, ::EVERY], COARSE),
+        "displacement": _numbers(flow.displacement[0, ::EVERY], COARSE),
+        "share": _numbers(flow.share[0, ::EVERY], COARSE),
     }
 
 

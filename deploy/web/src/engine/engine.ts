@@ -4,7 +4,7 @@ import { Follower } from '../compose/flow'
 import { detectFaces } from '../faces/detector'
 import type { Box, Detection } from '../faces/boxes'
 import { initialFrame, type InitialFrame } from '../motion/initial'
-import type { Course, Keypoints } from '../motion/keypoints'
+import type { KeypointSequence, Keypoints } from '../motion/keypoints'
 import { fadeIn, transferMotion, type Transfer } from '../motion/transfer'
 import { crop, type Picture } from '../pixels'
 import { Model, type Source } from './model'
@@ -83,7 +83,7 @@ export class Engine {
   }
 
   /** For each face the frame of a performance from which its motion counts. */
-  async initialFrames(performance: Course, asked: InitialFrame): Promise<number[]> {
+  async initialFrames(performance: KeypointSequence, asked: InitialFrame): Promise<number[]> {
     return this.faces.map(({ source }) => initialFrame(source.keypoints, performance, asked))
   }
 
@@ -99,7 +99,7 @@ export class Engine {
       const start = initial[Math.min(index, initial.length - 1)]
       const moved = fadeIn(source.keypoints, transferMotion(source.keypoints, driving, start, transfer), seconds, transfer.fadeInS)
       const { pixels, maps } = await this.ready().generate(source, moved)
-      faces.push({ course: follower.follow(maps), pixels })
+      faces.push({ flow: follower.follow(maps), pixels })
     }
     return { faces, milliseconds: performance.now() - started }
   }

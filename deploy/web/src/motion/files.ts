@@ -1,7 +1,7 @@
-import { splitFrames, type Course } from './keypoints'
+import { splitFrames, type KeypointSequence } from './keypoints'
 
 /** A performance as `fom motion` saves it. */
-export interface Motion extends Course {
+export interface Motion extends KeypointSequence {
   /** The model whose keypoints these are; they mean nothing to another one. */
   model: string
 }

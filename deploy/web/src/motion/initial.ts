@@ -1,4 +1,4 @@
-import type { Course, Keypoints } from './keypoints'
+import type { KeypointSequence, Keypoints } from './keypoints'
 import { hullArea } from './size'
 
 const MOST = 500 // frames that are compared with one another, spread over the video
@@ -8,7 +8,7 @@ const FAR = 0.9 // share of the frames that a medoid is near to
 export type InitialFrame = 'first' | 'best' | 'medoid'
 
 /** Index of the driving frame that corresponds to the source, of those that show the driver, if any does. */
-export function initialFrame(source: Keypoints, driving: Course, asked: InitialFrame): number {
+export function initialFrame(source: Keypoints, driving: KeypointSequence, asked: InitialFrame): number {
   const seen = driving.frames.map((_, frame) => frame).filter((frame) => driving.seen?.[frame])
   const among = seen.length ? seen : driving.frames.map((_, frame) => frame)
   const frames = among.map((frame) => driving.frames[frame])

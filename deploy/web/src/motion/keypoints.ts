@@ -7,7 +7,7 @@ export interface Keypoints {
 }
 
 /** A performer's keypoints over time. */
-export interface Course {
+export interface KeypointSequence {
   frames: Keypoints[]
   fps: number
   /** For each frame, whether the performer's face is in it; null where nobody looked, and then every frame counts. */

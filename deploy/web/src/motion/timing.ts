@@ -1,10 +1,10 @@
-import type { Course, Keypoints } from './keypoints'
+import type { KeypointSequence, Keypoints } from './keypoints'
 
 export const SMOOTHING = 0.15 // takes the jitter out, and leaves the movements alone
 const WINDOW_S = 1.4 // at full strength
 
 /** Let the first and the last frame in which the driver is seen stand for all before and after: a detector finds keypoints in a black picture, too, anywhere. */
-export function held<C extends Course>(motion: C): C {
+export function held<C extends KeypointSequence>(motion: C): C {
   const [first, last] = [motion.seen?.indexOf(true) ?? -1, motion.seen?.lastIndexOf(true) ?? -1]
   if (first < 0) return motion
   const frames = motion.frames.map((_, frame) => motion.frames[Math.min(Math.max(frame, first), last)])
@@ -17,7 +17,7 @@ export function held<C extends Course>(motion: C): C {
  * Savitzky and Golay's filter: each frame goes where the parabola puts it that fits its neighbours best, which are
  * those in a window of `strength` × 1.4 s; near the ends the parabola is that of the first and the last whole window.
  */
-export function smooth<C extends Course>(motion: C, strength: number): C {
+export function smooth<C extends KeypointSequence>(motion: C, strength: number): C {
   if (!strength) return motion
   const whole = held(motion) // or what was found without a driver would reach into what follows
   const width = strength * WINDOW_S * motion.fps // in frames
