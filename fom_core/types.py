@@ -32,10 +32,14 @@ CHUNK_SIZE = 8  # frames at a time, unless told
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a long run goes: frames at a time, and who hears of its progress."""
+    """How a long run goes: frames at a time, who hears of its progress, and which frames are made.
+
+    frames: their numbers, in this order; None for all.
+    """
 
     chunk_size: int = CHUNK_SIZE
     progress: Progress | None = None
+    frames: Sequence[int] | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ _FORMAT = "fom-motion-1"
 def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
     """Write keypoints, frame rate and the model's name and fingerprint as safetensors.
 
-    Takes about a quarter of a kilobyte a frame.
+    Takes about a quarter of a kilobyte a frame. Raises WriteError for an unwritable place.
     """
     tensors = {"value": motion.keypoints.value}
     if motion.keypoints.jacobian is not None:

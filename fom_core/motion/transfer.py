@@ -32,6 +32,8 @@ def transfer_sequence(source: Keypoints, driving: Motion, transfer: MotionTransf
 def transfer_motion(source: Keypoints, driving: Keypoints, initial: Keypoints, transfer: MotionTransfer) -> Keypoints:
     """Where the source's keypoints go when it moves like the driver (section 3.3 of the paper).
 
+    x = source + s·(driving - initial), J = J_driving · J_initial⁻¹ · J_source, with s of :func:`movement_scale`.
+
     source:  (1, K) keypoints of the still face.
     driving: (B, K) keypoints of the frames to copy.
     initial: (1, K) keypoints of the driving frame that corresponds to the source; unused in absolute mode.

@@ -81,7 +81,10 @@ def _is_plain(name: str) -> bool:
 def resolve_config(
     checkpoint: Checkpoint, path: Path, entry: Entry | None = None, config: Path | None = None
 ) -> ModelConfig:
-    """The configuration of a checkpoint: widths from its tensors, the rest from YAML, header, catalogue or format."""
+    """The configuration of a checkpoint: widths from its tensors, the rest from YAML, header, catalogue or format.
+
+    Raises UnsupportedModel where these contradict each other.
+    """
     conventions = Conventions(border_blend=checkpoint.format == "paddle") if entry is None else entry.conventions
     stated, source = None, ""
     if CONFIG_KEY in checkpoint.metadata:
@@ -159,7 +162,8 @@ def save_model(
     """Write a model, of ``load_model`` too, as safetensors: the tensors that painting needs, and its configuration.
 
     ``half`` stores convolutions in float16, half the size; ``int8`` in eight bits, a quarter. Statistics, biases and
-    blur kernels stay float32. ``about``: what else the header says.
+    blur kernels stay float32. ``about``: what else the header says. Raises UsageError for another suffix or both kinds,
+    WriteError for an unwritable place.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
@@ -194,7 +198,8 @@ def convert(
 ) -> MotionModel:
     """Write any supported weights as slim safetensors and return the model they were read into.
 
-    A target called .pth.tar or .pdparams is written for the authors' code or PaddleGAN, with a YAML beside it.
+    A target called .pth.tar or .pdparams is written for the authors' code or PaddleGAN, with a YAML beside it. Raises
+    UsageError for these in ``half`` or ``int8``, and what :func:`load_module` and :func:`save_model` raise.
     """
     model = load_module(source, config)
     if is_foreign(Path(target)):
