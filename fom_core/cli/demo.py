@@ -6,12 +6,14 @@ import argparse
 from typing import Any
 
 from ..backends.load import load_model
+from ..compose import Composition
 from ..demo import demo_picture
 from ..errors import NoFaceFound
 from ..faces.detect import detect_faces
 from ..media import VideoWriter, write_picture
 from ..motion import FADE_IN_S, embedded_motion
-from ..types import MotionTransfer
+from ..pipeline import Scene
+from ..types import MotionTransfer, RunOptions
 from .animate import write_animation
 from .drivers import INITIAL_FRAME
 from .names import FILENAME, folder_path
@@ -43,14 +45,8 @@ def run(args: argparse.Namespace) -> int:
         if not len(faces):
             raise NoFaceFound("The embedded detector found no face in the demo's picture. Install the project again.")
         model = load_model("mini")
-        write_animation(
-            writer,
-            model,
-            picture,
-            faces,
-            [motion],
-            transfer=MotionTransfer(initial_frame=INITIAL_FRAME, fade_in_s=FADE_IN_S),
-        )
+        transfer = MotionTransfer(initial_frame=INITIAL_FRAME, fade_in_s=FADE_IN_S)
+        write_animation(writer, model, Scene(picture, faces, [motion], transfer), Composition(), RunOptions())
     write_picture(folder / "source.png", picture)
     print(writer.path)
     return 0

@@ -143,3 +143,20 @@ def test_a_pose_at_rest_of_other_keypoints_is_damage(motion, tmp_path):
     save_motion(replace(motion, neutral=other), tmp_path / "wave.safetensors")
     with pytest.raises(FomError, match="damaged"):
         load_motion(tmp_path / "wave.safetensors")
+
+
+@pytest.mark.parametrize("known", [None, (0.25, -0.5, 0.125, 1.0)])
+def test_the_fingerprint_of_the_model_survives_the_file(motion, tmp_path, known):
+    save_motion(replace(motion, fingerprint=known), tmp_path / "wave.safetensors")
+    assert load_motion(tmp_path / "wave.safetensors").fingerprint == known
+
+
+@pytest.mark.parametrize("known", [("x",), 3, (float("inf"),), {"a": 1}, ([1],)])
+def test_a_fingerprint_that_is_none_is_refused(motion, tmp_path, known):
+    save_motion(replace(motion, fingerprint=known), tmp_path / "wave.safetensors")
+    with pytest.raises(FomError, match=r"wave\.safetensors is damaged"):
+        load_motion(tmp_path / "wave.safetensors")
+
+
+def test_a_motion_is_shown_in_a_line(motion):
+    assert repr(motion) == "Motion(5 frames, 29.97 frames/s, 4 keypoints with jacobians, model='tiny')"
