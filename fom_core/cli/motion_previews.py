@@ -17,7 +17,7 @@ from ..media import VideoReader, VideoWriter, read_picture
 from ..motion import embedded_motion, resample
 from ..pipeline import animate_picture
 
-SIDE, RATE, CRF = 96, 10.0, 47  # of a preview: pixels, frames a second, quality
+SIDE, RATE, CRF = 96, 9.0, 47  # of a preview: pixels, frames a second, quality
 
 
 def write_previews(folder: Path, names: Iterable[str], picture: Path | None = None) -> None:

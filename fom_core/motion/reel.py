@@ -54,7 +54,10 @@ def closed(motion: Motion, blend_s: float = BLEND_S) -> Motion:
 
 
 def played(motion: Motion, play: Play = "once", seconds: float | None = None, blend_s: float = BLEND_S) -> Motion:
-    """The motion played so long; a single time where ``seconds`` is None. Played once, its last frame is held."""
+    """The motion played so long; a single time where ``seconds`` is None. Played once, its last frame is held.
+
+    Raises UsageError for another way to play, or a length that is none.
+    """
     if play not in ("once", "loop", "ping-pong"):
         raise UsageError(f"A motion is played once, loop or ping-pong; got {play!r}.")
     if seconds is not None and not 0 < seconds <= 86400:

@@ -90,8 +90,8 @@ def canonical(meshes: np.ndarray, rounds: int = 4) -> np.ndarray:
 class FaceState:
     """What a mesh tells.
 
-    measures: of :data:`MEASURES`. yaw and pitch in degrees, to the right of the picture and up; the rest in distances
-              of the eyes' outer corners, with an open eye's blink at about -0.08.
+    measures: of :data:`MEASURES`. yaw and pitch in degrees, to the right of the picture and up, exact for heads that
+              do not lean; the rest in distances of the eyes' outer corners, an open eye's blink at about -0.08.
     middle:   of the skull in the picture, (x, y); ``scale`` the size of a canonical face there, ``roll`` in radians.
     """
 
