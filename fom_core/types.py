@@ -75,7 +75,7 @@ class Keypoints:
 class SourceFeatures:
     """Everything that depends on the source face alone, computed once per face.
 
-    image:     (S, C, H, W) the source, S = 1 (or the batch size while training).
+    image:     (S, C, H, W) the source, S = 1; or a batch of them (of a video, while training), one for each pose.
     small:     (S, C, h, w) the source at the resolution of the dense motion network.
     features:  (S, F, H / 2^d, W / 2^d) what the generator's encoder sees.
     keypoints: of the source.
@@ -86,8 +86,13 @@ class SourceFeatures:
     features: Tensor
     keypoints: Keypoints
 
+    def pick(self, faces: Sequence[int]) -> SourceFeatures:
+        """These faces of a batch, in this order."""
+        index = torch.as_tensor(faces, dtype=torch.long, device=self.image.device)
+        return SourceFeatures(self.image[index], self.small[index], self.features[index], self.keypoints.pick(index))
+
     @staticmethod
-    def cat(sources: Sequence[SourceFeatures], repeats: int) -> SourceFeatures:
+    def cat(sources: Sequence[SourceFeatures], repeats: int = 1) -> SourceFeatures:
         """Several sources as one batch, each ``repeats`` times in a row."""
 
         def joined(parts: Sequence[Tensor]) -> Tensor:

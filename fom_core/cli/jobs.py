@@ -213,6 +213,7 @@ class Opened:
     ) -> list[Motion]:
         """The drivers' motions, which the networks need not look for again."""
         ways = (args.driving_crop, args.driving_face, args.smoothing, args.length, args.face_detector)
+        ways += (args.source_video is None,)
         asked = (_asked_model(args), _asked_drivers(args), ways, detector is None)
         return self._same("motions", asked, lambda: drivers.read_drivers(args, model, driving, detector))
 
