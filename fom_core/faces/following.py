@@ -24,7 +24,7 @@ LOOK_S = 0.2  # between two looks of the detector
 EVERYWHERE_S = 1.0  # between two looks at the whole frame: else it looks where faces are awaited
 KEPT_S = 1.5  # a face that is out of sight for no longer keeps its number
 COASTS_S = 0.5  # and moves on as it moved for so long
-LEAST_S = 0.3  # what is seen for less, all in all, is no face
+LEAST_S = 0.5  # what is seen for less, all in all, is no face
 AROUND, SIDE = 1.5, 8  # a face looks like this much of its surroundings, at so many pixels
 LIKE = 25.0  # mean difference, in levels, at which two looks are alike by 1/e
 NEAR = 0.6  # face sides between two places that are near by 1/√e
@@ -39,7 +39,7 @@ CUT, STEP = 30.0, 40  # mean difference in levels between two frames of differen
 
 
 @dataclass(eq=False)
-class Path:
+class _Path:
     """What is known of one face so far.
 
     looks: boxes (4,) by the number of the frame, the last of them in frame ``last``.
@@ -60,7 +60,7 @@ class Path:
     def add(self, frame: int, box: np.ndarray, score: float, likeness: np.ndarray, alone: bool) -> None:
         """Take a look into account; of faces that cover one another the look tells nothing of who they are."""
         if self.looks and not self.behind_cut:
-            step = (middle(box) - middle(self.looks[self.last])) / (frame - self.last)
+            step = (_middle(box) - _middle(self.looks[self.last])) / (frame - self.last)
             self.velocity = (self.velocity + step) / 2 if len(self.looks) > 1 else step
         else:
             self.velocity = np.zeros(2)
@@ -91,7 +91,7 @@ def follow_faces(
               two looks, and through gaps of half a second in one scene, a face is on its way from one to the other;
               where two cross, who is behind is out of sight until seen again.
     crop, margin, min_size_px, threshold: as of :func:`.detect_faces`.
-    Faces that are seen for less than 0.3 seconds are none. Raises MediaError for no frames.
+    Faces that are seen for less than half a second are none. Raises MediaError for no frames.
     """
     rate = fps or float(getattr(frames, "fps", 25.0))
     finder = load_detector(detector, threshold=threshold) if isinstance(detector, str) else detector
@@ -111,7 +111,7 @@ class _Following:
         self._detector, self._fps = detector, fps
         self._min_size_px, self._threshold = min_size_px, threshold
         self._every = max(1, round(LOOK_S * fps))
-        self._paths: list[Path] = []
+        self._paths: list[_Path] = []
         self._cuts: list[int] = []
         self._thumbnail: np.ndarray | None = None
         self._next = self._everywhere = 0  # numbers of the frames to look at, and to look at as a whole
@@ -139,7 +139,7 @@ class _Following:
             if face_side(face) >= self._min_size_px and face.score >= self._threshold
         ]
         boxes = [np.array(face.box_px) for face in found]
-        looks = [surroundings(frame, box) for box in boxes]
+        looks = [_surroundings(frame, box) for box in boxes]
         alive = [path for path in self._paths if number - path.last <= KEPT_S * self._fps]
         pairs = sorted(
             (
@@ -154,10 +154,10 @@ class _Following:
             if fit > 0 and d not in mine and p not in mine.values():
                 mine[d] = p
         for d, face in enumerate(found):
-            path = alive[mine[d]] if d in mine else Path()
+            path = alive[mine[d]] if d in mine else _Path()
             if d not in mine:
                 self._paths.append(path)
-            alone = all(distance(boxes[d], other) > APART for o, other in enumerate(boxes) if o != d)
+            alone = all(_distance(boxes[d], other) > APART for o, other in enumerate(boxes) if o != d)
             path.add(number, boxes[d], face.score, looks[d], alone)
 
     def _found(self, number: int, frame: np.ndarray) -> list[Detection]:
@@ -173,16 +173,16 @@ class _Following:
         self._everywhere = number + round(EVERYWHERE_S * self._fps)
         return self._detector.detect(frame)
 
-    def _fit(self, path: Path, box: np.ndarray, look: np.ndarray, number: int) -> float:
+    def _fit(self, path: _Path, box: np.ndarray, look: np.ndarray, number: int) -> float:
         """How well a face that was found continues a path; 0 where it cannot be the same."""
         assert path.likeness is not None
         awaited = path.awaited(number, COASTS_S * self._fps)
         alike = math.exp(-float(np.abs(look - path.likeness).mean()) / LIKE)
-        far = distance(awaited, box)
+        far = _distance(awaited, box)
         near = math.exp(-0.5 * (far / NEAR) ** 2)
         if path.behind_cut:
             return alike + near / 2 if alike >= ALIKE_AFTER_CUT else 0.0
-        size = side_of(box) / side_of(awaited)
+        size = _side_of(box) / _side_of(awaited)
         reach = REACH + FASTER * max(0.0, (number - path.last - self._every) / self._fps)
         return alike + near if far <= reach and 1 / GROWN <= size <= GROWN else 0.0
 
@@ -206,29 +206,29 @@ class _Following:
             margin=margin,
         )
 
-    def _lasts(self, path: Path, count: int) -> bool:
+    def _lasts(self, path: _Path, count: int) -> bool:
         """Whether a face was seen for so long that it is one."""
         return len(path.looks) * self._every >= min(LEAST_S * self._fps, count)
 
 
-def middle(box: np.ndarray) -> np.ndarray:
+def _middle(box: np.ndarray) -> np.ndarray:
     """(x, y) of a box (4,)."""
     return (box[:2] + box[2:]) / 2
 
 
-def side_of(box: np.ndarray) -> float:
+def _side_of(box: np.ndarray) -> float:
     """The longer side of a box (4,), at least a pixel."""
     return max(float(box[2] - box[0]), float(box[3] - box[1]), 1.0)
 
 
-def distance(box: np.ndarray, other: np.ndarray) -> float:
+def _distance(box: np.ndarray, other: np.ndarray) -> float:
     """Between the middles of two boxes, in sides of the smaller one."""
-    return float(np.linalg.norm(middle(box) - middle(other))) / min(side_of(box), side_of(other))
+    return float(np.linalg.norm(_middle(box) - _middle(other))) / min(_side_of(box), _side_of(other))
 
 
-def surroundings(frame: np.ndarray, box: np.ndarray) -> np.ndarray:
+def _surroundings(frame: np.ndarray, box: np.ndarray) -> np.ndarray:
     """What a face and a little around it look like: (8, 8, 3) float32, each the mean of its part of the frame."""
-    (x, y), reach = middle(box), AROUND * side_of(box) / 2
+    (x, y), reach = _middle(box), AROUND * _side_of(box) / 2
     height, width = frame.shape[:2]
     left, right = (int(np.clip(round(place), 0, width)) for place in (x - reach, x + reach))
     top, bottom = (int(np.clip(round(place), 0, height)) for place in (y - reach, y + reach))
