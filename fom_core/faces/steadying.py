@@ -70,7 +70,7 @@ def _hidden(looks: Looks, others: Sequence[Looks], before: int, after: int) -> b
 
 
 def _between(looks: Looks, first: int, stop: int) -> np.ndarray:
-    """(n, 4) middles and sizes in all frames of a run, on straight lines between the looks and on from the last ones."""
+    """(n, 4) middles and sizes in all frames of a run, on straight lines between the looks and beyond the last ones."""
     frames = sorted(looks)
     boxes = np.array([looks[frame] for frame in frames], np.float64)
     known = np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1)

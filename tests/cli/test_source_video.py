@@ -77,11 +77,21 @@ def test_a_shorter_driver_holds_starts_anew_or_ends_the_result(fom, of_videos, t
     assert VideoReader(tmp_path / "out.mp4").frame_count == frames
 
 
-def test_a_preview_shows_moments_with_source_and_driver_beside_them(fom, of_videos, tmp_path, two_faces):
-    outcome = fom(*of_videos, "--preview", 4, "--side_by_side", "--output", tmp_path / "out.mp4")
+def test_source_and_driver_are_shown_beside_the_result_frame_by_frame(fom, of_videos, tmp_path, two_faces, sound_clip):
+    fom(*of_videos, "--side_by_side", "--output", tmp_path / "f.png")
 
-    sheet = read_picture(tmp_path / "out.png")
-    assert outcome.status == 0 and sheet.shape[1] > 4 * 64
+    for number, frame in enumerate(VideoReader(sound_clip)):
+        if number in (0, 31, 59):
+            row = read_picture(tmp_path / f"f_{number:06}.png")
+            np.testing.assert_array_equal(row[:, :96], frame)
+            assert row.shape[1] > 2 * 96
+
+
+def test_a_preview_shows_some_moments(fom, of_videos, tmp_path, two_faces):
+    outcome = fom(*of_videos, "--preview", 4, "--output", tmp_path / "out.mp4")
+
+    assert outcome.results == [str(tmp_path / "out.png")]
+    assert outcome.messages[-1].startswith("1 face, 4 frames")
 
 
 def test_a_smaller_size_is_that_of_the_frames(fom, of_videos, tmp_path, two_faces):
