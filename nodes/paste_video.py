@@ -79,7 +79,8 @@ class VideoPasting:
         self, tracks: FaceTracks, batches: Sequence[Tensor], face_masks: Sequence[Tensor], mask: Look, cover: Cover
     ) -> None:
         self._tracks, self._batches, self._masks = tracks, batches, face_masks
-        self._mask, self._cover = mask, cover
+        self._mask: Look = mask
+        self._cover: Cover = cover
         self._windows = [FaceWindows(track, tracks) for track in tracks]
         self._in_windows = [cover != "crop"] * len(tracks)
 
