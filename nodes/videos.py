@@ -27,7 +27,6 @@ class Frames:
 
     def __init__(self, images: Tensor) -> None:
         self._images = images
-        self.size, self.frame_count = (images.shape[1], images.shape[2]), len(images)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return frames_of(self._images)
