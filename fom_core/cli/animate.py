@@ -128,9 +128,10 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
 def _check_complete(args: argparse.Namespace) -> None:
     source = args.source_image or args.source_video
     if source is None or (args.driving_video is None and args.motion is None):
-        missing = "--source_image or --source_video" if source is None else "--driving_video or --motion"
+        missing = "--driving_video or --motion" if source else "--source_image"
+        other = "" if source else " (or --source_video)"
         raise UsageError(
-            f"A picture or video and what drives it are needed: {missing} is missing. Many jobs: --manifest FILE."
+            f"A picture and what drives it are needed: {missing} is missing{other}. Many jobs: --manifest FILE."
         )
     if args.source_image is not None and args.source_video is not None:
         raise UsageError("The source is --source_image or --source_video, not both. Leave one of them out.")
