@@ -86,8 +86,8 @@ def animate_source_video(args: argparse.Namespace, opened: Opened, label: str) -
         with ProgressBar(label, painted) as bar, run_in_background(write_shown) as write:
             for frames in compose_video(
                 model, source, tracks, own, motions,
-                transfer=transfer, options=options, composition=composition, run=RunOptions(chunk_size, bar),
-                frames=shown.frames,
+                transfer=transfer, options=options, composition=composition,
+                run=RunOptions(chunk_size, bar, shown.frames),
             ):  # fmt: skip
                 write(frames)
         sound = "with sound" if writer.has_audio else "without sound"

@@ -93,7 +93,7 @@ def animate_video(
         model, video, tracks, own, motions,
         transfer=transfer, options=SourceOptions(source_motion, keep_head, length),
         composition=Composition(mask, ratio, feather, colour_match, enhance),
-        run=RunOptions(chunk_size, progress), frames=frames,
+        run=RunOptions(chunk_size, progress, frames),
     )  # fmt: skip
 
 
@@ -108,7 +108,6 @@ def compose_video(
     options: SourceOptions,
     composition: Composition,
     run: RunOptions,
-    frames: Sequence[int] | None = None,
 ) -> Iterator[np.ndarray]:
     """:func:`animate_video` with its options as values.
 
@@ -117,7 +116,7 @@ def compose_video(
     """
     composition.check(get_args(Look))
     faces, length = moving_tracks(tracks, own, motions, transfer or MotionTransfer(), options)
-    numbers = _checked(frames, length)
+    numbers = _checked(run.frames, length)
     painter = VideoPainter(model, tracks, faces, composition, run.chunk_size)
     done, total = 0, len(numbers)
 
