@@ -66,7 +66,8 @@ def fps_input() -> io.Float.Input:
         max=240.0,
         step=0.01,
         advanced=True,
-        tooltip="Frames a second of drivers that come as IMAGE batches; videos and motions bring their own.",
+        tooltip="Frames a second of drivers, and of a source video, that come as IMAGE batches; videos and motions "
+        "bring their own.",
     )
 
 
@@ -93,7 +94,8 @@ def phase_input() -> io.Float.Input:
         optional=True,
         advanced=True,
         tooltip="Seconds by which every face is further in the motion than the one before it, whose end goes over into "
-        "its beginning: a choir that is not in lockstep. 0 moves all at once; sound fits the first face.",
+        "its beginning: a choir that is not in lockstep. 0 moves all at once; sound fits the first face. Faces of a "
+        "video move together.",
     )
 
 
@@ -144,10 +146,13 @@ class Reading:
 
     def for_faces(self, faces: int, phase_s: float, pose: Motion | None, initial: InitialFrame) -> list[Motion]:
         """What moves the faces: with a pose on top, every one so much further in it than the one before."""
-        found = self.aligned
-        if pose is not None:
-            found = [mixed(motion, [(pose, 1.0)], initial, "hold") for motion in found]
+        found = posed(self.aligned, pose, initial)
         return chorus(found, faces, phase_s, initial=initial) if phase_s else found
+
+
+def posed(drivers: list[Motion], pose: Motion | None, initial: InitialFrame) -> list[Motion]:
+    """The drivers with a pose on top, which holds its last frame."""
+    return drivers if pose is None else [mixed(motion, [(pose, 1.0)], initial, "hold") for motion in drivers]
 
 
 def read(

@@ -7,6 +7,7 @@ from .elsewhere import carried, mirrored
 from .embedded import EMBEDDED_MOTIONS, embedded_motion, embedded_names, motion_path, open_motion
 from .initial import find_best_frame, find_medoid, initial_frame, initial_pose, with_initial_frame
 from .motion_file import is_motion, load_motion, save_motion
+from .onto import SourceMotion, transfer_onto
 from .pose import PoseKey, parse_pose, pose_motion
 from .reel import BLEND_S, SPEEDS, Play, chorus, closed, concatenated, ping_pong, played, retimed
 from .rest import rested
@@ -27,6 +28,7 @@ __all__ = [
     "Play",
     "PoseDirections",
     "PoseKey",
+    "SourceMotion",
     "align",
     "amplified",
     "carried",
@@ -66,6 +68,7 @@ __all__ = [
     "save_motion",
     "smooth",
     "transfer_motion",
+    "transfer_onto",
     "transfer_sequence",
     "with_initial_frame",
 ]
