@@ -169,20 +169,26 @@ def compose_picture(
     composition: Composition,
     run: RunOptions,
     frames: Sequence[int] | None = None,
+    sources: Sequence[SourceFeatures] | None = None,
 ) -> Iterator[np.ndarray]:
-    """:func:`animate_picture` with its options as values."""
-    sources, finisher = prepared(model, picture, faces, composition)
+    """:func:`animate_picture` with its options as values; ``sources`` are the faces, where they are encoded already."""
+    sources, finisher = prepared(model, picture, faces, composition, sources)
     chunks = finished(model, sources, finisher, driving, transfer, run=run, frames=frames)
     with closing(chunks):
         yield from map_in_background(lambda finish: finish(), chunks)
 
 
 def prepared(
-    model: Backend, picture: np.ndarray, faces: FaceSet, composition: Composition
-) -> tuple[list[SourceFeatures], Finisher]:
+    model: Backend,
+    picture: np.ndarray,
+    faces: FaceSet,
+    composition: Composition,
+    sources: Sequence[SourceFeatures] | None = None,
+) -> tuple[Sequence[SourceFeatures], Finisher]:
     """All of :func:`animate_picture` that comes before the first frame: encoded faces, and what makes whole frames."""
     require_picture(picture)
-    sources = [encode_face(model, crop_face(picture, face, model.config.image_size)) for face in faces]
+    if sources is None:
+        sources = [encode_face(model, crop_face(picture, face, model.config.image_size)) for face in faces]
     return sources, open_finisher(model, picture, faces, sources, composition)
 
 

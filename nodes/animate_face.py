@@ -21,7 +21,7 @@ from . import host, motions, transfers
 from .base import Node
 from .canvases import HandingOut
 from .room import foresee
-from .sockets import ALIASES, CATEGORY, Faces, Model, Motion, PictureFaces
+from .sockets import ALIASES, CATEGORY, Faces, Model, Motion, PictureFaces, Tuned
 
 COMPOSED, AS_PAINTED = "composed", "as painted"
 ADVICE = (
@@ -82,6 +82,7 @@ class AnimateFace(Node):
                     "paints over the crop, at its image_size; so come models that cannot be composed in any case.",
                 ),
                 transfers.return_input(),
+                transfers.tuning_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -140,6 +141,7 @@ class AnimateFace(Node):
         expression_gain: float = 1.0,
         frames: str = COMPOSED,
         return_s: float = 0.0,
+        tuning: Tuned | None = None,
     ) -> io.NodeOutput:
         if not len(faces):
             raise NoFaceFound(
@@ -147,25 +149,21 @@ class AnimateFace(Node):
             )
         values = motions.in_order(drivers)
         match_drivers(len(values), len(faces))
-        transfer = transfers.transfer_of(
-            relative_motion,
-            relative_jacobian,
-            adapt_movement_scale,
-            initial_frame,
-            gain,
-            head_gain,
-            expression_gain,
-            return_s,
-        )
-        progress = host.Progress()
+        tuned = tuning or Tuned(
+            transfers.transfer_of(
+                relative_motion, relative_jacobian, adapt_movement_scale, initial_frame, gain, head_gain,
+                expression_gain, return_s,
+            ),
+            smoothing, driving_crop, driving_face, fps,
+        )  # fmt: skip
+        progress, kept = host.Progress(), host.kept_of(model)
         with motions.opened(values) as opened:
             network = host.motion_model(model, chunk_size, len(faces))
             reading = motions.read(
-                network, opened, progress, driving_crop=driving_crop, fps=fps, chunk_size=chunk_size,
-                smoothing=smoothing, length=motions.LENGTHS[length], driving_face=driving_face,
-            )  # fmt: skip
+                network, opened, progress, kept=kept, tuned=tuned, chunk_size=chunk_size, length=motions.LENGTHS[length]
+            )
             compose = frames == COMPOSED and is_for_faces(host.name_of(model))
-            handing_out = HandingOut(network, faces, compose)
+            handing_out = HandingOut(network, faces, compose, kept)
             pictures = [(reading.length, *shape) for shape in handing_out.shapes]
             masks = [(reading.length, *network.config.image_size)] * len(pictures)
             foresee("Animate Face", [*pictures, *masks], ADVICE)
@@ -173,7 +171,7 @@ class AnimateFace(Node):
             chunks = (
                 piece
                 for chunk in animate_details(
-                    network, handing_out.sources, reading.aligned, transfer, chunk_size=chunk_size
+                    network, handing_out.sources, reading.aligned, tuned.transfer, chunk_size=chunk_size
                 )
                 for piece in handing_out.pieces(chunk)
             )

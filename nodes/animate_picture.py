@@ -18,13 +18,14 @@ from ..fom_core.faces.selection import chosen, picked
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.media import VideoWriter
 from ..fom_core.parallel.overlap import run_in_background
-from ..fom_core.pipeline import animate_picture
-from ..fom_core.types import CHUNK_SIZE, FaceSet
+from ..fom_core.pipeline import compose_picture
+from ..fom_core.types import CHUNK_SIZE, FaceSet, RunOptions
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions, transfers
 from .base import Node
 from .detect_faces import detector_explanation, open_detector
-from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces
+from .kept import encoded
+from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces, Tuned
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,10 @@ class AnimatePicture(Node):
             "into a video with the driver's sound. Needs the same memory for a minute as for an hour.",
             inputs=[
                 Model.Input("model", tooltip="From Load FOM Model."),
-                io.Image.Input("image", tooltip="The picture: one, with one or many faces."),
+                io.Image.Input(
+                    "image",
+                    tooltip="The picture: one, with one or many faces. Its transparency is not kept: an .mp4 has none.",
+                ),
                 motions.driver_input(
                     "driver", "Who moves, one face: a VIDEO (with its sound), an IMAGE batch or a saved FOM_MOTION."
                 ),
@@ -102,11 +106,13 @@ class AnimatePicture(Node):
                 *transfers.gain_inputs(),
                 marks.mark_input(),
                 transfers.return_input(),
+                transfers.tuning_input(),
             ],
             outputs=[
                 io.Video.Output(
                     display_name="video",
-                    tooltip="A temporary file: use Save Video to keep it. An odd width or height is made even.",
+                    tooltip="A temporary file: use Save Video to keep it. An odd width or height is made even, and "
+                    "transparency is not kept; for that, use Paste Faces and Save WEBM.",
                 )
             ],
             hidden=[io.Hidden.unique_id],
@@ -139,21 +145,21 @@ class AnimatePicture(Node):
         expression_gain: float = 1.0,
         mark: str = marks.NONE,
         return_s: float = 0.0,
+        tuning: Tuned | None = None,
     ) -> io.NodeOutput:
         picture = one_picture(image)
-        transfer = transfers.transfer_of(
-            relative_motion, True, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain, return_s
-        )
-        progress = host.Progress()
+        tuned = tuning or Tuned(
+            transfers.transfer_of(
+                relative_motion, True, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain, return_s
+            ),
+            smoothing, driving_crop, driving_face, fps,
+        )  # fmt: skip
+        progress, kept = host.Progress(), host.kept_of(model)
         with motions.opened([driver]) as (opened,):
             on_faces = faces is not None or is_for_faces(host.name_of(model))
             chosen_faces = choose(picture, faces, detector, face_choice, on_faces)
             network = host.motion_model(model, chunk_size, len(chosen_faces))
-            reading = motions.read(
-                network, [opened], progress,
-                driving_crop=driving_crop, fps=fps, chunk_size=chunk_size, smoothing=smoothing,
-                driving_face=driving_face,
-            )  # fmt: skip
+            reading = motions.read(network, [opened], progress, kept=kept, tuned=tuned, chunk_size=chunk_size)
             path = host.temporary_file(".mp4")
             with (
                 VideoWriter(
@@ -162,9 +168,10 @@ class AnimatePicture(Node):
                 run_in_background(writer.write) as write,
             ):
                 done = 0
-                for frames in animate_picture(
-                    network, picture, chosen_faces, reading.aligned, transfer, chunk_size=chunk_size,
-                    mask=look_of(mask, model, on_faces), feather=feather, colour_match=colour_match,
+                for frames in compose_picture(
+                    network, picture, chosen_faces, reading.aligned, tuned.transfer,
+                    composition=Composition(look_of(mask, model, on_faces), feather=feather, colour_match=colour_match),
+                    run=RunOptions(chunk_size), sources=encoded(kept, network, picture, chosen_faces),
                 ):  # fmt: skip
                     write(frames)
                     done += len(frames)
@@ -193,7 +200,7 @@ def one_picture(image: Tensor) -> np.ndarray:
     if pictures[0].ndim == 3 and pictures[0].shape[2] == 4 and pictures[0][..., 3].min() < 255:
         log.warning(
             "The picture is transparent, which the .mp4 file of Animate Picture does not keep. Use Detect Faces, "
-            "Animate Face and Paste Faces to keep it."
+            "Animate Face, Paste Faces and Save WEBM to keep it."
         )
     return to_rgb(pictures[0])
 

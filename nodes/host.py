@@ -24,11 +24,13 @@ from torch import Tensor, nn
 
 from ..fom_core.backends.pytorch import PyTorchModel
 from ..fom_core.errors import MediaError, UnsupportedModel
+from ..fom_core.types import SourceFeatures
 from ..fom_core.weights.catalogue import Entry
 from ..fom_core.weights.checksums import verify_once
 from ..fom_core.weights.download import download
 from ..fom_core.weights.store import how_to_get, models_dir, path_on_disk
 from .contract import Folders, Memory, NewBar, NewPatcher, Patcher, Routes
+from .kept import Kept
 
 folders: Folders = cast(Folders, folder_paths)  # a module that no type checker finds outside ComfyUI
 memory: Memory = comfy.model_management
@@ -169,14 +171,19 @@ class Managed(nn.Module):
 
 
 class ManagedModel(nn.Module):
-    """The same of a model: its weights get to a device when it is used there, and go when the host says so."""
+    """The same of a model: its weights get to a device when it is used there, and go when the host says so.
+
+    kept: what was read for it; pictures on the device go with the weights, all of it with the model.
+    """
 
     def __init__(self, network: PyTorchModel) -> None:
         super().__init__()
         self.network = network
+        self.kept = Kept()
 
     def to(self, *device: Any, **options: Any) -> ManagedModel:
         """What the host calls to load and to unload."""
+        self.kept.clear(SourceFeatures)
         self.network.release()
         self.network.to(*device, **options)
         return self
@@ -212,6 +219,11 @@ def motion_model(patcher: Any, chunk_size: int, faces: int = 1) -> PyTorchModel:
     height, width = model.config.image_size
     room = int(FORM_ROOM * model.weight_bytes) + pictures_at_once * COPIES * 3 * 4 * height * width
     return on_device(patcher, room).to(patcher.load_device)
+
+
+def kept_of(patcher: Any) -> Kept:
+    """What was read for the model of a FOM_MODEL socket."""
+    return patcher.model.kept
 
 
 def name_of(patcher: Any) -> str:

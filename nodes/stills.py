@@ -1,0 +1,97 @@
+"""Single moments of an animation, painted at once and laid out for the eye."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..fom_core.backends import Backend
+from ..fom_core.compose import Composition
+from ..fom_core.draw import PANEL_PX, draw_keypoints
+from ..fom_core.faces.regions import crop_face, to_rgb
+from ..fom_core.media.panels import beside, sheet
+from ..fom_core.motion import transfer_sequence
+from ..fom_core.pictures import resize_picture
+from ..fom_core.pipeline import finished, prepared
+from ..fom_core.types import FaceRegion, FaceSet, Motion, MotionTransfer, RunOptions, SourceFeatures
+
+TILE_PX, WIDEST = 256, 2.0  # height of a picture on the sheet; of a picture's sides, beyond which it is shown smaller
+MOMENTS = 12  # on a sheet
+
+
+@dataclass(frozen=True)
+class Animated:
+    """What a picture's faces are to become.
+
+    sources: the faces, encoded.
+    motion:  the driver's, smoothed.
+    """
+
+    model: Backend
+    picture: np.ndarray
+    faces: FaceSet
+    sources: Sequence[SourceFeatures]
+    motion: Motion
+    transfer: MotionTransfer
+
+    def paint(self, frames: Sequence[int], look: Composition, chunk_size: int = 1) -> Iterator[np.ndarray]:
+        """Whole frames (H, W, C), one after the other, in the picture's own size."""
+        sources, finisher = prepared(self.model, self.picture, self.faces, look, self.sources)
+        chunks = finished(
+            self.model, sources, finisher, [self.motion], self.transfer, run=RunOptions(chunk_size), frames=frames
+        )
+        with closing(chunks):
+            for finish in chunks:
+                yield from finish()
+
+    def row(self, face: int, frame: int, view: np.ndarray | None, painted: np.ndarray) -> np.ndarray:
+        """One face at one moment: source, driver and result with their keypoints, and the whole frame.
+
+        view: what the model saw of the driver; None for a motion without pictures.
+        """
+        region, source = self.faces[face], self.sources[face]
+        motion = replace(self.motion, keypoints=self.motion.keypoints.to(self.model.device))
+        moved = transfer_sequence(source.keypoints, motion, self.transfer).value[frame]
+        panels = [
+            draw_keypoints(self._crop(self.picture, region), source.keypoints.value[0]),
+            draw_keypoints(resize_picture(shown_or_grey(view), self._panel), motion.keypoints.value[frame]),
+            draw_keypoints(self._crop(painted, region), moved),
+            within(painted, PANEL_PX),
+        ]
+        told = f"frame {frame} of {len(motion)}, {frame / motion.fps:.2f} s"
+        return beside(panels, ("source", "driver", "result", told))
+
+    def tile(self, view: np.ndarray | None, painted: np.ndarray) -> np.ndarray:
+        """The driver beside the whole frame, small."""
+        small = within(painted, TILE_PX)
+        return small if view is None else beside([to_rgb(view), small])
+
+    def on_sheet(self, tiles: Sequence[np.ndarray], frames: Sequence[int]) -> np.ndarray:
+        """Moments of the whole clip, each under its number and time."""
+        return sheet(tiles, [f"{frame}: {frame / self.motion.fps:.2f} s" for frame in frames])
+
+    @property
+    def _panel(self) -> tuple[int, int]:
+        height, width = self.model.config.image_size
+        return PANEL_PX, round(PANEL_PX * width / height)
+
+    def _crop(self, picture: np.ndarray, face: FaceRegion) -> np.ndarray:
+        return to_rgb(crop_face(picture, face, self._panel))
+
+
+def spread_over(count: int) -> list[int]:
+    """Frames for a sheet: the first, the last and some between, as far from one another as can be."""
+    return sorted({round(place) for place in np.linspace(0, count - 1, min(count, MOMENTS))})
+
+
+def within(picture: np.ndarray, height: int) -> np.ndarray:
+    """(H, W, C) → (h, w, 3) of this height, or less where it is very wide."""
+    scale = min(height / picture.shape[0], WIDEST * height / picture.shape[1])
+    return resize_picture(to_rgb(picture), (max(2, round(picture.shape[0] * scale)), round(picture.shape[1] * scale)))
+
+
+def shown_or_grey(view: np.ndarray | None) -> np.ndarray:
+    return np.full((PANEL_PX, PANEL_PX, 3), 64, np.uint8) if view is None else np.ascontiguousarray(view)
