@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from comfy_api.latest import io, ui
 
-from ..fom_core.errors import NoFaceFound, UsageError
+from ..fom_core.errors import NoFaceFound
 from ..fom_core.faces.detect import DETECTORS, MIN_SIZE_PX, detect_faces, load_detector
 from ..fom_core.faces.detection import Detector
 from ..fom_core.faces.drawing import draw_faces
@@ -18,10 +18,10 @@ from ..fom_core.faces.regions import MARGIN, CropRule, crop_face, pixel_box, to_
 from ..fom_core.faces.selection import ORDERS, chosen, in_order, picked
 from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import catalogue, size_text
-from . import host
+from . import host, marked
 from .base import Node
-from .boxes import as_bounding_box, boxes_of_landmarks, boxes_per_picture, faces_from_boxes
-from .sockets import ALIASES, CATEGORY, FaceLandmarks, Faces, PictureFaces
+from .boxes import as_bounding_box, faces_from_boxes, given_boxes
+from .sockets import ALIASES, CATEGORY, FaceLandmarks, Faces, NumberedBox, PictureFaces, Segments
 
 PASS_THROUGH = "pass through"
 PREVIEWS = 32  # pictures of a batch that the node shows
@@ -111,6 +111,28 @@ class DetectFaces(Node):
                     optional=True,
                     tooltip="Use the faces that a MediaPipe Face Landmarker found in place of the detector.",
                 ),
+                io.MultiType.Input(
+                    "marked_faces",
+                    types=[io.Mask, Segments, NumberedBox],
+                    optional=True,
+                    tooltip="Use these faces in place of the detector: a MASK (every spot that stands alone is a face; "
+                    "of a batch, each mask), SEGS of the Impact Pack, or BBOX of KJNodes.",
+                ),
+                io.Combo.Input(
+                    "bbox_format",
+                    options=list(marked.FORMATS),
+                    optional=True,
+                    advanced=True,
+                    tooltip="What the four numbers of a BBOX are: x, y, width and height (xywh), or two corners "
+                    "(xyxy). auto takes corners only where the others would leave the picture.",
+                ),
+                io.String.Input(
+                    "points",
+                    optional=True,
+                    force_input=True,
+                    tooltip="Only faces on which one of these points lies: coordinates of a points editor, such as "
+                    '[{"x": 120, "y": 80}].',
+                ),
             ],
             outputs=[
                 Faces.Output(
@@ -123,6 +145,12 @@ class DetectFaces(Node):
                     display_name="crops", is_output_list=True, tooltip="The part around each face, one image per face."
                 ),
                 io.Int.Output(display_name="count", tooltip="How many faces were chosen, in all pictures."),
+                io.Mask.Output(
+                    display_name="face_masks",
+                    is_output_list=True,
+                    tooltip="One mask per face over its crop: white where it was marked, else on its box. For "
+                    "face_masks of Paste Faces.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
             has_intermediate_output=True,
@@ -143,15 +171,12 @@ class DetectFaces(Node):
         margin: float = MARGIN,
         bboxes: Any = None,
         face_landmarks: Any = None,
+        marked_faces: Any = None,
+        bbox_format: str = marked.AUTO,
+        points: str | None = None,
     ) -> io.NodeOutput:
         host.check_images(image)
-        if bboxes is not None and face_landmarks is not None:
-            raise UsageError("Faces come from bboxes or from face_landmarks, not from both. Disconnect one of them.")
-        given = None
-        if bboxes is not None:
-            given = boxes_per_picture(bboxes, len(image))
-        elif face_landmarks is not None:
-            given = boxes_of_landmarks(face_landmarks, len(image))
+        given = given_boxes(image, bboxes, face_landmarks, marked_faces, bbox_format)
         finder = open_detector(detector, threshold) if given is None else None
         found, progress = [], host.Progress(len(image))
         for index, picture in enumerate(map(host.to_uint8, image)):  # one at a time: a batch may be a video
@@ -164,6 +189,8 @@ class DetectFaces(Node):
                 all_faces = faces_from_boxes(given[index], picture, min_size, max_faces, crop, margin)
             found.append(in_order(all_faces, order, picture, finder))
             progress(index + 1)
+        if points and any(map(len, found)):
+            found = marked.pointed_at(found, marked.points_of(points))
         if not any(len(each) for each in found):
             if if_none != PASS_THROUGH:
                 raise NoFaceFound(nothing_found(finder))
@@ -177,6 +204,7 @@ class DetectFaces(Node):
             face_mask(sets),
             crops_of(value),
             len(value),
+            face_masks_of(value, given),
             ui=ui.PreviewImage(host.to_images(drawn), cls=cls),
         )
 
@@ -223,7 +251,10 @@ def numbered(pictures: np.ndarray, found: list[FaceSet]) -> np.ndarray:
 def nothing_found(detector: Detector | None) -> str:
     """What to do where there is no face."""
     if detector is None:
-        return "The boxes hold no face. Draw one, or disconnect bboxes and face_landmarks to use the detector."
+        return (
+            "The boxes or masks hold no face. Draw one, or disconnect bboxes, face_landmarks and marked_faces to use "
+            "the detector."
+        )
     return (
         f"No face was found by the detector {detector.name}. Use a picture with a visible face, lower the threshold, "
         f"choose another detector, connect bboxes drawn by hand, or set if_none to '{PASS_THROUGH}'."
@@ -246,6 +277,13 @@ def face_mask(sets: tuple[FaceSet, ...]) -> torch.Tensor:
             x0, y0, x1, y1 = pixel_box(face.box_px)
             cv2.rectangle(mask, (x0, y0), (x1 - 1, y1 - 1), 1.0, -1)
     return host.to_masks(torch.from_numpy(masks))
+
+
+def face_masks_of(faces: PictureFaces, given: marked.Marks | None) -> list[torch.Tensor]:
+    """Of each face, what is marked of its crop: MASK (1, h, w)."""
+    known = [marked.masks_by_box(boxes) for boxes in given] if given else [{}] * len(faces.sets)
+    masks = [marked.mask_of(face, known[index].get(face.box_px)) for index, face in faces]
+    return [host.to_masks(torch.from_numpy(mask)[None]) for mask in masks]
 
 
 def crops_of(faces: PictureFaces) -> list[torch.Tensor]:

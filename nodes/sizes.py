@@ -1,4 +1,4 @@
-"""Frames that the host's Create Video takes: H.264 has even sizes and no transparency, and refuses others at the end."""
+"""Frames that the host's Create Video takes: H.264 has even sizes and no transparency, and others fail at the end."""
 
 from __future__ import annotations
 

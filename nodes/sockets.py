@@ -34,6 +34,8 @@ Faces = io.Custom("FOM_FACES")
 Motion = io.Custom("FOM_MOTION")
 Tuning = io.Custom("FOM_TUNING")
 FaceLandmarks = io.Custom("FACE_LANDMARKS")  # of the MediaPipe nodes in ComfyUI
+Segments = io.Custom("SEGS")  # of the Impact Pack
+NumberedBox = io.Custom("BBOX")  # of KJNodes
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ def Custom(io_type: str) -> Any:
 
 Image, Mask, Video, Audio = (kind(name) for name in ("IMAGE", "MASK", "VIDEO", "AUDIO"))
 Boolean = kind("BOOLEAN", "default")
-String = kind("STRING", "default", "multiline")
+String = kind("STRING", "default", "multiline", "force_input")
 Int = kind("INT", "default", "min", "max", "step", "display_mode")
 Float = kind("FLOAT", "default", "min", "max", "step", "round", "display_mode")
 Combo = kind("COMBO", "options", "default")
