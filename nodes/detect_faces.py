@@ -189,8 +189,9 @@ class DetectFaces(Node):
                 all_faces = faces_from_boxes(given[index], picture, min_size, max_faces, crop, margin)
             found.append(in_order(all_faces, order, picture, finder))
             progress(index + 1)
-        if points and any(map(len, found)):
-            found = marked.pointed_at(found, marked.points_of(points))
+        pointed = marked.points_of(points or "")
+        if pointed and any(map(len, found)):
+            found = marked.pointed_at(found, pointed)
         if not any(len(each) for each in found):
             if if_none != PASS_THROUGH:
                 raise NoFaceFound(nothing_found(finder))

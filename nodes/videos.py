@@ -27,6 +27,7 @@ class Opened:
 
     reader: VideoReader
     key: Hashable
+    _video: Any  # whose copy would be gone with it
     _passing: Path | None = None
 
     def close(self) -> None:
@@ -47,7 +48,7 @@ def opened_video(video: Any) -> Opened:
         source, part = video.get_stream_source(), video.get_active_trim_window()
         path, passing = (Path(source), False) if isinstance(source, str) else copy_of(video, save_stream)
     try:
-        return Opened(reader_of(path, part), (host.stamp(path), part), path if passing else None)
+        return Opened(reader_of(path, part), (host.stamp(path), part), video, path if passing else None)
     except BaseException:
         if passing:
             path.unlink(missing_ok=True)

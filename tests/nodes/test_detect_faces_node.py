@@ -38,7 +38,9 @@ def test_people_are_found_and_numbered_from_left_to_right(execute, group):
 
 def test_a_head_on_its_side_is_found_and_its_crop_is_upright(execute, portrait):
     upright = execute("FOMDetectFaces", image=portrait, detector="embedded").args[3][0]
-    faces, _, _, (crop,), count = execute("FOMDetectFaces", image=portrait.rot90(1, (1, 2)), detector="embedded").args
+    faces, _, _, (crop,), count, _ = execute(
+        "FOMDetectFaces", image=portrait.rot90(1, (1, 2)), detector="embedded"
+    ).args
     assert count == 1
     assert all(abs(face.roll_deg + 90) < 20 for _, face in faces)  # the picture was turned counter-clockwise
     assert abs(crop.shape[1] / upright.shape[1] - 1) < 0.2
