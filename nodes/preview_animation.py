@@ -11,6 +11,7 @@ from ..fom_core.compose import Composition
 from ..fom_core.compose.masks import Look
 from ..fom_core.errors import NoFaceFound, UsageError
 from ..fom_core.faces.tracking import DrivingCrop
+from ..fom_core.stills import Stills, spread_over
 from ..fom_core.types import CHUNK_SIZE, FaceSet
 from . import host, motions, transfers
 from .animate_picture import look_of
@@ -18,7 +19,6 @@ from .base import Node
 from .kept import encoded
 from .readings import seen_in
 from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces, Tuned, Tuning
-from .stills import Animated, spread_over
 
 ONE, SHEET = "one moment", "contact sheet"
 
@@ -121,7 +121,7 @@ class PreviewAnimation(Node):
         with motions.opened([driver]) as (opened,):
             network = host.motion_model(model, CHUNK_SIZE, len(members))
             reading = motions.read(network, [opened], progress, kept=kept, tuned=tuned, chunk_size=CHUNK_SIZE)
-            animated = Animated(
+            stills = Stills(
                 network, picture, members, encoded(kept, network, picture, members), reading.aligned[0], transfer
             )
             chosen = round(moment * (reading.length - 1))
@@ -129,13 +129,13 @@ class PreviewAnimation(Node):
             views = [seen_in(network, opened, reading.reads[0], frame) for frame in frames]
         tiles, painted = [], picture
         look = Composition(look_of(mask, model, True))
-        for done, (view, painted) in enumerate(zip(views, animated.paint(frames, look), strict=True), 1):
-            tiles.append(animated.tile(view, painted))
+        for done, (view, painted) in enumerate(zip(views, stills.paint(frames, look), strict=True), 1):
+            tiles.append(stills.tile(view, painted))
             progress.show(*motions.animated(done, len(frames)))
         if show == ONE:
-            shown = animated.row(face, chosen, views[0], painted)
+            shown = stills.row(face, chosen, views[0], painted)
         else:
-            shown = animated.on_sheet(tiles[:-1], frames[:-1])
+            shown = stills.on_sheet(tiles[:-1], frames[:-1])
         preview = host.to_images(np.ascontiguousarray(shown)[None])
         return io.NodeOutput(
             tuned, preview, host.to_images(painted[None]), reading.length, ui=ui.PreviewImage(preview, cls=cls)

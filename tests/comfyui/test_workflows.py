@@ -32,6 +32,7 @@ VIDEOS = {  # of each workflow: frames, size and whether there is sound, of each
     "chained_with_other_nodes": [(DRIVER, GROUP, True)],
     "long_video_in_one_node": [(DRIVER, GROUP, True)],
     "shared_motion": [(TALK, PORTRAIT, False), (TALK, GROUP, False)],
+    "tuning": [(DRIVER, PORTRAIT, True)],
 }
 
 

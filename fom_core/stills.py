@@ -8,24 +8,25 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..fom_core.backends import Backend
-from ..fom_core.compose import Composition
-from ..fom_core.draw import PANEL_PX, draw_keypoints
-from ..fom_core.faces.regions import crop_face, to_rgb
-from ..fom_core.media.panels import beside, sheet
-from ..fom_core.motion import transfer_sequence
-from ..fom_core.pictures import resize_picture
-from ..fom_core.pipeline import finished, prepared
-from ..fom_core.types import FaceRegion, FaceSet, Motion, MotionTransfer, RunOptions, SourceFeatures
+from .backends import Backend
+from .compose import Composition
+from .draw import PANEL_PX, draw_keypoints
+from .faces.regions import crop_face, to_rgb
+from .media.panels import beside, sheet
+from .motion import transfer_sequence
+from .pictures import resize_picture
+from .pipeline import finished, prepared
+from .types import FaceRegion, FaceSet, Motion, MotionTransfer, RunOptions, SourceFeatures
 
 TILE_PX, WIDEST = 256, 2.0  # height of a picture on the sheet; of a picture's sides, beyond which it is shown smaller
 MOMENTS = 12  # on a sheet
 
 
 @dataclass(frozen=True)
-class Animated:
-    """What a picture's faces are to become.
+class Stills:
+    """What paints single moments of an animated picture, in the place of a whole video.
 
+    picture: (H, W, C) uint8.
     sources: the faces, encoded.
     motion:  the driver's, smoothed.
     """
@@ -94,4 +95,5 @@ def within(picture: np.ndarray, height: int) -> np.ndarray:
 
 
 def shown_or_grey(view: np.ndarray | None) -> np.ndarray:
+    """What was seen of a driver, or a grey square."""
     return np.full((PANEL_PX, PANEL_PX, 3), 64, np.uint8) if view is None else np.ascontiguousarray(view)
