@@ -132,10 +132,8 @@ class PreviewAnimation(Node):
         for done, (view, painted) in enumerate(zip(views, stills.paint(frames, look), strict=True), 1):
             tiles.append(stills.tile(view, painted))
             progress.show(*motions.animated(done, len(frames)))
-        if show == ONE:
-            shown = stills.row(face, chosen, views[0], painted)
-        else:
-            shown = stills.on_sheet(tiles[:-1], frames[:-1])
+        row = show == ONE
+        shown = stills.row(face, chosen, views[0], painted) if row else stills.on_sheet(tiles[:-1], frames[:-1])
         preview = host.to_images(np.ascontiguousarray(shown)[None])
         return io.NodeOutput(
             tuned, preview, host.to_images(painted[None]), reading.length, ui=ui.PreviewImage(preview, cls=cls)
