@@ -54,8 +54,8 @@ class Stills:
         view: what the model saw of the driver; None for a motion without pictures.
         """
         region, source = self.faces[face], self.sources[face]
-        motion = replace(self.motion, keypoints=self.motion.keypoints.to(self.model.device))
-        moved = transfer_sequence(source.keypoints, motion, self.transfer).value[frame]
+        motion = replace(self.motion, keypoints=self.motion.keypoints.to("cpu"))
+        moved = transfer_sequence(source.keypoints.to("cpu"), motion, self.transfer).value[frame]
         panels = [
             draw_keypoints(self._crop(self.picture, region), source.keypoints.value[0]),
             draw_keypoints(resize_picture(shown_or_grey(view), self._panel), motion.keypoints.value[frame]),
