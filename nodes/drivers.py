@@ -37,8 +37,8 @@ class Driver:
 
     @property
     def reader(self) -> VideoReader | None:
-        """Of the video; a VideoWriter can copy its sound."""
-        return None if self.video is None else self.video.reader
+        """Of the video's stream; a VideoWriter can copy its sound."""
+        return None if self.video is None else self.video.sound
 
     @cached_property
     def key(self) -> Hashable | None:
@@ -52,26 +52,26 @@ class Driver:
         """Frames a second, exact where a video tells them; None for an IMAGE batch, which has no rate of its own."""
         if self.motion is not None:
             return self.motion.fps
-        return None if self.reader is None else self.reader.rate
+        return None if self.video is None else self.video.shown.rate
 
     @property
     def frame_count(self) -> int:
         """How many frames :meth:`frames` gives; near enough for a progress bar where a file is damaged."""
         if self.images is not None:
             return len(self.images)
-        return 0 if self.reader is None else self.reader.frame_count
+        return 0 if self.video is None else self.video.shown.frame_count
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the frames; zeros for a motion."""
         if self.images is not None:
             return self.images.shape[1], self.images.shape[2]
-        return (0, 0) if self.reader is None else self.reader.size
+        return (0, 0) if self.video is None else self.video.shown.size
 
     def frames(self) -> Iterator[np.ndarray]:
         """The frames (H, W, 3) uint8 from the beginning, one at a time."""
         if self.images is None:
-            return iter(self.reader or ())
+            return iter(() if self.video is None else self.video.shown)
         return (to_rgb(host.to_uint8(image)) for image in self.images)
 
     def __iter__(self) -> Iterator[np.ndarray]:

@@ -241,6 +241,11 @@ def torch_device() -> torch.device:
     return memory.get_torch_device()
 
 
+def free_memory() -> int:
+    """Bytes that are free for what is not on a device."""
+    return memory.get_free_memory(torch.device("cpu"))
+
+
 def room_for_results() -> tuple[torch.device, torch.dtype, int, int]:
     """Where the host keeps intermediate results, in which type, and how many bytes are free there, and all in all."""
     device = memory.intermediate_device()

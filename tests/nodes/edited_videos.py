@@ -49,6 +49,9 @@ def edited(path: Any, edit: Any, part: tuple[float, float] = (0.0, 0.0)) -> Any:
         def get_dimensions(self) -> tuple[int, int]:
             return self.frames().shape[2], self.frames().shape[1]
 
+        def get_frame_count(self) -> int:
+            return len(self.frames())
+
         def get_frame_rate(self) -> Fraction:
             return Fraction(self.reader().rate)
 
