@@ -62,19 +62,17 @@ def test_a_changed_gain_repaints_at_once_and_memory_stays(server, ffmpeg, capsys
     assert grown <= MOST_MB
 
 
-@pytest.mark.parametrize("name", ["tuning", "single_portrait"])
-def test_a_full_run_again_is_cheaper(server, ffmpeg, capsys, name):
-    prompt = workflow(name)
-    kind = "FOMPreviewAnimation" if name == "tuning" else "FOMAnimateFace"
+def test_a_full_run_again_is_cheaper(server, ffmpeg, capsys):
+    prompt = workflow("tuning")
     took = []
     for video in ("warm.mp4", "cold.mp4"):  # the first of them makes everything else ready
         prompt[of_type(prompt, "LoadVideo")]["inputs"]["file"] = driver(server, ffmpeg, video)
         os.utime(server.base / "input" / video, (time.time(), time.time()))
-        took = [timed(server, prompt, kind, gain) for gain in (1.0, 0.8, 0.7)]
+        took = [timed(server, prompt, "FOMPreviewAnimation", gain) for gain in (1.0, 0.8, 0.7)]
 
     with capsys.disabled():
-        print(f"\n{name}: first {took[0]:.2f} s, again {took[1:]}: {min(took[1:]) / took[0]:.2f}")
-    assert min(took[1:]) <= 0.8 * took[0]
+        print(f"\nfull run: first {took[0]:.2f} s, again {took[1:]}: {min(took[1:]) / took[0]:.2f}")
+    assert min(took[1:]) <= 0.75 * took[0]
 
 
 def timed(server: Server, prompt: Prompt, kind: str, gain: float) -> float:
