@@ -61,8 +61,8 @@ def main(videos: Path) -> None:
     save(HELP / "motion.jpg", np.vstack([curves(talk, (150, 904)), *two]))
     save(HELP / "paste_faces.jpg", np.hstack(pasted(talk, 44)))
     save(HELP / "preview_keypoints.jpg", explained(crops_of(portrait)[0], frames, motion, 33))
-    row, sheet = tuned(portrait, frames, motion, 33)
-    save(HELP / "preview_animation.jpg", resize_picture(row, (232, round(232 * row.shape[1] / row.shape[0]))))
+    moment, sheet = tuned(portrait, frames, motion, 33)
+    save(HELP / "preview_animation.jpg", resize_picture(moment, (450, round(450 * moment.shape[1] / moment.shape[0]))))
     save(CARDS / "tuning.jpg", resize_picture(sheet[: round(sheet.shape[1] * 9 / 16)], CARD))
 
 
@@ -171,7 +171,7 @@ def tuned(
     stills, spread = Stills(MODEL, picture, faces, sources, smoothed, TRANSFER), spread_over(len(motion))
     painted = list(stills.paint([*spread, number], Composition()))
     tiles = [stills.tile(frames[moment], frame) for moment, frame in zip(spread, painted[:-1], strict=True)]
-    return stills.row(0, number, frames[number], painted[-1]), stills.on_sheet(tiles, spread)
+    return stills.panels(0, number, frames[number], painted[-1]), stills.on_sheet(tiles, spread)
 
 
 def gap(height: int) -> np.ndarray:

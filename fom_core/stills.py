@@ -20,6 +20,7 @@ from .types import FaceRegion, FaceSet, Motion, MotionTransfer, RunOptions, Sour
 
 TILE_PX, WIDEST = 256, 2.0  # height of a picture on the sheet; of a picture's sides, beyond which it is shown smaller
 MOMENTS = 12  # on a sheet
+GREY = 64  # where there is nothing to show
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Stills:
             for finish in chunks:
                 yield from finish()
 
-    def row(self, face: int, frame: int, view: np.ndarray | None, painted: np.ndarray) -> np.ndarray:
-        """One face at one moment: source, driver and result with their keypoints, and the whole frame.
+    def panels(self, face: int, frame: int, view: np.ndarray | None, painted: np.ndarray) -> np.ndarray:
+        """One face at one moment: source and driver above, result and the whole frame below; faces with keypoints.
 
         view: what the model saw of the driver; None for a motion without pictures.
         """
@@ -60,10 +61,10 @@ class Stills:
             draw_keypoints(self._crop(self.picture, region), source.keypoints.value[0]),
             draw_keypoints(resize_picture(shown_or_grey(view), self._panel), motion.keypoints.value[frame]),
             draw_keypoints(self._crop(painted, region), moved),
-            within(painted, PANEL_PX),
+            in_the_middle(painted, self._panel),
         ]
         told = f"frame {frame} of {len(motion)}, {frame / motion.fps:.2f} s"
-        return beside(panels, ("source", "driver", "result", told))
+        return sheet(panels, ("source", "driver", "result", told))
 
     def tile(self, view: np.ndarray | None, painted: np.ndarray) -> np.ndarray:
         """The driver beside the whole frame, small."""
@@ -94,6 +95,16 @@ def within(picture: np.ndarray, height: int) -> np.ndarray:
     return resize_picture(to_rgb(picture), (max(2, round(picture.shape[0] * scale)), round(picture.shape[1] * scale)))
 
 
+def in_the_middle(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """(H, W, C) → (height, width, 3) with the whole picture in the middle of it."""
+    scale = min(size[0] / picture.shape[0], size[1] / picture.shape[1])
+    height, width = (max(1, round(side * scale)) for side in picture.shape[:2])
+    framed = np.full((*size, 3), GREY, np.uint8)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    framed[top : top + height, left : left + width] = resize_picture(to_rgb(picture), (height, width))
+    return framed
+
+
 def shown_or_grey(view: np.ndarray | None) -> np.ndarray:
     """What was seen of a driver, or a grey square."""
-    return np.full((PANEL_PX, PANEL_PX, 3), 64, np.uint8) if view is None else np.ascontiguousarray(view)
+    return np.full((PANEL_PX, PANEL_PX, 3), GREY, np.uint8) if view is None else np.ascontiguousarray(view)

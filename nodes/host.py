@@ -29,7 +29,7 @@ from ..fom_core.weights.catalogue import Entry
 from ..fom_core.weights.checksums import verify_once
 from ..fom_core.weights.download import download
 from ..fom_core.weights.store import how_to_get, models_dir, path_on_disk
-from .contract import Folders, Memory, NewBar, NewPatcher, Patcher, Routes
+from .contract import Folders, Memory, NewBar, NewPatcher, Patcher, Routes, Server
 from .kept import Kept
 
 folders: Folders = cast(Folders, folder_paths)  # a module that no type checker finds outside ComfyUI
@@ -68,10 +68,22 @@ def register_folders() -> None:
         folder("fom").mkdir(parents=True, exist_ok=True)
 
 
+def server() -> Server | None:
+    """The host's server; None where ComfyUI's modules are used without it."""
+    return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+
+
 def routes() -> Routes | None:
-    """Where the host's server is told what to hand out; None where ComfyUI's modules are used without it."""
-    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
-    return None if server is None else server.routes
+    """Where the host's server is told what to hand out; None without one."""
+    found = server()
+    return None if found is None else found.routes
+
+
+def running_graph() -> dict[str, Any] | None:
+    """The graph that is being run, its nodes by id; None where no one server runs one."""
+    found = server()
+    running = [] if found is None else found.prompt_queue.get_current_queue_volatile()[0]
+    return running[0][2] if len(running) == 1 else None
 
 
 def share_help_pictures() -> None:

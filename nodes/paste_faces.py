@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Sequence
+from typing import Any, get_args
 
 import torch
 from comfy_api.latest import io
@@ -117,6 +118,12 @@ class PasteFaces(Node):
             ],
             hidden=[io.Hidden.unique_id, io.Hidden.prompt],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, frame_size: Sequence[str] | None = None, **_: Any) -> Any:
+        """Where the frames go decides what auto leaves out, which the host's cache does not look at."""
+        automatic = (frame_size or [sizes.AUTO])[0] == sizes.AUTO
+        return automatic and sizes.made_into_video(host.running_graph(), cls.hidden.unique_id)
 
     @classmethod
     def execute(

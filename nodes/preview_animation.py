@@ -132,8 +132,10 @@ class PreviewAnimation(Node):
         for done, (view, painted) in enumerate(zip(views, stills.paint(frames, look), strict=True), 1):
             tiles.append(stills.tile(view, painted))
             progress.show(*motions.animated(done, len(frames)))
-        row = show == ONE
-        shown = stills.row(face, chosen, views[0], painted) if row else stills.on_sheet(tiles[:-1], frames[:-1])
+        if show == SHEET:
+            shown = stills.on_sheet(tiles[:-1], frames[:-1])
+        else:
+            shown = stills.panels(face, chosen, views[0], painted)
         preview = host.to_images(np.ascontiguousarray(shown)[None])
         return io.NodeOutput(
             tuned, preview, host.to_images(painted[None]), reading.length, ui=ui.PreviewImage(preview, cls=cls)

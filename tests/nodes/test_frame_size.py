@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -69,3 +70,21 @@ def test_a_graph_in_a_circle_is_looked_at_once(pack):
     circle = {"1": {"inputs": {"a": ["2", 0]}}, "2": {"class_type": "x", "inputs": {"a": ["1", 0]}}}
 
     assert not made_into_video(circle, "1")
+
+
+def test_the_hosts_cache_tells_graphs_with_a_video_from_others(node, monkeypatch):
+    """A result of the one must not be taken for the other."""
+    from fom_pack.nodes import host
+
+    clone = node("FOMPasteFaces").PREPARE_CLASS_CLONE(None)
+    clone.hidden.unique_id = "1"
+
+    def told(graph, choice):
+        queue = SimpleNamespace(get_current_queue_volatile=lambda: ([(0, "id", graph, {}, [])], []))
+        monkeypatch.setattr(host, "server", lambda: SimpleNamespace(prompt_queue=queue))
+        return clone.fingerprint_inputs(frame_size=[choice], image=[None])
+
+    assert told(GRAPH, "auto") != told(STILL, "auto")
+    assert told(GRAPH, "even") == told(STILL, "even")
+    monkeypatch.setattr(host, "server", lambda: None)
+    assert clone.fingerprint_inputs(image=[None]) is False
