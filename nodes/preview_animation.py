@@ -17,7 +17,7 @@ from . import host, motions, transfers
 from .animate_picture import look_of
 from .base import Node
 from .kept import encoded
-from .readings import seen_in
+from .readings import views_of
 from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces, Tuned, Tuning
 
 ONE, SHEET = "one moment", "contact sheet"
@@ -126,7 +126,7 @@ class PreviewAnimation(Node):
             )
             chosen = round(moment * (reading.length - 1))
             frames = [chosen] if show == ONE else [*spread_over(reading.length), chosen]
-            views = [seen_in(network, opened, reading.reads[0], frame) for frame in frames]
+            views = views_of(network, opened, reading.reads[0], frames)
         tiles, painted = [], picture
         look = Composition(look_of(mask, model, True))
         for done, (view, painted) in enumerate(zip(views, stills.paint(frames, look), strict=True), 1):

@@ -15,7 +15,7 @@ from ..fom_core.types import CHUNK_SIZE
 from . import host, motions, transfers
 from .base import Node
 from .canvases import crops_of
-from .readings import seen_in
+from .readings import views_of
 from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces, Tuned
 
 
@@ -92,7 +92,7 @@ class PreviewKeypoints(Node):
                     f"The driver has {len(motion)} frames, numbered from 0, so there is no frame {frame_number}. "
                     "Choose a lower number."
                 )
-            view = seen_in(network, opened, read, frame_number)
+            (view,) = views_of(network, opened, read, [frame_number])
         face = crops_of(faces, network)[face_number - 1]
         keypoints, flow, occlusion = explain(
             network, face, driving_keypoints(network, motion), frame_number, transfer, view=view, seen=motion.seen

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -74,10 +74,14 @@ def read_and_watch(
     return Read(motion, box, watched.views)
 
 
-def seen_in(model: Backend, driver: Driver, read: Read, frame: int) -> np.ndarray | None:
-    """What the model saw of the driver in a frame, (H, W, 3) uint8; None for a motion without pictures."""
-    view = read.view(frame)
-    if view is not None:
-        return view
-    found = next(islice(driver.frames(), frame, None), None)
-    return None if found is None else look_at(model, found, read.box)
+def views_of(model: Backend, driver: Driver, read: Read, frames: Sequence[int]) -> list[np.ndarray | None]:
+    """What the model saw of the driver in these frames, (H, W, 3) uint8; None for a motion without pictures.
+
+    What was not kept is looked at again, in one pass.
+    """
+    views = {frame: read.view(frame) for frame in frames}
+    missing = {frame for frame, view in views.items() if view is None}
+    for number, found in enumerate(islice(driver.frames(), max(missing, default=-1) + 1)):
+        if number in missing:
+            views[number] = look_at(model, found, read.box)
+    return [views[frame] for frame in frames]

@@ -90,3 +90,25 @@ def test_the_second_pictures_face_is_shown_in_its_picture(execute, model, pictur
     ).args[2]
 
     assert (frame[0, :, 80:] - both[1, :, 80:]).abs().max() < 1 / 255  # beyond the face's reach
+
+
+@pytest.mark.parametrize("room", [0, 16 << 20], ids=["nothing kept", "all kept"])
+def test_what_was_not_kept_of_a_long_driver_is_looked_at_again(execute, model, faces, sound_clip, monkeypatch, room):
+    """Small pictures are kept of a driver's first minutes alone."""
+    from comfy_api.latest import InputImpl
+
+    from fom_pack.fom_core.media import VideoReader
+    from fom_pack.nodes import host, readings
+    from fom_pack.nodes.drivers import open_driver
+
+    monkeypatch.setattr(readings, "MOST_VIEW_BYTES", room)
+    network, frames = host.motion_model(model, 8), list(VideoReader(sound_clip))
+    with open_driver(InputImpl.VideoFromFile(str(sound_clip))) as driver:
+        read = readings.read_and_watch(network, driver, 30.0, box=None, chunk_size=8, progress=None)
+        views = readings.views_of(network, driver, read, [50, 3, 50])
+
+    assert (len(read.views) == 0) == (room == 0)
+    for view, number in zip(views, (50, 3, 50), strict=True):
+        expected = readings.look_at(network, frames[number], None).astype(int)
+        assert abs(view - expected).mean() < 6
+        assert abs(view - readings.look_at(network, frames[20], None)).mean() > 8
