@@ -30,7 +30,7 @@ from fom_core.faces.tracking import driving_view
 from fom_core.media import VideoReader, read_picture
 from fom_core.motion import FADE_IN_S, SMOOTHING
 from fom_core.pictures import resize_picture
-from fom_core.pipeline import animate, encode_face, finished, look_at, prepared, read_motion
+from fom_core.pipeline import Scene, animate, compose_picture, encode_face, look_at, read_motion
 from fom_core.stills import Stills, spread_over
 from fom_core.types import Motion, MotionTransfer, RunOptions
 
@@ -113,10 +113,11 @@ def strips(picture: np.ndarray, motion: Motion, numbers: Sequence[int]) -> list[
 
 def moments(picture: np.ndarray, motion: Motion, numbers: Sequence[int]) -> list[np.ndarray]:
     """Frames of an animated picture, composed as the nodes do by default."""
-    sources, finisher = prepared(MODEL, picture, detect_faces(picture, "embedded"), Composition())
     (smoothed,) = align_drivers([motion], motion.fps, smoothing=SMOOTHING)
-    calls = finished(MODEL, sources, finisher, smoothed, TRANSFER, run=RunOptions(), frames=numbers)
-    return [frame for call in calls for frame in call()]
+    scene = Scene(picture, detect_faces(picture, "embedded"), smoothed, TRANSFER)
+    return [
+        frame for chunk in compose_picture(MODEL, scene, Composition(), RunOptions(frames=numbers)) for frame in chunk
+    ]
 
 
 def curves(motion: Motion, size: tuple[int, int]) -> np.ndarray:
@@ -168,7 +169,7 @@ def tuned(
     faces = detect_faces(picture, "embedded")
     sources = [encode_face(MODEL, crop_face(picture, face, MODEL.config.image_size)) for face in faces]
     (smoothed,) = align_drivers([motion], motion.fps, smoothing=SMOOTHING)
-    stills, spread = Stills(MODEL, picture, faces, sources, smoothed, TRANSFER), spread_over(len(motion))
+    stills, spread = Stills(MODEL, Scene(picture, faces, [smoothed], TRANSFER, sources)), spread_over(len(motion))
     painted = list(stills.paint([*spread, number], Composition()))
     tiles = [stills.tile(frames[moment], frame) for moment, frame in zip(spread, painted[:-1], strict=True)]
     return stills.panels(0, number, frames[number], painted[-1]), stills.on_sheet(tiles, spread)

@@ -15,8 +15,8 @@ from .faces.regions import crop_face, to_rgb
 from .media.panels import beside, sheet
 from .motion import transfer_sequence
 from .pictures import resize_picture
-from .pipeline import finished, prepared
-from .types import FaceRegion, FaceSet, Motion, MotionTransfer, RunOptions, SourceFeatures
+from .pipeline import Scene, finished, prepared
+from .types import FaceRegion, Motion, RunOptions
 
 TILE_PX, WIDEST = 256, 2.0  # height of a picture on the sheet; of a picture's sides, beyond which it is shown smaller
 MOMENTS = 12  # on a sheet
@@ -27,26 +27,22 @@ GREY = 64  # where there is nothing to show
 class Stills:
     """What paints single moments of an animated picture, in the place of a whole video.
 
-    picture: (H, W, C) uint8.
-    sources: the faces, encoded.
-    motion:  the driver's, smoothed.
+    scene: with its faces encoded; its only driver's motion is smoothed.
     """
 
     model: Backend
-    picture: np.ndarray
-    faces: FaceSet
-    sources: Sequence[SourceFeatures]
-    motion: Motion
-    transfer: MotionTransfer
+    scene: Scene
+
+    @property
+    def motion(self) -> Motion:
+        return self.scene.motions[0]
 
     def paint(self, frames: Sequence[int], look: Composition, chunk_size: int = 1) -> Iterator[np.ndarray]:
         """Whole frames (H, W, C), one after the other, in the picture's own size."""
-        sources, finisher = prepared(self.model, self.picture, self.faces, look, self.sources)
-        chunks = finished(
-            self.model, sources, finisher, [self.motion], self.transfer, run=RunOptions(chunk_size), frames=frames
-        )
-        with closing(chunks):
-            for finish in chunks:
+        sources, finisher = prepared(self.model, self.scene, look)
+        run = RunOptions(chunk_size, frames=frames)
+        with closing(finished(self.model, sources, finisher, self.scene, run)) as calls:
+            for finish in calls:
                 yield from finish()
 
     def panels(self, face: int, frame: int, view: np.ndarray | None, painted: np.ndarray) -> np.ndarray:
@@ -54,11 +50,12 @@ class Stills:
 
         view: what the model saw of the driver; None for a motion without pictures.
         """
-        region, source = self.faces[face], self.sources[face]
+        assert self.scene.sources is not None and self.scene.transfer is not None
+        region, source = self.scene.faces[face], self.scene.sources[face]
         motion = replace(self.motion, keypoints=self.motion.keypoints.to("cpu"))
-        moved = transfer_sequence(source.keypoints.to("cpu"), motion, self.transfer).value[frame]
+        moved = transfer_sequence(source.keypoints.to("cpu"), motion, self.scene.transfer).value[frame]
         panels = [
-            draw_keypoints(self._crop(self.picture, region), source.keypoints.value[0]),
+            draw_keypoints(self._crop(self.scene.picture, region), source.keypoints.value[0]),
             draw_keypoints(resize_picture(shown_or_grey(view), self._panel), motion.keypoints.value[frame]),
             draw_keypoints(self._crop(painted, region), moved),
             in_the_middle(painted, self._panel),

@@ -18,7 +18,7 @@ from ..fom_core.faces.selection import chosen, picked
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.media import VideoWriter
 from ..fom_core.parallel.overlap import run_in_background
-from ..fom_core.pipeline import compose_picture
+from ..fom_core.pipeline import Scene, compose_picture
 from ..fom_core.types import CHUNK_SIZE, FaceSet, RunOptions
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions, transfers
@@ -168,11 +168,12 @@ class AnimatePicture(Node):
                 run_in_background(writer.write) as write,
             ):
                 done = 0
-                for frames in compose_picture(
-                    network, picture, chosen_faces, reading.aligned, tuned.transfer,
-                    composition=Composition(look_of(mask, model, on_faces), feather=feather, colour_match=colour_match),
-                    run=RunOptions(chunk_size), sources=encoded(kept, network, picture, chosen_faces),
-                ):  # fmt: skip
+                scene = Scene(
+                    picture, chosen_faces, reading.aligned, tuned.transfer,
+                    sources=encoded(kept, network, picture, chosen_faces),
+                )  # fmt: skip
+                look = Composition(look_of(mask, model, on_faces), feather=feather, colour_match=colour_match)
+                for frames in compose_picture(network, scene, look, RunOptions(chunk_size)):
                     write(frames)
                     done += len(frames)
                     progress.show(*motions.animated(done, reading.length), frames[-1])

@@ -11,6 +11,7 @@ from ..fom_core.compose import Composition
 from ..fom_core.compose.masks import Look
 from ..fom_core.errors import NoFaceFound, UsageError
 from ..fom_core.faces.tracking import DrivingCrop
+from ..fom_core.pipeline import Scene
 from ..fom_core.stills import Stills, spread_over
 from ..fom_core.types import CHUNK_SIZE, FaceSet
 from . import host, motions, transfers
@@ -121,9 +122,8 @@ class PreviewAnimation(Node):
         with motions.opened([driver]) as (opened,):
             network = host.motion_model(model, CHUNK_SIZE, len(members))
             reading = motions.read(network, [opened], progress, kept=kept, tuned=tuned, chunk_size=CHUNK_SIZE)
-            stills = Stills(
-                network, picture, members, encoded(kept, network, picture, members), reading.aligned[0], transfer
-            )
+            sources = encoded(kept, network, picture, members)
+            stills = Stills(network, Scene(picture, members, reading.aligned, transfer, sources))
             chosen = round(moment * (reading.length - 1))
             frames = [chosen] if show == ONE else [*spread_over(reading.length), chosen]
             views = views_of(network, opened, reading.reads[0], frames)
