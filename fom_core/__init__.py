@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .faces.regions import crop_face, regions_from_boxes
     from .faces.selection import select_faces
     from .faces.tracking import DrivingView, driving_view
+    from .live.animator import LiveAnimator
     from .media import VideoReader, VideoWriter, read_picture, read_video, write_picture
     from .motion import align, find_best_frame, load_motion, movement_scale, save_motion, smooth, transfer_motion
     from .networks import ModelConfig, MotionModel, create_model
@@ -52,6 +53,7 @@ __all__ = [
     "FomError",
     "Generated",
     "Keypoints",
+    "LiveAnimator",
     "MediaError",
     "ModelConfig",
     "Motion",
@@ -119,6 +121,7 @@ _MODULES = {
     ".faces.regions": ("crop_face", "regions_from_boxes"),
     ".faces.selection": ("select_faces",),
     ".faces.tracking": ("DrivingView", "driving_view"),
+    ".live.animator": ("LiveAnimator",),
     ".media": ("VideoReader", "VideoWriter", "read_picture", "read_video", "write_picture"),
     ".motion": (
         "align",
