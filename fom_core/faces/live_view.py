@@ -16,9 +16,12 @@ from .tracking import PREPARED, SAME, WIDEST, DrivingCrop, fixed_view
 EVERY = 10  # frames from one look at the face to the next while all is well …
 SEARCHING = 3  # … and while it is not where it was, or nowhere
 SEARCH_PX = (384, 384, 640)  # longer side of the frame in which a face is sought, by turns: small faces are rare
+SMALLEST = (
+    0.08  # of the frame's shorter side: who sits before a camera is no smaller, what is taken for a face often is
+)
 AWAY = 3  # looks without the driver until somebody else may take the place
 BEYOND = 0.05  # face sides by which the face may pass the view's border before the view follows
-SMALL, LARGE = 1.3, 1.2 * WIDEST  # view sides a face: outside of these it has come so near, or gone so far
+SMALL, LARGE = 1.5, 1.2 * WIDEST  # view sides a face: outside of these it has come so near, or gone so far
 GLIDE = 0.12  # of the way to the face that the view goes in a frame: no jump, and there in a second
 
 
@@ -70,7 +73,7 @@ class LiveView:
         if self._face is not None and self._looks_without < AWAY:
             found = second_look(frame, detector, as_box(self._face), overlap=SAME) or self._same(frame, detector)
         else:
-            found = max(self._search(frame, detector), key=face_side, default=None)
+            found = self._newcomer(frame, detector)
         self.seen = found is not None
         if found is None:
             self._looks_without += 1
@@ -96,6 +99,14 @@ class LiveView:
         small = cv2.resize(frame, scaled_size(frame, scale), interpolation=cv2.INTER_AREA)
         across, down = frame.shape[1] / small.shape[1], frame.shape[0] / small.shape[0]
         return [scaled(face, across, down) for face in detector.detect(small)]
+
+    def _newcomer(self, frame: np.ndarray, detector: Detector) -> Detection | None:
+        """The largest face that is one in a closer look, too."""
+        least = SMALLEST * min(frame.shape[:2])
+        large = sorted(self._search(frame, detector), key=face_side, reverse=True)
+        return next(
+            (face for face in large if face_side(face) >= least and second_look(frame, detector, face.box_px)), None
+        )
 
     def _same(self, frame: np.ndarray, detector: Detector) -> Detection | None:
         """The face of the whole frame that overlaps the last place most."""

@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..types import Keypoints
 
 CALMEST_HZ = 0.5  # cutoff at rest, at full strength; half the strength, twice as high
-SPEED_HZ = 12.0  # by how much it rises for each unit (half a view) a second
+SPEED_HZ = 20.0  # by how much it rises for each unit (half a view) a second
 DERIVATIVE_HZ = 1.0  # of the speed itself, as the authors have it
 
 
