@@ -10,6 +10,7 @@ import cv2
 
 from ..errors import MediaError
 from ..media import VideoReader
+from ..media.noise import hushed
 from .newest import Captured
 
 
@@ -21,7 +22,8 @@ class Camera:
 
     def __init__(self, number: int) -> None:
         self.name = f"the camera {number}"
-        self._capture = cv2.VideoCapture(number)
+        with hushed():
+            self._capture = cv2.VideoCapture(number)
         if not self._capture.isOpened():
             self._capture.release()
             raise MediaError(

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import MediaError, MissingPackage, UsageError
 from ..media import VideoReader, VideoWriter
+from ..media.noise import hushed
 from ..pictures import resize_frame
 from .run import Command, Controls
 
@@ -37,7 +38,8 @@ class Window:
         try:
             if not _has_screen():
                 raise UsageError("There is no screen here to open a window on.")
-            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            with hushed():
+                cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
         except cv2.error as error:
             raise UsageError(
                 "This OpenCV was built without windows. Install opencv-python in place of opencv-python-headless, or "
@@ -51,11 +53,12 @@ class Window:
         picture = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
         if self._told:
             _write(picture, state)
-        if frame.shape != self._size:
-            self._size = frame.shape
-            cv2.resizeWindow(TITLE, frame.shape[1], frame.shape[0])
-        cv2.imshow(TITLE, picture)
-        key = cv2.pollKey() & 0xFF
+        with hushed():  # Qt tells of fonts
+            if frame.shape != self._size:
+                self._size = frame.shape
+                cv2.resizeWindow(TITLE, frame.shape[1], frame.shape[0])
+            cv2.imshow(TITLE, picture)
+            key = cv2.pollKey() & 0xFF
         if key == ord("i"):
             self._told = not self._told
         if key in KEYS:
