@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
@@ -63,11 +64,12 @@ class Window:
             self._told = not self._told
         if key in KEYS:
             self._controls.press(KEYS[key])
-        elif cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:  # closed by its own button
+        elif not _is_open():  # closed by its own button
             self._controls.press("stop")
 
     def close(self) -> None:
-        cv2.destroyAllWindows()
+        with suppress(cv2.error):  # it is closed
+            cv2.destroyAllWindows()
 
 
 class VirtualCamera:
@@ -187,6 +189,14 @@ def fitted(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     top, left = (size[0] - height) // 2, (size[1] - width) // 2
     whole[top : top + height, left : left + width] = resize_frame(frame, (height, width))
     return whole
+
+
+def _is_open() -> bool:
+    """Whether the window is there; once the last one is closed, Qt's OpenCV knows of none."""
+    try:
+        return cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) >= 1
+    except cv2.error:
+        return False
 
 
 def _has_screen() -> bool:

@@ -156,6 +156,28 @@ def test_a_build_of_opencv_without_windows_is_one_line(monkeypatch):
         Window(Controls())
 
 
+@pytest.mark.parametrize("error", [None, screens_module.cv2.error("NULL guiReceiver (please create a window)")])
+def test_closing_the_window_stops(monkeypatch, error):
+    def closed(*_):
+        if error is not None:
+            raise error
+        return -1.0
+
+    monkeypatch.setattr(screens_module, "_has_screen", lambda: True)
+    for name in ("namedWindow", "resizeWindow", "imshow"):
+        monkeypatch.setattr(screens_module.cv2, name, lambda *_: None)
+    monkeypatch.setattr(screens_module.cv2, "pollKey", lambda: -1)
+    for name in ("getWindowProperty", "destroyAllWindows"):
+        monkeypatch.setattr(screens_module.cv2, name, closed)
+    controls = Controls()
+
+    window = Window(controls)
+    window.show(grey(60), 0.0, "")
+    window.close()
+
+    assert controls.asked() == ["stop"]
+
+
 def test_keys_of_a_window_are_commands_and_i_hides_the_words(monkeypatch):
     shown, keys = [], iter([ord("n"), ord("i"), -1, ord("q")])
     monkeypatch.setattr(screens_module, "_has_screen", lambda: True)
