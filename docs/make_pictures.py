@@ -30,7 +30,7 @@ from fom_core.faces.tracking import driving_view
 from fom_core.media import VideoReader, read_picture
 from fom_core.motion import FADE_IN_S, SMOOTHING
 from fom_core.pictures import resize_picture
-from fom_core.pipeline import animate, finished, look_at, prepared, read_motion
+from fom_core.pipeline import Scene, animate, compose_picture, look_at, read_motion
 from fom_core.types import Motion, MotionTransfer, RunOptions
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,6 +79,11 @@ def cards(videos: Path) -> None:
     save(CARDS / "one_driver_per_face.jpg", np.vstack(two))
     three = [middle(resize_picture(frame, (height, height)), 214) for frame in frames("portrait", 0, 24, 47)]
     save(CARDS / "single_portrait.jpg", np.hstack(three)[:, 1:-1])
+    with VideoReader(INPUTS / "fom_driving_2.mp4") as video:
+        sources = [frame for number, frame in enumerate(video) if number in (16, 32)]
+    both = [np.hstack(pair) for pair in zip(sources, frames("video", 16, 32), strict=True)]
+    rows = [resize_picture(pair, (width // 2, width))[40 : 40 + height // 2] for pair in both]
+    save(CARDS / "video_to_video.jpg", np.vstack(rows))
     still, many = frames("motion_portrait", 60)[0], frames("motion_group", 60)[0]
     halves = middle(resize_picture(still, (height, height)), 280), middle(resize_picture(many, CARD), 360)
     save(CARDS / "shared_motion.jpg", np.hstack(halves))
@@ -109,10 +114,11 @@ def strips(picture: np.ndarray, motion: Motion, numbers: Sequence[int]) -> list[
 
 def moments(picture: np.ndarray, motion: Motion, numbers: Sequence[int]) -> list[np.ndarray]:
     """Frames of an animated picture, composed as the nodes do by default."""
-    sources, finisher = prepared(MODEL, picture, detect_faces(picture, "embedded"), Composition())
     (smoothed,) = align_drivers([motion], motion.fps, smoothing=SMOOTHING)
-    calls = finished(MODEL, sources, finisher, smoothed, TRANSFER, run=RunOptions(), frames=numbers)
-    return [frame for call in calls for frame in call()]
+    scene = Scene(picture, detect_faces(picture, "embedded"), smoothed, TRANSFER)
+    return [
+        frame for chunk in compose_picture(MODEL, scene, Composition(), RunOptions(frames=numbers)) for frame in chunk
+    ]
 
 
 def curves(motion: Motion, size: tuple[int, int]) -> np.ndarray:

@@ -13,6 +13,7 @@ from typing import Literal, overload
 import torch
 from torch import Tensor
 
+from .documents.arguments import require_amount, require_number_or_word, require_switch
 from .errors import UsageError
 
 Box = tuple[float, float, float, float]
@@ -31,10 +32,14 @@ CHUNK_SIZE = 8  # frames at a time, unless told
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a long run goes: frames at a time, and who hears of its progress."""
+    """How a long run goes: frames at a time, who hears of its progress, and which frames are made.
+
+    frames: their numbers, in this order; None for all.
+    """
 
     chunk_size: int = CHUNK_SIZE
     progress: Progress | None = None
+    frames: Sequence[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -66,16 +71,15 @@ class Keypoints:
     def cat(parts: Sequence[Keypoints]) -> Keypoints:
         """Join along the batch axis."""
         jacobians = [part.jacobian for part in parts if part.jacobian is not None]
-        return Keypoints(
-            torch.cat([part.value for part in parts]), torch.cat(jacobians) if len(jacobians) == len(parts) else None
-        )
+        together = torch.cat(jacobians) if len(jacobians) == len(parts) else None
+        return Keypoints(torch.cat([part.value for part in parts]), together)
 
 
 @dataclass(frozen=True)
 class SourceFeatures:
     """Everything that depends on the source face alone, computed once per face.
 
-    image:     (S, C, H, W) the source, S = 1 (or the batch size while training).
+    image:     (S, C, H, W) the source, S = 1; or a batch of them (of a video, while training), one for each pose.
     small:     (S, C, h, w) the source at the resolution of the dense motion network.
     features:  (S, F, H / 2^d, W / 2^d) what the generator's encoder sees.
     keypoints: of the source.
@@ -86,23 +90,22 @@ class SourceFeatures:
     features: Tensor
     keypoints: Keypoints
 
+    def pick(self, faces: Sequence[int]) -> SourceFeatures:
+        """These faces of a batch, in this order."""
+        index = torch.as_tensor(faces, dtype=torch.long, device=self.image.device)
+        return SourceFeatures(self.image[index], self.small[index], self.features[index], self.keypoints.pick(index))
+
     @staticmethod
-    def cat(sources: Sequence[SourceFeatures], repeats: int) -> SourceFeatures:
+    def cat(sources: Sequence[SourceFeatures], repeats: int = 1) -> SourceFeatures:
         """Several sources as one batch, each ``repeats`` times in a row."""
 
-        def joined(parts: Sequence[Tensor]) -> Tensor:
+        def joined(name: str) -> Tensor:
+            parts = [getattr(source, name) for source in sources]
             return torch.cat([part.expand(repeats, *part.shape[1:]) for part in parts])
 
         keypoints = Keypoints.cat([source.keypoints for source in sources])
-        return SourceFeatures(
-            joined([source.image for source in sources]),
-            joined([source.small for source in sources]),
-            joined([source.features for source in sources]),
-            Keypoints(
-                keypoints.value.repeat_interleave(repeats, 0),
-                None if keypoints.jacobian is None else keypoints.jacobian.repeat_interleave(repeats, 0),
-            ),
-        )
+        each = torch.arange(len(sources)).repeat_interleave(repeats)
+        return SourceFeatures(joined("image"), joined("small"), joined("features"), keypoints.pick(each))
 
 
 @dataclass(frozen=True)
@@ -211,10 +214,8 @@ class FaceSet:
     @classmethod
     def from_crops(cls, crops_px: Sequence[Box], frame_size: tuple[int, int]) -> FaceSet:
         """Faces whose crop rectangles are given; no crop rule is applied and the order is kept."""
-        faces = []
-        for index, (x0, y0, x1, y1) in enumerate(crops_px):
-            crop = (float(x0), float(y0), float(x1), float(y1))
-            faces.append(FaceRegion(crop, crop, score=1.0, id=index, frame_size=frame_size))
+        crops = [(float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in crops_px]
+        faces = (FaceRegion(crop, crop, score=1.0, id=at, frame_size=frame_size) for at, crop in enumerate(crops))
         return cls(tuple(faces), frame_size)
 
 
@@ -234,8 +235,8 @@ class MotionTransfer:
     expression_gain:      and for what the parts of the face do besides.
     fade_out_s:           seconds over which the motion goes home, so that the last frame is the source as it is, too.
 
-    Raises UsageError for no expression while the head moves: a turned head is an expression to keypoints, and without
-    it faces fold.
+    Raises UsageError for values of another kind, and for no expression while the head moves: a turned head is an
+    expression to keypoints, and without it faces fold.
     """
 
     relative_motion: bool = True
@@ -249,6 +250,11 @@ class MotionTransfer:
     fade_out_s: float = 0.0
 
     def __post_init__(self) -> None:
+        for name in ("relative_motion", "relative_jacobian", "adapt_movement_scale"):
+            require_switch(name, getattr(self, name))
+        for name in ("gain", "fade_in_s", "head_gain", "expression_gain", "fade_out_s"):
+            require_amount(name, getattr(self, name))
+        require_number_or_word("initial_frame", self.initial_frame, ("best", "medoid"))
         if self.expression_gain == 0 != self.head_gain:
             raise UsageError(
                 "A head that moves without any expression folds: the expression gain must be above 0. Choose more, or "
@@ -256,11 +262,12 @@ class MotionTransfer:
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Motion:
     """Keypoints of a driving video with its frame rate: what a motion file holds.
 
-    seen: for each frame, whether the driver's face is in it; None where nobody looked, and then every frame counts.
+    seen:        for each frame, whether the driver's face is in it; None where nobody looked: every frame counts.
+    fingerprint: of the model, see :func:`.backends.fingerprint.fingerprint`; None where it is not known.
 
     Raises UsageError where ``seen`` tells of more or fewer frames than there are.
     """
@@ -271,6 +278,7 @@ class Motion:
     image_size: tuple[int, int]  # height, width the detector saw
     metadata: dict[str, str] = field(default_factory=dict)
     seen: tuple[bool, ...] | None = None
+    fingerprint: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.seen is not None and len(self.seen) != len(self.keypoints):
@@ -281,6 +289,10 @@ class Motion:
 
     def __len__(self) -> int:
         return len(self.keypoints)
+
+    def __repr__(self) -> str:
+        points = f"{self.keypoints.value.shape[1]} keypoints{' with jacobians' * (self.keypoints.jacobian is not None)}"
+        return f"Motion({len(self)} frames, {self.fps:g} frames/s, {points}, model={self.model!r})"
 
     def pick(self, frames: Sequence[int] | Tensor) -> Motion:
         """These frames, in this order; the frame rate stays what it is."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,13 @@ from ..media import read_picture
 from ..media.sheet import SheetWriter
 from ..parallel.distributed import animation_group, team
 from ..parallel.overlap import run_in_background
-from ..pipeline import match_drivers
+from ..pipeline import Scene, match_drivers
 from ..resources import threads
 from ..scaleout import animate_picture_in_team
-from ..types import CHUNK_SIZE, FaceSet, Motion, MotionTransfer, RunOptions
+from ..types import FaceSet, RunOptions
 from . import common, drivers, results
 from .animate_options import declare
+from .animate_video import animate_source_video
 from .idle import ANIMATE, tell_idle, tell_overruled, tell_return
 from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
@@ -43,9 +45,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "animate",
         help=HELP["animate"],
-        description="Animate the faces of a picture with the motion of a driving video.",
-        usage="fom animate --source_image FILE [FILE ...] (--driving_video FILE [FILE ...] | --motion FILE [FILE ...]) "
-        "[OPTION ...]\n       fom animate --manifest FILE [OPTION ...]",
+        description="Animate the faces of a picture, or of a video, with the motion of a driving video.",
+        usage="fom animate (--source_image FILE [FILE ...] | --source_video FILE) (--driving_video FILE [FILE ...] | "
+        "--motion FILE [FILE ...]) [OPTION ...]\n       fom animate --manifest FILE [OPTION ...]",
         allow_abbrev=False,
     )
     declare(parser)
@@ -72,13 +74,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _work(job: argparse.Namespace, name: str, manifest: str | None = None) -> Work:
     """What a job reads and writes."""
-    media = (job.source_image, *(job.driving_video or ()), *(job.motion or ()))
+    media = (job.source_image, job.source_video, *(job.driving_video or ()), *(job.motion or ()))
     with named(name):
         return Work(common.files_of_model(job, *media, job.enhancer, manifest), [target(job)], name)
 
 
 def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
     """Open everything, so that mistakes show before work starts; animate; say where the result is."""
+    if args.source_video is not None:
+        animate_source_video(args, opened, label)
+        return
     transfer = drivers.transfer_of(args)
     picture = read_picture(args.source_image, max_size=args.max_size)
     enhancer = opened.enhancer(args)
@@ -101,30 +106,36 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
         match_drivers(len(driving), len(faces))
         drivers.check_initial_frame(transfer, driving)
         motions = opened.motions(args, model, driving, detector)
-        tell_return(args, motions[0])
+        tell_return(args, len(motions[0]) / motions[0].fps)
         if writer is not None:
             picture = _transparent(args, picture, writer)
-        shown = results.Shown(args, picture, driving, motions[0])
+        shown = results.Shown(args, picture, driving, len(motions[0]), motions[0].fps)
         if isinstance(writer, SheetWriter):
             writer.captions = shown.captions
         if enhancer is not None:
             enhancer.restorer.to(model.device)
         mask = args.mask if on_faces else "box"
         composition = Composition(mask, args.ratio, args.feather, args.colour_match, enhancer)
-        write_animation(
-            writer, model, picture, faces, motions,
-            transfer=transfer, composition=composition, chunk_size=common.chunk_size(args), label=label,
-            frames=shown.frames, shown=shown,
-        )  # fmt: skip
+        run = RunOptions(common.chunk_size(args), frames=shown.frames)
+        scene = Scene(picture, faces, motions, transfer)
+        write_animation(writer, model, scene, composition, run, label=label, shown=shown)
     if writer is not None:
         results.tell_result(writer)
         print(writer.path)
 
 
 def _check_complete(args: argparse.Namespace) -> None:
-    if args.source_image is None or (args.driving_video is None and args.motion is None):
-        missing = "--source_image" if args.source_image is None else "--driving_video or --motion"
-        raise UsageError(f"A picture and what drives it are needed: {missing} is missing. Many jobs: --manifest FILE.")
+    source = args.source_image or args.source_video
+    if source is None or (args.driving_video is None and args.motion is None):
+        missing = "--driving_video or --motion" if source else "--source_image"
+        other = "" if source else " (or --source_video)"
+        raise UsageError(
+            f"A picture and what drives it are needed: {missing} is missing{other}. Many jobs: --manifest FILE."
+        )
+    if args.source_image is not None and args.source_video is not None:
+        raise UsageError("The source is --source_image or --source_video, not both. Leave one of them out.")
+    if args.source_video is None and args.audio == "source":
+        raise UsageError("A picture has no sound: --audio source is for --source_video. Say driver or none.")
 
 
 @contextmanager
@@ -140,38 +151,30 @@ def _open_writer(args: argparse.Namespace, driving: list[drivers.Driver]) -> Ite
 def write_animation(
     writer: results.Writer | None,
     model: Backend,
-    picture: np.ndarray,
-    faces: FaceSet,
-    motions: Sequence[Motion],
+    scene: Scene,
+    composition: Composition,
+    run: RunOptions,
     *,
-    transfer: MotionTransfer,
-    composition: Composition | None = None,
-    chunk_size: int = CHUNK_SIZE,
     label: str = "animating",
-    frames: Sequence[int] | None = None,
     shown: Callable[[np.ndarray], np.ndarray] = lambda painted: painted,
 ) -> None:
-    """Animate chunk by chunk into the writer, with a progress bar and a summary.
+    """Animate a scene of motions chunk by chunk into the writer, with a progress bar and a summary.
 
-    frames: numbers of those to paint; None for all.
-    shown:  what becomes of them before they are written.
+    shown: what becomes of the frames before they are written.
     Without a writer this process paints for another one.
     """
-    length = len(motions[0]) if frames is None else len(frames)
+    length = len(scene.motions[0] if run.frames is None else run.frames)
     with ProgressBar(label, length) as bar, ExitStack() as stack:
         write: Callable[[np.ndarray], None] | None = None
         if writer is not None:
             write = stack.enter_context(run_in_background(lambda painted: writer.write(shown(painted))))
-        for painted in animate_picture_in_team(
-            model, picture, faces, motions, transfer,
-            composition=composition or Composition(), run=RunOptions(chunk_size, bar), frames=frames,
-        ):  # fmt: skip
+        for painted in animate_picture_in_team(model, scene, composition, replace(run, progress=bar)):
             assert write is not None  # who has none gets no frames
             write(painted)
     if writer is None:
         return
     sound = "with sound" if writer.has_audio else "without sound"
-    found, frame_count = how_many(len(faces), "face"), how_many(writer.frame_count, "frame")
+    found, frame_count = how_many(len(scene.faces), "face"), how_many(writer.frame_count, "frame")
     log.info("%s, %s, %.6g frames/s, %s.", found, frame_count, writer.fps, sound)
 
 

@@ -18,26 +18,37 @@ FADE_IN_S = 0.3  # suits a motion that does not begin in the source's pose, as w
 def transfer_sequence(source: Keypoints, driving: Motion, transfer: MotionTransfer) -> Keypoints:
     """Where the (1, K) keypoints of a still face go during a whole video.
 
-    Its initial frame is found, its start faded in; before the driver is first seen and after the last time, the face
-    stands still. Raises UsageError for an initial frame beyond the video's end.
+    Its initial frame is found, its start faded in, for which a single picture has no time; before the driver is first
+    seen and after the last time, the face stands still. Raises UsageError for an initial frame beyond the video's end.
     """
     first = initial_frame(source, driving.keypoints, transfer, driving.seen)
     sequence = held(driving).keypoints
     moved = transfer_motion(source, sequence, sequence[first : first + 1], transfer)
-    moved = fade_in(source, moved, transfer.fade_in_s * driving.fps)
+    if len(driving) > 1:
+        moved = fade_in(source, moved, transfer.fade_in_s * driving.fps)
     return fade_out(source, moved, transfer.fade_out_s * driving.fps)
 
 
-def transfer_motion(source: Keypoints, driving: Keypoints, initial: Keypoints, transfer: MotionTransfer) -> Keypoints:
+def transfer_motion(
+    source: Keypoints,
+    driving: Keypoints,
+    initial: Keypoints,
+    transfer: MotionTransfer,
+    *,
+    measure: Keypoints | None = None,
+) -> Keypoints:
     """Where the source's keypoints go when it moves like the driver (section 3.3 of the paper).
 
-    source:  (1, K) keypoints of the still face.
+    x = source + s·(driving - initial), J = J_driving · J_initial⁻¹ · J_source, with s of :func:`movement_scale`.
+
+    source:  (1, K) keypoints of the still face, or (B, K) of one that moves by itself.
     driving: (B, K) keypoints of the frames to copy.
     initial: (1, K) keypoints of the driving frame that corresponds to the source; unused in absolute mode.
+    measure: (1, K) keypoints that tell the size of the source, in place of its first ones.
     """
     if not transfer.relative_motion:
         return driving
-    scale = movement_scale(source, initial) if transfer.adapt_movement_scale else 1.0
+    scale = movement_scale(measure or source, initial) if transfer.adapt_movement_scale else 1.0
     if transfer.head_gain != 1 or transfer.expression_gain != 1:
         return _apart(source, driving, initial, transfer, scale)
     # x = source + s·(driving - initial),  J = J_driving · J_initial⁻¹ · J_source
