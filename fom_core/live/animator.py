@@ -10,18 +10,18 @@ import numpy as np
 import torch
 
 from ..backends import Backend
-from ..compose import Composition, Finisher
+from ..compose import Composition, Finisher, open_finisher
 from ..driver import look_at, needs_face
 from ..errors import UsageError
 from ..faces.detect import load_detector
 from ..faces.detection import Detector
 from ..faces.live_view import LiveView
-from ..faces.regions import as_face_set, to_rgb
+from ..faces.regions import as_face_set, crop_face, to_rgb
 from ..faces.tracking import DrivingCrop
 from ..motion import FADE_IN_S, OneEuro, eased, transfer_motion
-from ..pictures import to_batch
-from ..pipeline import prepared
-from ..types import FaceRegion, FaceSet, Keypoints, MotionTransfer, SourceFeatures
+from ..pictures import require_picture, to_batch
+from ..pipeline import encode_face
+from ..types import Box, FaceRegion, FaceSet, Keypoints, MotionTransfer, SourceFeatures
 
 SMOOTHING = 0.3  # strength of the One Euro filter, unless told
 HOLD_S, HOME_S = 0.5, 0.5  # the face waits so long for a driver who is gone, and then goes home in so long
@@ -123,9 +123,12 @@ class LiveAnimator:
     def _prepare(
         self, picture: np.ndarray, faces: FaceSet | FaceRegion | Sequence[FaceRegion], composition: Composition
     ) -> _Prepared:
-        return _Prepared(picture, *prepared(self._model, picture, as_face_set(faces, picture.shape[:2]), composition))
+        require_picture(picture)
+        chosen, size = as_face_set(faces, picture.shape[:2]), self._model.config.image_size
+        sources = [encode_face(self._model, crop_face(picture, face, size)) for face in chosen]
+        return _Prepared(picture, sources, open_finisher(self._model, picture, chosen, sources, composition))
 
-    def _keypoints(self, frame: np.ndarray, box: tuple[float, float, float, float] | None) -> Keypoints:
+    def _keypoints(self, frame: np.ndarray, box: Box | None) -> Keypoints:
         view = look_at(self._model, frame, box)[None]
         channels = self._model.config.num_channels
         return self._model.detect_keypoints(to_batch(view, channels=channels, device=self._model.device))
