@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .backends import Backend
-from .backends.fingerprint import check_motion
+from .backends.fingerprint import fitting_motion
 from .compose.composition import Composition, Enhance
 from .compose.finish import Finisher, open_finisher
 from .compose.masks import Look
@@ -25,7 +25,7 @@ from .compose.sparing import Sparing
 from .driver import detect_keypoints, look_at, read_motion, track_keypoints
 from .errors import UsageError
 from .faces.regions import as_face_set, crop_face
-from .motion import carried, transfer_sequence, with_initial_frame
+from .motion import transfer_sequence, with_initial_frame
 from .parallel.batching import MovingFace, generated, in_batches
 from .parallel.overlap import map_in_background, prefetch
 from .parallel.workers import workers_for
@@ -75,12 +75,16 @@ Drivings = Driving | Sequence[Motion | Keypoints]
 
 @dataclass(frozen=True)
 class Scene:
-    """What is animated: a picture (H, W, 3 or 4) uint8, those of its faces that move, and what moves them and how."""
+    """What is animated: a picture (H, W, 3 or 4) uint8, those of its faces that move, and what moves them and how.
+
+    sources: the faces, where they are encoded already.
+    """
 
     picture: np.ndarray
     faces: FaceSet
     driving: Drivings
     transfer: MotionTransfer | None = None
+    sources: Sequence[SourceFeatures] | None = None
 
     @property
     def motions(self) -> Sequence[Motion]:
@@ -183,10 +187,12 @@ def compose_picture(model: Backend, scene: Scene, composition: Composition, run:
         yield from map_in_background(lambda finish: finish(), chunks)
 
 
-def prepared(model: Backend, scene: Scene, composition: Composition) -> tuple[list[SourceFeatures], Finisher]:
+def prepared(model: Backend, scene: Scene, composition: Composition) -> tuple[Sequence[SourceFeatures], Finisher]:
     """All of :func:`animate_picture` that comes before the first frame: encoded faces, and what makes whole frames."""
     require_picture(scene.picture)
-    sources = [encode_face(model, crop_face(scene.picture, face, model.config.image_size)) for face in scene.faces]
+    sources = scene.sources
+    if sources is None:
+        sources = [encode_face(model, crop_face(scene.picture, face, model.config.image_size)) for face in scene.faces]
     return sources, open_finisher(model, scene.picture, scene.faces, sources, composition)
 
 
@@ -224,7 +230,7 @@ def driving_keypoints(model: Backend, driving: Driving, *, chunk_size: int = CHU
 def _driving_motion(model: Backend, driving: Driving, chunk_size: int) -> Motion:
     """The driver's motion on the model's device, at 25 frames a second where it has no rate of its own."""
     if isinstance(driving, Motion):
-        driving = _fitting(model, driving)
+        driving = fitting_motion(model, driving)
         rest = None if driving.neutral is None else driving.neutral.to(model.device)
         return replace(driving, keypoints=driving.keypoints.to(model.device), neutral=rest)
     if isinstance(driving, Tensor):
@@ -232,18 +238,6 @@ def _driving_motion(model: Backend, driving: Driving, chunk_size: int) -> Motion
     if not isinstance(driving, Keypoints):
         driving = track_keypoints(model, driving, chunk_size=chunk_size)
     return Motion(driving.to(model.device), FPS, model.name, model.config.learnt_size)
-
-
-def _fitting(model: Backend, motion: Motion) -> Motion:
-    """The motion for this model: its own, or carried to its keypoints. Raises UsageError where it cannot be."""
-    try:
-        check_motion(model, motion)
-    except UsageError:
-        found = carried(motion, model.name)
-        if found is motion:
-            raise
-        return found
-    return motion
 
 
 def match_drivers(drivers: int, faces: int) -> None:

@@ -13,6 +13,7 @@ from .load_model import LoadFOMModel
 from .load_motion import LoadMotion
 from .paste_faces import PasteFaces
 from .pose_face import PoseFace
+from .preview_animation import PreviewAnimation
 from .preview_keypoints import PreviewKeypoints
 from .save_motion import SaveMotion
 
@@ -26,6 +27,7 @@ NODES: list[type[io.ComfyNode]] = [
     SaveMotion,
     LoadMotion,
     PreviewKeypoints,
+    PreviewAnimation,
     PoseFace,
 ]
 

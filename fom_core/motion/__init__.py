@@ -7,13 +7,14 @@ from .elsewhere import carried, mirrored
 from .embedded import EMBEDDED_MOTIONS, embedded_motion, embedded_names, motion_path, open_motion
 from .initial import find_best_frame, find_medoid, initial_frame, initial_pose, with_initial_frame
 from .motion_file import is_motion, load_motion, save_motion
+from .one_euro import OneEuro
 from .onto import SourceMotion, transfer_onto
 from .pose import PoseKey, parse_pose, pose_motion
 from .reel import BLEND_S, SPEEDS, Play, chorus, closed, concatenated, ping_pong, played, retimed
 from .rest import rested
 from .size import hull_area, movement_scale
 from .timing import SMOOTHING, Length, align, fit_length, held, resample, smooth
-from .transfer import FADE_IN_S, fade_in, fade_out, transfer_motion, transfer_sequence
+from .transfer import FADE_IN_S, eased, fade_in, fade_out, transfer_motion, transfer_sequence
 
 __all__ = [
     "BLEND_S",
@@ -25,6 +26,7 @@ __all__ = [
     "Length",
     "MotionEdit",
     "MovedArea",
+    "OneEuro",
     "Play",
     "PoseDirections",
     "PoseKey",
@@ -35,6 +37,7 @@ __all__ = [
     "chorus",
     "closed",
     "concatenated",
+    "eased",
     "edited",
     "embedded_motion",
     "embedded_names",

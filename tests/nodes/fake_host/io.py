@@ -16,6 +16,7 @@ class FolderType(str, Enum):
 
 
 class NumberDisplay(str, Enum):
+    number = "number"
     slider = "slider"
 
 
@@ -75,8 +76,8 @@ def Custom(io_type: str) -> Any:
 
 Image, Mask, Video, Audio = (kind(name) for name in ("IMAGE", "MASK", "VIDEO", "AUDIO"))
 Boolean = kind("BOOLEAN", "default")
-String = kind("STRING", "default", "multiline")
-Int = kind("INT", "default", "min", "max", "step")
+String = kind("STRING", "default", "multiline", "force_input")
+Int = kind("INT", "default", "min", "max", "step", "display_mode")
 Float = kind("FLOAT", "default", "min", "max", "step", "round", "display_mode")
 Combo = kind("COMBO", "options", "default")
 BoundingBox = kind("BOUNDING_BOX", "default", "force_input")
@@ -195,7 +196,7 @@ class ComfyNode:
     @classmethod
     def PREPARE_CLASS_CLONE(cls, _: None) -> Any:
         clone: Any = type(f"{cls.__name__}Clone", (cls, *cls.__bases__), dict(cls.__dict__))
-        clone.hidden = SimpleNamespace(unique_id=None)
+        clone.hidden = SimpleNamespace(unique_id=None, prompt=None)
         return clone
 
     @classmethod
