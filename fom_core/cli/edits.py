@@ -46,14 +46,14 @@ def add_edit_options(group: argparse._ActionsContainer) -> None:
     group.add_argument("--mirror", action="store_true", help="left and right of the motion change places")
     group.add_argument(
         "--speed",
-        type=values.within(*SPEEDS),
+        type=values.from_to(*SPEEDS),
         default=1.0,
         metavar="F",
         help=f"play it so many times as fast, {SPEEDS[0]:g} to {SPEEDS[1]:g} (default: 1)",
     )
     group.add_argument(
         "--amplitude",
-        type=values.within(0, MOST_AMPLITUDE),
+        type=values.from_to(0, MOST_AMPLITUDE),
         default=1.0,
         metavar="F",
         help=f"make its movement so many times as large, 0 to {MOST_AMPLITUDE:g}, counted from its pose at rest "

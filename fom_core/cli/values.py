@@ -63,7 +63,7 @@ def above_zero(text: str) -> float:
     return value
 
 
-def within(low: float, high: float) -> Callable[[str], float]:
+def from_to(low: float, high: float) -> Callable[[str], float]:
     """Argument type: a number from ``low`` to ``high``."""
 
     def parse(text: str) -> float:
