@@ -10,18 +10,20 @@ import numpy as np
 import torch
 from comfy_api.latest import io, ui
 
-from ..fom_core.errors import NoFaceFound
+from ..fom_core.errors import NoFaceFound, UsageError
 from ..fom_core.faces.detect import DETECTORS, MIN_SIZE_PX, detect_faces, load_detector
 from ..fom_core.faces.detection import Detector
 from ..fom_core.faces.drawing import draw_faces
 from ..fom_core.faces.regions import MARGIN, CropRule, crop_face, pixel_box, to_rgb
 from ..fom_core.faces.selection import ORDERS, chosen, in_order, picked
+from ..fom_core.faces.tracks import FaceTracks, select_tracks
 from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import catalogue, size_text
 from . import host, marked
 from .base import Node
 from .boxes import as_bounding_box, faces_from_boxes, given_boxes
 from .sockets import ALIASES, CATEGORY, FaceLandmarks, Faces, NumberedBox, PictureFaces, Segments
+from .video_frames import PICTURES, VIDEO, follow, middle_track
 
 PASS_THROUGH = "pass through"
 PREVIEWS = 32  # pictures of a batch that the node shows
@@ -38,9 +40,13 @@ class DetectFaces(Node):
             category=CATEGORY,
             search_aliases=[*ALIASES, "find faces", "face detection", "bounding box", "crop faces"],
             description="Finds the faces of a picture, numbers them, and marks the part around each that will be "
-            "animated. Several pictures in a batch are searched one by one.",
+            "animated. Several pictures in a batch are searched one by one, or as the frames of one video.",
             inputs=[
-                io.Image.Input("image", tooltip="One picture, or a batch of different pictures of one size."),
+                io.Image.Input(
+                    "image",
+                    tooltip="One picture, or a batch of different pictures of one size, or the frames of a video: see "
+                    "batch.",
+                ),
                 io.Combo.Input("detector", options=["auto", *DETECTORS], tooltip=detector_explanation()),
                 io.String.Input(
                     "face_choice",
@@ -111,6 +117,14 @@ class DetectFaces(Node):
                     optional=True,
                     tooltip="Use the faces that a MediaPipe Face Landmarker found in place of the detector.",
                 ),
+                io.Combo.Input(
+                    "batch",
+                    options=[PICTURES, VIDEO],
+                    optional=True,
+                    tooltip="What a batch of several is. pictures: each has faces of its own, and each face becomes an "
+                    "animation. frames of one video: a face is the same in all of them, followed on its way through "
+                    "the frames, and the result is that video.",
+                ),
                 io.MultiType.Input(
                     "marked_faces",
                     types=[io.Mask, Segments, NumberedBox],
@@ -171,12 +185,22 @@ class DetectFaces(Node):
         margin: float = MARGIN,
         bboxes: Any = None,
         face_landmarks: Any = None,
+        batch: str = PICTURES,
         marked_faces: Any = None,
         bbox_format: str = marked.AUTO,
         points: str | None = None,
     ) -> io.NodeOutput:
         host.check_images(image)
         given = given_boxes(image, bboxes, face_landmarks, marked_faces, bbox_format)
+        if batch == VIDEO and len(image) > 1:
+            if given is not None or points:
+                raise UsageError(
+                    "The faces of a video are followed by the detector. Disconnect bboxes, face_landmarks, "
+                    f"marked_faces and points, or set batch to '{PICTURES}'."
+                )
+            finder = open_detector(detector, threshold)
+            followed = follow(image, finder, threshold, min_size, max_faces, crop, margin)
+            return video_output(cls, image, followed, face_choice, order, if_none, finder)
         finder = open_detector(detector, threshold) if given is None else None
         found, progress = [], host.Progress(len(image))
         for index, picture in enumerate(map(host.to_uint8, image)):  # one at a time: a batch may be a video
@@ -208,6 +232,36 @@ class DetectFaces(Node):
             face_masks_of(value, given),
             ui=ui.PreviewImage(host.to_images(drawn), cls=cls),
         )
+
+
+def video_output(
+    cls: type[io.ComfyNode],
+    image: torch.Tensor,
+    found: FaceTracks,
+    face_choice: str,
+    order: str,
+    if_none: str,
+    finder: Detector,
+) -> io.NodeOutput:
+    """The outputs for the faces of a video; numbers are the same in all frames."""
+    if not len(found):
+        if if_none != PASS_THROUGH:
+            raise NoFaceFound(nothing_found(finder))
+        found = middle_track(image.shape[1], image.shape[2], len(image))
+    numbers = select_tracks(found, order=order)
+    tracks = select_tracks(found, face_choice, order=order)
+    value = PictureFaces(image, tuple(tracks.at(index) for index in range(len(image))), tracks)
+    shown = np.unique(np.linspace(0, len(image) - 1, min(PREVIEWS, len(image))).round().astype(int)).tolist()
+    drawn = np.stack([draw_faces(to_rgb(host.to_uint8(image[i])), numbers.at(i), first=1) for i in shown])
+    return io.NodeOutput(
+        value,
+        [[as_bounding_box(face) for face in one] for one in value.sets],
+        face_mask(value.sets),
+        crops_of(value),
+        len(value),
+        face_masks_of(value),
+        ui=ui.PreviewImage(host.to_images(drawn), cls=cls),
+    )
 
 
 def open_detector(name: str, threshold: float = 0.0) -> Detector:
@@ -280,17 +334,20 @@ def face_mask(sets: tuple[FaceSet, ...]) -> torch.Tensor:
     return host.to_masks(torch.from_numpy(masks))
 
 
-def face_masks_of(faces: PictureFaces, given: marked.Marks | None) -> list[torch.Tensor]:
+def face_masks_of(faces: PictureFaces, given: marked.Marks | None = None) -> list[torch.Tensor]:
     """Of each face, what is marked of its crop: MASK (1, h, w)."""
     known = [marked.masks_by_box(boxes) for boxes in given] if given else [{}] * len(faces.sets)
-    masks = [marked.mask_of(face, known[index].get(face.box_px)) for index, face in faces]
+    if faces.tracks is None:
+        masks = [marked.mask_of(face, known[index].get(face.box_px)) for index, face in faces]
+    else:
+        masks = [marked.mask_of(face, None) for _, (face,) in faces.shown()]
     return [host.to_masks(torch.from_numpy(mask)[None]) for mask in masks]
 
 
 def crops_of(faces: PictureFaces) -> list[torch.Tensor]:
     """The part around each face in the picture's own pixels."""
     crops = []
-    for image, members in zip(faces.pictures, faces.sets, strict=True):
+    for image, members in faces.shown():
         if not len(members):
             continue
         picture = host.to_uint8(image)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -102,3 +102,8 @@ def open_driver(value: Any, what: str = "The driver") -> Driver:
     if not isinstance(value, Input.Video):
         raise MediaError(f"{what} must be an IMAGE batch, a VIDEO or a FOM_MOTION, found {type(value).__name__}.")
     return Driver(video=opened_video(value))
+
+
+def sound_of(drivers: Sequence[Driver], length_s: float) -> dict[str, Any] | None:
+    """AUDIO of the first driver that has any, so long."""
+    return next((sound for driver in drivers if (sound := driver.audio(length_s)) is not None), None)

@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..faces.detection import Detector
 from ..faces.tracking import DrivingCrop
 from ..media import VideoReader
-from ..motion import FADE_IN_S, SMOOTHING, Length, load_motion
+from ..motion import FADE_IN_S, SMOOTHING, Length, load_motion, smooth
 from ..scaleout import read_motion_in_team
 from ..types import InitialFrame, Motion, MotionTransfer
 from . import common, values
@@ -65,10 +65,7 @@ def add_part_options(parser: argparse._ActionsContainer) -> None:
 
 def add_motion_options(group: argparse._ActionsContainer) -> None:
     """How the motion is given to the faces."""
-    common.add_on_off(
-        group, "relative", "move by the driver's change since the initial frame (default); off copies poses"
-    )
-    common.add_on_off(group, "adapt_scale", "scale the movement to the size of the source face (default)")
+    add_relative_options(group)
     group.add_argument(
         "--initial_frame",
         type=initial_frame_choice,
@@ -79,6 +76,44 @@ def add_motion_options(group: argparse._ActionsContainer) -> None:
     )
     group.add_argument("--find_best_frame", action="store_true", help="the same as --initial_frame best")
     group.add_argument("--best_frame", type=common.whole, metavar="N", help="the same as --initial_frame N")
+    add_gain_options(group)
+    group.add_argument(
+        "--smoothing",
+        type=common.zero_to_one,
+        default=SMOOTHING,
+        help=f"take the jitter out of the motion, and at 1 quick movements as well; 0 is off (default: {SMOOTHING})",
+    )
+    group.add_argument(
+        "--length",
+        default="hold",
+        choices=get_args(Length),
+        help="of drivers of different length: as long as the longest, while the others hold their last frame or start "
+        "anew; or the shortest. With --source_video all of it counts, or the shortest (default: hold)",
+    )
+    group.add_argument(
+        "--return",
+        dest="return_s",
+        nargs="?",
+        type=values.above_zero,
+        const=RETURN_S,
+        metavar="SECONDS",
+        help="let the motion go home to the still picture at the end, and begin there, so that the result loops; "
+        f"over so many of its last seconds (default of SECONDS: {RETURN_S})",
+    )
+    add_part_options(group)
+    add_driving_crop_options(group)
+
+
+def add_relative_options(group: argparse._ActionsContainer) -> None:
+    """Whether movements or poses are copied."""
+    common.add_on_off(
+        group, "relative", "move by the driver's change since the initial frame (default); off copies poses"
+    )
+    common.add_on_off(group, "adapt_scale", "scale the movement to the size of the source face (default)")
+
+
+def add_gain_options(group: argparse._ActionsContainer) -> None:
+    """How strongly the faces move."""
     group.add_argument(
         "--gain",
         type=common.not_negative,
@@ -97,31 +132,6 @@ def add_motion_options(group: argparse._ActionsContainer) -> None:
         default=1.0,
         help="and for what the parts of the face do besides; never 0 alone (default: 1)",
     )
-    group.add_argument(
-        "--smoothing",
-        type=common.zero_to_one,
-        default=SMOOTHING,
-        help=f"take the jitter out of the motion, and at 1 quick movements as well; 0 is off (default: {SMOOTHING})",
-    )
-    group.add_argument(
-        "--length",
-        default="hold",
-        choices=get_args(Length),
-        help="of drivers of different length: as long as the longest, while the others hold their last frame or start "
-        "anew; or the shortest (default: hold)",
-    )
-    group.add_argument(
-        "--return",
-        dest="return_s",
-        nargs="?",
-        type=values.above_zero,
-        const=RETURN_S,
-        metavar="SECONDS",
-        help="let the motion go home to the still picture at the end, and begin there, so that the result loops; "
-        f"over so many of its last seconds (default of SECONDS: {RETURN_S})",
-    )
-    add_part_options(group)
-    add_driving_crop_options(group)
 
 
 def add_driving_crop_options(parser: argparse._ActionsContainer) -> None:
@@ -201,10 +211,15 @@ def check_initial_frame(transfer: MotionTransfer, drivers: Sequence[Driver]) -> 
 def read_drivers(
     args: argparse.Namespace, model: Backend, drivers: list[Driver], detector: Detector | None
 ) -> list[Motion]:
-    """The drivers' motions on one clock: smoothed, at the first one's frame rate, equally long."""
+    """The drivers' motions, smoothed: on one clock, at the first one's frame rate and equally long.
+
+    For a source video, whose clock counts, each as it is.
+    """
     motions = [
         driver if isinstance(driver, Motion) else track_driver(args, model, driver, detector) for driver in drivers
     ]
+    if args.source_video is not None:
+        return [smooth(motion, args.smoothing) for motion in motions]
     return align_drivers(motions, motions[0].fps, smoothing=args.smoothing, length=args.length)
 
 
@@ -222,16 +237,21 @@ def transfer_of(args: argparse.Namespace) -> MotionTransfer:
 
     Raises UsageError for gains without relative motion.
     """
-    if not args.relative:
-        for name in ("gain", "head_gain", "expression_gain"):
-            if getattr(args, name) != 1:
-                raise UsageError(f"--{name} weighs relative motion, and --no_relative is given. Leave one of them out.")
+    check_gains(args)
     first = initial_frame_of(args)
     return MotionTransfer(
         args.relative, args.relative, args.adapt_scale, first, args.gain,
         fade_in_s=FADE_IN_S if first == "medoid" or args.return_s else 0.0, fade_out_s=args.return_s or 0.0,
         head_gain=args.head_gain, expression_gain=args.expression_gain,
     )  # fmt: skip
+
+
+def check_gains(args: argparse.Namespace) -> None:
+    """Raise UsageError for a gain of motion that is not relative."""
+    if not args.relative:
+        for name in ("gain", "head_gain", "expression_gain"):
+            if getattr(args, name) != 1:
+                raise UsageError(f"--{name} weighs relative motion, and --no_relative is given. Leave one of them out.")
 
 
 def initial_frame_of(args: argparse.Namespace) -> InitialFrame:
