@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
-from fom_core.media import read_picture
-from tests.comfyui.prompts import EARLIER, WORKFLOWS, Prompt, to_prompt
+from fom_core.media import VideoReader, read_picture
+from fom_core.workflow import convert_workflow
+from tests.comfyui.prompts import EARLIER, WORKFLOWS, Prompt, of_type, to_prompt
+from tests.comfyui.test_converted import FEW, few_frames
+from tests.first_order_mm import saved
 
 pytestmark = pytest.mark.browser
 SCRIPT = Path(__file__).with_name("open_workflow.mjs")
@@ -60,6 +63,21 @@ def test_an_earlier_workflow_keeps_its_values_and_gets_the_new_inputs(opened, fi
         assert values.items() <= found[node][1].items()
         assert found[node][1].get("frames", "composed") == "composed"
         assert found[node][1].get("frames_cover", "auto") == "auto"
+
+
+def test_a_converted_workflow_opens_and_runs(opened, server, ffmpeg, tmp_path):
+    file = tmp_path / "converted.json"
+    graph = saved()
+    next(node for node in graph["nodes"] if node["type"] == "LoadVideo")["widgets_values"][0] = few_frames(
+        server, ffmpeg
+    )
+    file.write_text(json.dumps(convert_workflow(graph, model="mini").workflow), encoding="utf-8")
+
+    prompt = opened(file, False)["prompt"]
+
+    assert prompt[of_type(prompt, "FOMAnimateFace")]["inputs"]["initial_frame"] == "first"
+    videos = [file for files in server.run(prompt).files.values() for file in files if file.parent.name == "video"]
+    assert [len(list(VideoReader(video))) for video in videos] == [FEW]
 
 
 def inputs(prompt: Prompt) -> dict[str, tuple[str, dict[str, Any]]]:
