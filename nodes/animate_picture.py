@@ -39,6 +39,7 @@ class AnimatePicture(Node):
             display_name="Animate Picture",
             category=CATEGORY,
             search_aliases=[*ALIASES, "live portrait", "photo to video", "long video"],
+            essentials_category="Video Tools",
             description="Finds the faces of a picture, animates them like the driver and pastes them back, straight "
             "into a video with the driver's sound. Needs the same memory for a minute as for an hour.",
             inputs=[

@@ -87,3 +87,15 @@ def test_blueprints_are_offered_as_the_packs(server):
     for name, number in ours.items():
         blueprint = json.loads(server.ask(f"/global_subgraphs/{number}")["data"])
         assert blueprint["definitions"]["subgraphs"][0]["name"] == name
+
+
+@pytest.mark.parametrize("language", ["zh", "zh-TW", "ja", "ko"])
+def test_texts_are_served_in_every_language(server, object_info, language):
+    served = server.ask("/i18n")[language]
+
+    assert set(object_info) <= set(served["nodeDefs"])
+    assert served["nodeCategories"]["face animation"]
+
+
+def test_the_node_that_does_it_all_stands_among_the_essentials(object_info):
+    assert object_info["FOMAnimatePicture"]["essentials_category"] == "Video Tools"
