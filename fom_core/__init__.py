@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from .evaluation.reconstruction import OptionalMetrics
     from .export import export_model
     from .faces.detect import detect_faces, load_detector
+    from .faces.following import follow_faces
     from .faces.regions import crop_face, regions_from_boxes
     from .faces.selection import select_faces
     from .faces.tracking import DrivingView, driving_view
+    from .faces.tracks import FaceTrack, FaceTracks, select_tracks
     from .media import VideoReader, VideoWriter, read_picture, read_video, write_picture
     from .motion import align, find_best_frame, load_motion, movement_scale, save_motion, smooth, transfer_motion
     from .networks import ModelConfig, MotionModel, create_model
     from .pipeline import animate, animate_picture, read_motion
+    from .source_video import animate_video
     from .training.checkpoint import Checkpointing
     from .training.given import TrainingInputs
     from .training.train import train_from_folder
@@ -49,6 +52,8 @@ __all__ = [
     "FaceEnhancer",
     "FaceRegion",
     "FaceSet",
+    "FaceTrack",
+    "FaceTracks",
     "FomError",
     "Generated",
     "Keypoints",
@@ -72,6 +77,7 @@ __all__ = [
     "align_drivers",
     "animate",
     "animate_picture",
+    "animate_video",
     "compress_from_folder",
     "convert",
     "create_model",
@@ -82,6 +88,7 @@ __all__ = [
     "export_model",
     "find_best_frame",
     "find_view",
+    "follow_faces",
     "load_detector",
     "load_model",
     "load_module",
@@ -98,6 +105,7 @@ __all__ = [
     "save_model",
     "save_motion",
     "select_faces",
+    "select_tracks",
     "smooth",
     "train_from_folder",
     "transfer_motion",
@@ -116,9 +124,11 @@ _MODULES = {
     ".evaluation.reconstruction": ("OptionalMetrics",),
     ".export": ("export_model",),
     ".faces.detect": ("detect_faces", "load_detector"),
+    ".faces.following": ("follow_faces",),
     ".faces.regions": ("crop_face", "regions_from_boxes"),
     ".faces.selection": ("select_faces",),
     ".faces.tracking": ("DrivingView", "driving_view"),
+    ".faces.tracks": ("FaceTrack", "FaceTracks", "select_tracks"),
     ".media": ("VideoReader", "VideoWriter", "read_picture", "read_video", "write_picture"),
     ".motion": (
         "align",
@@ -131,6 +141,7 @@ _MODULES = {
     ),
     ".networks": ("ModelConfig", "MotionModel", "create_model"),
     ".pipeline": ("animate", "animate_picture", "read_motion"),
+    ".source_video": ("animate_video",),
     ".training.checkpoint": ("Checkpointing",),
     ".training.given": ("TrainingInputs",),
     ".training.train": ("train_from_folder",),
