@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .faces.selection import select_faces
     from .faces.tracking import DrivingView, driving_view
     from .faces.tracks import FaceTrack, FaceTracks, select_tracks
+    from .live.animator import LiveAnimator
     from .media import VideoReader, VideoWriter, read_picture, read_video, write_picture
     from .motion import align, find_best_frame, load_motion, movement_scale, save_motion, smooth, transfer_motion
     from .networks import ModelConfig, MotionModel, create_model
@@ -57,6 +58,7 @@ __all__ = [
     "FomError",
     "Generated",
     "Keypoints",
+    "LiveAnimator",
     "MediaError",
     "ModelConfig",
     "Motion",
@@ -129,6 +131,7 @@ _MODULES = {
     ".faces.selection": ("select_faces",),
     ".faces.tracking": ("DrivingView", "driving_view"),
     ".faces.tracks": ("FaceTrack", "FaceTracks", "select_tracks"),
+    ".live.animator": ("LiveAnimator",),
     ".media": ("VideoReader", "VideoWriter", "read_picture", "read_video", "write_picture"),
     ".motion": (
         "align",
