@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .faces.regions import crop_face, regions_from_boxes
     from .faces.selection import select_faces
     from .faces.tracking import DrivingView, driving_view
+    from .inspection import Finding, Inspection, inspect_animation
     from .media import VideoReader, VideoWriter, read_picture, read_video, write_picture
     from .motion import align, find_best_frame, load_motion, movement_scale, save_motion, smooth, transfer_motion
     from .networks import ModelConfig, MotionModel, create_model
@@ -49,8 +50,10 @@ __all__ = [
     "FaceEnhancer",
     "FaceRegion",
     "FaceSet",
+    "Finding",
     "FomError",
     "Generated",
+    "Inspection",
     "Keypoints",
     "MediaError",
     "ModelConfig",
@@ -82,6 +85,7 @@ __all__ = [
     "export_model",
     "find_best_frame",
     "find_view",
+    "inspect_animation",
     "load_detector",
     "load_model",
     "load_module",
@@ -119,6 +123,7 @@ _MODULES = {
     ".faces.regions": ("crop_face", "regions_from_boxes"),
     ".faces.selection": ("select_faces",),
     ".faces.tracking": ("DrivingView", "driving_view"),
+    ".inspection": ("Finding", "Inspection", "inspect_animation"),
     ".media": ("VideoReader", "VideoWriter", "read_picture", "read_video", "write_picture"),
     ".motion": (
         "align",
