@@ -13,9 +13,9 @@ from comfy_api.latest import io
 from ..fom_core.backends import Backend
 from ..fom_core.driver import ReadingStage, align_drivers, find_view, needs_face, read_driver
 from ..fom_core.errors import UsageError
-from ..fom_core.faces.tracking import DrivingCrop
+from ..fom_core.faces.tracking import DrivingCrop, DrivingView
 from ..fom_core.motion import Length
-from ..fom_core.types import CHUNK_SIZE, Box, Motion
+from ..fom_core.types import CHUNK_SIZE, Motion
 from . import host, sockets
 from .detect_faces import open_detector
 from .drivers import Driver, open_driver
@@ -150,8 +150,8 @@ def read_one(
     fps: float,
     chunk_size: int,
     driving_face: int = 0,
-) -> tuple[Motion, Box | None]:
-    """A driver's motion, and the part of its frames that was looked at (None: all, or there are no frames)."""
+) -> tuple[Motion, DrivingView | None]:
+    """A driver's motion, and where its face was found; None for a motion, which has no frames."""
     if driver.motion is not None:
         return driver.motion, None
     start, end = share
@@ -167,7 +167,7 @@ def read_one(
     detector = open_detector("auto") if needs_face(model, driving_crop) else None
     view = find_view(model, driver, detector, crop=driving_crop, choose=driving_face or None, stages=stages)
     fps = float(driver.rate or fps)
-    return read_driver(model, driver, fps, view=view, chunk_size=chunk_size, stages=stages), view.box
+    return read_driver(model, driver, fps, view=view, chunk_size=chunk_size, stages=stages), view
 
 
 def animated(done: int, length: int) -> tuple[int, int]:

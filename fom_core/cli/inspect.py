@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
         found = _inspected(args, told)
     if args.output is not None:
         write_picture(args.output, found.sheet, synthetic=True)
-    text = json.dumps(as_json(found, args), indent=2) + "\n"
+    text = json.dumps(verdict_as_json(found, args), indent=2) + "\n"
     if json_file is not None:
         with replacing(json_file) as temporary:
             temporary.write_text(text, encoding="utf-8")
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def as_json(found: Inspection, args: argparse.Namespace) -> dict[str, Any]:
+def verdict_as_json(found: Inspection, args: argparse.Namespace) -> dict[str, Any]:
     """An inspection as plain values."""
     course = found.course
     return {
@@ -181,7 +181,7 @@ def _read(
 ) -> tuple[DrivingView | None, Motion]:
     """The driver's face as it was found, and the motion as ``fom animate`` would use it."""
     view = None
-    if isinstance(driver, VideoReader) and detector is not None and args.driving_crop != "none":
+    if isinstance(driver, VideoReader):
         view = find_view(
             model, driver, detector, crop=args.driving_crop, choose=args.driving_face, name=str(driver.path),
             stages=lambda stage: ProgressBar(stage, driver.frame_count),

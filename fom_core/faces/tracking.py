@@ -40,6 +40,7 @@ class DrivingView:
     seen: for every frame, whether the driver's face is there, and not faded in or out; between two frames in which it
           was found it counts as seen. None where nobody looked, or no frame shows a face.
     face_px: the longer side of the driver's face, the median of the frames in which it was found; None without one.
+    looked:  whether anybody looked for a face.
     faces:   how many faces the first frame that shows any has, without doubtful ones; the driver is one of them.
     """
 
@@ -47,6 +48,7 @@ class DrivingView:
     seen: tuple[bool, ...] | None = None
     face_px: float | None = None
     faces: int = 0
+    looked: bool = False
 
 
 def look_for_driver(
@@ -153,7 +155,7 @@ def face_view(
         if progress:
             progress(count, None)
     if not boxes:
-        return DrivingView()
+        return DrivingView(looked=True)
     looks = [there for index, there in found.items() if index % every == 0]
     if sum(looks) < PRESENT * len(looks):
         log.warning(
@@ -171,6 +173,7 @@ def face_view(
         tuple(here and not pale for here, pale in seen),
         usual_side(np.array(kept)),
         first_faces,
+        looked=True,
     )
 
 

@@ -17,7 +17,7 @@ from .flows import GAINS, Course
 SOURCE_PX, DRIVER_PX = 40, 32  # longer side of a face: in smaller ones keypoints go astray
 FOLDS = 0.005  # share of the flow that folds, above which a face is bent
 TURNS = 0.07  # movement unlike that of a plane, in half sides of the crop, above which a head is turned too far
-UNLIKE = 0.03  # by how much a pose is further from the source's than the driver's nearest one
+UNLIKE = 0.05  # by how much a pose is further from the source's than the driver's nearest one
 FEWER = 0.5  # another initial frame is better if so much of the folds is left from there, or less
 SHOWN = 6  # parts of the driver in a sentence
 
@@ -53,7 +53,7 @@ class Measured:
     apart:  how far their poses are from the source's, by their numbers, see :func:`~fom_core.motion.pose_distances`.
     course: the flow over the driver; None for a model without one, as are those below.
     better: the initial frame from which least folds, and the course from there.
-    gain:   the largest gain that stays whole; None where none does. For relative motion.
+    gain:   the largest gain that stays whole; None where none does. For relative motion. ``asked``: now.
     """
 
     face: FaceRegion
@@ -70,6 +70,7 @@ class Measured:
     course: Course | None = None
     better: tuple[int, Course] | None = None
     gain: float | None = None
+    asked: float = 1.0
 
 
 def findings_of(measured: Measured, further: Sequence[Finding] = ()) -> tuple[Finding, ...]:
@@ -104,7 +105,7 @@ def _sizes(measured: Measured) -> Iterator[Finding]:
 
 def _sight(measured: Measured) -> Iterator[Finding]:
     """A driver that is nowhere, for a while, or stands still."""
-    if measured.view is not None and measured.view.seen is None:
+    if measured.view is not None and measured.view.looked and measured.view.seen is None:
         text = "No face was found in the driver, so its whole frames drive. Take a driver with a visible face."
         yield Finding("driver_not_found", True, text)
     if measured.seen is not None and not all(measured.seen):
@@ -198,7 +199,7 @@ def _gain(measured: Measured) -> Iterator[Finding]:
         return
     most = "at least " * (gain == GAINS[-1])
     text = f"The largest gain at which no more than {percent(FOLDS)} folds is {most}{gain:g}."
-    yield Finding("gain", gain < 1, text, figures={"gain": gain})
+    yield Finding("gain", gain < measured.asked, text, figures={"gain": gain})
 
 
 def ranges(numbers: Iterator[int]) -> tuple[Frames, ...]:

@@ -50,7 +50,7 @@ class Course:
         return float(self.folded.max())
 
 
-class MovingFace:
+class FaceFlow:
     """An encoded face and the motion that it is to take over, on the model's device.
 
     motion: of the driver; before it is first seen and after the last time, the face stands still.

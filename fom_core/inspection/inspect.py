@@ -14,12 +14,12 @@ from ..driver import look_at
 from ..errors import NoFaceFound
 from ..faces.regions import as_face_set, crop_face
 from ..faces.tracking import DrivingView
-from ..pictures import require_picture, to_pictures
+from ..pictures import require_frames, require_picture, to_pictures
 from ..pipeline import driving_keypoints, encode_face
 from ..types import CHUNK_SIZE, FaceRegion, FaceSet, Motion, MotionTransfer, Progress
 from .drawing import course_picture, words
 from .findings import FOLDS, Finding, findings_of
-from .flows import Course, MovingFace
+from .flows import Course, FaceFlow
 from .measure import badness, measure
 from .sheet import COLUMNS, SIZE, TILE, Moment, Tile, driver_tiles, laid_out, moment_tiles, source_tiles
 
@@ -75,16 +75,17 @@ def inspect_animation(
               sheet is to show them.
     view:     what :func:`~fom_core.find_view` gave for it: tells how large its face is, and whether there are others.
     further:  sentences that the verdict is to hold as well, such as what was told of the files.
-    progress: hears how many frames were painted; they are at most 260.
+    progress: hears how many frames were painted; they are some 250 at most.
     Raises NoFaceFound without a face, UsageError for a motion of another model and an initial frame beyond its end.
     """
     require_picture(picture)
+    require_frames(frames)
     every = as_face_set(faces, picture.shape[:2])
     if not len(every):
         raise NoFaceFound("There is no face to look at. Take a picture with a visible face, or another detector.")
     crop = crop_face(picture, every[0], model.config.image_size)
     motion = replace(motion, keypoints=driving_keypoints(model, motion))
-    moving = MovingFace(model, encode_face(model, crop), motion, chunk_size, progress)
+    moving = FaceFlow(model, encode_face(model, crop), motion, chunk_size, progress)
     transfer = transfer or MotionTransfer()
     transfer = replace(transfer, initial_frame=moving.first(transfer))
     measured = measure(moving, every, transfer, view)
@@ -131,7 +132,7 @@ def _picked(frames: Iterable[np.ndarray], numbers: set[int]) -> dict[int, np.nda
 
 
 def _moments(
-    moving: MovingFace,
+    moving: FaceFlow,
     picture: np.ndarray,
     faces: FaceSet,
     transfer: MotionTransfer,

@@ -10,13 +10,13 @@ from ..faces.tracking import DrivingView
 from ..motion import pose_distances, stands_still
 from ..types import FaceSet, MotionTransfer
 from .findings import FOLDS, Measured
-from .flows import Course, MovingFace
+from .flows import Course, FaceFlow
 
 LOOKS = 48  # frames of the driver whose flow is looked at, spread over it
 WORST = 12  # of them by which the gain is found
 
 
-def measure(moving: MovingFace, faces: FaceSet, transfer: MotionTransfer, view: DrivingView | None) -> Measured:
+def measure(moving: FaceFlow, faces: FaceSet, transfer: MotionTransfer, view: DrivingView | None) -> Measured:
     """All about the first of the faces of a picture, which is the one that moves.
 
     transfer: with the number of its initial frame.
@@ -28,7 +28,7 @@ def measure(moving: MovingFace, faces: FaceSet, transfer: MotionTransfer, view: 
     known = Measured(
         face=faces[0], faces=len(left_to_right), number=left_to_right.index(faces[0]) + 1, view=view, seen=motion.seen,
         still=stands_still(motion), relative=transfer.relative_motion, first=first, begins=seen[0],
-        nearest=min(seen, key=apart.__getitem__), apart=apart,
+        nearest=min(seen, key=apart.__getitem__), apart=apart, asked=transfer.gain,
     )  # fmt: skip
     if moving.model.config.generator.dense_motion is None:
         return known
@@ -50,7 +50,7 @@ def badness(course: Course) -> np.ndarray:
     return course.folded + 1e-3 * course.turned
 
 
-def _best_start(moving: MovingFace, transfer: MotionTransfer, course: Course, begins: int) -> tuple[int, Course]:
+def _best_start(moving: FaceFlow, transfer: MotionTransfer, course: Course, begins: int) -> tuple[int, Course]:
     """The initial frame from which least folds, of those that can be asked for by a word, and its course."""
     asked = moving.first(transfer)
     starts = {begins, *(moving.first(replace(transfer, initial_frame=choice)) for choice in ("best", "medoid"))}

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..draw import draw_keypoints, flow_picture
 from ..faces.drawing import draw_faces
+from ..faces.regions import to_rgb
 from ..geometry import resize_map
 from ..media.panels import captioned
 from ..pictures import resize_picture, to_pictures
@@ -46,7 +47,7 @@ def source_tiles(picture: np.ndarray, faces: FaceSet, crop: np.ndarray, points: 
     """The picture with its faces and their crops, and the crop that is moved with its keypoints."""
     height, width = faces.frame_size
     known = FaceSet((*faces, *faces.others), faces.frame_size)
-    drawn = draw_faces(np.ascontiguousarray(picture[..., :3]).copy(), known, first=1)
+    drawn = draw_faces(to_rgb(picture).copy(), known, first=1)
     return [(fitted(drawn, TILE), f"source, {width}x{height}"), (with_points(crop, points), "its crop, keypoints")]
 
 

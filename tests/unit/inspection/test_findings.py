@@ -27,7 +27,7 @@ from fom_core.types import FaceRegion
 FACE = FaceRegion((100, 100, 200, 240), (60, 60, 260, 260), 0.95, 0, (400, 400))
 FRAMES = np.arange(0, 50, 10)
 NONE = (0.0,) * 5
-VIEW = DrivingView((0, 0, 300, 300), (True,) * 50, face_px=170.0, faces=1)
+VIEW = DrivingView((0, 0, 300, 300), (True,) * 50, face_px=170.0, faces=1, looked=True)
 
 
 def course(folded: Sequence[float] = NONE, turned: Sequence[float] = NONE) -> Course:
@@ -89,8 +89,8 @@ def test_frames_without_the_driver_are_named():
 
 
 def test_a_driver_in_whom_no_face_was_found_is_told():
-    assert "driver_not_found" in verdict(view=DrivingView())
-    assert "driver_not_found" not in verdict(view=None)  # nobody looked
+    assert "driver_not_found" in verdict(view=DrivingView(looked=True))
+    assert "driver_not_found" not in verdict(view=DrivingView()) | verdict(view=None)  # nobody looked
 
 
 def test_a_driver_that_stands_still_moves_nothing():
@@ -148,6 +148,11 @@ def test_the_largest_gain_is_told(gain, warns, words):
     found = verdict(gain=gain)["gain"]
 
     assert found.warns is warns and words in found.text
+
+
+def test_a_gain_that_was_asked_for_is_no_reason_to_warn_while_it_is_within_the_largest():
+    assert not verdict(gain=0.6, asked=0.5)["gain"].warns
+    assert verdict(gain=1.2, asked=1.5)["gain"].warns
 
 
 def test_several_faces_are_told_with_the_one_that_is_taken():

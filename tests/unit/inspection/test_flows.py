@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fom_core.inspection.flows import GAINS, Course, MovingFace, folded_share_of
+from fom_core.inspection.flows import GAINS, Course, FaceFlow, folded_share_of
 from fom_core.pipeline import encode_face, read_motion
 from fom_core.types import MotionTransfer
 
@@ -31,7 +31,7 @@ def test_marked_frames_next_to_one_another_are_one_part():
 @pytest.fixture
 def moving(tiny_model, clip):
     motion = read_motion(tiny_model, clip, 25.0)
-    return MovingFace(tiny_model, encode_face(tiny_model, clip[2]), motion)
+    return FaceFlow(tiny_model, encode_face(tiny_model, clip[2]), motion)
 
 
 def test_a_course_has_a_figure_for_every_frame_and_none_of_movement_at_the_initial_one(moving):
@@ -55,7 +55,7 @@ def test_the_largest_gain_is_found(moving, monkeypatch, limit, expected):
 def test_progress_hears_of_every_painted_frame(tiny_model, clip):
     heard = []
     motion = read_motion(tiny_model, clip, 25.0)
-    moving = MovingFace(
+    moving = FaceFlow(
         tiny_model, encode_face(tiny_model, clip[0]), motion, 4, lambda done, total: heard.append((done, total))
     )
     with torch.inference_mode():

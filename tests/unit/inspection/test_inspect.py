@@ -11,12 +11,13 @@ import pytest
 
 from fom_core.backends import Backend
 from fom_core.backends.load import load_model
+from fom_core.driver import find_view, read_driver
 from fom_core.errors import NoFaceFound, UsageError
 from fom_core.faces.detect import detect_faces, load_detector
 from fom_core.faces.selection import select_faces
 from fom_core.faces.tracking import DrivingView
 from fom_core.inspection import inspect_animation
-from fom_core.media import read_picture
+from fom_core.media import VideoReader, read_picture
 from fom_core.motion import load_motion
 from fom_core.pipeline import read_motion
 from fom_core.types import FaceSet, MotionTransfer
@@ -100,18 +101,20 @@ def mini() -> Backend:
     return load_model("mini")
 
 
-def look(model, picture, motion, **options):
+def look(model, picture, motion, gain=1.0):
     detector = load_detector("embedded")
     faces = select_faces(detect_faces(picture, detector), None, picture=picture, detector=detector)
-    transfer = MotionTransfer(initial_frame="medoid")
-    return inspect_animation(model, picture, faces, motion, transfer, **options)
+    return inspect_animation(model, picture, faces, motion, MotionTransfer(initial_frame="medoid", gain=gain))
 
 
-def test_the_portrait_and_the_motion_of_the_demo_suit_one_another(mini):
-    found = look(mini, read_picture(PORTRAIT), load_motion(TALK))
+def test_the_largest_gain_takes_away_the_folds_that_the_motion_has_without_it(mini):
+    picture, motion = read_picture(PORTRAIT), load_motion(TALK)
 
-    assert names(found) == {"fine", "gain"}
-    assert found.gain is not None and found.gain >= 1
+    bent = look(mini, picture, motion)
+
+    assert {"folds", "gain"} <= names(bent) and "fine" not in names(bent)
+    assert bent.gain is not None and bent.gain < 1
+    assert {"fine", "gain"} == names(look(mini, picture, motion, bent.gain))
 
 
 def test_a_portrait_that_is_made_small_is_told(mini):
@@ -124,3 +127,19 @@ def test_a_portrait_that_is_made_small_is_told(mini):
     canvas[40 : 40 + small.shape[0], 40 : 40 + small.shape[1]] = small
 
     assert "source_small" in names(look(mini, canvas, load_motion(TALK)))
+    assert "source_small" not in names(look(mini, picture, load_motion(TALK)))
+
+
+def test_real_drivers_are_told_apart(mini, shared):
+    media = shared / "data" / "media"
+    picture, detector = read_picture(media / "portrait_s6.jpg"), load_detector("embedded")
+
+    def names_with(video, start_s, length_s):
+        with VideoReader(media / video, from_s=start_s, length_s=length_s) as frames:
+            view = find_view(mini, frames, detector)
+            motion = read_driver(mini, frames, frames.fps, view=view)
+        faces = detect_faces(picture, detector)
+        return names(inspect_animation(mini, picture, faces, motion, MotionTransfer(initial_frame="medoid"), view=view))
+
+    assert names_with("talk_audio_524.mp4", 0, 2) == {"fine", "gain"}
+    assert {"turned_too_far", "folds"} <= names_with("mayiyahei.MP4", 2.9, 2.5)
