@@ -30,7 +30,7 @@ from fom_core.faces.tracking import driving_view
 from fom_core.media import VideoReader, read_picture
 from fom_core.motion import FADE_IN_S, SMOOTHING
 from fom_core.pictures import resize_picture
-from fom_core.pipeline import animate, finished, look_at, prepared, read_motion
+from fom_core.pipeline import Scene, animate, compose_picture, look_at, read_motion
 from fom_core.types import Motion, MotionTransfer, RunOptions
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -109,10 +109,11 @@ def strips(picture: np.ndarray, motion: Motion, numbers: Sequence[int]) -> list[
 
 def moments(picture: np.ndarray, motion: Motion, numbers: Sequence[int]) -> list[np.ndarray]:
     """Frames of an animated picture, composed as the nodes do by default."""
-    sources, finisher = prepared(MODEL, picture, detect_faces(picture, "embedded"), Composition())
     (smoothed,) = align_drivers([motion], motion.fps, smoothing=SMOOTHING)
-    calls = finished(MODEL, sources, finisher, smoothed, TRANSFER, run=RunOptions(), frames=numbers)
-    return [frame for call in calls for frame in call()]
+    scene = Scene(picture, detect_faces(picture, "embedded"), smoothed, TRANSFER)
+    return [
+        frame for chunk in compose_picture(MODEL, scene, Composition(), RunOptions(frames=numbers)) for frame in chunk
+    ]
 
 
 def curves(motion: Motion, size: tuple[int, int]) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor
 
 from .backends import Backend
+from .backends.fingerprint import fingerprint
 from .errors import MediaError, UsageError
 from .faces.detect import load_detector
 from .faces.detection import Detector
@@ -130,7 +131,7 @@ def read_motion(
 ) -> Motion:
     """Motion of frames whose part to look at is known, ``box``; see :func:`read_driver` for where it is not."""
     keypoints = track_keypoints(model, frames, box=box, chunk_size=chunk_size, progress=progress)
-    return Motion(keypoints, fps, model.name, model.config.learnt_size)
+    return Motion(keypoints, fps, model.name, model.config.learnt_size, fingerprint=fingerprint(model))
 
 
 def track_keypoints(

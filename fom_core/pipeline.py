@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeGuard, cast
 
 import numpy as np
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from .backends import Backend
+from .backends.fingerprint import check_motion
 from .compose.composition import Composition, Enhance
 from .compose.finish import Finisher, open_finisher
 from .compose.masks import Look
@@ -47,6 +48,7 @@ __all__ = [
     "Driving",
     "Drivings",
     "Progress",
+    "Scene",
     "animate",
     "animate_details",
     "animate_picture",
@@ -68,6 +70,21 @@ Driving = Motion | Keypoints | Tensor | Iterable[np.ndarray]
 
 Drivings = Driving | Sequence[Motion | Keypoints]
 """One driver for all faces; or several of equal length: the first moves the first face, the last one all the rest."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is animated: a picture (H, W, 3 or 4) uint8, those of its faces that move, and what moves them and how."""
+
+    picture: np.ndarray
+    faces: FaceSet
+    driving: Drivings
+    transfer: MotionTransfer | None = None
+
+    @property
+    def motions(self) -> Sequence[Motion]:
+        """The drivers, where they are a list of motions."""
+        return cast("Sequence[Motion]", self.driving)
 
 
 def animate(
@@ -149,58 +166,38 @@ def animate_picture(
     enhance: takes frames (t, C, h, w) of a face's crop, and the face, and gives better ones of any size, such as
              :class:`~fom_core.enhance.FaceEnhancer`; it sees composed frames.
     frames:  numbers of those to paint, in this order; all by default.
+    The rest is as of :func:`animate` and :class:`~fom_core.compose.Composition`, and so are the errors.
     """
     composition = Composition(mask, ratio, feather, colour_match, enhance)
-    options = RunOptions(chunk_size, progress)
     require_picture(picture)
-    chosen = as_face_set(faces, picture.shape[:2])
-    return compose_picture(
-        model, picture, chosen, driving, transfer, composition=composition, run=options, frames=frames
-    )
+    scene = Scene(picture, as_face_set(faces, picture.shape[:2]), driving, transfer)
+    return compose_picture(model, scene, composition, RunOptions(chunk_size, progress, frames))
 
 
-def compose_picture(
-    model: Backend,
-    picture: np.ndarray,
-    faces: FaceSet,
-    driving: Drivings,
-    transfer: MotionTransfer | None,
-    *,
-    composition: Composition,
-    run: RunOptions,
-    frames: Sequence[int] | None = None,
-) -> Iterator[np.ndarray]:
+def compose_picture(model: Backend, scene: Scene, composition: Composition, run: RunOptions) -> Iterator[np.ndarray]:
     """:func:`animate_picture` with its options as values."""
-    sources, finisher = prepared(model, picture, faces, composition)
-    chunks = finished(model, sources, finisher, driving, transfer, run=run, frames=frames)
+    sources, finisher = prepared(model, scene, composition)
+    chunks = finished(model, sources, finisher, scene, run)
     with closing(chunks):
         yield from map_in_background(lambda finish: finish(), chunks)
 
 
-def prepared(
-    model: Backend, picture: np.ndarray, faces: FaceSet, composition: Composition
-) -> tuple[list[SourceFeatures], Finisher]:
+def prepared(model: Backend, scene: Scene, composition: Composition) -> tuple[list[SourceFeatures], Finisher]:
     """All of :func:`animate_picture` that comes before the first frame: encoded faces, and what makes whole frames."""
-    require_picture(picture)
-    sources = [encode_face(model, crop_face(picture, face, model.config.image_size)) for face in faces]
-    return sources, open_finisher(model, picture, faces, sources, composition)
+    require_picture(scene.picture)
+    sources = [encode_face(model, crop_face(scene.picture, face, model.config.image_size)) for face in scene.faces]
+    return sources, open_finisher(model, scene.picture, scene.faces, sources, composition)
 
 
 def finished(
-    model: Backend,
-    sources: Sequence[SourceFeatures],
-    finisher: Finisher,
-    driving: Drivings,
-    transfer: MotionTransfer | None,
-    *,
-    run: RunOptions,
-    frames: Sequence[int] | None = None,
+    model: Backend, sources: Sequence[SourceFeatures], finisher: Finisher, scene: Scene, run: RunOptions
 ) -> Generator[Callable[[], np.ndarray], None, None]:
     """Chunk by chunk, calls that wait for the frames of :func:`animate_picture` or make them, in any thread."""
     sparing = Sparing(finisher.begin, np.concatenate)
     for chunk in animate_details(
-        model, sources, driving, transfer, chunk_size=run.chunk_size, frames=frames, progress=run.progress
-    ):
+        model, sources, scene.driving, scene.transfer,
+        chunk_size=run.chunk_size, frames=run.frames, progress=run.progress,
+    ):  # fmt: skip
         for piece in sparing.pieces(chunk):
             yield sparing.begin(piece)
 
@@ -226,7 +223,7 @@ def driving_keypoints(model: Backend, driving: Driving, *, chunk_size: int = CHU
 def _driving_motion(model: Backend, driving: Driving, chunk_size: int) -> Motion:
     """The driver's motion on the model's device, at 25 frames a second where it has no rate of its own."""
     if isinstance(driving, Motion):
-        _check_motion(model, driving)
+        check_motion(model, driving)
         return replace(driving, keypoints=driving.keypoints.to(model.device))
     if isinstance(driving, Tensor):
         driving = detect_keypoints(model, driving, chunk_size)
@@ -279,13 +276,3 @@ def _motions(model: Backend, drivings: Drivings, faces: int, chunk_size: int) ->
 
 def _are_several(drivings: Drivings) -> TypeGuard[Sequence[Motion | Keypoints]]:
     return isinstance(drivings, (list, tuple)) and len(drivings) > 0 and isinstance(drivings[0], (Motion, Keypoints))
-
-
-def _check_motion(model: Backend, motion: Motion) -> None:
-    points = motion.keypoints.value.shape[1]
-    wanted = model.config.keypoint_detector.num_kp
-    if motion.model != model.name or points != wanted:
-        raise UsageError(
-            f"This motion was read with the model '{motion.model}' ({points} keypoints), which means nothing to "
-            f"'{model.name}' ({wanted} keypoints). Use that model, or read the driving video again with this one."
-        )

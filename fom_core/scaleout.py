@@ -7,7 +7,7 @@ there is one process, and everything here does what the pipeline does.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -17,12 +17,14 @@ import torch.distributed as dist
 
 from . import pipeline
 from .backends import Backend
+from .backends.fingerprint import fingerprint
 from .compose import Composition
 from .errors import MediaError
 from .faces.regions import with_alpha_or_rgb
 from .parallel.distributed import Team, team, waiting_for_others
 from .parallel.overlap import map_in_background, run_in_background
-from .types import CHUNK_SIZE, Box, FaceSet, Keypoints, Motion, MotionTransfer, Progress, RunOptions
+from .pipeline import Scene
+from .types import CHUNK_SIZE, Box, Keypoints, Motion, Progress, RunOptions
 
 
 def read_motion_in_team(
@@ -56,36 +58,30 @@ def read_motion_in_team(
     with waiting_for_others():
         dist.all_gather_object(parts, found)
     keypoints = _in_order(us, [part for part in parts if part is not None], count, chunk_size)
-    return Motion(keypoints.to(model.device), fps, model.name, model.config.learnt_size)
+    known = fingerprint(model)
+    return Motion(keypoints.to(model.device), fps, model.name, model.config.learnt_size, fingerprint=known)
 
 
 def animate_picture_in_team(
-    model: Backend,
-    picture: np.ndarray,
-    faces: FaceSet,
-    motions: Sequence[Motion],
-    transfer: MotionTransfer | None,
-    *,
-    composition: Composition,
-    run: RunOptions,
-    frames: Sequence[int] | None = None,
+    model: Backend, scene: Scene, composition: Composition, run: RunOptions
 ) -> Iterator[np.ndarray]:
-    """:func:`fom_core.animate_picture`, whose frames the first process gets; the others get none."""
+    """:func:`fom_core.animate_picture`, whose frames the first process gets; the others get none.
+
+    The scene's drivers are a list of motions, whose length is known.
+    """
     us = team()
     if us.size == 1:
-        yield from pipeline.compose_picture(
-            model, picture, faces, motions, transfer, composition=composition, run=run, frames=frames
-        )
+        yield from pipeline.compose_picture(model, scene, composition, run)
         return
-    sources, finisher = pipeline.prepared(model, picture, faces, composition)
-    numbers, hull = range(len(motions[0])) if frames is None else frames, finisher.hull
+    sources, finisher = pipeline.prepared(model, scene, composition)
+    numbers, hull = range(len(scene.motions[0])) if run.frames is None else run.frames, finisher.hull
     length, share = len(numbers), [numbers[index] for index in us.share(len(numbers), run.chunk_size)]
-    own = pipeline.finished(model, sources, finisher, motions, transfer, run=RunOptions(run.chunk_size), frames=share)
+    own = pipeline.finished(model, sources, finisher, scene, RunOptions(run.chunk_size, frames=share))
     with closing(own):
         parts = map_in_background(lambda finish: finish()[:, hull[1] : hull[3], hull[0] : hull[2]], own)
         if us.first:
             for part in _gathered(us, parts, length, run):
-                whole = np.repeat(with_alpha_or_rgb(picture)[None], len(part), axis=0)
+                whole = np.repeat(with_alpha_or_rgb(scene.picture)[None], len(part), axis=0)
                 whole[:, hull[1] : hull[3], hull[0] : hull[2]] = part
                 yield whole
         else:

@@ -13,6 +13,7 @@ from typing import Literal, overload
 import torch
 from torch import Tensor
 
+from .documents.arguments import require_amount, require_number_or_word, require_switch
 from .errors import UsageError
 
 Box = tuple[float, float, float, float]
@@ -31,10 +32,14 @@ CHUNK_SIZE = 8  # frames at a time, unless told
 
 @dataclass(frozen=True)
 class RunOptions:
-    """How a long run goes: frames at a time, and who hears of its progress."""
+    """How a long run goes: frames at a time, who hears of its progress, and which frames are made.
+
+    frames: their numbers, in this order; None for all.
+    """
 
     chunk_size: int = CHUNK_SIZE
     progress: Progress | None = None
+    frames: Sequence[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -234,8 +239,8 @@ class MotionTransfer:
     expression_gain:      and for what the parts of the face do besides.
     fade_out_s:           seconds over which the motion goes home, so that the last frame is the source as it is, too.
 
-    Raises UsageError for no expression while the head moves: a turned head is an expression to keypoints, and without
-    it faces fold.
+    Raises UsageError for values of another kind, and for no expression while the head moves: a turned head is an
+    expression to keypoints, and without it faces fold.
     """
 
     relative_motion: bool = True
@@ -249,6 +254,11 @@ class MotionTransfer:
     fade_out_s: float = 0.0
 
     def __post_init__(self) -> None:
+        for name in ("relative_motion", "relative_jacobian", "adapt_movement_scale"):
+            require_switch(name, getattr(self, name))
+        for name in ("gain", "fade_in_s", "head_gain", "expression_gain", "fade_out_s"):
+            require_amount(name, getattr(self, name))
+        require_number_or_word("initial_frame", self.initial_frame, ("best", "medoid"))
         if self.expression_gain == 0 != self.head_gain:
             raise UsageError(
                 "A head that moves without any expression folds: the expression gain must be above 0. Choose more, or "
@@ -256,11 +266,12 @@ class MotionTransfer:
             )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Motion:
     """Keypoints of a driving video with its frame rate: what a motion file holds.
 
-    seen: for each frame, whether the driver's face is in it; None where nobody looked, and then every frame counts.
+    seen:        for each frame, whether the driver's face is in it; None where nobody looked: every frame counts.
+    fingerprint: of the model, see :func:`.backends.fingerprint.fingerprint`; None where it is not known.
 
     Raises UsageError where ``seen`` tells of more or fewer frames than there are.
     """
@@ -271,6 +282,7 @@ class Motion:
     image_size: tuple[int, int]  # height, width the detector saw
     metadata: dict[str, str] = field(default_factory=dict)
     seen: tuple[bool, ...] | None = None
+    fingerprint: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.seen is not None and len(self.seen) != len(self.keypoints):
@@ -281,6 +293,10 @@ class Motion:
 
     def __len__(self) -> int:
         return len(self.keypoints)
+
+    def __repr__(self) -> str:
+        points = f"{self.keypoints.value.shape[1]} keypoints{' with jacobians' * (self.keypoints.jacobian is not None)}"
+        return f"Motion({len(self)} frames, {self.fps:g} frames/s, {points}, model={self.model!r})"
 
     def pick(self, frames: Sequence[int] | Tensor) -> Motion:
         """These frames, in this order; the frame rate stays what it is."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,10 @@ from ..media import read_picture
 from ..media.sheet import SheetWriter
 from ..parallel.distributed import animation_group, team
 from ..parallel.overlap import run_in_background
-from ..pipeline import match_drivers
+from ..pipeline import Scene, match_drivers
 from ..resources import threads
 from ..scaleout import animate_picture_in_team
-from ..types import CHUNK_SIZE, FaceSet, Motion, MotionTransfer, RunOptions
+from ..types import FaceSet, RunOptions
 from . import common, drivers, results
 from .animate_options import declare
 from .idle import ANIMATE, tell_idle, tell_overruled, tell_return
@@ -111,11 +112,9 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
             enhancer.restorer.to(model.device)
         mask = args.mask if on_faces else "box"
         composition = Composition(mask, args.ratio, args.feather, args.colour_match, enhancer)
-        write_animation(
-            writer, model, picture, faces, motions,
-            transfer=transfer, composition=composition, chunk_size=common.chunk_size(args), label=label,
-            frames=shown.frames, shown=shown,
-        )  # fmt: skip
+        run = RunOptions(common.chunk_size(args), frames=shown.frames)
+        scene = Scene(picture, faces, motions, transfer)
+        write_animation(writer, model, scene, composition, run, label=label, shown=shown)
     if writer is not None:
         results.tell_result(writer)
         print(writer.path)
@@ -140,38 +139,30 @@ def _open_writer(args: argparse.Namespace, driving: list[drivers.Driver]) -> Ite
 def write_animation(
     writer: results.Writer | None,
     model: Backend,
-    picture: np.ndarray,
-    faces: FaceSet,
-    motions: Sequence[Motion],
+    scene: Scene,
+    composition: Composition,
+    run: RunOptions,
     *,
-    transfer: MotionTransfer,
-    composition: Composition | None = None,
-    chunk_size: int = CHUNK_SIZE,
     label: str = "animating",
-    frames: Sequence[int] | None = None,
     shown: Callable[[np.ndarray], np.ndarray] = lambda painted: painted,
 ) -> None:
-    """Animate chunk by chunk into the writer, with a progress bar and a summary.
+    """Animate a scene of motions chunk by chunk into the writer, with a progress bar and a summary.
 
-    frames: numbers of those to paint; None for all.
-    shown:  what becomes of them before they are written.
+    shown: what becomes of the frames before they are written.
     Without a writer this process paints for another one.
     """
-    length = len(motions[0]) if frames is None else len(frames)
+    length = len(scene.motions[0] if run.frames is None else run.frames)
     with ProgressBar(label, length) as bar, ExitStack() as stack:
         write: Callable[[np.ndarray], None] | None = None
         if writer is not None:
             write = stack.enter_context(run_in_background(lambda painted: writer.write(shown(painted))))
-        for painted in animate_picture_in_team(
-            model, picture, faces, motions, transfer,
-            composition=composition or Composition(), run=RunOptions(chunk_size, bar), frames=frames,
-        ):  # fmt: skip
+        for painted in animate_picture_in_team(model, scene, composition, replace(run, progress=bar)):
             assert write is not None  # who has none gets no frames
             write(painted)
     if writer is None:
         return
     sound = "with sound" if writer.has_audio else "without sound"
-    found, frame_count = how_many(len(faces), "face"), how_many(writer.frame_count, "frame")
+    found, frame_count = how_many(len(scene.faces), "face"), how_many(writer.frame_count, "frame")
     log.info("%s, %s, %.6g frames/s, %s.", found, frame_count, writer.fps, sound)
 
 

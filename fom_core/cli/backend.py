@@ -43,7 +43,8 @@ def add_backend_options(parser: argparse.ArgumentParser) -> None:
 def open_backend(args: argparse.Namespace) -> Backend:
     """The model that the options ask for, in the hands of the backend that they ask for.
 
-    A model that is not exported yet is exported first, into ``exports`` in the folder of weights.
+    A model that is not exported yet is exported first, into ``exports`` in the folder of weights. Raises UsageError for
+    options that belong to another backend.
     """
     folder = None if args.model is None else Path(args.model)
     given = folder is not None and is_exported(folder)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..files.paths import CONFIGS
+from ..parallel.ranks import launched_rank
 from ..training.checkpoint import Checkpointing
 from .common import file_name, file_path, yaml_name
 from .progress import training_bar
@@ -59,6 +60,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the stages and print the report's table."""
     from ..compress.compress import compress_from_folder  # noqa: PLC0415 - heavy, and needed by this command only
+    from ..compress.report import TABLE  # noqa: PLC0415
     from ..training.given import TrainingInputs  # noqa: PLC0415
 
     table = compress_from_folder(
@@ -71,5 +73,6 @@ def run(args: argparse.Namespace) -> int:
         checkpointing=Checkpointing(args.every, args.keep),
         stages=training_bar,
     )
-    print(table, end="")
+    if launched_rank() == 0:  # of several processes, one tells
+        print(table, args.output / TABLE, sep="\n")
     return 0

@@ -6,13 +6,15 @@ import argparse
 from typing import Any
 
 from ..backends.load import load_model
+from ..compose import Composition
 from ..demo import demo_picture
 from ..errors import FomError, NoFaceFound
 from ..faces.detect import detect_faces
 from ..files.paths import ASSETS
 from ..media import VideoWriter, write_picture
 from ..motion import FADE_IN_S, load_motion
-from ..types import Motion, MotionTransfer
+from ..pipeline import Scene
+from ..types import Motion, MotionTransfer, RunOptions
 from .animate import write_animation
 from .drivers import INITIAL_FRAME
 from .names import FILENAME, folder_path
@@ -44,21 +46,15 @@ def run(args: argparse.Namespace) -> int:
         if not len(faces):
             raise NoFaceFound("The embedded detector found no face in the demo's picture. Install the project again.")
         model = load_model("mini")
-        write_animation(
-            writer,
-            model,
-            picture,
-            faces,
-            [motion],
-            transfer=MotionTransfer(initial_frame=INITIAL_FRAME, fade_in_s=FADE_IN_S),
-        )
+        transfer = MotionTransfer(initial_frame=INITIAL_FRAME, fade_in_s=FADE_IN_S)
+        write_animation(writer, model, Scene(picture, faces, [motion], transfer), Composition(), RunOptions())
     write_picture(folder / "source.png", picture)
     print(writer.path)
     return 0
 
 
 def embedded_motion() -> Motion:
-    """The first of the motions that come with the project."""
+    """The first of the motions that come with the project. Raises FomError where there is none."""
     files = sorted(ASSETS.glob("motion_*.safetensors"))
     if not files:
         raise FomError(f"The embedded motion is missing from {ASSETS}. Install the project again.")

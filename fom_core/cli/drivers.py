@@ -233,7 +233,10 @@ def track_driver(
 
 
 def transfer_of(args: argparse.Namespace) -> MotionTransfer:
-    """How motion is given to the source; PaddleGAN's ``--relative`` means points and jacobians."""
+    """How motion is given to the source; PaddleGAN's ``--relative`` means points and jacobians.
+
+    Raises UsageError for gains without relative motion.
+    """
     if not args.relative:
         for name in ("gain", "head_gain", "expression_gain"):
             if getattr(args, name) != 1:

@@ -119,5 +119,5 @@ def run(args: argparse.Namespace) -> int:
             weights=Path(args.model) if is_file(args.model) else None,
             progress=progress,
         )
-    print(tables, end="")
+    print(tables, args.output / RESULTS[1], sep="\n")
     return 0

@@ -16,12 +16,14 @@ from typing import Any
 import torch
 
 from ..backends import Backend
+from ..documents.times import duration_text
 from ..enhance import FaceEnhancer
-from ..errors import DeviceLost, MediaError, UsageError
+from ..errors import DeviceLost, UsageError
 from ..faces.detection import Detector
 from ..files.leftovers import tidy
 from ..files.places import NUMBER, Work, place_of, with_number
 from ..media import PICTURE_SUFFIXES, WRITTEN_SUFFIXES, list_pictures
+from ..media.pictures import no_pictures_in
 from ..parallel.distributed import team
 from ..resources.faults import told
 from ..types import Motion
@@ -30,11 +32,12 @@ from .backend import open_backend
 from .enhancement import open_enhancer
 from .manifest import named
 from .names import ending_of, looks_like_file
-from .progress import duration_text, sentence
+from .progress import each_warning_once, sentence
 
 log = logging.getLogger(__name__)
 Job = tuple[str, argparse.Namespace]  # what messages call it, and its options
 SHOWN = 5  # names in a line
+LONGEST_NAME = 30  # characters of a picture's name in the line of progress
 
 
 def one_each(jobs: Sequence[Job]) -> list[Job]:
@@ -106,7 +109,7 @@ def _pictures_at(path: Path) -> list[Path]:
         return [path]
     pictures = list_pictures(path)
     if not pictures:
-        raise MediaError(f"The folder {path} holds no pictures. Give one with .png or .jpg files.")
+        raise no_pictures_in(path)
     return pictures
 
 
@@ -157,14 +160,19 @@ def work_off(jobs: Sequence[Job], do: Callable[[argparse.Namespace, str], None])
     """Do one job after the other; those that fail are listed at the end. Gives the exit status.
 
     ``do`` takes the job's options and the label of its progress. An only job, and one of several processes, which wait
-    for one another, raises its error instead.
+    for one another, raises its error instead. What one warning says of all of them is said once.
     """
+    with each_warning_once(of_several=len(jobs) > 1):
+        return _work_off(jobs, do)
+
+
+def _work_off(jobs: Sequence[Job], do: Callable[[argparse.Namespace, str], None]) -> int:
     failures: list[str] = []
     started = time.monotonic()
     for number, (name, job) in enumerate(jobs, 1):
         try:
             with named(name):
-                do(job, "animating" if len(jobs) == 1 else f"animating {number} of {len(jobs)}")
+                do(job, "animating" if len(jobs) == 1 else _label(number, len(jobs), job))
         except Exception as error:
             if len(jobs) == 1 or team().size > 1:
                 raise
@@ -181,6 +189,14 @@ def work_off(jobs: Sequence[Job], do: Callable[[argparse.Namespace, str], None])
         for line in failures:
             print(f"fom: {line}", file=sys.stderr)
     return 1 if failures else 0
+
+
+def _label(number: int, total: int, job: argparse.Namespace) -> str:
+    """Of a job's progress: the picture by its name, of which a long one is cut."""
+    picture = Path(job.source_image).name
+    if len(picture) > LONGEST_NAME:
+        picture = picture[: LONGEST_NAME - 1] + "…"
+    return f"animating {number} of {total}, {picture}"
 
 
 def _tell(done: int, total: int, failed: int, elapsed_s: float) -> None:

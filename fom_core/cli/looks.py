@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
             transfer=drivers.transfer_of(options), frames=args.frames or FRAMES,
             chunk_size=common.chunk_size(options), progress=progress,
         )  # fmt: skip
-    print(table, end="")
+    print(table, args.output / RESULTS[1], sep="\n")
     return 0
 
 

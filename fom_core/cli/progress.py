@@ -9,12 +9,15 @@ import logging
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
+from ..documents.times import duration_text
 from ..parallel.ranks import launched_rank
 from ..resources import threads
 from ..resources.faults import told
 
+PACKAGE = __name__.rpartition(".cli")[0]
 BAR_WIDTH = 24
 REDRAW_S = 0.1  # on a terminal
 LINE_S = 15.0  # elsewhere, such as in a log file,
@@ -115,19 +118,6 @@ def progress_line(
     return f"{label} [{'#' * filled}{'-' * (BAR_WIDTH - filled)}] {done}/{total}  {pace}{left}"
 
 
-def duration_text(seconds: float) -> str:
-    """Seconds as m:ss or h:mm:ss."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def moment_text(seconds: float) -> str:
-    """A moment of a video as m:ss.t or h:mm:ss.t."""
-    whole, tenths = divmod(round(seconds * 10), 10)
-    return f"{duration_text(whole)}.{tenths}"
-
-
 def how_many(number: int, noun: str) -> str:
     """``1 face``, ``2 faces``."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
@@ -145,6 +135,27 @@ class _AboveTheBar(logging.Handler):
         if record.levelno >= logging.WARNING:
             line = f"{record.levelname.lower()}: {line}"
         return f"\r\033[K{line}" if sys.stderr.isatty() else line
+
+
+@contextmanager
+def each_warning_once(*, of_several: bool) -> Iterator[None]:
+    """Let warnings that say the same of ``of_several`` jobs be shown for the first one alone."""
+    told: set[str] = set()
+
+    def is_new(record: logging.LogRecord) -> bool:
+        line = record.getMessage()
+        known = record.levelno >= logging.WARNING and line in told
+        told.add(line)
+        return not known
+
+    handlers = list(logging.getLogger(PACKAGE).handlers) if of_several else []
+    for handler in handlers:
+        handler.addFilter(is_new)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(is_new)
 
 
 def one_line(text: str) -> str:
@@ -171,6 +182,6 @@ def log_to_stderr(debug: bool) -> None:
     Of several processes only the first one speaks.
     """
     handler = _AboveTheBar()
-    logger = logging.getLogger(__name__.rpartition(".cli")[0])
+    logger = logging.getLogger(PACKAGE)
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if debug else logging.ERROR if launched_rank() else logging.INFO)

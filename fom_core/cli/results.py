@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from ..documents.times import moment_text
 from ..files.places import NUMBER, with_number
 from ..media import ANIMATED_SUFFIXES, VideoReader, VideoWriter
 from ..media.mark import marked
@@ -18,7 +19,7 @@ from ..pictures import even_size, resize_frame
 from ..types import Motion
 from . import common, drivers, values
 from .names import output_path, target
-from .progress import how_many, moment_text
+from .progress import how_many
 
 log = logging.getLogger(__name__)
 Beside = Literal["plain", "labelled"]

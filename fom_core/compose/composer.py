@@ -28,7 +28,7 @@ class Composer:
                   network paints, 0 to 1. Faces of grey pictures are painted grey in any case.
 
     Every frame stands for itself: in which chunks they come makes no difference. Pixels outside the canvases are the
-    picture's, bit for bit; so is all of a frame in which nothing moves.
+    picture's, bit for bit; so is all of a frame in which nothing moves. Raises UsageError for what is no picture.
     """
 
     def __init__(

@@ -65,7 +65,8 @@ class Paster:
                   may be. A shorter one than the video holds its last frame.
 
     Where faces overlap, each pixel belongs to the nearer one; under ``paddlegan`` to the later one. Pixels outside the
-    masks are those of the picture, bit for bit.
+    masks are those of the picture, bit for bit. Raises UsageError for a mask that there is not, numbers that cannot be,
+    and frames or masks that do not fit the faces.
     """
 
     def __init__(
@@ -244,7 +245,10 @@ def frame_count(frames: Sequence[np.ndarray], faces: int) -> int | None:
 
 
 def backgrounds(picture: np.ndarray, pictures: np.ndarray | None, count: int | None) -> np.ndarray:
-    """What the frames are before faces are pasted; without any face one frame."""
+    """What the frames (T, H, W, C) are before faces are pasted; without any face one frame.
+
+    Raises UsageError for ``pictures`` of another shape or type.
+    """
     if pictures is None:
         return np.repeat(picture[None], 1 if count is None else count, axis=0)
     wanted = (len(pictures) if count is None else count, *picture.shape)
@@ -257,7 +261,10 @@ def backgrounds(picture: np.ndarray, pictures: np.ndarray | None, count: int | N
 
 
 def to_pixels(frames: FaceFrames, truncate: bool = False) -> np.ndarray:
-    """Frames of one face as (T, h, w, 3) uint8, rounded, or truncated as PaddleGAN does."""
+    """Frames of one face as (T, h, w, 3) uint8, rounded, or truncated as PaddleGAN does.
+
+    Raises UsageError for other shapes, and for floats beyond [0, 1].
+    """
     given = frames if isinstance(frames, torch.Tensor) else torch.from_numpy(np.ascontiguousarray(frames))
     channels_first = given.ndim == 4 and given.shape[1] in (1, 3) and given.shape[3] not in (1, 3)
     if channels_first and isinstance(frames, torch.Tensor):
@@ -276,7 +283,7 @@ def _check_range(highest: float) -> None:
 
 
 def to_masks(face_masks: Sequence[np.ndarray | torch.Tensor], count: int) -> list[np.ndarray]:
-    """A mask (T, h, w) float32 in [0, 1] for each of ``count`` faces."""
+    """A mask (T, h, w) float32 in [0, 1] for each of ``count`` faces. Raises UsageError for others."""
     if len(face_masks) not in (1, count):
         raise UsageError(f"Expected one face mask for all faces or {count}, one each; found {len(face_masks)}.")
     result = []

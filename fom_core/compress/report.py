@@ -12,6 +12,7 @@ from ..files.paths import replacing
 from ..networks.model import MotionModel
 from ..parallel.distributed import rank
 from ..training.data.frame_cache import FrameCache
+from ..training.data.seen import seen_header
 from ..training.figures import reconstruction_figures
 from ..weights.load import save_model
 from .cost import frame_macs, frame_ms, stored_bytes, trainable_parameters
@@ -60,7 +61,8 @@ class ReportWriter:
         """Write a model of the compression; None in processes that write nothing."""
         if rank():
             return None
-        return save_model(model, self.output / f"{name}.safetensors", half, self.name, int8)
+        path = self.output / f"{name}.safetensors"
+        return save_model(model, path, half, self.name, int8, about=seen_header(self.output))
 
     def add(
         self,

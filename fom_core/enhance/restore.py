@@ -68,7 +68,7 @@ def restored_chunks(
     size:       (height, width) of the result, to which the frames are enlarged; None is theirs. See :func:`full_size`.
     chunk_size: faces at a time; fewer when memory runs out. The result does not depend on it.
     Yields the float32 frames in order, some at a time, where ``frames`` are; away from the face they are the
-    (enlarged) frames themselves.
+    (enlarged) frames themselves. Raises UsageError for a strength beyond 0 to 1.
     """
     if not 0 <= strength <= 1:
         raise UsageError(f"The strength of the restoration is between 0 (none) and 1 (all), not {strength}.")
@@ -99,7 +99,11 @@ def restored_chunks(
 
 @dataclass(frozen=True)
 class FaceEnhancer:
-    """Restores generated faces before they are pasted; the alignment comes from the source's own landmarks."""
+    """Restores generated faces before they are pasted; the alignment comes from the source's own landmarks.
+
+    strength: 0 keeps the frames, 1 takes the restored face as it is.
+    chunk_size: faces at a time.
+    """
 
     restorer: nn.Module
     strength: float = STRENGTH

@@ -29,6 +29,7 @@ TILE = 128  # side of a picture in the grids
 COLUMNS = ("source", "driving", *METHODS[:2])
 GRID_FPS = 12
 NO_POINTS = "No figures: they take facial points. Give --yunet yunet (fom weights download yunet), or --landmarks."
+SPLIT_WORDS = {"val": "validation", "test": "test", "train": "training"}
 RESULTS = ("evaluation.json", "evaluation.md", "reconstruction.mp4", "animation.mp4")
 
 
@@ -84,7 +85,14 @@ def evaluate_folder(
         "reconstruction": {"clips": len(clips), "frames": reconstruction.frames, "methods": reconstruction.means()},
         "animation": {"pairs": len(chosen), "frames": animation.frames, "methods": animation.means()},
     }
-    return _write(results, output)
+    return _write(results, output, _which(data, split))
+
+
+def _which(data: Path, split: str) -> str:
+    """What was looked at, in words."""
+    if split in SPLITS and not has_split(data, split):
+        return f"all clips of {data.name}"
+    return f"the {SPLIT_WORDS.get(split, split)} clips of {data.name}"
 
 
 def _tell_known(clips: Sequence[ClipEntry], data: Path, split: str, weights: Path | None) -> None:
@@ -150,10 +158,9 @@ def write_grid(path: Path, rows: Sequence[Mapping[str, np.ndarray]]) -> None:
             writer.write(np.concatenate([np.concatenate(line, axis=1) for line in lines]))
 
 
-def _write(results: dict[str, Any], output: Path) -> str:
-    parts = [
-        f"{results['model']}, {results['image_size'][0]}x{results['image_size'][1]} pixels, split {results['split']}"
-    ]
+def _write(results: dict[str, Any], output: Path, clips: str) -> str:
+    height, width = results["image_size"]
+    parts = [f"{results['model']} on {clips}, at {width}x{height} pixels"]
     for name, unit in (("reconstruction", "clips"), ("animation", "pairs")):
         part = results[name]
         if part[unit]:

@@ -20,7 +20,11 @@ PFLD_MARGIN = 1.1  # side of the crop over the longer side of the box
 
 
 class Pfld:
-    """68 points in the usual order (jaw, brows, nose, eyes, mouth) by an ONNX file with a 112x112 input."""
+    """68 points in the usual order (jaw, brows, nose, eyes, mouth) by an ONNX file with a 112x112 input.
+
+    Takes pictures (H, W, 3) uint8 RGB, and gives (68, 2) x, y in their pixels; None without a face. Raises
+    UnsupportedModel for a file that is none or gives other points.
+    """
 
     def __init__(self, weights: Path, detector: Detector) -> None:
         try:

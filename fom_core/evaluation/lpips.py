@@ -45,6 +45,7 @@ class Lpips(nn.Module):
 
     @classmethod
     def from_state_dict(cls, weights: Mapping[str, Tensor]) -> Lpips:
+        """The distance with the weights of the lpips package. Raises UnsupportedModel where one is missing."""
         model = cls()
         named = {f"weights.{index}": f"lin{index}.model.1.weight" for index in range(len(ALEXNET))}
         for index, place in enumerate(SLICES):

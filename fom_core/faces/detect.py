@@ -105,6 +105,7 @@ def detect_faces(
     max_faces:   keep this many, the largest.
     crop:        rule for the part that is handed to the model, with ``margin``; see :func:`regions_from_boxes`.
     turned:      also find heads on their side and upside down; see :class:`~.turned.TurningDetector`.
+    Raises UsageError for what is no such picture, and what :func:`load_detector` raises.
     """
     require_picture(image)
     if image.dtype != np.uint8:

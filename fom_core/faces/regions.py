@@ -39,6 +39,7 @@ def regions_from_boxes(
     paddlegan: twice the box's longer side in height and 1.6 times in width, cut at the border, in whole pixels; of
                crops that overlap by more than half the first stays; the order is kept.
     box:       the box itself, for boxes drawn by hand; otherwise like square.
+    Raises UsageError for another rule.
     """
     if crop not in get_args(CropRule):
         raise UsageError(f"The crop rule is one of {', '.join(get_args(CropRule))}, not {crop!r}.")

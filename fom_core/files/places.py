@@ -16,6 +16,7 @@ from ..errors import UsageError
 
 Place = tuple[object, ...]
 NUMBER = re.compile(r"%0?(\d*)d")  # in the name of numbered pictures
+NUMBERED = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
 
 
 def with_number(name: str, number: int) -> str:
@@ -80,7 +81,7 @@ class _Written:
         for folder in _folders_to_make(Path(os.path.realpath(path))):
             self._take_as_folder(folder, path, work)
         self._files[place] = path, work
-        if found := NUMBER.search(path.name):
+        if path.suffix.lower() in NUMBERED and (found := NUMBER.search(path.name)):
             name = re.escape(path.name[: found.start()]) + r"\d+" + re.escape(path.name[found.end() :])
             self._numbered.setdefault(place_of(path.parent), []).append((re.compile(name), path, work))
 

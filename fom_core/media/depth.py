@@ -15,9 +15,10 @@ _TEXT_BYTES = 1 << 16  # in which a header made of words says it
 _GAP = rb"(?:\s|#[^\n\r]*[\n\r])+"
 _PNM = re.compile(rb"P([2356])" + (_GAP + rb"\d{1,9}") * 2 + _GAP + rb"(\d{1,9})")
 _EXR = re.compile(rb"channels\0chlist\0(.{4})", re.DOTALL)
-_FLOAT = 4  # bytes of a number in EXR, HDR and PFM
+_FLOAT = 4  # bytes of a number in EXR, HDR, PFM and LogLuv
 _CHANNELS = 4  # that OpenCV takes from an EXR
-_BITS, _SAMPLES = 258, 277  # tags of TIFF
+_BITS, _COMPRESSION, _SAMPLES = 258, 259, 277  # tags of TIFF
+_LOGLUV = 34676, 34677  # compressions of TIFF that come out as floats, whatever the bits say
 
 
 def pixel_bytes(data: bytes) -> int:
@@ -44,18 +45,17 @@ def _tiff(data: bytes) -> int:
     count = struct.unpack_from(order + ("Q" if big else "H"), data, at)[0]
     at += 8 if big else 2
     step, room = (20, 8) if big else (12, 4)
-    bits, samples = 1, 1
+    numbers = {_BITS: 1, _COMPRESSION: 1, _SAMPLES: 1}
     for entry in range(at, at + min(count, 0xFFFF) * step, step):
         tag, kind = struct.unpack_from(order + "HH", data, entry)
-        if tag not in (_BITS, _SAMPLES) or kind != 3:
+        if tag not in numbers or kind != 3:
             continue
         many = struct.unpack_from(order + ("Q" if big else "I"), data, entry + 4)[0]
         value = entry + step - room
         if 2 * many > room:  # the numbers lie elsewhere, all alike in every known file
             value = struct.unpack_from(order + ("Q" if big else "I"), data, value)[0]
-        number = struct.unpack_from(order + "H", data, value)[0]
-        bits, samples = (max(bits, number), samples) if tag == _BITS else (bits, max(samples, number))
-    return samples * _whole(bits)
+        numbers[tag] = max(numbers[tag], struct.unpack_from(order + "H", data, value)[0])
+    return numbers[_SAMPLES] * (_FLOAT if numbers[_COMPRESSION] in _LOGLUV else _whole(numbers[_BITS]))
 
 
 def _pnm(data: bytes) -> int:

@@ -131,5 +131,5 @@ class EncodedVideo(PipedResult):
         if not alone.status and not alone.died:
             raise self._failed(ending)
         reason = first_complaint(ending.said)
-        log.warning("The sound of %s cannot be used (%s); %s is silent.", driver.path, reason, self.path)
+        log.warning("The sound of %s cannot be used (%s); the result is silent.", driver.path, reason)
         self._sound = None

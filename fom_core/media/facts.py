@@ -20,6 +20,7 @@ from .tracks import Track, by_choice, sound_track, tracks_of
 _SQUARE = 0.01  # pixels that are less than this off the square are taken as square: rounding makes such
 _ASPECTS = (0.25, 4.0)  # of pixels; others are mistakes
 _ANIMATED = ("gif", "apng")  # pictures, whose frames viewers show at their own pace
+_RACING = {"theora", "vp3", "vp4"}  # one decoder; of ffmpeg 9.0 it gives wrong pictures now and then with frame threads
 _REORDERED = 16  # frames at most stand between where a frame is stored and where it is shown
 
 
@@ -37,6 +38,7 @@ class VideoFacts:
     damaged:        ffmpeg met an error while looking through the file.
     start_s:        when the first frame is shown on the clock that begins with the file.
     unhurried:      delays between frames that nobody means are made those that viewers show.
+    unthreaded:     its decoder in ffmpeg errs where it takes several frames at a time.
     sound:          the track of the sound, or None.
     sound_decoders: ffmpeg's names of all sound streams' codecs and decoders.
     """
@@ -51,6 +53,7 @@ class VideoFacts:
     damaged: bool
     start_s: float
     unhurried: bool
+    unthreaded: bool
     sound: Track | None
     sound_decoders: frozenset[str]
 
@@ -105,6 +108,7 @@ def probe(path: Path, max_pixels: int) -> VideoFacts:
         damaged=damaged,
         start_s=max(0.0, float(pts[0] * tick)),
         unhurried=unhurried,
+        unthreaded=any(track.number == scan.track and _RACING.intersection(track.names) for track in tracks),
         sound=sound_track(tracks),
         sound_decoders=decoders,
     )

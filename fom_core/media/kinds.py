@@ -80,6 +80,15 @@ def _is_animated_png(file: BinaryIO) -> bool:
         at += 12 + int.from_bytes(head[:4], "big")
 
 
+def is_video(head: bytes) -> bool:
+    """Whether a file that begins so is surely a video, and no picture of any kind."""
+    box, brand = head[4:8], head[8:12]
+    if box == b"ftyp":
+        return len(brand) == 4 and brand not in _HEIC | {b"avif", b"avis", b"miaf", b"crx ", b"jp2 ", b"jpx "}
+    streams = head.startswith((b"\0\0\1\xba", b"\x30\x26\xb2\x75")) or (head[:1] == b"G" and head[188:189] == b"G")
+    return _is_container(head) or box in (b"moov", b"mdat", b"wide") or streams
+
+
 def _is_container(head: bytes) -> bool:
     """Whether these are the first bytes of a usual video file."""
     return head[:4] in (b"\x1aE\xdf\xa3", b"FLV\x01", b"OggS") or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")

@@ -14,18 +14,25 @@ import numpy as np
 
 from ..errors import MediaError
 from ..files.paths import replacing, require_file
+from ..files.places import NUMBERED
 from ..pictures import fit_picture
 from ..resources.faults import pass_on
 from . import stills
 from .colour import to_srgb
 from .depth import pixel_bytes
 from .header import declared_size
+from .kinds import is_video
 from .limits import PICTURE_PIXELS, most_pixels, require_modest
 from .noise import hushed
 from .packets import labelled
 
-WRITTEN_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2"})
+WRITTEN_SUFFIXES = NUMBERED
 PICTURE_SUFFIXES = WRITTEN_SUFFIXES | {".avif", ".heic", ".heif", ".hif"}  # those that are read
+A_VIDEO = (
+    "{path} is a video, and a picture is wanted. Save one frame of it as a picture: "
+    "ffmpeg -i {name} -frames:v 1 frame.png"
+)
+_HEAD = 192  # bytes that tell a video
 _WIDEST = 16  # bytes of a pixel that is written in digits
 _EXTRAS = 1 << 26  # bytes beside the pixels, such as profiles and thumbnails
 _BAND = 1 << 22  # numbers that are brought to eight bits at a time
@@ -118,6 +125,19 @@ def list_pictures(folder: str | os.PathLike[str]) -> list[Path]:
     return sorted(visible, key=lambda path: _natural(path.name))
 
 
+def no_pictures_in(folder: str | os.PathLike[str]) -> MediaError:
+    """The error for a folder of which :func:`list_pictures` gives none: what was looked for, and what is there."""
+    others = sorted(path.name for path in Path(folder).iterdir() if not path.name.startswith("."))
+    found = "It is empty."
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        found = f"In it lies {others[0]}{more}; folders below it are not looked into."
+    return MediaError(
+        f"The folder {folder} holds no pictures: looked for {', '.join(sorted(PICTURE_SUFFIXES))}. {found} "
+        "Give a folder with pictures, or the files themselves."
+    )
+
+
 def _natural(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (-1, part.lower()) for part in re.split(r"(\d+)", name) if part]
 
@@ -131,6 +151,9 @@ def _read(path: Path, max_pixels: int) -> bytes:
     """The bytes of a picture file that declares no more pixels than allowed. Raises MediaError."""
     try:
         size = path.stat().st_size
+        with path.open("rb") as file:
+            if is_video(file.read(_HEAD)):
+                raise MediaError(A_VIDEO.format(path=path, name=path.name))
         if size > _WIDEST * max_pixels + _EXTRAS:
             raise MediaError(f"{path} has {size:,} bytes, more than a picture of {max_pixels:,} pixels takes.")
         data = path.read_bytes()  # not cv2.imread: it cannot open non-ASCII names on Windows

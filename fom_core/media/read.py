@@ -20,7 +20,7 @@ from .animation import Animation
 from .facts import VideoFacts, probe
 from .kinds import kind_of
 from .limits import FRAME_PIXELS, most_pixels
-from .pictures import PICTURE_SUFFIXES, list_pictures, read_picture
+from .pictures import PICTURE_SUFFIXES, list_pictures, no_pictures_in, read_picture
 from .process import Ending, Ffmpeg, first_complaint
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class VideoReader:
         if self.path.is_dir():
             self._pictures = list_pictures(self.path)
             if not self._pictures:
-                raise MediaError(f"The folder {self.path} holds no pictures. Give one with .png or .jpg frames.")
+                raise no_pictures_in(self.path)
         elif (kind := kind_of(self.path, PICTURE_SUFFIXES)) == "still":
             self._pictures = [self.path]
         elif kind == "animation":
@@ -189,7 +189,9 @@ class VideoReader:
 
     def _decode(self, facts: VideoFacts) -> Generator[np.ndarray, None, None]:
         # Half a packet decodes to a half grey frame; discardcorrupt leaves it out.
-        command = ["-v", "error", "-fflags", "+discardcorrupt", *ffmpeg.input_of(self.path, self.max_pixels)]
+        threads = ["-thread_type", "slice"] if facts.unthreaded else []
+        command = ["-v", "error", "-fflags", "+discardcorrupt", *threads]
+        command += ffmpeg.input_of(self.path, self.max_pixels)
         command += ["-map", f"0:{facts.track}", *(["-vf", ",".join(facts.filters)] if facts.filters else [])]
         whole = not (facts.clock.constant or facts.damaged)
         command += ["-frames:v", str(facts.frame_count)] if whole else []  # else ffmpeg may repeat the last one

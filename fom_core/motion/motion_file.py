@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,13 +22,18 @@ _FORMAT = "fom-motion-1"
 
 
 def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
-    """Write keypoints, frame rate and the model's name as safetensors, about a quarter of a kilobyte a frame."""
+    """Write keypoints, frame rate and the model's name and fingerprint as safetensors.
+
+    Takes about a quarter of a kilobyte a frame. Raises WriteError for an unwritable place.
+    """
     tensors = {"value": motion.keypoints.value}
     if motion.keypoints.jacobian is not None:
         tensors["jacobian"] = motion.keypoints.jacobian
     if motion.seen is not None:
         tensors["seen"] = torch.tensor(motion.seen)
     header = {"fps": motion.fps, "model": motion.model, "image_size": motion.image_size, "metadata": motion.metadata}
+    if motion.fingerprint is not None:
+        header["fingerprint"] = motion.fingerprint
     write_tensors(Path(path), tensors, {"format": _FORMAT, "motion": json.dumps(header)})
 
 
@@ -49,7 +56,8 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
         fps, (height, width) = float(header["fps"]), header["image_size"]
         if not 1 <= fps <= 1000:
             raise ValueError(f"{fps:g} frames/s")
-        return Motion(keypoints, fps, str(header["model"]), (int(height), int(width)), dict(header["metadata"]), seen)
+        size, known = (int(height), int(width)), _fingerprint(header.get("fingerprint"))
+        return Motion(keypoints, fps, str(header["model"]), size, dict(header["metadata"]), seen, known)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, OverflowError) as error:
         if breaks_off(path):
             raise FomError(
@@ -86,3 +94,13 @@ def _seen(flags: Tensor | None, frames: int) -> tuple[bool, ...] | None:
     if flags.shape != (frames,):
         raise ValueError(f"{tuple(flags.shape)} marks for {frames} frames")
     return tuple(bool(flag) for flag in flags.tolist())
+
+
+def _fingerprint(values: Any) -> tuple[float, ...] | None:
+    """Of the model that read the motion; None in files that do not tell. Raises ValueError, TypeError for nonsense."""
+    if values is None:
+        return None
+    numbers = tuple(float(value) for value in values)
+    if not all(map(math.isfinite, numbers)):
+        raise ValueError("a fingerprint that is none")
+    return numbers

@@ -30,7 +30,7 @@ def smooth(motion: M, strength: float, fps: float | None = None) -> M:
     Savitzky and Golay's filter: each frame goes where the parabola puts it that fits its neighbours best, which are
     those in a window of ``strength`` × 1.4 s, so that the frame rate does not matter; jacobians alike. 0 gives the
     motion back as it is, and so does a window of up to three frames. Near the ends the parabola is that of the first
-    and the last whole window. ``fps`` is for keypoints only.
+    and the last whole window. ``fps`` is for keypoints only. Raises UsageError for a strength beyond 0 to 1.
     """
     if not 0 <= strength <= 1:
         raise UsageError(f"The strength of smoothing lies between 0 (off) and 1; got {strength:g}.")

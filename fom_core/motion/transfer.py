@@ -18,18 +18,21 @@ FADE_IN_S = 0.3  # suits a motion that does not begin in the source's pose, as w
 def transfer_sequence(source: Keypoints, driving: Motion, transfer: MotionTransfer) -> Keypoints:
     """Where the (1, K) keypoints of a still face go during a whole video.
 
-    Its initial frame is found, its start faded in; before the driver is first seen and after the last time, the face
-    stands still. Raises UsageError for an initial frame beyond the video's end.
+    Its initial frame is found, its start faded in, for which a single picture has no time; before the driver is first
+    seen and after the last time, the face stands still. Raises UsageError for an initial frame beyond the video's end.
     """
     first = initial_frame(source, driving.keypoints, transfer, driving.seen)
     sequence = held(driving).keypoints
     moved = transfer_motion(source, sequence, sequence[first : first + 1], transfer)
-    moved = fade_in(source, moved, transfer.fade_in_s * driving.fps)
+    if len(driving) > 1:
+        moved = fade_in(source, moved, transfer.fade_in_s * driving.fps)
     return fade_out(source, moved, transfer.fade_out_s * driving.fps)
 
 
 def transfer_motion(source: Keypoints, driving: Keypoints, initial: Keypoints, transfer: MotionTransfer) -> Keypoints:
     """Where the source's keypoints go when it moves like the driver (section 3.3 of the paper).
+
+    x = source + s·(driving - initial), J = J_driving · J_initial⁻¹ · J_source, with s of :func:`movement_scale`.
 
     source:  (1, K) keypoints of the still face.
     driving: (B, K) keypoints of the frames to copy.

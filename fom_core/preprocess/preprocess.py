@@ -61,7 +61,8 @@ def preprocess(
     """Cut clips into ``output``/train and /test and return the report, a CSV with a row per clip, kept or dropped.
 
     Videos finished by an earlier call are not read again, unless they or the recipe changed. ``missing``: ids of
-    videos that are not at hand, for the report. Raises MediaError when no clip was kept.
+    videos that are not at hand, for the report. Raises MediaError when no clip was kept or there is no video,
+    UsageError for two videos whose clips would have the same names.
     """
     if not jobs:
         raise MediaError("None of the videos named by the metadata is at hand. Name the folder that holds them.")

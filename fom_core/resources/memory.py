@@ -30,7 +30,7 @@ def in_chunks(work: Callable[[slice], T], length: int, size: int) -> Generator[T
     """``work`` on consecutive slices of ``length`` things, at most ``size`` at a time.
 
     Where memory runs out, the same slice is tried again with half as many, and it stays at that. A single thing that
-    does not fit raises the device's error.
+    does not fit raises the device's error. Raises UsageError for a ``size`` below 1.
     """
     if size < 1:
         raise UsageError(f"At least one frame must be worked on at a time; got {size}.")

@@ -168,9 +168,9 @@ def part(prefix: str, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def carry_over(module: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
-    """Load every tensor whose name and shape fit, leave the rest as it is; returns the names left out.
+    """Load every tensor whose name and shape fit, leave the rest as it is; returns the names of what is not learnt yet.
 
-    The blur in front of a network is derived from its scale, never carried over.
+    The blur in front of a network is derived from its scale, never learnt and never carried over.
     """
     own = module.state_dict()
     fitting = {
@@ -179,4 +179,4 @@ def carry_over(module: nn.Module, weights: Mapping[str, Tensor]) -> list[str]:
         if name in own and own[name].shape == value.shape and not name.endswith("down.weight")
     }
     module.load_state_dict({**own, **fitting})
-    return sorted(set(own) - set(fitting))
+    return sorted(name for name in set(own) - set(fitting) if not name.endswith("down.weight"))

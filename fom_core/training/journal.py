@@ -13,11 +13,13 @@ import numpy as np
 
 from .. import signals
 from ..documents.readers import DocumentError, parse_json
+from ..documents.times import duration_text
 from ..files.paths import replacing, unwritable
 from ..media import write_picture
 from ..parallel.distributed import world_size
 from ..weights.load import header_of
 from .checkpoint import WEIGHTS, save_checkpoint
+from .data.seen import seen_header
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -44,7 +46,8 @@ def untold(*_: object, **__: object) -> AbstractContextManager[None]:
 class TrainingLog:
     """Book-keeping of one stage in its folder.
 
-    ``log.jsonl`` has a line for every ``line_every`` steps with the mean of each loss, and one for every measurement.
+    ``log.jsonl`` has a line for the first step and for every ``line_every`` ones with the mean of each loss, and one
+    for every measurement.
     ``keep`` is of :func:`~.checkpoint.save_checkpoint`; checkpoints keep the name ``configuration``, for messages.
     """
 
@@ -80,10 +83,10 @@ class TrainingLog:
             self.report(f"{self.trainer.stage.name}: {done} step {self.trainer.step_number}")
 
     def add(self, losses: dict[str, float], *, now: bool = False) -> None:
-        """Count a step; every ``line_every`` steps, or ``now``, tell the means since the last time."""
+        """Count a step; after the first, every ``line_every`` ones, or ``now``, tell the means since the last time."""
         self._recent.append(losses)
         self._losses = losses
-        if not now and self.trainer.step_number % self.line_every:
+        if not now and self.trainer.step_number != 1 and self.trainer.step_number % self.line_every:
             return
         means, self._recent = _means(self._recent), []
         self._append("train", {"minutes": self.trainer.seconds / 60, **means})
@@ -108,6 +111,7 @@ class TrainingLog:
         about = {"seconds": self.trainer.seconds, "processes": world_size(), **about}
         step = self.trainer.step_number
         model = header_of(self.trainer.average, f"{self.trainer.stage.name}-{step}")  # so that it opens as one
+        model |= seen_header(self.folder.parent)
         with signals.delayed():
             save_checkpoint(
                 self.folder, step, self.trainer.weights(), state, about=about, metadata=model, keep=self.keep
@@ -145,8 +149,7 @@ class TrainingLog:
         steps, seconds = self._begun_at
         done = max(1, self.trainer.step_number - steps)
         left = self.trainer.seconds * (1 / self.trainer.progress - 1)
-        hours, minutes = divmod(round(left / 60), 60)
-        return f"{(self.trainer.seconds - seconds) / done:.2f} s/step, {hours}:{minutes:02} h left"
+        return f"{(self.trainer.seconds - seconds) / done:.2f} s/step, {duration_text(left)} left"
 
 
 def open_board(folder: Path, step: int) -> Any:

@@ -198,8 +198,10 @@ def train(
                 log.warning("The given weights have no effect: %s goes on from its checkpoints.", run_folder)
             fresh = carry_over(trainer.model, previous)
             carry_over(trainer.average, previous)
-            if not rank():
-                report(f"{stage.name}: {len(fresh)} tensors start fresh")
+            if fresh and not rank():
+                report(
+                    f"{stage.name}: {len(fresh)} tensors have no fitting weights and start fresh, such as {fresh[0]}"
+                )
         if not rank():
             report(stage_line(stage, device))
         frames = stage_data(config, data, stage, run_folder)

@@ -11,6 +11,7 @@ from ..parallel.distributed import rank, training_group
 from ..weights.catalogue import is_file
 from ..weights.load import load_module, save_model
 from .checkpoint import DEFAULT, Checkpointing
+from .data.seen import seen_header
 from .given import TrainingInputs, clip_folder, open_clips, open_features, open_labeller
 from .journal import Stages, untold
 from .loop import train
@@ -30,7 +31,8 @@ def train_from_folder(
     The split "val" of an index, or a subfolder ``val`` or ``test``, is used for figures and contact sheets. Under
     torchrun every process takes part; the first one decodes, keeps the books and writes. ``init_from`` is a model's
     name or file to start from. ``stages`` is told how far decoding and learning are. Who stops it finds all but the
-    step under way kept, and a second call goes on there.
+    step under way kept, and a second call goes on there. Raises UsageError for a configuration that learns from a
+    teacher or has no folder with clips, MediaError for a folder without any, TrainingDiverged.
     """
     inputs, output = inputs.named_in(CONFIGS), Path(output)
     config = inputs.config()
@@ -56,4 +58,4 @@ def train_from_folder(
             checkpointing=checkpointing,
             stages=stages,
         )
-        return path if rank() else save_model(model, path, name=config.name)
+        return path if rank() else save_model(model, path, name=config.name, about=seen_header(output))

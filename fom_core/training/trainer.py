@@ -25,7 +25,7 @@ from .objective import Objective, Outcome
 from .optimiser import adam
 from .perceptual import VggFeatures
 from .precision import PRECISIONS, use_precision
-from .recording import RecordedWork, TrainingStep
+from .recording import RecordedStep, TrainingStep
 from .schedule import average_decay, learning_rate_factor
 from .whole_step import WholeStep
 
@@ -136,7 +136,7 @@ class Trainer:
             self._whole.change()  # somewhere within
         if learns not in self._updates:
             work = partial(self._update_networks, learns)
-            self._updates[learns] = RecordedWork(work, self.device) if self.records else work
+            self._updates[learns] = RecordedStep(work, self.device) if self.records else work
         return self._updates[learns](pairs, transform)
 
     def _update_networks(self, learns: bool, pairs: Pairs, transform: Transform) -> dict[str, Tensor]:

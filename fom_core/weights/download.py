@@ -107,7 +107,7 @@ def _bring(entry: Entry, target: Path, progress: Progress) -> Path:
 def _tried(entry: Entry, part: PartialFile, progress: Progress) -> list[str] | None:
     """None once ``part`` is whole and right; what went wrong with each mirror otherwise."""
     problems = []
-    for url in entry.urls:
+    for number, url in enumerate(entry.urls, 1):
         asked = url
         try:
             asked = address(url)
@@ -116,7 +116,9 @@ def _tried(entry: Entry, part: PartialFile, progress: Progress) -> list[str] | N
             return None
         except (Broken, DownloadError) as error:
             problems.append(f"{asked}: {error}")
-            log.warning("%s", problems[-1])
+            log.debug("%s", problems[-1])
+            if number < len(entry.urls):
+                log.info("That did not work; the next mirror is asked.")
     return problems
 
 

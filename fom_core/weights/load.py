@@ -28,7 +28,7 @@ from .config_of_tensors import Conventions, detect_config
 from .foreign import COUNTER, is_foreign, save_foreign
 from .layout import StateDict
 from .quantise import SCALE, quantise
-from .read import Checkpoint, read_checkpoint
+from .read import Checkpoint, read_checkpoint, told_by_header
 from .store import locate
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,10 @@ def _is_plain(name: str) -> bool:
 def resolve_config(
     checkpoint: Checkpoint, path: Path, entry: Entry | None = None, config: Path | None = None
 ) -> ModelConfig:
-    """The configuration of a checkpoint: widths from its tensors, the rest from YAML, header, catalogue or format."""
+    """The configuration of a checkpoint: widths from its tensors, the rest from YAML, header, catalogue or format.
+
+    Raises UnsupportedModel where these contradict each other.
+    """
     conventions = Conventions(border_blend=checkpoint.format == "paddle") if entry is None else entry.conventions
     stated, source = None, ""
     if CONFIG_KEY in checkpoint.metadata:
@@ -148,12 +151,19 @@ class _Unfilled(TorchFunctionMode):
 
 
 def save_model(
-    model: Weights, path: str | Path, half: bool = False, name: str | None = None, int8: bool = False
+    model: Weights,
+    path: str | Path,
+    half: bool = False,
+    name: str | None = None,
+    int8: bool = False,
+    *,
+    about: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a model, of ``load_model`` too, as safetensors: the tensors that painting needs, and its configuration.
 
     ``half`` stores convolutions in float16, half the size; ``int8`` in eight bits, a quarter. Statistics, biases and
-    blur kernels stay float32.
+    blur kernels stay float32. ``about``: what else the header says. Raises UsageError for another suffix or both kinds,
+    WriteError for an unwritable place.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
@@ -169,7 +179,7 @@ def save_model(
             tensors[key], tensors[key + SCALE] = quantise(full)
         else:
             tensors[key] = full.half() if half and _is_kernel(key, value) else full
-    write_tensors(path, tensors, header_of(model, name or model.name or path.stem))
+    write_tensors(path, tensors, {**(about or {}), **header_of(model, name or model.name or path.stem)})
     return path
 
 
@@ -188,7 +198,8 @@ def convert(
 ) -> MotionModel:
     """Write any supported weights as slim safetensors and return the model they were read into.
 
-    A target called .pth.tar or .pdparams is written for the authors' code or PaddleGAN, with a YAML beside it.
+    A target called .pth.tar or .pdparams is written for the authors' code or PaddleGAN, with a YAML beside it. Raises
+    UsageError for these in ``half`` or ``int8``, and what :func:`load_module` and :func:`save_model` raise.
     """
     model = load_module(source, config)
     if is_foreign(Path(target)):
@@ -196,7 +207,7 @@ def convert(
             raise UsageError("Only .safetensors files store convolutions in float16 or int8. Rename the target.")
         save_foreign(model, Path(target))
         return model
-    save_model(model, target, half=half, int8=int8)
+    save_model(model, target, half=half, int8=int8, about=told_by_header(locate(source)[0]))
     return model
 
 

@@ -85,6 +85,14 @@ def read_state_dict(path: Path) -> StateDict:
     return tensors
 
 
+def told_by_header(path: Path) -> dict[str, str]:
+    """What the header of a safetensors file of ours says; nothing for other files."""
+    if recognise(path) != "safetensors":
+        return {}
+    with safe_open(path, framework="pt") as file:
+        return {key: value for key, value in (file.metadata() or {}).items() if key.startswith("fom.")}
+
+
 def recognise(path: Path) -> str:
     """Name the format of a weights file from its first bytes. Raises UnsupportedModel with the reason if it is none."""
     if path.is_dir():

@@ -11,8 +11,9 @@ import pytest
 
 from fom_core.cli import build_parser, with_underscores
 from fom_core.cli.names import output_path
-from fom_core.cli.progress import ProgressBar, duration_text, how_many, moment_text, one_line, progress_line
+from fom_core.cli.progress import ProgressBar, how_many, one_line, progress_line
 from fom_core.cli.verbs import wanted
+from fom_core.documents.times import duration_text, moment_text
 
 ROOT = Path(__file__).resolve().parents[2]
 

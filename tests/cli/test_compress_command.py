@@ -82,4 +82,5 @@ def test_two_processes_compress_together(tiny_weights, data, tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("| teacher |") == 1
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "run" / "report.md")
     assert (tmp_path / "run" / "small-int8.safetensors").is_file()

@@ -25,6 +25,8 @@ def test_an_evaluation_prints_a_table_with_its_baselines(fom, data, tiny_model, 
     done = fom("evaluate", data, "--model", model, "--device", "cpu", "--all-frames", "--output", tmp_path / "out")
 
     assert done.status == 0
+    assert done.results[0] == "tiny on the validation clips of data, at 64x64 pixels"
+    assert done.results[-1] == str(tmp_path / "out" / "evaluation.md")
     assert [line.split("|")[1].strip() for line in done.results if line.startswith("| ")][-3:] == [
         "relative",
         "absolute",

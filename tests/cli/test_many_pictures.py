@@ -7,10 +7,13 @@ import shutil
 from argparse import Namespace
 
 import pytest
+import torch
 
 from fom_core.cli.jobs import left_to_do
 from fom_core.files.places import Work
 from fom_core.media import VideoReader
+from fom_core.networks import create_model
+from fom_core.weights.load import save_model
 
 NAMES = ("anna", "bert")
 
@@ -165,7 +168,34 @@ def test_a_folder_without_pictures_is_told(fom, words, tmp_path):
     (tmp_path / "empty").mkdir()
     outcome = fom("animate", "--source_image", tmp_path / "empty", *words)
     assert outcome.status == 1
-    assert "empty holds no pictures" in outcome.messages[-1]
+    assert "empty holds no pictures: looked for .avif, .bmp, " in outcome.messages[-1]
+    assert "It is empty. Give a folder with pictures" in outcome.messages[-1]
+
+
+def test_a_folder_of_other_files_tells_what_was_looked_for_and_what_is_there(fom, words, sound_clip, tmp_path):
+    folder = tmp_path / "films"
+    (folder / "below").mkdir(parents=True)
+    shutil.copyfile(sound_clip, folder / "a.mp4")
+    outcome = fom("animate", "--source_image", folder, *words)
+    assert outcome.status == 1
+    assert ".webp. In it lies a.mp4 and 1 more; folders below it are not looked into." in outcome.messages[-1]
+
+
+def test_progress_of_many_names_the_picture(fom, album, words, tmp_path, monkeypatch):
+    monkeypatch.setattr("fom_core.cli.progress.FIRST_S", 0)
+    monkeypatch.setattr("fom_core.cli.progress.LINE_S", 0)
+    (album / "bert.png").rename(album / f"{'b' * 60}.png")
+    outcome = fom("animate", "-s", album, *words, "--duration", 0.1, "--output", tmp_path / "out")
+    lines = [line for line in outcome.messages if line.startswith("animating ")]
+    assert any(line.startswith("animating 1 of 2, anna.png [") for line in lines)
+    assert any(line.startswith(f"animating 2 of 2, {'b' * 29}… [") for line in lines)
+
+
+def test_a_warning_that_holds_for_all_results_is_given_once(fom, album, words, tmp_path):
+    words = [*words, "--duration", 0.1, "--output", tmp_path / "out", "--filename", ".gif"]
+    told = [fom("animate", "-s", album, *words, "--overwrite").messages for _ in range(2)]
+    for messages in told:  # in each call
+        assert sum("hold no sound" in line for line in messages) == 1
 
 
 def test_a_line_of_a_manifest_may_name_several_pictures(fom, album, words, tmp_path):
@@ -196,3 +226,19 @@ def test_a_result_with_a_number_in_its_name_is_found_again(tmp_path, name, first
     assert left() == jobs
     (tmp_path / first).touch()
     assert left() == []
+
+
+def test_a_motion_of_a_namesake_is_warned_of_once(fom, album, sound_clip, tiny_weights, tiny_config, tmp_path):
+    motion, other = tmp_path / "m.safetensors", tmp_path / "other.safetensors"
+    assert fom("motion", sound_clip, "--model", tiny_weights, "--duration", 0.1, "--output", motion).status == 0
+    torch.manual_seed(7)
+    save_model(create_model(tiny_config), other, name="tiny")
+    words = ["--motion", motion, "--source_crop", "none", "--image_size", 64, "--cpu", "--output", tmp_path / "out"]
+
+    own, others = (
+        fom("animate", "-s", album, *words, "--model", file, "--overwrite") for file in (tiny_weights, other)
+    )
+
+    told = [line for line in others.messages if "another model that is called 'tiny' as well" in line]
+    assert (own.status, others.status, len(told)) == (0, 0, 1)
+    assert not any("another model" in line for line in own.messages)

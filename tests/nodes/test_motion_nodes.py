@@ -92,6 +92,17 @@ def test_replacing_a_file_loads_it_again(execute, node, motion, comfyui):
     assert before != node("FOMLoadMotion").fingerprint_inputs(motion_name="again.safetensors [output]")
 
 
+def test_a_motion_of_another_model_of_the_name_is_warned_of(execute, model, faces, motion, caplog):
+    from dataclasses import replace
+
+    show = {"model": model, "faces": faces, "frame_number": 4}
+    execute("FOMPreviewKeypoints", **show, driver=motion)
+    assert not caplog.records
+    execute("FOMPreviewKeypoints", **show, driver=replace(motion, fingerprint=(0.9, -0.9) * 8))
+    (line,) = caplog.messages
+    assert line.startswith("This motion was read with another model that is called 'tiny' as well")
+
+
 def test_a_moment_is_shown_with_flow_and_occlusion(execute, model, faces, driving):
     settings = {"model": model, "faces": faces, "driver": driving, "driving_crop": "none"}
     result = execute("FOMPreviewKeypoints", **settings, face_number=2, frame_number=7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -149,3 +150,54 @@ def test_a_public_name_is_defined_once():
                 places[node.name].append(name)
     twice = {name: found for name, found in places.items() if len(found) > 1 and name not in SHARED_NAMES}
     assert twice == {}
+
+
+def public(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef, str]]:
+    """Functions and methods that others call: their name, themselves, and what they say, or their class for them."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield node.name, node, ast.get_docstring(node) or ""
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            for inner in node.body:
+                if isinstance(inner, ast.FunctionDef) and (inner.name[0] != "_" or inner.name[:2] == "__"):
+                    said = ast.get_docstring(inner) or ""
+                    yield f"{node.name}.{inner.name}", inner, said + (ast.get_docstring(node) or "")
+
+
+def raised_in(function: ast.AST) -> set[str]:
+    """The names of what a function itself raises, not those that it calls or defines."""
+    found = set()
+    for node in ast.iter_child_nodes(function):
+        if isinstance(node, ast.FunctionDef | ast.Lambda | ast.ClassDef):
+            continue
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name):
+            found.add(node.exc.func.id)
+        found |= raised_in(node)
+    return found
+
+
+def test_what_raises_an_error_for_users_says_so():
+    errors = {node.name for node in TREES["errors"].body if isinstance(node, ast.ClassDef)}
+    told = [
+        (f"{name}.{called}", raised_in(function) & errors, said)
+        for name, tree in TREES.items()
+        for called, function, said in public(tree)
+        if room_of(name) != "cli"  # whose commands tell the user
+    ]
+    assert sum(len(raised) for _, raised, _ in told) > 80
+    silent = [f"{where}: {error}" for where, raised, said in told for error in sorted(raised) if error not in said]
+    assert silent == []
+
+
+def test_the_table_of_the_folders_is_true_to_a_tenth():
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("## Size")[2].partition("\n## ")[0]
+    told = {
+        name: (int(files), int(lines)) for name, files, lines in re.findall(r"\| `(\w+)/` \| (\d+) \| (\d+) \|", table)
+    }
+    folders = Counter(room_of(name) for name, path in FILES.items() if path.parent != PACKAGE)
+    assert told.keys() == folders.keys()
+    for room, (files, lines) in told.items():
+        found = sum(count for name, count in LINES.items() if room_of(name) == room)
+        assert abs(files - folders[room]) <= max(1, files / 10), f"{room} has {folders[room]} files"
+        assert abs(lines - found) <= max(100, lines / 10), f"{room} has {found} lines"

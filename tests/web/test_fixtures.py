@@ -21,10 +21,10 @@ def test_the_stored_fixtures_are_what_the_code_computes():
         (case.pop("composed"), again.pop("composed"))
         for case, again in zip(stored["composed"], computed["composed"], strict=True)
     ]
-    courses = stored.pop("composed"), computed.pop("composed")
+    flows = stored.pop("composed"), computed.pop("composed")
 
     assert_alike(stored, computed, 1e-5)
-    assert_alike(*courses, 2e-4)  # they are stored with four digits
+    assert_alike(*flows, 2e-4)  # they are stored with four digits
     for pair in pictures:
         assert_alike(*pair, 1)  # a grey level: OpenCV's versions round differently
 

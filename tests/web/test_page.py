@@ -10,11 +10,13 @@ import pytest
 from fom_core.backends.load import load_model
 from fom_core.cli.demo import embedded_motion
 from fom_core.demo import demo_picture
+from fom_core.driver import align_drivers
 from fom_core.export import export_model
 from fom_core.faces.detect import detect_faces
 from fom_core.faces.regions import pixel_box
 from fom_core.faces.tracking import driving_view
 from fom_core.media import VideoReader, VideoWriter, read_picture, write_picture
+from fom_core.motion import FADE_IN_S, SMOOTHING
 from fom_core.networks import MotionModel
 from fom_core.pipeline import animate_picture, read_motion
 from fom_core.types import FaceSet, Motion, MotionTransfer
@@ -22,6 +24,7 @@ from tests.web.conftest import DATA, Drive
 
 pytestmark = pytest.mark.browser
 FRAMES = (0, 20, 45, 90)
+AS_COMMAND = MotionTransfer(initial_frame="medoid", fade_in_s=FADE_IN_S)
 LEAST_DB = 38.0
 LEAST_DB_BY_CARD = 55.0  # which computes in float32, as Python does
 
@@ -46,7 +49,7 @@ def performance(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_page_paints_what_python_paints(drive: Drive, portrait: Path, tmp_path: Path):
     picture = read_picture(portrait)
     faces = detect_faces(picture, "embedded")
-    motion = embedded_motion()
+    motion = performed()
 
     told = drive("frames", portrait, *FRAMES)
 
@@ -75,7 +78,7 @@ def test_webgpu_paints_the_same(drive: Drive, portrait: Path, tmp_path: Path):
         pytest.skip("this browser has no WebGPU, not even in software")
     assert told["composer"] == "card"
     assert told["graphs"][-2:] == ["generator.onnx", "face_detector.onnx"]  # the processor's eight bits came first
-    (wanted,) = paint(picture, faces, embedded_motion(), (45,))
+    (wanted,) = paint(picture, faces, performed(), (45,))
     shown = read_picture(tmp_path / "frame-45.png")[..., :3]
     assert psnr_db(face_of(shown, faces), face_of(wanted, faces)) >= LEAST_DB_BY_CARD
 
@@ -97,7 +100,7 @@ def test_every_face_of_a_group_moves(drive: Drive, tmp_path: Path, portrait: Pat
     told = drive("frames", portrait.with_name("wall.png"), 45)
 
     assert told["faces"] == len(faces) == 3
-    (wanted,) = paint(wall, faces, embedded_motion(), (45,))
+    (wanted,) = paint(wall, faces, performed(), (45,))
     shown = read_picture(tmp_path / "frame-45.png")[..., :3]
     for face in faces:
         one = FaceSet((face,), faces.frame_size)
@@ -115,7 +118,7 @@ def test_a_video_drives_as_it_does_in_python(drive: Drive, portrait: Path, perfo
     drive("video", portrait, performance, 0, 100, 200)
 
     moments = (0, 25, 50)
-    for moment, wanted in zip(moments, paint(picture, faces, motion, moments), strict=True):
+    for moment, wanted in zip(moments, paint(picture, faces, motion, moments, MotionTransfer()), strict=True):
         shown = read_picture(tmp_path / f"frame-{4 * moment}.png")[..., :3]
         assert psnr_db(face_of(shown, faces), face_of(wanted, faces)) >= LEAST_DB
 
@@ -190,14 +193,18 @@ def test_another_exported_model_can_be_opened(
     assert "was read with the model mini and means nothing to tiny" in told["motion"]
 
 
-def paint(picture: np.ndarray, faces: FaceSet, motion: Motion, frames: tuple[int, ...]) -> list[np.ndarray]:
-    """These frames as Python paints them, the first one of the motion being the portrait's pose."""
-    chosen = [0, *frames]
-    value, jacobian = motion.keypoints.value[chosen], motion.keypoints.jacobian
-    assert jacobian is not None
-    keypoints = type(motion.keypoints)(value, jacobian[chosen])
-    painted = animate_picture(load_model("mini"), picture, faces, keypoints, MotionTransfer(), chunk_size=1)
-    return [frame for chunk in painted for frame in chunk][1:]
+def paint(
+    picture: np.ndarray, faces: FaceSet, motion: Motion, frames: tuple[int, ...], transfer: MotionTransfer = AS_COMMAND
+) -> list[np.ndarray]:
+    """These frames as Python paints them."""
+    painted = animate_picture(load_model("mini"), picture, faces, motion, transfer, chunk_size=1, frames=frames)
+    return [frame for chunk in painted for frame in chunk]
+
+
+def performed() -> Motion:
+    """The page's first motion as it drives."""
+    motion = embedded_motion()
+    return align_drivers([motion], motion.fps, smoothing=SMOOTHING)[0]
 
 
 def face_of(picture: np.ndarray, faces: FaceSet) -> np.ndarray:

@@ -1,8 +1,9 @@
-import { seek, type Driver } from './drivers'
+import { seek, type Driver } from './driver'
 import { EngineClient } from './engine/client'
 import type { ModelFiles, Painted, Ready } from './engine/engine'
 import type { Backend } from './engine/runtime'
 import { cropsOf } from './faces/regions'
+import { FADE_IN_S } from './motion/transfer'
 import { Player } from './player'
 import { Recorder } from './recorder'
 import { FaceList } from './ui/faces'
@@ -125,8 +126,10 @@ export class App {
     const gain = element<HTMLInputElement>('gain').valueAsNumber
     element('gain-value').textContent = String(gain)
     const relative = checked('relative')
-    this.player.transfer = { relativeMotion: relative, relativeJacobian: relative, adaptMovementScale: checked('adapt'), gain }
-    this.player.fromBestFrame = checked('best')
+    const best = checked('best')
+    const fadeInS = best ? 0 : FADE_IN_S
+    this.player.transfer = { relativeMotion: relative, relativeJacobian: relative, adaptMovementScale: checked('adapt'), gain, fadeInS }
+    this.player.initialFrame = best ? 'best' : 'medoid'
     const played = this.player.playing
     this.pause()
     await this.player.set(this.driver)

@@ -1,7 +1,8 @@
-import type { Driver, MotionDriver, VideoDriver } from './drivers'
-import { grab } from './drivers'
+import type { Driver, MotionDriver, VideoDriver } from './driver'
+import { grab } from './driver'
 import type { EngineClient } from './engine/client'
 import type { Painted } from './engine/engine'
+import type { InitialFrame } from './motion/initial'
 import { COPY, type Transfer } from './motion/transfer'
 import type { Keypoints } from './motion/keypoints'
 
@@ -26,7 +27,7 @@ export interface Listener {
  */
 export class Player {
   transfer: Transfer = { ...COPY }
-  fromBestFrame = false
+  initialFrame: InitialFrame = 'medoid' // faces are bent least from there
   playing = false
   private driver: Driver | null = null
   private initial: Keypoints[] = []
@@ -134,7 +135,7 @@ export class Player {
     const known = this.kept.get(frame)
     if (known) return known
     const initial = this.initial
-    const painted = await this.engine.call('paint', driver.motion.frames[frame], initial, this.transfer)
+    const painted = await this.engine.call('paint', driver.motion.frames[frame], initial, this.transfer, frame / driver.motion.fps)
     if (initial === this.initial && this.room(painted, driver)) this.kept.set(frame, painted)
     return painted
   }
@@ -155,13 +156,12 @@ export class Player {
   }
 
   private room({ faces }: Painted, { motion }: MotionDriver): boolean {
-    const bytes = faces.reduce((sum, { course, pixels }) => sum + course.byteLength + pixels.data.byteLength, 0)
+    const bytes = faces.reduce((sum, { flow, pixels }) => sum + flow.byteLength + pixels.data.byteLength, 0)
     return bytes * motion.frames.length <= MOST_KEPT_BYTES
   }
 
   private async startsOf({ motion }: MotionDriver): Promise<Keypoints[]> {
-    if (!this.fromBestFrame) return [motion.frames[0]]
-    return (await this.engine.call('bestFrames', motion.frames)).map((frame) => motion.frames[frame])
+    return (await this.engine.call('initialFrames', motion, this.initialFrame)).map((frame) => motion.frames[frame])
   }
 }
 

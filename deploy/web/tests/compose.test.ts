@@ -17,7 +17,7 @@ function scene({ size: [width, height], crops, others, picture }: Composed) {
 function faces(found: Composed, at: 'moved' | 'still'): MovedFace[] {
   const { canvases } = scene(found)
   return found[at].map((now, index) => ({
-    course: new Follower(canvases[index], maps(found.still[index]), found.unit).follow(maps(now)),
+    flow: new Follower(canvases[index], maps(found.still[index]), found.unit).follow(maps(now)),
     pixels: waves(found.painted, now.width, now.height)
   }))
 }
@@ -40,10 +40,10 @@ describe.each(CASES)('faces $name', ({ found }) => {
 
   it('take their colours from where Python does, and show as much of what was painted', () => {
     const { canvases } = scene(found)
-    faces(found, 'moved').forEach(({ course }, at) => {
-      const rows = sampled(course, 3 * canvases[at].columns, found.every)
-      near(rows.filter((_, index) => index % 3 < 2), found.courses[at].displacement, 1e-3)
-      near(rows.filter((_, index) => index % 3 === 2), found.courses[at].share, 1e-3)
+    faces(found, 'moved').forEach(({ flow }, at) => {
+      const rows = sampled(flow, 3 * canvases[at].columns, found.every)
+      near(rows.filter((_, index) => index % 3 < 2), found.flows[at].displacement, 1e-3)
+      near(rows.filter((_, index) => index % 3 === 2), found.flows[at].share, 1e-3)
     })
   })
 
@@ -90,7 +90,7 @@ describe('a picture', () => {
     const { canvases: [canvas] } = scene(found)
     const [still, moved] = [found.still[0], found.moved[0]].map((told) => ({ ...maps(told), occlusion: null }))
     const follower = new Follower(canvas, still, found.unit)
-    const shares = (course: Float32Array): Float32Array => course.filter((_, at) => at % 3 === 2)
+    const shares = (flow: Float32Array): Float32Array => flow.filter((_, at) => at % 3 === 2)
     expect(Math.max(...shares(follower.follow(still)))).toBe(0)
     const middle = Math.floor(canvas.rows / 2) * canvas.columns + Math.floor(canvas.columns / 2)
     expect(shares(follower.follow(moved))[middle]).toBeGreaterThan(0.9)
@@ -114,5 +114,5 @@ describe('a flow', () => {
 })
 
 function unpainted(face: MovedFace): MovedFace {
-  return { ...face, course: face.course.map((value, at) => (at % 3 === 2 ? 0 : value)) }
+  return { ...face, flow: face.flow.map((value, at) => (at % 3 === 2 ? 0 : value)) }
 }

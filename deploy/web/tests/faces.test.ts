@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { distinct, iou } from '../src/faces/boxes'
 import { detectFaces } from '../src/faces/detector'
-import { cropsOf, fixedView, followFace } from '../src/faces/regions'
+import { cropsOf, fixedView, followFace, viewOf } from '../src/faces/regions'
 import { crop, isGrey, resize, toBatch, toPixels, withoutColours } from '../src/pixels'
 import { fixtures, near, picture } from './fixtures'
 
@@ -13,6 +13,8 @@ describe('faces', () => {
 
   it.each(fixtures.views.tracks)('of a driver get the fixed view that Python gives them: $expected', (track) => {
     expect(fixedView(track.boxes, track.width, track.height)).toEqual(track.expected)
+    const followed = followFace(track.boxes.map((box) => [{ box, score: 0.9 }]))
+    expect(viewOf(followed, track.width, track.height)).toEqual(track.view)
   })
 
   it('are followed by overlap, and not replaced by a larger one elsewhere', () => {

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import type { Box } from '../src/faces/boxes'
 import type { FlowMaps } from '../src/compose/flow'
+import type { InitialFrame } from '../src/motion/initial'
 import type { Keypoints } from '../src/motion/keypoints'
 import type { Transfer } from '../src/motion/transfer'
 import type { Picture } from '../src/pixels'
@@ -30,7 +31,7 @@ export interface Composed {
   still: Maps[]
   moved: Maps[]
   canvases: { rect: Box; corner: [number, number]; cell: number; places: number[]; room: number[]; painted: number[] }[]
-  courses: { displacement: number[]; share: number[] }[]
+  flows: { displacement: number[]; share: number[] }[]
   composed: number[]
 }
 
@@ -46,11 +47,18 @@ export const fixtures = json as unknown as {
     best_frame: number
     moved: { transfer: Transfer; expected: Plain }[]
   }
+  driver: {
+    clip: Plain[]
+    seen: boolean[]
+    fps: number
+    source: Plain
+    cases: { smoothing: number; seen: boolean; aligned: Plain[]; initial: Record<InitialFrame, number>; moved: Plain[] }[]
+  }
   views: {
     boxes: Box[]
     scores: number[]
     crops: Box[]
-    tracks: { boxes: Box[]; width: number; height: number; expected: Box }[]
+    tracks: { boxes: Box[]; width: number; height: number; expected: Box; view: Box | null }[]
   }
   composed: Composed[]
   crops: [{ width: number; height: number; pixels: number[] }, ...{ box: Box; size: number; expected: number[] }[]]

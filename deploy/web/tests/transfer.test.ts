@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { findBestFrame, hullArea, movementScale, transferMotion } from '../src/motion/transfer'
+import { findBestFrame } from '../src/motion/initial'
 import type { Keypoints } from '../src/motion/keypoints'
+import { hullArea, movementScale } from '../src/motion/size'
+import { transferMotion } from '../src/motion/transfer'
 import { fixtures, keypoints, near } from './fixtures'
 
 const { transfer: cases } = fixtures

@@ -17,14 +17,26 @@ import torch
 from fom_core.compose.canvas import Canvas, canvases
 from fom_core.compose.composer import Composer
 from fom_core.compose.flow import CanvasFlow, Follower
+from fom_core.driver import align_drivers
 from fom_core.faces.detection import Detection
 from fom_core.faces.regions import crop_face, regions_from_boxes
-from fom_core.faces.tracking import fixed_view
+from fom_core.faces.tracking import fixed_view, look_for_driver
 from fom_core.geometry import identity_grid
-from fom_core.motion import find_best_frame, hull_area, movement_scale, transfer_motion
-from fom_core.types import Box, DenseMotion, FaceSet, Generated, Keypoints, MotionTransfer
+from fom_core.motion import (
+    FADE_IN_S,
+    SMOOTHING,
+    find_best_frame,
+    hull_area,
+    initial_frame,
+    movement_scale,
+    transfer_motion,
+    transfer_sequence,
+)
+from fom_core.types import Box, DenseMotion, FaceSet, Generated, InitialFrame, Keypoints, Motion, MotionTransfer
 
 POINTS = 6
+CLIP, CLIP_FPS = 24, 25.0
+SEEN = [3 <= frame < CLIP - 2 for frame in range(CLIP)]
 DIGITS, COARSE = 7, 4  # after the point
 EVERY = 13  # rows of what is large
 GRID = 16  # side of a network's flow, occlusion map and picture
@@ -50,6 +62,7 @@ def fixtures() -> dict[str, Any]:
     random = np.random.default_rng(0)
     return {
         "transfer": transfer_cases(random),
+        "driver": driver_cases(),
         "views": view_cases(random),
         "crops": crop_cases(random),
         "composed": [composed_case(random, *case) for case in COMPOSED],
@@ -74,11 +87,52 @@ def transfer_cases(random: np.random.Generator) -> dict[str, Any]:
                     "relativeJacobian": choice.relative_jacobian,
                     "adaptMovementScale": choice.adapt_movement_scale,
                     "gain": choice.gain,
+                    "fadeInS": choice.fade_in_s,
                 },
                 "expected": _plain(transfer_motion(source, driving[1:2], initial, choice)),
             }
             for choice in TRANSFERS
         ],
+    }
+
+
+def driver_cases() -> dict[str, Any]:
+    """A clip's keypoints, and what becomes of them on their way to the source."""
+    random = np.random.default_rng(1)
+    still, sway = _keypoints(random, 1), torch.linspace(0, 5, CLIP).sin()[:, None, None]
+    jitter = _keypoints(random, CLIP)
+    assert still.jacobian is not None
+    assert jitter.jacobian is not None
+    turned = still.jacobian + 0.2 * sway[..., None] + 0.02 * jitter.jacobian
+    clip = Keypoints(still.value + 0.1 * sway + 0.02 * jitter.value, turned)
+    source = _keypoints(random, 1)
+    return {
+        "clip": _frames(clip),
+        "seen": SEEN,
+        "fps": CLIP_FPS,
+        "source": _plain(source),
+        "cases": [
+            _driver_case(source, Motion(clip, CLIP_FPS, "mini", (256, 256), seen=marks), smoothing)
+            for marks in (tuple(SEEN), None)
+            for smoothing in (0.0, SMOOTHING, 1.0)
+        ],
+    }
+
+
+def _driver_case(source: Keypoints, motion: Motion, smoothing: float) -> dict[str, Any]:
+    (aligned,) = align_drivers([motion], motion.fps, smoothing=smoothing)
+    wanted: dict[str, InitialFrame] = {"first": 0, "best": "best", "medoid": "medoid"}
+    initial = {
+        name: initial_frame(source, aligned.keypoints, MotionTransfer(initial_frame=asked), aligned.seen)
+        for name, asked in wanted.items()
+    }
+    moved = transfer_sequence(source, aligned, MotionTransfer(initial_frame="medoid", fade_in_s=FADE_IN_S))
+    return {
+        "smoothing": smoothing,
+        "seen": motion.seen is not None,
+        "aligned": _frames(aligned.keypoints),
+        "initial": initial,
+        "moved": _frames(moved),
     }
 
 
@@ -93,7 +147,13 @@ def view_cases(random: np.random.Generator) -> dict[str, Any]:
         corner = np.array([width / 2 - side / 2, height / 2 - side / 2]) + random.normal(0, travel, (7, 2))
         track = np.hstack([corner, corner + side * random.uniform(0.9, 1.1, (7, 2))]).round(2)
         view = fixed_view(track, (height, width), 0.75)
-        tracks.append({"boxes": track.tolist(), "width": width, "height": height, "expected": view})
+        chosen = look_for_driver(
+            [np.zeros((height, width, 3), np.uint8)] * (5 * len(track)),
+            (height, width),
+            _Seen(track),
+            frame_count=len(track),
+        )
+        tracks.append({"boxes": track.tolist(), "width": width, "height": height, "expected": view, "view": chosen.box})
     return {"boxes": boxes, "scores": scores, "crops": [region.crop_px for region in regions], "tracks": tracks}
 
 
@@ -112,7 +172,7 @@ def composed_case(
         moments.append(moved)
     composer = Composer(picture, faces, stills, flow_unit=FLOW_UNIT)
     (frame,) = composer(moments)
-    courses = [
+    flows = [
         Follower(canvas, _motion(still), FLOW_UNIT)(_motion(moved))
         for canvas, still, moved in zip(canvases(faces), stills, moments, strict=True)
     ]
@@ -127,7 +187,7 @@ def composed_case(
         "still": [_maps(still) for still in stills],
         "moved": [_maps(moved) for moved in moments],
         "canvases": [_canvas(canvas) for canvas in canvases(faces)],
-        "courses": [_course(course) for course in courses],
+        "flows": [_flow(flow) for flow in flows],
         "composed": frame[::EVERY].reshape(-1).tolist(),
     }
 
@@ -142,6 +202,19 @@ def crop_cases(random: np.random.Generator) -> list[dict[str, Any]]:
     return [{"width": 30, "height": 22, "pixels": picture.reshape(-1).tolist()}, *cases]
 
 
+class _Seen:
+    """A detector that has seen a track of boxes, one in each picture."""
+
+    name = "seen"
+
+    def __init__(self, track: np.ndarray) -> None:
+        self.left = iter(track)
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        x0, y0, x1, y1 = map(float, next(self.left))
+        return [Detection((x0, y0, x1, y1), 0.9)]
+
+
 def _keypoints(random: np.random.Generator, frames: int) -> Keypoints:
     value = torch.from_numpy(random.uniform(-0.8, 0.8, (frames, POINTS, 2))).float()
     jacobian = torch.eye(2) + torch.from_numpy(random.normal(0, 0.3, (frames, POINTS, 2, 2))).float()
@@ -151,6 +224,10 @@ def _keypoints(random: np.random.Generator, frames: int) -> Keypoints:
 def _plain(keypoints: Keypoints) -> dict[str, Any]:
     jacobian = keypoints.jacobian
     return {"value": _numbers(keypoints.value), "jacobian": None if jacobian is None else _numbers(jacobian)}
+
+
+def _frames(keypoints: Keypoints) -> list[dict[str, Any]]:
+    return [_plain(keypoints[t : t + 1]) for t in range(len(keypoints))]
 
 
 def waves(rule: Sequence[Sequence[int]], height: int, width: int) -> np.ndarray:
@@ -191,10 +268,10 @@ def _canvas(canvas: Canvas) -> dict[str, Any]:
     return {"rect": canvas.rect, "corner": canvas.corner, "cell": canvas.cell, **sampled}
 
 
-def _course(course: CanvasFlow) -> dict[str, Any]:
+def _flow(flow: CanvasFlow) -> dict[str, Any]:
     return {
-        "displacement": _numbers(course.displacement[0, ::EVERY], COARSE),
-        "share": _numbers(course.share[0, ::EVERY], COARSE),
+        "displacement": _numbers(flow.displacement[0, ::EVERY], COARSE),
+        "share": _numbers(flow.share[0, ::EVERY], COARSE),
     }
 
 

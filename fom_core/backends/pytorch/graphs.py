@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...resources.recording import Recording, on_stream
+
 log = logging.getLogger(__name__)
 KEPT = 8  # recordings at a time; each holds the memory of its shape
 WARM_UP = 3  # passes before recording, in which cuDNN and Triton make their choices
@@ -19,40 +21,24 @@ Work = Callable[..., list[Tensor]]
 Replay = Callable[[Sequence[Tensor]], list[Tensor]]
 
 
-class Recording:
-    """One function on tensors of one shape, on the current device."""
+def recorded(work: Work, inputs: Sequence[Tensor]) -> Replay:
+    """``work`` recorded on the current device, for inputs of these shapes. What it gives is the caller's own."""
+    stream = torch.cuda.Stream()
+    for _ in range(WARM_UP):
+        on_stream(stream, lambda: work(*inputs))
+    # Of this thread alone: others wait for pictures to arrive meanwhile, which would spoil the recording.
+    recording = Recording(work, inputs, stream, "thread_local")
 
-    def __init__(self, work: Work, inputs: Sequence[Tensor]) -> None:
-        self.inputs = held_copies(inputs)
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(WARM_UP):
-                work(*self.inputs)
-        torch.cuda.current_stream().wait_stream(side)
-        self.graph = torch.cuda.CUDAGraph()
-        # Of this thread alone: others wait for pictures to arrive meanwhile, which would spoil the recording.
-        with torch.cuda.graph(self.graph, stream=side, capture_error_mode="thread_local"):
-            self.outputs = work(*self.inputs)
+    def replay(given: Sequence[Tensor]) -> list[Tensor]:
+        return [output.clone(memory_format=torch.preserve_format) for output in recording(given)]
 
-    def __call__(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """The work on other inputs. The results are the caller's own: the next call does not touch them."""
-        for held, given in zip(self.inputs, inputs, strict=True):
-            held.copy_(given, non_blocking=True)
-        self.graph.replay()
-        return [output.clone(memory_format=torch.preserve_format) for output in self.outputs]
-
-
-def held_copies(inputs: Sequence[Tensor]) -> list[Tensor]:
-    """Copies that may be written to in inference mode and out of it, whichever reigns now."""
-    with torch.inference_mode(False), torch.no_grad():
-        return [tensor.clone(memory_format=torch.preserve_format) for tensor in inputs]
+    return replay
 
 
 class Graphs:
     """Recordings by function and shape, for one thread at a time. Shapes are recorded when they come a second time."""
 
-    def __init__(self, record: Callable[[Work, Sequence[Tensor]], Replay] = Recording) -> None:
+    def __init__(self, record: Callable[[Work, Sequence[Tensor]], Replay] = recorded) -> None:
         self.record = record
         self.recordings: OrderedDict[tuple[Any, ...], Replay] = OrderedDict()
         self.seen: set[tuple[Any, ...]] = set()

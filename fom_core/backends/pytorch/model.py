@@ -124,7 +124,10 @@ class PyTorchModel:
         return self.at_size(*self.config.learnt_size)
 
     def to(self, device: str | torch.device) -> PyTorchModel:
-        """Compute on another device from now on; memory on the one before is given back. Returns itself."""
+        """Compute on another device from now on; memory on the one before is given back. Returns itself.
+
+        Raises UsageError for a type in the place of a device.
+        """
         if isinstance(device, torch.dtype):
             raise UsageError("A loaded model paints in the type that load_model, or to_dtype, was told. Call to_dtype.")
         moved = torch.empty(0, device=device).device

@@ -17,7 +17,10 @@ NETWORKS = {"retinaface": "resnet50", "retinaface-mobile": "mobile0.25"}
 
 
 class RetinaFaceDetector:
-    """Detector protocol on facexlib's RetinaFace; ``name`` chooses its backbone."""
+    """Detector protocol on facexlib's RetinaFace (Deng et al., CVPR 2020); ``name`` chooses its backbone.
+
+    Raises UnsupportedModel for weights of another network, MissingPackage without facexlib.
+    """
 
     def __init__(self, name: str, weights: Path, threshold: float = 0.7, device: str = "cpu"):
         self.name = name

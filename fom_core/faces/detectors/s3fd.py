@@ -106,7 +106,7 @@ def decode(maps: list[tuple[Tensor, Tensor]], threshold: float) -> list[Detectio
 
 
 class S3FDDetector:
-    """Detector protocol on the network above."""
+    """Detector protocol on the network above. Raises UnsupportedModel for weights of another one."""
 
     name = "s3fd"
 

@@ -216,7 +216,10 @@ def encode_frame(frame: np.ndarray, suffix: str) -> np.ndarray:
 
 
 class Pack:
-    """Coded frames one behind the other: their number, where each one ends (64 bits each), and the frames."""
+    """Coded frames one behind the other: their number, where each one ends (64 bits each), and the frames.
+
+    By their number they come decoded, (H, W, 3) uint8 RGB; MediaError for a damaged one.
+    """
 
     def __init__(self, data: np.ndarray, path: Path) -> None:
         """``data``: bytes as :func:`packed` makes them. Raises ValueError when they are something else."""

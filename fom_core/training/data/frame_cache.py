@@ -49,6 +49,7 @@ class FrameCache:
     """All frames of a data set at one size: ``frames`` (N, S, S, 3) uint8, ``landmarks`` (N, 5, 2) in [-1, 1].
 
     Landmarks are those of :func:`find_landmarks`, ``NO_FACE`` where none were found or no detector was given.
+    Raises MediaError for a folder that does not hold one.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,12 +1,16 @@
-"""Which clips a model has learnt from, told beside it: an evaluation says when it looks at them again."""
+"""Which clips a model has learnt from, told beside and in its file: an evaluation says when it looks at them again."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
 
 from ...documents.readers import DocumentError, read_json
 from ...files.paths import replacing
@@ -14,6 +18,8 @@ from .clips import ClipEntry
 
 log = logging.getLogger(__name__)
 SEEN = "trained_on.json"
+SEEN_KEY = "fom.trained_on"  # of a safetensors header: CLIP:PERSON for each clip, without names
+_DIGITS = 10  # of each
 Fact = dict[str, str | int | None]
 
 
@@ -24,6 +30,12 @@ def note_seen(folder: Path, entries: Sequence[ClipEntry]) -> None:
     if len(facts) > len(before):
         with replacing(folder / SEEN) as temporary:
             temporary.write_text(json.dumps(list(facts.values()), indent=0) + "\n", encoding="utf-8")
+
+
+def seen_header(folder: Path) -> dict[str, str]:
+    """What the header of a model's file says of the clips that models in ``folder`` have learnt from."""
+    noted = _noted(folder)
+    return {SEEN_KEY: " ".join(":".join(_short(fact)) for fact in noted)} if noted else {}
 
 
 def tell_other_clips(folder: Path, entries: Sequence[ClipEntry]) -> None:
@@ -40,21 +52,42 @@ def tell_other_clips(folder: Path, entries: Sequence[ClipEntry]) -> None:
 def seen_before(weights: Path, entries: Sequence[ClipEntry]) -> tuple[int, int]:
     """How many of these clips the model in the file ``weights`` has learnt from, and of how many others the person.
 
-    As far as the files beside it tell: a model that was moved, or comes from elsewhere, tells nothing.
+    As far as its file tells, or those beside it: a model from elsewhere tells nothing.
     """
     folders = weights.parents[:3]  # of a model, or of a checkpoint of a stage
-    noted = next(filter(None, map(_noted, folders)), [])
-    clips, people = {_key(fact) for fact in noted}, {fact.get("identity") for fact in noted}
-    again = [entry for entry in entries if _key(_fact(entry)) in clips]
-    return len(again), sum(entry.identity in people for entry in entries if entry not in again)
+    noted = _in_header(weights) or [_short(fact) for fact in next(filter(None, map(_noted, folders)), [])]
+    clips, people = {clip for clip, _ in noted}, {person for _, person in noted}
+    found = [_short(_fact(entry)) for entry in entries]
+    return sum(clip in clips for clip, _ in found), sum(person in people for clip, person in found if clip not in clips)
+
+
+def _in_header(weights: Path) -> list[tuple[str, str]]:
+    """The clips and people that a model's own file tells of."""
+    try:
+        with safe_open(weights, framework="pt") as file:
+            words = (file.metadata() or {}).get(SEEN_KEY, "").split()
+    except (OSError, SafetensorError):
+        return []
+    return [(clip, person) for clip, _, person in (word.partition(":") for word in words)]
+
+
+def _short(fact: Fact) -> tuple[str, str]:
+    """A clip and its person as digits that tell nothing else."""
+    parts = f"{fact.get('file')}/{fact.get('bytes')}", str(fact.get("identity"))
+    digests = [hashlib.sha256(part.encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS] for part in parts]
+    return digests[0], digests[1]
 
 
 def _noted(folder: Path) -> list[Fact]:
     path = folder / SEEN
     with suppress(DocumentError, OSError):
         values = read_json(path) if path.is_file() else []
-        return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+        return [value for value in values if _is_fact(value)] if isinstance(values, list) else []
     return []
+
+
+def _is_fact(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(each, str | int | None) for each in value.values())
 
 
 def _fact(entry: ClipEntry) -> Fact:

@@ -38,8 +38,9 @@ def test_a_compression_writes_students_and_a_report(recipe, clips, teacher_file,
 
     rows = json.loads((output / "report.json").read_text())
     assert [row["stage"] for row in rows] == STAGES + STORED
-    table = capsys.readouterr().out
-    assert table.count("\n") == len(rows) + 2
+    table, _, path = capsys.readouterr().out.rstrip().rpartition("\n\n")
+    assert path == str(output / "report.md")
+    assert table.count("\n") == len(rows) + 1
     assert table in (output / "report.md").read_text()
     by_name = {row["stage"]: row for row in rows}
     assert by_name["pruned"]["parameters"] <= 0.8 * by_name["both"]["parameters"]

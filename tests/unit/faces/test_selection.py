@@ -107,6 +107,10 @@ def test_the_embedded_detector_chooses_the_face_of_a_portrait_that_yunet_is_sure
         ("f_90.png", "yunet", (76, 86, 320, 254)),
         ("s23.jpg", "embedded", (184, 179, 495, 486)),
         ("s23.jpg", "yunet", (184, 179, 495, 486)),
+        ("lady.jpg", "embedded", (62, 76, 230, 320)),
+        ("lady.jpg", "yunet", (62, 76, 230, 320)),
+        ("mp12.jpg", "embedded", (1403, 533, 2490, 2060)),
+        ("mp12.jpg", "yunet", (1403, 533, 2490, 2060)),
     ],
 )
 def test_the_face_is_chosen_and_not_what_looks_like_one(shared, file, name, box):

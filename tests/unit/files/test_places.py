@@ -114,3 +114,13 @@ def test_a_folder_of_results_holds_them_and_is_no_file(tmp_path):
         keep_apart([Work([], [tmp_path / "out"], folders=[tmp_path / "out"])])
     with pytest.raises(UsageError, match=r"the output .*out.a\.onnx would replace the input .*out\."):
         keep_apart([Work([tmp_path / "out"], [tmp_path / "out" / "a.onnx"], folders=[tmp_path / "out"])])
+
+
+@pytest.mark.parametrize(("name", "replaced"), [("f_%02d.png", True), ("f_%02d.webp", True), ("f_%02d.mp4", False)])
+def test_a_number_in_the_name_of_a_video_is_no_pattern(tmp_path, name, replaced):
+    work = [Work([tmp_path / name.replace("%02d", "07")], [tmp_path / name])]
+    if not replaced:
+        keep_apart(work)
+        return
+    with pytest.raises(UsageError, match="would replace the input"):
+        keep_apart(work)

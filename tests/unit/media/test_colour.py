@@ -17,6 +17,7 @@ from PIL import Image, ImageCms, features
 from fom_core.errors import MissingPackage
 from fom_core.media import VideoReader, VideoWriter, read_picture, write_picture
 from fom_core.media.colour import curve_of_video
+from tests.capabilities import PILLOW_READS_AVIF
 
 Matrix = tuple[tuple[float, float, float], ...]
 # Red, green and blue as XYZ under D50, as Lindbloom's tables give them.
@@ -300,7 +301,7 @@ def test_hdr_drivers_are_named(tmp_path, ffmpeg, caplog):
     assert curve_of_video("Stream #0:0: Video: h264, yuv420p(tv, bt709)") is None
 
 
-@pytest.mark.skipif("AVIF" not in Image.registered_extensions().values(), reason="this Pillow reads no AVIF")
+@PILLOW_READS_AVIF
 @pytest.mark.parametrize("orientation", [1, 2, 3, 6, 8])
 def test_avif_is_upright_and_in_srgb(tmp_path, orientation):
     icc = rgb_profile(P3, SRGB_CURVE)

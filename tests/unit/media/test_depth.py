@@ -44,7 +44,10 @@ def test_a_pixel_takes_what_the_header_says(suffix, kind, channels, wanted):
     values = np.random.default_rng(0).integers(0, 200, (20, 20, channels))
     options = [cv2.IMWRITE_PAM_TUPLETYPE, cv2.IMWRITE_PAM_FORMAT_RGB_ALPHA] if suffix == ".pam" else []
     pixels = values.astype(kind) if kind in (U8, U16) else (values / 200).astype(kind)
-    made, data = cv2.imencode(suffix, pixels, options)
+    try:
+        made, data = cv2.imencode(suffix, pixels, options)
+    except cv2.error:  # OpenCV 4.8 writes no JPEG 2000 of so few pixels
+        made = False
     if not made:
         pytest.skip(f"this OpenCV writes no {suffix} of this depth")
     decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)

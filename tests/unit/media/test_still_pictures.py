@@ -3,15 +3,69 @@
 from __future__ import annotations
 
 import struct
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, features
 
 from fom_core.errors import MediaError
 from fom_core.media import list_pictures, read_picture, write_picture
 
+SMOOTH = np.stack(np.broadcast_arrays(*np.meshgrid(np.arange(0, 240, 5), np.arange(0, 160, 5)), 90), -1).astype(
+    np.uint8
+)
+STILLS: dict[str, tuple[str, str, dict[str, Any]]] = {  # the name's ending, Pillow's mode, and how it is saved
+    "JPEG": (".jpg", "RGB", {"quality": 95}),
+    "progressive JPEG": (".jpeg", "RGB", {"quality": 95, "progressive": True}),
+    "grey JPEG": (".jpg", "L", {"quality": 95}),
+    "CMYK JPEG": (".jpg", "CMYK", {"quality": 95}),
+    "PNG": (".png", "RGB", {}),
+    "transparent PNG": (".png", "RGBA", {}),
+    "grey PNG": (".png", "L", {}),
+    "grey, transparent PNG": (".png", "LA", {}),
+    "PNG of a palette": (".png", "P", {}),
+    "black and white PNG": (".png", "1", {}),
+    "PNG of 16 bits": (".png", "I;16", {}),
+    "WebP": (".webp", "RGB", {"quality": 95}),
+    "lossless, transparent WebP": (".webp", "RGBA", {"lossless": True}),
+    "AVIF": (".avif", "RGB", {"quality": 95}),
+    "BMP": (".bmp", "RGB", {}),
+    "BMP of a palette": (".bmp", "P", {}),
+    "TIFF": (".tif", "RGB", {}),
+    "TIFF, LZW": (".tiff", "RGB", {"compression": "tiff_lzw"}),
+    "TIFF, deflated": (".tiff", "RGB", {"compression": "tiff_adobe_deflate"}),
+    "CMYK TIFF": (".tif", "CMYK", {}),
+    "PPM": (".ppm", "RGB", {}),
+    "PGM": (".pgm", "L", {}),
+    "JPEG 2000": (".jp2", "RGB", {}),
+    "GIF": (".gif", "P", {}),
+}
 RGB = np.random.default_rng(0).integers(0, 255, (10, 14, 3), np.uint8)
+
+
+@pytest.mark.parametrize("kind", STILLS)
+def test_stills_of_every_kind_show_what_was_stored(tmp_path, kind):
+    suffix, mode, options = STILLS[kind]
+    if suffix == ".avif" and not features.check("avif"):
+        pytest.skip("this Pillow writes no AVIF")
+    picture = Image.fromarray(SMOOTH)
+    if mode == "I;16":
+        grey = np.asarray(picture.convert("L"))
+        picture, shown = Image.fromarray(grey.astype(np.uint16) * 257), Image.fromarray(grey)
+    else:
+        picture = picture.convert(mode)
+        shown = picture
+    picture.save(tmp_path / f"a{suffix}", **options)
+    (tmp_path / f"a{suffix}").rename(tmp_path / "a.png" if kind == "JPEG" else tmp_path / f"a{suffix}")
+
+    (path,) = tmp_path.iterdir()
+    found = read_picture(path)
+
+    wanted = np.asarray(shown.convert("RGB")).astype(int)
+    assert found.shape == (32, 48, 3)
+    assert np.abs(found - wanted).mean() <= 2
 
 
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff", ".PNG"])
@@ -116,3 +170,18 @@ def test_a_picture_too_small_for_its_format_is_refused_with_a_remedy(tmp_path):
         write_picture(tmp_path / "tiny.jp2", np.zeros((4, 4, 3), np.uint8))
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "suffix", [".mp4", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mpg", ".wmv", ".flv", ".ogv", ".m4v"]
+)
+@pytest.mark.parametrize("name", ["clip", "clip.png"])
+def test_a_video_in_the_place_of_a_picture_is_told_as_one(ffmpeg, tmp_path, suffix, name):
+    made = tmp_path / f"made{suffix}"
+    codec = ["-c:v", "theora" if suffix == ".ogv" else "mpeg2video"] if suffix in {".ogv", ".mpg", ".ts"} else []
+    said = ffmpeg("-f", "lavfi", "-i", "testsrc=size=96x64:rate=25:duration=0.2", *codec, made)
+    if suffix == ".ogv" and not made.stat().st_size:
+        pytest.skip(f"this ffmpeg writes no Theora: {said[-80:]}")
+    path = made.rename(tmp_path / (name + suffix if name == "clip" else name))
+    with pytest.raises(MediaError, match=f"{path.name} is a video, and a picture is wanted. Save one frame of it"):
+        read_picture(path)

@@ -6,21 +6,18 @@ import itertools
 import logging
 import shutil
 
-import cv2
 import numpy as np
 import pytest
 
 from fom_core.errors import MediaError
 from fom_core.media import VideoReader, read_sound, write_picture
+from tests.capabilities import READS_ANIMATED_WEBP
 
 PATTERN = ("-f", "lavfi", "-i", "testsrc=size=48x32:rate=10:duration=1")
 WANTED = ("-f", "lavfi", "-i", "testsrc2=size=96x64:rate=10:duration=1")
 TONE = ("-f", "lavfi", "-i", "sine=frequency=440:duration=1")
 SILENCE = ("-f", "lavfi", "-i", "anullsrc=duration=1")
 COVER = ("-f", "lavfi", "-i", "color=red:size=200x200:rate=1:duration=1")
-
-
-WEBP = pytest.mark.skipif(not hasattr(cv2, "imdecodeanimation"), reason="OpenCV reads animated WebP from 4.11 on")
 
 
 def case(shared, name):
@@ -96,7 +93,7 @@ def test_stretched_pixels_count_towards_the_limit(ffmpeg, tmp_path):
     ("name", "options"),
     [
         ("a.png", ("-f", "apng")),
-        pytest.param("a.webp", ("-c:v", "libwebp_anim", "-lossless", 1), marks=WEBP),
+        pytest.param("a.webp", ("-c:v", "libwebp_anim", "-lossless", 1), marks=READS_ANIMATED_WEBP),
         ("a.mp4", ("-f", "apng")),
     ],
 )
@@ -153,7 +150,11 @@ def test_a_heic_picture_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "size"),
-    [("anamorphic.mp4", (524, 525)), ("two_video.mp4", (524, 524)), pytest.param("x.webp", (256, 256), marks=WEBP)],
+    [
+        ("anamorphic.mp4", (524, 525)),
+        ("two_video.mp4", (524, 524)),
+        pytest.param("x.webp", (256, 256), marks=READS_ANIMATED_WEBP),
+    ],
 )
 def test_kept_clips_have_their_size_and_all_frames(shared, name, size):
     reader = VideoReader(case(shared, name))

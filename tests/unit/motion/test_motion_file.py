@@ -127,3 +127,20 @@ def test_a_motion_saved_twice_is_the_same_file(motion, tmp_path):
         contents.add((tmp_path / "a.safetensors").read_bytes())
     assert len(contents) == 1
     assert load_motion(tmp_path / "a.safetensors").model == motion.model
+
+
+@pytest.mark.parametrize("known", [None, (0.25, -0.5, 0.125, 1.0)])
+def test_the_fingerprint_of_the_model_survives_the_file(motion, tmp_path, known):
+    save_motion(replace(motion, fingerprint=known), tmp_path / "wave.safetensors")
+    assert load_motion(tmp_path / "wave.safetensors").fingerprint == known
+
+
+@pytest.mark.parametrize("known", [("x",), 3, (float("inf"),), {"a": 1}, ([1],)])
+def test_a_fingerprint_that_is_none_is_refused(motion, tmp_path, known):
+    save_motion(replace(motion, fingerprint=known), tmp_path / "wave.safetensors")
+    with pytest.raises(FomError, match=r"wave\.safetensors is damaged"):
+        load_motion(tmp_path / "wave.safetensors")
+
+
+def test_a_motion_is_shown_in_a_line(motion):
+    assert repr(motion) == "Motion(5 frames, 29.97 frames/s, 4 keypoints with jacobians, model='tiny')"

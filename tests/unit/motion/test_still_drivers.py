@@ -7,6 +7,7 @@ import logging
 import pytest
 import torch
 
+from fom_core.motion import transfer_sequence
 from fom_core.motion.initial import with_initial_frame
 from fom_core.types import Keypoints, Motion, MotionTransfer
 
@@ -27,6 +28,18 @@ def test_a_still_driver_of_relative_motion_is_warned_of_once(caplog, frames, ini
     (record,) = caplog.records
     assert "--no_relative" in record.getMessage()
     assert "\n" not in record.getMessage()
+
+
+def test_the_pose_of_a_picture_is_taken_as_it_is():
+    driver, source = motion(1), Keypoints(torch.zeros(1, 4, 2))
+    moved = transfer_sequence(source, driver, MotionTransfer(relative_motion=False, fade_in_s=0.3))
+    assert torch.equal(moved.value, driver.keypoints.value)
+
+
+def test_poses_of_a_moving_driver_fade_in():
+    driver, source = motion(5, moving=True), Keypoints(torch.zeros(1, 4, 2))
+    moved = transfer_sequence(source, driver, MotionTransfer(relative_motion=False, fade_in_s=0.3))
+    assert torch.equal(moved.value[:1], source.value)
 
 
 def test_poses_of_a_still_driver_and_moving_drivers_pass_without_a_word(caplog):

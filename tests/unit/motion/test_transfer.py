@@ -1,7 +1,9 @@
 """Sizes without sense, fading in, and gains of head and expression."""
 
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -119,3 +121,30 @@ def test_a_motion_that_fades_out_ends_in_the_source_without_a_jerk():
     share = ((home.value - source.value) / (moved.value - source.value))[12:, 0, 0]
     assert (share.diff() < 0).all() and share[0] > 0.9 and share[-2] < 0.1
     torch.testing.assert_close(fade_out(source, moved, 0).value, moved.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"gain": -1}, "gain is a number from 0 on; got -1."),
+        ({"gain": float("nan")}, "gain is a number from 0 on; got nan."),
+        ({"head_gain": "1"}, "head_gain is a number from 0 on; got '1'."),
+        ({"expression_gain": None}, "expression_gain is a number from 0 on; got None."),
+        ({"fade_in_s": float("inf")}, "fade_in_s is a number from 0 on; got inf."),
+        ({"fade_out_s": [1]}, r"fade_out_s is a number from 0 on; got \[1\]."),
+        ({"relative_motion": "no"}, "relative_motion is True or False; got 'no'."),
+        ({"relative_jacobian": None}, "relative_jacobian is True or False; got None."),
+        ({"adapt_movement_scale": 2}, "adapt_movement_scale is True or False; got 2."),
+        ({"initial_frame": "first"}, 'initial_frame is a whole number, or "best" or "medoid"; got \'first\'.'),
+        ({"initial_frame": 1.5}, 'initial_frame is a whole number, or "best" or "medoid"; got 1.5.'),
+        ({"initial_frame": True}, 'initial_frame is a whole number, or "best" or "medoid"; got True.'),
+    ],
+)
+def test_values_of_another_kind_are_refused_in_a_line(wrong, told):
+    with pytest.raises(UsageError, match=f"^{told}$"):
+        MotionTransfer(**wrong)
+
+
+def test_numbers_of_numpy_are_numbers():
+    given: dict[str, Any] = {"relative_motion": np.True_, "gain": np.float32(0.5), "initial_frame": np.int64(3)}
+    assert MotionTransfer(**given) == MotionTransfer(relative_motion=True, gain=0.5, initial_frame=3)

@@ -37,7 +37,8 @@ def test_a_training_ends_with_a_report_of_curves_figures_and_pictures(config, ca
         picture = f"1-tiny/sheet-{step:06d}.png"
         assert f'src="{picture}"' in page
         assert (tmp_path / picture).is_file()
-    assert any("0:00 h left" in line for line in lines)
+    assert any(" s/step, 0:0" in line and line.endswith(" left") for line in lines)
+    assert read_log(tmp_path / "1-tiny" / LOG)[0]["step"] == 1
     assert lines[-1].endswith("report.html")
 
 

@@ -18,7 +18,7 @@ precision highp int;
 precision highp sampler2D;
 precision highp sampler2DArray;
 uniform sampler2D picture;
-uniform sampler2DArray courses;
+uniform sampler2DArray flows;
 uniform sampler2DArray crops;
 uniform ivec4 rects[${faces}];  // pixels of the canvas
 uniform ivec3 grids[${faces}];  // corner and cell
@@ -45,14 +45,14 @@ vec4 whole(vec4 levels) {
   return clamp(floor(levels * 255.0 + 0.5), 0.0, 255.0);
 }
 
-vec3 course(int face, ivec2 at) {
+vec3 flow(int face, ivec2 at) {
   vec2 most = vec2(sizes[face].xy - 1);
   vec2 place = clamp((vec2(at - grids[face].xy) + 0.5) / float(grids[face].z) - 0.5, vec2(0.0), most);
   ivec2 low = ivec2(floor(place));
   ivec2 high = min(low + 1, sizes[face].xy - 1);
   vec2 t = place - vec2(low);
-  vec3 above = mix(texelFetch(courses, ivec3(low.x, low.y, face), 0).rgb, texelFetch(courses, ivec3(high.x, low.y, face), 0).rgb, t.x);
-  vec3 below = mix(texelFetch(courses, ivec3(low.x, high.y, face), 0).rgb, texelFetch(courses, ivec3(high.x, high.y, face), 0).rgb, t.x);
+  vec3 above = mix(texelFetch(flows, ivec3(low.x, low.y, face), 0).rgb, texelFetch(flows, ivec3(high.x, low.y, face), 0).rgb, t.x);
+  vec3 below = mix(texelFetch(flows, ivec3(low.x, high.y, face), 0).rgb, texelFetch(flows, ivec3(high.x, high.y, face), 0).rgb, t.x);
   return mix(above, below, t.y);
 }
 
@@ -96,7 +96,7 @@ void main() {
   for (int face = 0; face < ${faces}; face++) {
     shares[face] = 0.0;
     if (all(greaterThanEqual(at, rects[face].xy)) && all(lessThan(at, rects[face].zw))) {
-      vec3 here = course(face, at);
+      vec3 here = flow(face, at);
       away += here.xy;
       shares[face] = here.z;
     }
@@ -170,15 +170,15 @@ export class CardComposer implements Composer {
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, width, height, 0, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(data.buffer, data.byteOffset, data.length))
     texture(gl, 1, gl.TEXTURE_2D_ARRAY)
     gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, gl.RGB32F, ...this.rooms[0], canvases.length)
-    ;['picture', 'courses', 'crops'].forEach((name, unit) => gl.uniform1i(where(name), unit))
+    ;['picture', 'flows', 'crops'].forEach((name, unit) => gl.uniform1i(where(name), unit))
     const flat = (numbers: (canvas: Canvas, index: number) => number[]): number[] => canvases.flatMap(numbers)
     gl.uniform4iv(where('rects'), flat(({ rect }) => rect))
     gl.uniform3iv(where('grids'), flat(({ corner, cell }) => [...corner, cell]))
     gl.uniform4fv(where('places'), flat((_, index) => placeOf(crops[index])))
   }
 
-  /** Bring a face's course and pixels to the card. */
-  private send({ course, pixels }: MovedFace, index: number): void {
+  /** Bring a face's flow and pixels to the card. */
+  private send({ flow, pixels }: MovedFace, index: number): void {
     const { gl, scene: { canvases, crops } } = this
     const { columns, rows } = canvases[index]
     const [, , across, down] = placeOf(crops[index])
@@ -186,7 +186,7 @@ export class CardComposer implements Composer {
     if (width > this.rooms[1][0] || height > this.rooms[1][1]) this.makeRoom(pixels.width, pixels.height)
     gl.uniform4i(gl.getUniformLocation(this.program, `sizes[${index}]`), columns, rows, width, height)
     gl.activeTexture(gl.TEXTURE1)
-    gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, 0, 0, index, columns, rows, 1, gl.RGB, gl.FLOAT, course)
+    gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, 0, 0, index, columns, rows, 1, gl.RGB, gl.FLOAT, flow)
     gl.activeTexture(gl.TEXTURE2)
     const bytes = new Uint8Array(data.buffer, data.byteOffset, data.length)
     gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, 0, 0, index, width, height, 1, gl.RGBA, gl.UNSIGNED_BYTE, bytes)

@@ -5,14 +5,14 @@ import type { Picture } from '../pixels'
 /** What a face became at one moment. */
 export interface MovedFace {
   /** (rows, columns, 3) on the grid of the face's canvas, see `Follower`. */
-  course: Float32Array<ArrayBuffer>
+  flow: Float32Array<ArrayBuffer>
   /** The network's pixels of the crop. */
   pixels: Picture
 }
 
 /** Whether a face is as it is in the picture, bit for bit. */
-export function isStill({ course }: MovedFace): boolean {
-  return course.every((value, at) => (at % 3 === 2 ? value < PAINTS : value === 0))
+export function isStill({ flow }: MovedFace): boolean {
+  return flow.every((value, at) => (at % 3 === 2 ? value < PAINTS : value === 0))
 }
 
 /** Makes whole pictures of faces in motion: the picture's own pixels moved, the network's where it has none to show. */

@@ -42,7 +42,7 @@ export class Follower {
     const { values } = unfolded(moved)
     if (values.every((value) => Math.abs(value) < STILL)) values.fill(0)
     const unsure = UNSURE * smoothStep(unlikeAPlane(moved), ...UNLIKE)
-    const course = new Float32Array(3 * canvas.columns * canvas.rows)
+    const flow = new Float32Array(3 * canvas.columns * canvas.rows)
     for (let at = 0; at < canvas.room.length; at++) {
       if (canvas.room[at] === 0) continue
       const u = canvas.places[2 * at]
@@ -53,10 +53,10 @@ export class Follower {
       x *= kept
       y *= kept
       const share = canvas.painted[at] > 0 ? Math.max(this.hidden(now, u, v, x, y, kept), unsure * kept) : 0
-      course.set(this.insideThePicture(x * canvas.half[0], y * canvas.half[1], at), 3 * at)
-      course[3 * at + 2] = share * canvas.painted[at]
+      flow.set(this.insideThePicture(x * canvas.half[0], y * canvas.half[1], at), 3 * at)
+      flow[3 * at + 2] = share * canvas.painted[at]
     }
-    return course
+    return flow
   }
 
   /** How much of a place has to be painted: where the network sees less of the source than it does at rest. */

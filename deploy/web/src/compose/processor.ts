@@ -56,7 +56,7 @@ export class ProcessorComposer implements Composer {
     for (const { rect: [left, top, right, bottom] } of canvases) {
       for (let row = top; row < bottom; row++) {
         this.away.fill(0, 2 * left, 2 * right)
-        this.spreads.forEach((spread, at) => spread.add(faces[at].course, row, left, right, this.away))
+        this.spreads.forEach((spread, at) => spread.add(faces[at].flow, row, left, right, this.away))
         this.moveRow(row, left, right)
       }
     }
@@ -65,8 +65,8 @@ export class ProcessorComposer implements Composer {
   }
 
   /** Lay the network's pixels of a crop over the frame. */
-  private lay({ course, pixels }: MovedFace, spread: Spread, [x0, y0, x1, y1]: number[]): void {
-    const part = partShown(course, spread.canvas)
+  private lay({ flow, pixels }: MovedFace, spread: Spread, [x0, y0, x1, y1]: number[]): void {
+    const part = partShown(flow, spread.canvas)
     if (!part) return
     const [left, top, right, bottom] = part
     const crop = resize(pixels, Math.min(pixels.width, x1 - x0), Math.min(pixels.height, y1 - y0))
@@ -76,7 +76,7 @@ export class ProcessorComposer implements Composer {
     const { places, weights } = this.taps(left, right, x0, x1, crop.width, 4)
     const down = this.taps(top, bottom, y0, y1, crop.height, 4 * crop.width)
     for (let row = top; row < bottom; row++) {
-      spread.share(course, row, left, share)
+      spread.share(flow, row, left, share)
       mix(crop.data, down, 4 * (row - top), line)
       for (let column = left; column < right; column++) {
         const weight = share[column - left]
@@ -125,11 +125,11 @@ function mix(data: Uint8ClampedArray, { places, weights }: Taps, tap: number, li
 }
 
 /** The pixels on which the network has a share; null where it has none. */
-function partShown(course: Float32Array, { rect, corner, cell, columns, rows }: Canvas): number[] | null {
+function partShown(flow: Float32Array, { rect, corner, cell, columns, rows }: Canvas): number[] | null {
   const part = [Infinity, Infinity, -Infinity, -Infinity]
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
-      if (course[3 * (row * columns + column) + 2] <= PAINTS) continue
+      if (flow[3 * (row * columns + column) + 2] <= PAINTS) continue
       part[0] = Math.min(part[0], corner[0] + (column - 1) * cell)
       part[1] = Math.min(part[1], corner[1] + (row - 1) * cell)
       part[2] = Math.max(part[2], corner[0] + (column + 2) * cell)

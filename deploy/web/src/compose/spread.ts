@@ -1,10 +1,10 @@
 import type { Canvas } from './canvas'
 
-/** Spreads courses on a canvas's grid over its pixels, linear between the cells' middles. */
+/** Spreads flows on a canvas's grid over its pixels, linear between the cells' middles. */
 export class Spread {
   private readonly cells: Int32Array // for each column of pixels, where the cell on its left begins in a line …
   private readonly across: Float32Array // … and how far it is to the right of that cell's middle
-  private readonly line: Float32Array // (columns + 1, 3) of a course, between two rows
+  private readonly line: Float32Array // (columns + 1, 3) of a flow, between two rows
 
   constructor(readonly canvas: Canvas) {
     const { rect, corner, cell, columns } = canvas
@@ -16,11 +16,11 @@ export class Spread {
   }
 
   /** Add the displacement (x, y) on the pixels `from` to `to` of a row of the picture. */
-  add(course: Float32Array, row: number, from: number, to: number, sums: Float32Array): void {
+  add(flow: Float32Array, row: number, from: number, to: number, sums: Float32Array): void {
     const { rect } = this.canvas
     if (row < rect[1] || row >= rect[3]) return
     const { cells, across, line } = this
-    this.mix(course, row)
+    this.mix(flow, row)
     for (let column = Math.max(from, rect[0]); column < Math.min(to, rect[2]); column++) {
       const at = cells[column - rect[0]]
       const t = across[column - rect[0]]
@@ -30,9 +30,9 @@ export class Spread {
   }
 
   /** Write the network's share on the pixels of a row, from the picture's column `from`. */
-  share(course: Float32Array, row: number, from: number, out: Float32Array): void {
+  share(flow: Float32Array, row: number, from: number, out: Float32Array): void {
     const { cells, across, line } = this
-    this.mix(course, row)
+    this.mix(flow, row)
     for (let index = 0; index < out.length; index++) {
       const column = index + from - this.canvas.rect[0]
       const at = cells[column] + 2
@@ -40,12 +40,12 @@ export class Spread {
     }
   }
 
-  private mix(course: Float32Array, row: number): void {
+  private mix(flow: Float32Array, row: number): void {
     const { corner, cell, columns, rows } = this.canvas
     const place = Math.min(Math.max((row - corner[1] + 0.5) / cell - 0.5, 0), rows - 1)
     const above = 3 * columns * Math.floor(place)
     const below = 3 * columns * Math.min(Math.floor(place) + 1, rows - 1)
     const t = place - Math.floor(place)
-    for (let at = 0; at < 3 * columns; at++) this.line[at] = course[above + at] + t * (course[below + at] - course[above + at])
+    for (let at = 0; at < 3 * columns; at++) this.line[at] = flow[above + at] + t * (flow[below + at] - flow[above + at])
   }
 }

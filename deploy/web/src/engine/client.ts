@@ -1,7 +1,7 @@
 import type { Engine } from './engine'
 import type { Answer, Call } from './worker'
 
-type Method = 'open' | 'detect' | 'encode' | 'look' | 'bestFrames' | 'paint'
+type Method = 'open' | 'detect' | 'encode' | 'look' | 'initialFrames' | 'paint'
 
 /** The engine in its worker: the same methods, answered by promises, one after another. */
 export class EngineClient {

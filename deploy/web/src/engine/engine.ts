@@ -3,8 +3,9 @@ import type { MovedFace } from '../compose/composer'
 import { Follower } from '../compose/flow'
 import { detectFaces } from '../faces/detector'
 import type { Box, Detection } from '../faces/boxes'
-import type { Keypoints } from '../motion/keypoints'
-import { findBestFrame, transferMotion, type Transfer } from '../motion/transfer'
+import { initialFrame, type InitialFrame } from '../motion/initial'
+import type { KeypointSequence, Keypoints } from '../motion/keypoints'
+import { fadeIn, transferMotion, type Transfer } from '../motion/transfer'
 import { crop, type Picture } from '../pixels'
 import { Model, type Source } from './model'
 import { openRuntime, type Backend, type Graph, type Runtime } from './runtime'
@@ -81,19 +82,24 @@ export class Engine {
     return this.ready().detectKeypoints(view ? crop(picture, view) : picture)
   }
 
-  /** For each face the frame of a performance that has its pose. */
-  async bestFrames(performance: Keypoints[]): Promise<number[]> {
-    return this.faces.map(({ source }) => findBestFrame(source.keypoints, performance))
+  /** For each face the frame of a performance from which its motion counts. */
+  async initialFrames(performance: KeypointSequence, asked: InitialFrame): Promise<number[]> {
+    return this.faces.map(({ source }) => initialFrame(source.keypoints, performance, asked))
   }
 
-  /** Paint every face in the driver's pose. `initial` is the pose that corresponds to the picture: one, or one per face. */
-  async paint(driving: Keypoints, initial: Keypoints[], transfer: Transfer): Promise<Painted> {
+  /**
+   * Paint every face in the driver's pose.
+   *
+   * `initial` is the pose that corresponds to the picture: one, or one per face; `seconds` have gone by since the start.
+   */
+  async paint(driving: Keypoints, initial: Keypoints[], transfer: Transfer, seconds = Infinity): Promise<Painted> {
     const started = performance.now()
     const faces: Painted['faces'] = []
     for (const [index, { source, follower }] of this.faces.entries()) {
       const start = initial[Math.min(index, initial.length - 1)]
-      const { pixels, maps } = await this.ready().generate(source, transferMotion(source.keypoints, driving, start, transfer))
-      faces.push({ course: follower.follow(maps), pixels })
+      const moved = fadeIn(source.keypoints, transferMotion(source.keypoints, driving, start, transfer), seconds, transfer.fadeInS)
+      const { pixels, maps } = await this.ready().generate(source, moved)
+      faces.push({ flow: follower.follow(maps), pixels })
     }
     return { faces, milliseconds: performance.now() - started }
   }

@@ -28,5 +28,5 @@ scope.onmessage = async ({ data: { id, method, args } }: MessageEvent<Call>) => 
 /** What was painted changes hands instead of being copied. */
 function buffersOf(result: unknown): Transferable[] {
   const faces = (result as Partial<Painted> | undefined)?.faces ?? []
-  return faces.flatMap(({ course, pixels }) => [course.buffer, pixels.data.buffer as ArrayBuffer])
+  return faces.flatMap(({ flow, pixels }) => [flow.buffer, pixels.data.buffer as ArrayBuffer])
 }

@@ -1,10 +1,12 @@
-import { area, iou, side, type Box, type Detection } from './boxes'
+import { iou, side, type Box, type Detection } from './boxes'
 
 export const MARGIN = 0.75 // the crop's side is 1.75 face sides, as in the crops that the embedded model learnt from
 const LIFT = 0.08 // the crop's middle is this share of a face side above the box's, to leave room for the hair
 const OVERLAP = 0.5 // of two boxes that overlap more, one is left
 const ROOM = 1.12 // the driver's view is this much larger than everything the face passes through …
 const WIDEST = 2.3 // … but no larger than this many faces
+const PREPARED = 0.75 // a view this large, in short sides of the frame, means that the video is cropped to the face already
+const SAME = 0.05 // least overlap with where the face was; something small in its place is not the driver
 const SNUGGEST = 1.4 // a view that passes the frame's border shrinks to this many faces before it does
 
 /** Crops of a picture's faces, one per person, left to right. */
@@ -23,6 +25,14 @@ export function squareCrop([x0, y0, x1, y1]: Box): Box {
   const left = round((x0 + x1 - length) / 2)
   const top = round((y0 + y1 - length) / 2 - LIFT * face)
   return [left, top, left + length, top + length]
+}
+
+/** The part of a driving video to look at; null for the whole frame, where no face is found and where it shows little else. */
+export function viewOf(track: Box[], width: number, height: number): Box | null {
+  if (!track.length) return null
+  const view = fixedView(track, width, height)
+  const [short, long] = [Math.min(width, height), Math.max(width, height)]
+  return view[2] - view[0] >= PREPARED * short && long <= 1.25 * short ? null : view
 }
 
 /** One square for a driver's face in several moments: it keeps the movement and adds no jitter of its own. */
@@ -50,9 +60,9 @@ export function followFace(moments: Detection[][]): Box[] {
   const track: Box[] = []
   for (const found of moments) {
     const last = track[track.length - 1]
-    const candidates = last ? found.filter(({ box }) => iou(last, box) > 0) : found
+    const candidates = last ? found.filter(({ box }) => iou(last, box) >= SAME) : found
     if (!candidates.length) continue
-    const fit = ({ box }: Detection): number => (last ? iou(last, box) : area(box))
+    const fit = ({ box }: Detection): number => (last ? iou(last, box) : side(box))
     track.push(candidates.reduce((best, next) => (fit(next) > fit(best) ? next : best)).box)
   }
   return track

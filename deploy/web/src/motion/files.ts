@@ -1,7 +1,7 @@
-import { splitFrames, type Course } from './keypoints'
+import { splitFrames, type KeypointSequence } from './keypoints'
 
 /** A performance as `fom motion` saves it. */
-export interface Motion extends Course {
+export interface Motion extends KeypointSequence {
   /** The model whose keypoints these are; they mean nothing to another one. */
   model: string
 }
@@ -22,7 +22,9 @@ export function readMotion(bytes: ArrayBuffer, name: string): Motion {
     const fits = frames > 0 && points > 0 && value.length === 2 * frames * points
     if (!fits || (jacobian && jacobian.length !== 4 * frames * points)) throw new Error('shapes')
     if (!(fps >= 1 && fps <= 1000) || ![...value, ...(jacobian ?? [])].every(Number.isFinite)) throw new Error('numbers')
-    return { frames: splitFrames(value, jacobian, points), fps, model: String(model) }
+    const seen = 'seen' in header ? readMarks(bytes, header) : null
+    if (seen && seen.length !== frames) throw new Error(`${seen.length} marks for ${frames} frames`)
+    return { frames: splitFrames(value, jacobian, points), fps, seen, model: String(model) }
   } catch (error) {
     throw new Error(`${name} is damaged (${(error as Error).message}). Make it anew with: fom motion`)
   }
@@ -47,8 +49,16 @@ function readHeader(bytes: ArrayBuffer, name: string): Header {
 }
 
 function readTensor(bytes: ArrayBuffer, header: Header, name: string): Float32Array {
+  return new Float32Array(contentOf(bytes, header, name, 'F32'))
+}
+
+function readMarks(bytes: ArrayBuffer, header: Header): boolean[] {
+  return Array.from(new Uint8Array(contentOf(bytes, header, 'seen', 'BOOL')), Boolean)
+}
+
+function contentOf(bytes: ArrayBuffer, header: Header, name: string, wanted: string): ArrayBuffer {
   const { dtype, data_offsets: [start, end] } = header[name] as Entry
-  if (dtype !== 'F32') throw new Error(`${name} is ${dtype}, not F32`)
+  if (dtype !== wanted) throw new Error(`${name} is ${dtype}, not ${wanted}`)
   const data = 8 + Number(new DataView(bytes).getBigUint64(0, true))
-  return new Float32Array(bytes.slice(data + start, data + end))
+  return bytes.slice(data + start, data + end)
 }

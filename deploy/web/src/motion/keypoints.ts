@@ -7,9 +7,11 @@ export interface Keypoints {
 }
 
 /** A performer's keypoints over time. */
-export interface Course {
+export interface KeypointSequence {
   frames: Keypoints[]
   fps: number
+  /** For each frame, whether the performer's face is in it; null where nobody looked, and then every frame counts. */
+  seen: boolean[] | null
 }
 
 /** Cut (T, K, 2) and (T, K, 2, 2) into frames. */

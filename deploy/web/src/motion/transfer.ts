@@ -1,4 +1,5 @@
 import type { Keypoints } from './keypoints'
+import { movementScale } from './size'
 
 /** How the driver's motion is given to the source (section 3.3 of the paper). */
 export interface Transfer {
@@ -10,12 +11,14 @@ export interface Transfer {
   adaptMovementScale: boolean
   /** 1 copies the movement, less calms it, more exaggerates; only with relative motion. */
   gain: number
+  /** So many seconds from the start the motion comes in, smoothly; 0 lets it begin at once. */
+  fadeInS: number
 }
 
-const FLAT = 1e-3 // a hull with a smaller share of the square over its extent is a line, but for rounding
-const LEAST = 1e-2 // extent below which keypoints are one point, but for rounding; the picture's side is 2
+/** Suits a motion that does not begin in the source's pose, as with a medoid. */
+export const FADE_IN_S = 0.3
 
-export const COPY: Transfer = { relativeMotion: true, relativeJacobian: true, adaptMovementScale: true, gain: 1 }
+export const COPY: Transfer = { relativeMotion: true, relativeJacobian: true, adaptMovementScale: true, gain: 1, fadeInS: FADE_IN_S }
 
 /** Where the source's keypoints go when it moves like the driver did since its initial frame. */
 export function transferMotion(source: Keypoints, driving: Keypoints, initial: Keypoints, transfer: Transfer): Keypoints {
@@ -33,65 +36,17 @@ export function transferMotion(source: Keypoints, driving: Keypoints, initial: K
   return { value, jacobian }
 }
 
-/** Size of the source face over the driver's: the square root of the ratio of their hulls; 1 where one has none worth the name. */
-export function movementScale(source: Keypoints, initial: Keypoints): number {
-  if (isFlat(source.value) || isFlat(initial.value)) return 1
-  return Math.sqrt(hullArea(source.value) / hullArea(initial.value))
+/** What becomes of moved keypoints so many seconds from the start of a motion that comes in from the source's own. */
+export function fadeIn(source: Keypoints, moved: Keypoints, seconds: number, fadeInS: number): Keypoints {
+  if (seconds >= fadeInS) return moved
+  const share = seconds / fadeInS
+  const eased = share * share * (3 - 2 * share)
+  const between = (from: Float32Array, to: Float32Array): Float32Array => to.map((place, i) => from[i] + eased * (place - from[i]))
+  const jacobian = moved.jacobian && source.jacobian ? between(source.jacobian, moved.jacobian) : moved.jacobian
+  return { value: between(source.value, moved.value), jacobian }
 }
 
-/** Whether the hull of (K, 2) points is a line or a point. */
-function isFlat(points: Float32Array): boolean {
-  const sides = [0, 1].map((axis) => {
-    const places = points.filter((_, i) => i % 2 === axis)
-    return Math.max(...places) - Math.min(...places)
-  })
-  return hullArea(points) <= FLAT * Math.max(Math.hypot(...sides), LEAST) ** 2
-}
-
-/** Area of the convex hull of (K, 2) points. */
-export function hullArea(points: Float32Array): number {
-  const sorted = Array.from({ length: points.length / 2 }, (_, k): Point => [points[2 * k], points[2 * k + 1]])
-  sorted.sort((a, b) => a[0] - b[0] || a[1] - b[1])
-  const hull = [...halfHull(sorted), ...halfHull(sorted.reverse())]
-  const doubled = hull.reduce((sum, [x, y], k) => {
-    const [nextX, nextY] = hull[(k + 1) % hull.length]
-    return sum + x * nextY - nextX * y
-  }, 0)
-  return Math.abs(doubled) / 2
-}
-
-/** The driving frame whose pose is nearest to the source's, whatever the place and size of the faces. */
-export function findBestFrame(source: Keypoints, driving: Keypoints[]): number {
-  const target = pose(source.value)
-  const distances = driving.map(({ value }) => pose(value).reduce((sum, at, i) => sum + (at - target[i]) ** 2, 0))
-  return distances.indexOf(Math.min(...distances))
-}
-
-type Point = [number, number]
 type Matrix = [number, number, number, number]
-
-/** One side of the hull of sorted points (Andrew's monotone chain), without its last point. */
-function halfHull(points: Point[]): Point[] {
-  const side: Point[] = []
-  for (const point of points) {
-    while (side.length > 1 && cross(side[side.length - 2], side[side.length - 1], point) <= 0) side.pop()
-    side.push(point)
-  }
-  return side.slice(0, -1)
-}
-
-function cross(from: Point, over: Point, to: Point): number {
-  return (over[0] - from[0]) * (to[1] - from[1]) - (over[1] - from[1]) * (to[0] - from[0])
-}
-
-/** Points around their middle, scaled to a hull of area 1. */
-function pose(points: Float32Array): number[] {
-  const count = points.length / 2
-  const middle = [0, 0]
-  points.forEach((at, i) => (middle[i % 2] += at / count))
-  const size = Math.sqrt(Math.max(hullArea(points), 1e-8))
-  return Array.from(points, (at, i) => (at - middle[i % 2]) / size)
-}
 
 function matrix(values: Float32Array, at: number): Matrix {
   return [values[at], values[at + 1], values[at + 2], values[at + 3]]

@@ -1,4 +1,4 @@
-import { loaded, openCamera, openVideo, type Driver } from '../drivers'
+import { alignDriver, loaded, readCamera, readDriver, type Driver } from '../driver'
 import type { EngineClient } from '../engine/client'
 import { readMotion, type Motion } from '../motion/files'
 import { element, say } from './page'
@@ -57,7 +57,7 @@ export class Performer {
     say(`Looking for the face in ${file.name} …`)
     await loaded(this.video, file.name)
     this.video.hidden = false
-    await this.use(await openVideo(this.engine, this.video))
+    await this.use(await readDriver(this.engine, this.video))
   }
 
   async toggleCamera(): Promise<void> {
@@ -75,13 +75,13 @@ export class Performer {
 
   /** What the camera shows now corresponds to the portrait. */
   async recentre(): Promise<void> {
-    await this.use(await openCamera(this.engine, this.video))
+    await this.use(await readCamera(this.engine, this.video))
   }
 
   private addMotion(name: string, motion: Motion): void {
     const seconds = (motion.frames.length / motion.fps).toFixed(1)
     if (!this.motions.has(name)) this.list.add(new Option(`${name} (${seconds} s)`, name))
-    this.motions.set(name, motion)
+    this.motions.set(name, alignDriver(motion))
   }
 
   /** Show the controls of one kind, with the camera off. */

@@ -1,0 +1,40 @@
+"""Values that programs hand over, which no file or command line has looked at: each wrong one is a line."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any
+
+from ..errors import UsageError
+from .readers import shortened
+
+
+def require_switch(name: str, value: Any) -> None:
+    """Raise UsageError for what is neither True nor False."""
+    with suppress(TypeError, ValueError):  # arrays
+        if value in (True, False):
+            return
+    raise UsageError(f"{name} is True or False; got {shortened(repr(value))}.")
+
+
+def require_amount(name: str, value: Any) -> None:
+    """Raise UsageError for what is no number from 0 on."""
+    with suppress(TypeError, ValueError, OverflowError):
+        if not isinstance(value, str) and 0 <= float(value) < math.inf:
+            return
+    raise UsageError(f"{name} is a number from 0 on; got {shortened(repr(value))}.")
+
+
+def require_number_or_word(name: str, value: Any, words: Collection[str]) -> None:
+    """Raise UsageError for what is no whole number, and none of the words."""
+    with suppress(TypeError):
+        if isinstance(value, str) and value in words:
+            return
+        if not isinstance(value, bool):
+            operator.index(value)
+            return
+    allowed = " or ".join(f'"{word}"' for word in words)
+    raise UsageError(f"{name} is a whole number, or {allowed}; got {shortened(repr(value))}.")
