@@ -121,7 +121,7 @@ def test_a_first_frame_unlike_the_source_speaks_against_counting_from_it(first, 
     found = verdict(first=first, apart=apart)["first_frame_unlike"]
 
     assert found.warns is warns and "initial frame 30" in found.text
-    assert "first_frame_unlike" not in verdict(apart={**apart, 0: 0.1 + UNLIKE})
+    assert "first_frame_unlike" not in verdict(apart={**apart, 0: 0.1 + UNLIKE - 0.001})
     assert "first_frame_unlike" not in verdict(apart=apart, relative=False)
 
 
