@@ -141,7 +141,7 @@ def _movement(measured: Measured) -> Iterator[Finding]:
         parts = course.parts(bent)
         text = (
             f"The flow folds in {frames_text(parts)}, by up to {percent(course.worst)} of the face; from "
-            f"{percent(FOLDS)} on the face or its outline is bent or doubled."
+            f"{percent(FOLDS)} on the face or its outline may be bent or doubled."
         )
         yield Finding("folds", True, text, parts, {"folded": course.worst, "limit": FOLDS})
 
