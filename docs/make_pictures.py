@@ -79,6 +79,11 @@ def cards(videos: Path) -> None:
     save(CARDS / "one_driver_per_face.jpg", np.vstack(two))
     three = [middle(resize_picture(frame, (height, height)), 214) for frame in frames("portrait", 0, 24, 47)]
     save(CARDS / "single_portrait.jpg", np.hstack(three)[:, 1:-1])
+    with VideoReader(INPUTS / "fom_driving_2.mp4") as video:
+        sources = [frame for number, frame in enumerate(video) if number in (16, 32)]
+    both = [np.hstack(pair) for pair in zip(sources, frames("video", 16, 32), strict=True)]
+    rows = [resize_picture(pair, (width // 2, width))[40 : 40 + height // 2] for pair in both]
+    save(CARDS / "video_to_video.jpg", np.vstack(rows))
     still, many = frames("motion_portrait", 60)[0], frames("motion_group", 60)[0]
     halves = middle(resize_picture(still, (height, height)), 280), middle(resize_picture(many, CARD), 360)
     save(CARDS / "shared_motion.jpg", np.hstack(halves))

@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     from .evaluation.reconstruction import OptionalMetrics
     from .export import export_model
     from .faces.detect import detect_faces, load_detector
+    from .faces.following import follow_faces
     from .faces.regions import crop_face, regions_from_boxes
     from .faces.selection import select_faces
     from .faces.tracking import DrivingView, driving_view
+    from .faces.tracks import FaceTrack, FaceTracks, select_tracks
     from .inspection import Finding, Inspection, inspect_animation
     from .media import VideoReader, VideoWriter, read_picture, read_video, write_picture
     from .motion import align, find_best_frame, load_motion, movement_scale, save_motion, smooth, transfer_motion
     from .networks import ModelConfig, MotionModel, create_model
     from .pipeline import animate, animate_picture, read_motion
+    from .source_video import animate_video
     from .training.checkpoint import Checkpointing
     from .training.given import TrainingInputs
     from .training.train import train_from_folder
@@ -50,6 +53,8 @@ __all__ = [
     "FaceEnhancer",
     "FaceRegion",
     "FaceSet",
+    "FaceTrack",
+    "FaceTracks",
     "Finding",
     "FomError",
     "Generated",
@@ -75,6 +80,7 @@ __all__ = [
     "align_drivers",
     "animate",
     "animate_picture",
+    "animate_video",
     "compress_from_folder",
     "convert",
     "create_model",
@@ -85,6 +91,7 @@ __all__ = [
     "export_model",
     "find_best_frame",
     "find_view",
+    "follow_faces",
     "inspect_animation",
     "load_detector",
     "load_model",
@@ -102,6 +109,7 @@ __all__ = [
     "save_model",
     "save_motion",
     "select_faces",
+    "select_tracks",
     "smooth",
     "train_from_folder",
     "transfer_motion",
@@ -120,9 +128,11 @@ _MODULES = {
     ".evaluation.reconstruction": ("OptionalMetrics",),
     ".export": ("export_model",),
     ".faces.detect": ("detect_faces", "load_detector"),
+    ".faces.following": ("follow_faces",),
     ".faces.regions": ("crop_face", "regions_from_boxes"),
     ".faces.selection": ("select_faces",),
     ".faces.tracking": ("DrivingView", "driving_view"),
+    ".faces.tracks": ("FaceTrack", "FaceTracks", "select_tracks"),
     ".inspection": ("Finding", "Inspection", "inspect_animation"),
     ".media": ("VideoReader", "VideoWriter", "read_picture", "read_video", "write_picture"),
     ".motion": (
@@ -136,6 +146,7 @@ _MODULES = {
     ),
     ".networks": ("ModelConfig", "MotionModel", "create_model"),
     ".pipeline": ("animate", "animate_picture", "read_motion"),
+    ".source_video": ("animate_video",),
     ".training.checkpoint": ("Checkpointing",),
     ".training.given": ("TrainingInputs",),
     ".training.train": ("train_from_folder",),

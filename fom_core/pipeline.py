@@ -54,6 +54,7 @@ __all__ = [
     "animate_picture",
     "compose_picture",
     "driving_keypoints",
+    "driving_motions",
     "encode_face",
     "finished",
     "look_at",
@@ -261,10 +262,7 @@ def _moving_faces(
 
 def _motions(model: Backend, drivings: Drivings, faces: int, chunk_size: int) -> list[Motion]:
     """The drivers' motions. Raises UsageError for more of them than faces, and for unequal lengths."""
-    if not _are_several(drivings):
-        return [_driving_motion(model, cast("Driving", drivings), chunk_size)]
-    match_drivers(len(drivings), faces)
-    motions = [_driving_motion(model, driving, chunk_size) for driving in drivings]
+    motions = driving_motions(model, drivings, faces, chunk_size=chunk_size)
     lengths = [len(motion) for motion in motions]
     if len(set(lengths)) > 1:
         raise UsageError(
@@ -272,6 +270,14 @@ def _motions(model: Backend, drivings: Drivings, faces: int, chunk_size: int) ->
             "Bring them to one length with fom_core.motion.align."
         )
     return motions
+
+
+def driving_motions(model: Backend, drivings: Drivings, faces: int, *, chunk_size: int = CHUNK_SIZE) -> list[Motion]:
+    """The drivers' motions on the model's device, as long as each is. Raises UsageError for more of them than faces."""
+    if not _are_several(drivings):
+        return [_driving_motion(model, cast("Driving", drivings), chunk_size)]
+    match_drivers(len(drivings), faces)
+    return [_driving_motion(model, driving, chunk_size) for driving in drivings]
 
 
 def _are_several(drivings: Drivings) -> TypeGuard[Sequence[Motion | Keypoints]]:

@@ -71,16 +71,15 @@ class Keypoints:
     def cat(parts: Sequence[Keypoints]) -> Keypoints:
         """Join along the batch axis."""
         jacobians = [part.jacobian for part in parts if part.jacobian is not None]
-        return Keypoints(
-            torch.cat([part.value for part in parts]), torch.cat(jacobians) if len(jacobians) == len(parts) else None
-        )
+        together = torch.cat(jacobians) if len(jacobians) == len(parts) else None
+        return Keypoints(torch.cat([part.value for part in parts]), together)
 
 
 @dataclass(frozen=True)
 class SourceFeatures:
     """Everything that depends on the source face alone, computed once per face.
 
-    image:     (S, C, H, W) the source, S = 1 (or the batch size while training).
+    image:     (S, C, H, W) the source, S = 1; or a batch of them (of a video, while training), one for each pose.
     small:     (S, C, h, w) the source at the resolution of the dense motion network.
     features:  (S, F, H / 2^d, W / 2^d) what the generator's encoder sees.
     keypoints: of the source.
@@ -91,23 +90,22 @@ class SourceFeatures:
     features: Tensor
     keypoints: Keypoints
 
+    def pick(self, faces: Sequence[int]) -> SourceFeatures:
+        """These faces of a batch, in this order."""
+        index = torch.as_tensor(faces, dtype=torch.long, device=self.image.device)
+        return SourceFeatures(self.image[index], self.small[index], self.features[index], self.keypoints.pick(index))
+
     @staticmethod
-    def cat(sources: Sequence[SourceFeatures], repeats: int) -> SourceFeatures:
+    def cat(sources: Sequence[SourceFeatures], repeats: int = 1) -> SourceFeatures:
         """Several sources as one batch, each ``repeats`` times in a row."""
 
-        def joined(parts: Sequence[Tensor]) -> Tensor:
+        def joined(name: str) -> Tensor:
+            parts = [getattr(source, name) for source in sources]
             return torch.cat([part.expand(repeats, *part.shape[1:]) for part in parts])
 
         keypoints = Keypoints.cat([source.keypoints for source in sources])
-        return SourceFeatures(
-            joined([source.image for source in sources]),
-            joined([source.small for source in sources]),
-            joined([source.features for source in sources]),
-            Keypoints(
-                keypoints.value.repeat_interleave(repeats, 0),
-                None if keypoints.jacobian is None else keypoints.jacobian.repeat_interleave(repeats, 0),
-            ),
-        )
+        each = torch.arange(len(sources)).repeat_interleave(repeats)
+        return SourceFeatures(joined("image"), joined("small"), joined("features"), keypoints.pick(each))
 
 
 @dataclass(frozen=True)
@@ -216,10 +214,8 @@ class FaceSet:
     @classmethod
     def from_crops(cls, crops_px: Sequence[Box], frame_size: tuple[int, int]) -> FaceSet:
         """Faces whose crop rectangles are given; no crop rule is applied and the order is kept."""
-        faces = []
-        for index, (x0, y0, x1, y1) in enumerate(crops_px):
-            crop = (float(x0), float(y0), float(x1), float(y1))
-            faces.append(FaceRegion(crop, crop, score=1.0, id=index, frame_size=frame_size))
+        crops = [(float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in crops_px]
+        faces = (FaceRegion(crop, crop, score=1.0, id=at, frame_size=frame_size) for at, crop in enumerate(crops))
         return cls(tuple(faces), frame_size)
 
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from comfy_api.latest import io
-from torch import Tensor
 
-from ..fom_core.backends import Backend
 from ..fom_core.errors import NoFaceFound
 from ..fom_core.faces.tracking import DrivingCrop
-from ..fom_core.geometry import resize_map
-from ..fom_core.motion import MovedArea
+from ..fom_core.motion import SourceMotion
 from ..fom_core.parallel.overlap import map_in_background
 from ..fom_core.pipeline import animate_details, match_drivers
-from ..fom_core.types import CHUNK_SIZE, Generated
+from ..fom_core.source_video import SourceOptions
+from ..fom_core.types import CHUNK_SIZE
 from ..fom_core.weights.catalogue import is_for_faces
-from . import host, motions, transfers
+from . import host, motions, source_videos, transfers
 from .base import Node
 from .canvases import HandingOut
+from .drivers import sound_of
+from .face_results import Result
 from .room import foresee
 from .sockets import ALIASES, CATEGORY, Faces, Model, Motion, PictureFaces
 
@@ -57,7 +56,8 @@ class AnimateFace(Node):
                     "length",
                     options=list(motions.LENGTHS),
                     tooltip="With several drivers: as long as the longest, while the others hold their last frame or "
-                    "start anew (with a jump); or as short as the shortest.",
+                    "start anew (with a jump); or as short as the shortest. With the faces of a video as long as "
+                    "that, or shorter.",
                 ),
                 *transfers.strength_inputs(),
                 io.Boolean.Input(
@@ -82,6 +82,7 @@ class AnimateFace(Node):
                     "paints over the crop, at its image_size; so come models that cannot be composed in any case.",
                 ),
                 transfers.return_input(),
+                *transfers.source_inputs(),
             ],
             outputs=[
                 io.Image.Output(
@@ -140,6 +141,8 @@ class AnimateFace(Node):
         expression_gain: float = 1.0,
         frames: str = COMPOSED,
         return_s: float = 0.0,
+        source_motion: SourceMotion = SourceOptions.source_motion,
+        keep_head: bool = SourceOptions.keep_head,
     ) -> io.NodeOutput:
         if not len(faces):
             raise NoFaceFound(
@@ -165,6 +168,11 @@ class AnimateFace(Node):
                 smoothing=smoothing, length=motions.LENGTHS[length], driving_face=driving_face,
             )  # fmt: skip
             compose = frames == COMPOSED and is_for_faces(host.name_of(model))
+            if faces.tracks is not None:
+                options = SourceOptions(source_motion, keep_head, motions.LENGTHS[length])
+                video = source_videos.VideoFaces(network, faces, reading, fps, options, smoothing=smoothing)
+                return video.animated(transfer, compose, chunk_size, progress, opened)
+            source_videos.tell_many(faces, reading.length)
             handing_out = HandingOut(network, faces, compose)
             pictures = [(reading.length, *shape) for shape in handing_out.shapes]
             masks = [(reading.length, *network.config.image_size)] * len(pictures)
@@ -184,8 +192,7 @@ class AnimateFace(Node):
                 done += len(chunk[0].prediction)
                 picture = shown.side_by_side() if progress.wants_preview else None
                 progress.show(*motions.animated(done, reading.length), picture)
-            seconds = reading.length / float(reading.rate)
-            audio = next((sound for driver in opened if (sound := driver.audio(seconds)) is not None), None)
+            audio = sound_of(opened, reading.length / float(reading.rate))
         return io.NodeOutput(
             [result.frames for result in results],
             [result.occlusion for result in results],
@@ -194,22 +201,3 @@ class AnimateFace(Node):
             float(reading.rate),
             audio,
         )
-
-
-class Result:
-    """What becomes of one face, filled chunk by chunk: IMAGE (T, h, w, C), MASK (T, H, W), and the area that moves."""
-
-    def __init__(self, model: Backend, length: int, height: int, width: int, channels: int) -> None:
-        self.frames = host.new_images(length, height, width, channels)
-        self.occlusion = host.new_masks(length, *model.config.image_size)
-        self.area = MovedArea()
-
-    def add(self, start: int, generated: Generated, shown: np.ndarray | Tensor) -> None:
-        """Take the frames from number ``start`` on; ``shown`` is what is handed out of them."""
-        part = slice(start, start + len(generated.prediction))
-        self.frames[part] = host.to_images(shown)
-        self.area.add(generated)
-        motion = generated.dense_motion
-        if motion is not None and motion.occlusion_map is not None:
-            size = self.occlusion.shape[1], self.occlusion.shape[2]
-            self.occlusion[part] = host.to_masks(resize_map(motion.occlusion_map, size)[:, 0])

@@ -17,13 +17,16 @@ from ..fom_core.faces.regions import to_rgb, whole_picture
 from ..fom_core.faces.selection import chosen, picked
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.media import VideoWriter
+from ..fom_core.motion import SourceMotion
 from ..fom_core.parallel.overlap import run_in_background
 from ..fom_core.pipeline import animate_picture
+from ..fom_core.source_video import SourceOptions
 from ..fom_core.types import CHUNK_SIZE, FaceSet
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions, transfers
 from .base import Node
 from .detect_faces import detector_explanation, open_detector
+from .picture_videos import DRIVER, SOUNDS, animated_video, is_video
 from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces
 
 log = logging.getLogger(__name__)
@@ -39,11 +42,16 @@ class AnimatePicture(Node):
             display_name="Animate Picture",
             category=CATEGORY,
             search_aliases=[*ALIASES, "live portrait", "photo to video", "long video"],
-            description="Finds the faces of a picture, animates them like the driver and pastes them back, straight "
-            "into a video with the driver's sound. Needs the same memory for a minute as for an hour.",
+            description="Finds the faces of a picture or a video, animates them like the driver and pastes them back, "
+            "straight into a video with sound. Needs the same memory for a minute as for an hour.",
             inputs=[
                 Model.Input("model", tooltip="From Load FOM Model."),
-                io.Image.Input("image", tooltip="The picture: one, with one or many faces."),
+                io.MultiType.Input(
+                    "image",
+                    types=[io.Image, io.Video],
+                    tooltip="The picture: one, with one or many faces. Or a VIDEO, whose faces follow the driver, each "
+                    "on its way through the frames.",
+                ),
                 motions.driver_input(
                     "driver", "Who moves, one face: a VIDEO (with its sound), an IMAGE batch or a saved FOM_MOTION."
                 ),
@@ -102,6 +110,15 @@ class AnimatePicture(Node):
                 *transfers.gain_inputs(),
                 marks.mark_input(),
                 transfers.return_input(),
+                *transfers.source_inputs(),
+                io.Combo.Input(
+                    "audio",
+                    options=list(SOUNDS),
+                    optional=True,
+                    advanced=True,
+                    tooltip="Whose sound the result has. driver: the driver's, or that of a video in the place of the "
+                    "picture where the driver has none. source: that video's. none: no sound.",
+                ),
             ],
             outputs=[
                 io.Video.Output(
@@ -117,7 +134,7 @@ class AnimatePicture(Node):
     def execute(
         cls,
         model: Any,
-        image: Tensor,
+        image: Any,
         driver: Any,
         face_choice: str,
         detector: str,
@@ -139,12 +156,23 @@ class AnimatePicture(Node):
         expression_gain: float = 1.0,
         mark: str = marks.NONE,
         return_s: float = 0.0,
+        source_motion: SourceMotion = SourceOptions.source_motion,
+        keep_head: bool = SourceOptions.keep_head,
+        audio: str = DRIVER,
     ) -> io.NodeOutput:
-        picture = one_picture(image)
         transfer = transfers.transfer_of(
             relative_motion, True, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain, return_s
         )
         progress = host.Progress()
+        if is_video(image, faces):
+            return animated_video(
+                cls, model, image, faces, driver, transfer, progress,
+                options=SourceOptions(source_motion, keep_head), face_choice=face_choice, detector=detector,
+                smoothing=smoothing, mask=mask, feather=feather, colour_match=colour_match, driving_crop=driving_crop,
+                driving_face=driving_face, fps=fps, quality_crf=quality_crf, chunk_size=chunk_size, mark=mark,
+                audio=audio,
+            )  # fmt: skip
+        picture = one_picture(image)
         with motions.opened([driver]) as (opened,):
             on_faces = faces is not None or is_for_faces(host.name_of(model))
             chosen_faces = choose(picture, faces, detector, face_choice, on_faces)
@@ -157,7 +185,11 @@ class AnimatePicture(Node):
             path = host.temporary_file(".mp4")
             with (
                 VideoWriter(
-                    path, reading.rate, audio_from=opened.reader, crf=quality_crf, mark=marks.corner_of(mark)
+                    path,
+                    reading.rate,
+                    audio_from=opened.reader if audio == DRIVER else None,
+                    crf=quality_crf,
+                    mark=marks.corner_of(mark),
                 ) as writer,
                 run_in_background(writer.write) as write,
             ):
@@ -188,7 +220,7 @@ def one_picture(image: Tensor) -> np.ndarray:
     if len(pictures) > 1:
         raise UsageError(
             f"Animate Picture takes one picture, found a batch of {len(pictures)}. Pick one with Get Image from Batch, "
-            "or use Detect Faces, Animate Face and Paste Faces."
+            "or use Detect Faces, Animate Face and Paste Faces. Of a video connect the VIDEO itself."
         )
     if pictures[0].ndim == 3 and pictures[0].shape[2] == 4 and pictures[0][..., 3].min() < 255:
         log.warning(

@@ -112,8 +112,8 @@ def pictures_with_faces(faces: PictureFaces) -> list[tuple[np.ndarray, FaceSet]]
 def crops_of(faces: PictureFaces, model: Backend) -> list[np.ndarray]:
     """The part around each face at the model's size."""
     return [
-        crop_face(picture, face, model.config.image_size)
-        for picture, members in pictures_with_faces(faces)
+        crop_face(host.to_pictures(image[None], "The picture of the faces")[0], face, model.config.image_size)
+        for image, members in faces.shown()
         for face in members
     ]
 

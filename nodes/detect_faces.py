@@ -16,12 +16,14 @@ from ..fom_core.faces.detection import Detector
 from ..fom_core.faces.drawing import draw_faces
 from ..fom_core.faces.regions import MARGIN, CropRule, crop_face, pixel_box, to_rgb
 from ..fom_core.faces.selection import ORDERS, chosen, in_order, picked
+from ..fom_core.faces.tracks import FaceTracks, select_tracks
 from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import catalogue, size_text
 from . import host
 from .base import Node
 from .boxes import as_bounding_box, boxes_of_landmarks, boxes_per_picture, faces_from_boxes
 from .sockets import ALIASES, CATEGORY, FaceLandmarks, Faces, PictureFaces
+from .videos import PICTURES, VIDEO, follow, middle_track
 
 PASS_THROUGH = "pass through"
 PREVIEWS = 32  # pictures of a batch that the node shows
@@ -38,9 +40,13 @@ class DetectFaces(Node):
             category=CATEGORY,
             search_aliases=[*ALIASES, "find faces", "face detection", "bounding box", "crop faces"],
             description="Finds the faces of a picture, numbers them, and marks the part around each that will be "
-            "animated. Several pictures in a batch are searched one by one.",
+            "animated. Several pictures in a batch are searched one by one, or as the frames of one video.",
             inputs=[
-                io.Image.Input("image", tooltip="One picture, or a batch of different pictures of one size."),
+                io.Image.Input(
+                    "image",
+                    tooltip="One picture, or a batch of different pictures of one size, or the frames of a video: see "
+                    "batch.",
+                ),
                 io.Combo.Input("detector", options=["auto", *DETECTORS], tooltip=detector_explanation()),
                 io.String.Input(
                     "face_choice",
@@ -111,6 +117,14 @@ class DetectFaces(Node):
                     optional=True,
                     tooltip="Use the faces that a MediaPipe Face Landmarker found in place of the detector.",
                 ),
+                io.Combo.Input(
+                    "batch",
+                    options=[PICTURES, VIDEO],
+                    optional=True,
+                    tooltip="What a batch of several is. pictures: each has faces of its own, and each face becomes an "
+                    "animation. frames of one video: a face is the same in all of them, followed on its way through "
+                    "the frames, and the result is that video.",
+                ),
             ],
             outputs=[
                 Faces.Output(
@@ -143,10 +157,20 @@ class DetectFaces(Node):
         margin: float = MARGIN,
         bboxes: Any = None,
         face_landmarks: Any = None,
+        batch: str = PICTURES,
     ) -> io.NodeOutput:
         host.check_images(image)
         if bboxes is not None and face_landmarks is not None:
             raise UsageError("Faces come from bboxes or from face_landmarks, not from both. Disconnect one of them.")
+        if batch == VIDEO and len(image) > 1:
+            if bboxes is not None or face_landmarks is not None:
+                raise UsageError(
+                    "The faces of a video are followed by the detector. Disconnect bboxes and face_landmarks, or set "
+                    f"batch to '{PICTURES}'."
+                )
+            finder = open_detector(detector, threshold)
+            found = follow(image, finder, threshold, min_size, max_faces, crop, margin)
+            return video_output(cls, image, found, face_choice, order, if_none, finder)
         given = None
         if bboxes is not None:
             given = boxes_per_picture(bboxes, len(image))
@@ -179,6 +203,35 @@ class DetectFaces(Node):
             len(value),
             ui=ui.PreviewImage(host.to_images(drawn), cls=cls),
         )
+
+
+def video_output(
+    cls: type[io.ComfyNode],
+    image: torch.Tensor,
+    found: FaceTracks,
+    face_choice: str,
+    order: str,
+    if_none: str,
+    finder: Detector,
+) -> io.NodeOutput:
+    """The outputs for the faces of a video; numbers are the same in all frames."""
+    if not len(found):
+        if if_none != PASS_THROUGH:
+            raise NoFaceFound(nothing_found(finder))
+        found = middle_track(image.shape[1], image.shape[2], len(image))
+    numbers = select_tracks(found, order=order)
+    tracks = select_tracks(found, face_choice, order=order)
+    value = PictureFaces(image, tuple(tracks.at(index) for index in range(len(image))), tracks)
+    shown = np.unique(np.linspace(0, len(image) - 1, min(PREVIEWS, len(image))).round().astype(int)).tolist()
+    drawn = np.stack([draw_faces(to_rgb(host.to_uint8(image[i])), numbers.at(i), first=1) for i in shown])
+    return io.NodeOutput(
+        value,
+        [[as_bounding_box(face) for face in one] for one in value.sets],
+        face_mask(value.sets),
+        crops_of(value),
+        len(value),
+        ui=ui.PreviewImage(host.to_images(drawn), cls=cls),
+    )
 
 
 def open_detector(name: str, threshold: float = 0.0) -> Detector:
@@ -251,7 +304,7 @@ def face_mask(sets: tuple[FaceSet, ...]) -> torch.Tensor:
 def crops_of(faces: PictureFaces) -> list[torch.Tensor]:
     """The part around each face in the picture's own pixels."""
     crops = []
-    for image, members in zip(faces.pictures, faces.sets, strict=True):
+    for image, members in faces.shown():
         if not len(members):
             continue
         picture = host.to_uint8(image)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -101,3 +101,8 @@ def open_driver(value: Any, what: str = "The driver") -> Driver:
         if copy is not None:
             copy.unlink(missing_ok=True)
         raise
+
+
+def sound_of(drivers: Sequence[Driver], length_s: float) -> dict[str, Any] | None:
+    """AUDIO of the first driver that has any, so long."""
+    return next((sound for driver in drivers if (sound := driver.audio(length_s)) is not None), None)

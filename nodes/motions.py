@@ -66,7 +66,8 @@ def fps_input() -> io.Float.Input:
         max=240.0,
         step=0.01,
         advanced=True,
-        tooltip="Frames a second of drivers that come as IMAGE batches; videos and motions bring their own.",
+        tooltip="Frames a second of drivers, and of a source video, that come as IMAGE batches; videos and motions "
+        "bring their own.",
     )
 
 

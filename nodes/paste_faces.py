@@ -13,7 +13,8 @@ from ..fom_core.compose.cover import Cover
 from ..fom_core.compose.masks import FADING, Look
 from . import host, marks
 from .base import Node
-from .paste_jobs import Job, held, jobs_of
+from .paste_jobs import Job, held, jobs_of, lay_parts
+from .paste_video import paste_video
 from .room import foresee
 from .sockets import ALIASES, CATEGORY, Faces, PictureFaces
 
@@ -41,7 +42,8 @@ class PasteFaces(Node):
                     "image",
                     tooltip="The picture in which the faces were found. In its place a video of the same scene may "
                     "come as a batch: frame by frame it becomes the background, and what is shorter holds its last "
-                    "frame. With faces of several pictures, the same pictures. Transparency is kept.",
+                    "frame. With faces of several pictures, the same pictures; with those of a video, its frames. "
+                    "Transparency is kept.",
                 ),
                 Faces.Input("faces", tooltip="From Detect Faces: where the faces belong."),
                 io.Image.Input(
@@ -131,6 +133,11 @@ class PasteFaces(Node):
         frames_cover: list[Cover] | None = None,
         mark: list[str] | None = None,
     ) -> io.NodeOutput:
+        if any(each.tracks is not None for each in faces):
+            return paste_video(
+                image, faces, animated_faces, face_masks or [], mask[0], feather[0], colour_match[0], ratio[0],
+                frames_cover[0] if frames_cover else "auto", marks.corner_of(mark[0]) if mark else None,
+            )  # fmt: skip
         jobs = jobs_of(image, faces, animated_faces, face_masks or [])
         progress, done = host.Progress(sum(job.length for job in jobs)), 0
         foresee("Paste Faces", [job.shape for job in jobs], ADVICE, image[0].dtype)
@@ -184,12 +191,6 @@ def paste_frames(
             for face, is_canvas in enumerate(canvases)
         ]
         pasted = paster(faces, pictures=host.to_uint8(background)[None] if job.moving else None, start=time)[0]
-        for (x0, y0, x1, y1), part in paster.parts(time):
-            cover = torch.from_numpy(part)
-            spot = frame[y0:y1, x0:x1, :changed]
-            colours = (torch.from_numpy(pasted[y0:y1, x0:x1, :changed]).float() / 255).to(spot)
-            spot.copy_(torch.where((cover > 0).to(spot.device)[..., None], colours, spot))
-            known = covers[min(time, len(covers) - 1), y0:y1, x0:x1]
-            torch.maximum(known, cover, out=known)
+        lay_parts(paster.parts(time), pasted, frame[..., :changed], covers[min(time, len(covers) - 1)])
         progress.show(before + time + 1, picture=pasted)
     return frames, covers

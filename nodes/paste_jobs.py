@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ..fom_core.compose import covered, cut_crop
 from ..fom_core.compose.cover import Cover
+from ..fom_core.compose.masks import Rect
 from ..fom_core.errors import UsageError
 from ..fom_core.types import FaceSet
 from . import host
@@ -128,3 +130,17 @@ def check_lengths(batches: list[Tensor], first: int) -> None:
 def held(batch: Tensor, time: int) -> Tensor:
     """Frame ``time``, or the last one where there is none."""
     return batch[min(time, len(batch) - 1)]
+
+
+def lay_parts(parts: list[tuple[Rect, np.ndarray]], pasted: np.ndarray, frame: Tensor, cover: Tensor) -> None:
+    """Put what was pasted (H, W, C) uint8 into a frame's floats (H, W, C), and where it is into its cover (H, W).
+
+    parts: rectangles, and how much of each pixel is new.
+    """
+    for (x0, y0, x1, y1), part in parts:
+        share = torch.from_numpy(part)
+        spot = frame[y0:y1, x0:x1]
+        colours = (torch.from_numpy(pasted[y0:y1, x0:x1, : frame.shape[2]]).float() / 255).to(spot)
+        spot.copy_(torch.where((share > 0).to(spot.device)[..., None], colours, spot))
+        known = cover[y0:y1, x0:x1]
+        torch.maximum(known, share, out=known)

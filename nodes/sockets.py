@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..fom_core.faces.selection import face_area
+from ..fom_core.faces.tracks import FaceTracks
 from ..fom_core.types import FaceRegion, FaceSet
 
 CATEGORY = "video/face animation"
@@ -36,17 +38,31 @@ FaceLandmarks = io.Custom("FACE_LANDMARKS")  # of the MediaPipe nodes in ComfyUI
 
 @dataclass(frozen=True)
 class PictureFaces:
-    """What ``FOM_FACES`` carries: the faces of one or more pictures.
+    """What ``FOM_FACES`` carries: the faces of one or more pictures, or of a video.
 
     pictures: (B, H, W, C) float in [0, 1], the IMAGE batch they were found in; a reference, not a copy.
     sets:     the faces of each picture.
+    tracks:   of pictures that are the frames of one video: each face on its way through them.
     """
 
     pictures: Tensor
     sets: tuple[FaceSet, ...]
+    tracks: FaceTracks | None = None
 
     def __len__(self) -> int:
-        return sum(len(faces) for faces in self.sets)
+        return sum(len(faces) for faces in self.sets) if self.tracks is None else len(self.tracks)
+
+    def shown(self) -> Iterator[tuple[Tensor, FaceSet]]:
+        """Pictures with faces: all of them; of a video for each face the frame that shows it largest."""
+        if self.tracks is None:
+            yield from zip(self.pictures, self.sets, strict=True)
+            return
+        for track in self.tracks:
+            faces = [
+                (index, face) for index, members in enumerate(self.sets) for face in members if face.id == track.id
+            ]
+            index, face = max(faces, key=lambda each: face_area(each[1]))
+            yield self.pictures[index], FaceSet((face,), face.frame_size)
 
     def __iter__(self) -> Iterator[tuple[int, FaceRegion]]:
         """All faces, picture by picture: the picture's index and the face."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from comfy_api.latest import io
 
-from ..fom_core.motion import FADE_IN_S, SMOOTHING
+from ..fom_core.motion import FADE_IN_S, SMOOTHING, SourceMotion
 from ..fom_core.types import InitialFrame, MotionTransfer
 
 
@@ -115,6 +115,28 @@ def return_input() -> io.Input:
         tooltip="Seconds at the end over which the motion goes home to the still picture, so that the result loops: "
         "its first and its last frame are the picture then. 0 is off.",
     )
+
+
+def source_inputs() -> list[io.Input]:
+    """How the faces of a video take the driver's motion; optional, as those above."""
+    return [
+        io.Combo.Input(
+            "source_motion",
+            options=list(get_args(SourceMotion)),
+            optional=True,
+            advanced=True,
+            tooltip="With the faces of a video. add: the driver's expression comes on top of their own. replace: it "
+            "comes in its place; what is slow, such as a head that turns, stays theirs.",
+        ),
+        io.Boolean.Input(
+            "keep_head",
+            default=True,
+            optional=True,
+            advanced=True,
+            tooltip="With the faces of a video. On: their heads stay as they are, and only the driver's expression "
+            "counts. Off: they move like the driver's as well, by head_gain.",
+        ),
+    ]
 
 
 def transfer_of(

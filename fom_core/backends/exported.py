@@ -43,16 +43,27 @@ class ExportedModel:
         found = self._compute("keypoint_detector", {"image": images})
         return Keypoints(found["value"], found.get("jacobian"))
 
-    def encode_source(self, image: Tensor) -> SourceFeatures:
-        """(1, C, H, W) in [0, 1] → all that :meth:`generate` needs of the source. Raises UsageError like above."""
-        keypoints = self.detect_keypoints(image)
-        encoded = self._compute("source_encoder", {"source": image})
-        return SourceFeatures(image, encoded["small"], encoded["features"], keypoints)
+    def encode_source(self, image: Tensor, keypoints: Keypoints | None = None) -> SourceFeatures:
+        """(S, C, H, W) in [0, 1] → all that :meth:`generate` needs of the sources. Raises UsageError like above.
+
+        ``keypoints`` are detected unless given. The graph takes one source at a time.
+        """
+        self._check(image)
+        found = self.detect_keypoints(image) if keypoints is None else keypoints
+        encoded = [self._compute("source_encoder", {"source": one}) for one in image.split(1)]
+        small, features = (torch.cat([one[name] for one in encoded]) for name in ("small", "features"))
+        return SourceFeatures(image, small, features, found)
 
     def generate(self, source: SourceFeatures, keypoints: Keypoints, details: bool = False) -> Generated:
-        """Paint the source in the poses of B keypoint sets. Raises UsageError for details, which are not exported."""
+        """Paint the source in the poses of B keypoint sets, or B sources in one pose each, one after the other.
+
+        Raises UsageError for details, which are not exported.
+        """
         if details:
             raise UsageError("An exported model gives no details of its motion. Use the backend torch for them.")
+        if len(source.features) > 1:
+            faces = range(len(source.features))
+            return Generated.cat([self.generate(source.pick([face]), keypoints[face : face + 1]) for face in faces])
         inputs = {
             "features": source.features,
             "small": source.small,

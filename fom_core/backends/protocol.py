@@ -29,10 +29,10 @@ class Backend(Protocol):
         """(B, C, H, W) in [0, 1] → keypoints of each picture."""
         ...
 
-    def encode_source(self, image: Tensor) -> SourceFeatures:
-        """(1, C, H, W) in [0, 1] → all that :meth:`generate` needs of the source."""
+    def encode_source(self, image: Tensor, keypoints: Keypoints | None = None) -> SourceFeatures:
+        """(S, C, H, W) in [0, 1] → all that :meth:`generate` needs of S sources; keypoints are found unless given."""
         ...
 
     def generate(self, source: SourceFeatures, keypoints: Keypoints, details: bool = False) -> Generated:
-        """Paint the source in the poses of B keypoint sets."""
+        """Paint one source, or B of them, in the poses of B keypoint sets."""
         ...

@@ -29,6 +29,7 @@ from ..scaleout import animate_picture_in_team
 from ..types import FaceSet, RunOptions
 from . import common, drivers, results
 from .animate_options import declare
+from .animate_video import animate_source_video
 from .idle import ANIMATE, tell_idle, tell_overruled, tell_return
 from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
@@ -44,9 +45,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "animate",
         help=HELP["animate"],
-        description="Animate the faces of a picture with the motion of a driving video.",
-        usage="fom animate --source_image FILE [FILE ...] (--driving_video FILE [FILE ...] | --motion FILE [FILE ...]) "
-        "[OPTION ...]\n       fom animate --manifest FILE [OPTION ...]",
+        description="Animate the faces of a picture, or of a video, with the motion of a driving video.",
+        usage="fom animate (--source_image FILE [FILE ...] | --source_video FILE) (--driving_video FILE [FILE ...] | "
+        "--motion FILE [FILE ...]) [OPTION ...]\n       fom animate --manifest FILE [OPTION ...]",
         allow_abbrev=False,
     )
     declare(parser)
@@ -73,13 +74,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _work(job: argparse.Namespace, name: str, manifest: str | None = None) -> Work:
     """What a job reads and writes."""
-    media = (job.source_image, *(job.driving_video or ()), *(job.motion or ()))
+    media = (job.source_image, job.source_video, *(job.driving_video or ()), *(job.motion or ()))
     with named(name):
         return Work(common.files_of_model(job, *media, job.enhancer, manifest), [target(job)], name)
 
 
 def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
     """Open everything, so that mistakes show before work starts; animate; say where the result is."""
+    if args.source_video is not None:
+        animate_source_video(args, opened, label)
+        return
     transfer = drivers.transfer_of(args)
     picture = read_picture(args.source_image, max_size=args.max_size)
     enhancer = opened.enhancer(args)
@@ -102,10 +106,10 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
         match_drivers(len(driving), len(faces))
         drivers.check_initial_frame(transfer, driving)
         motions = opened.motions(args, model, driving, detector)
-        tell_return(args, motions[0])
+        tell_return(args, len(motions[0]) / motions[0].fps)
         if writer is not None:
             picture = _transparent(args, picture, writer)
-        shown = results.Shown(args, picture, driving, motions[0])
+        shown = results.Shown(args, picture, driving, len(motions[0]), motions[0].fps)
         if isinstance(writer, SheetWriter):
             writer.captions = shown.captions
         if enhancer is not None:
@@ -121,9 +125,17 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
 
 
 def _check_complete(args: argparse.Namespace) -> None:
-    if args.source_image is None or (args.driving_video is None and args.motion is None):
-        missing = "--source_image" if args.source_image is None else "--driving_video or --motion"
-        raise UsageError(f"A picture and what drives it are needed: {missing} is missing. Many jobs: --manifest FILE.")
+    source = args.source_image or args.source_video
+    if source is None or (args.driving_video is None and args.motion is None):
+        missing = "--driving_video or --motion" if source else "--source_image"
+        other = "" if source else " (or --source_video)"
+        raise UsageError(
+            f"A picture and what drives it are needed: {missing} is missing{other}. Many jobs: --manifest FILE."
+        )
+    if args.source_image is not None and args.source_video is not None:
+        raise UsageError("The source is --source_image or --source_video, not both. Leave one of them out.")
+    if args.source_video is None and args.audio == "source":
+        raise UsageError("A picture has no sound: --audio source is for --source_video. Say driver or none.")
 
 
 @contextmanager

@@ -11,11 +11,13 @@ from ..faces.regions import CropRule
 from ..faces.selection import LEFT_TO_RIGHT, ORDERS
 from ..media.encoders import ENCODERS, SOFTWARE
 from ..media.mark import BOTTOM_RIGHT, Corner
+from ..motion import SourceMotion
+from ..source_video import SourceOptions
 from . import common, drivers
 from .backend import add_backend_options
 from .enhancement import add_enhancement_options
 from .names import FILENAME, RESULTS, listed
-from .results import add_result_options
+from .results import Sound, add_result_options
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +27,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     add_result_options(parser.add_argument_group("result"))
     drivers.add_motion_options(parser.add_argument_group("motion"))
     _add_face_options(parser.add_argument_group("faces"))
+    _add_video_options(parser.add_argument_group("source video"))
     common.add_model_options(parser)
     add_backend_options(parser)
 
@@ -38,6 +41,12 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="picture with one or many faces; needed here, or in every line of --manifest. Several, or a folder of "
         "pictures, give a result each, named after the picture",
+    )
+    parser.add_argument(
+        "--source_video",
+        type=common.file_name,
+        metavar="FILE",
+        help="a video in place of the picture: its faces follow the driver, each on its way through the frames",
     )
     drivers.add_drivers(parser)
     parser.add_argument(
@@ -72,7 +81,14 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the authors' name for --output",
     )
-    parser.add_argument("--audio", action="store_true", help="the authors' option; the driver's sound is always kept")
+    parser.add_argument(
+        "--audio",
+        nargs="?",
+        const="driver",
+        choices=get_args(Sound),
+        help="whose sound the result has: the driver's, which --audio alone means and pictures as source always have, "
+        "that of --source_video, or none (default: the driver's, else the source's)",
+    )
     parser.add_argument(
         "--overwrite",
         action="store_true",
@@ -92,6 +108,22 @@ def _add_results(parser: argparse.ArgumentParser) -> None:
         metavar="CORNER",
         help="show the letters AI in a corner of every frame, as well as saying in the file that the result is "
         f'synthetic: "{BOTTOM_RIGHT}", which --mark alone means, "bottom left", "top right" or "top left"',
+    )
+
+
+def _add_video_options(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--source_motion",
+        default=SourceOptions.source_motion,
+        choices=get_args(SourceMotion),
+        help="the driver's expression comes on top of that of the faces of --source_video, or in its place "
+        f"(default: {SourceOptions.source_motion})",
+    )
+    common.add_on_off(
+        group,
+        "keep_head",
+        "their heads stay as they are, and only the driver's expression counts (default); off moves them like the "
+        "driver's as well, by --head_gain",
     )
 
 

@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..faces.detection import Detector
 from ..faces.tracking import DrivingCrop, DrivingView
 from ..media import VideoReader
-from ..motion import FADE_IN_S, SMOOTHING, Length, load_motion
+from ..motion import FADE_IN_S, SMOOTHING, Length, load_motion, smooth
 from ..scaleout import read_motion_in_team
 from ..types import InitialFrame, Motion, MotionTransfer
 from . import common, values
@@ -108,7 +108,7 @@ def add_motion_options(group: argparse._ActionsContainer) -> None:
         default="hold",
         choices=get_args(Length),
         help="of drivers of different length: as long as the longest, while the others hold their last frame or start "
-        "anew; or the shortest (default: hold)",
+        "anew; or the shortest. With --source_video all of it counts, or the shortest (default: hold)",
     )
     group.add_argument(
         "--return",
@@ -206,7 +206,9 @@ def read_drivers(
     detector: Detector | None,
     view: DrivingView | None = None,
 ) -> list[Motion]:
-    """The drivers' motions on one clock: smoothed, at the first one's frame rate, equally long.
+    """The drivers' motions, smoothed: on one clock, at the first one's frame rate and equally long.
+
+    For a source video, whose clock counts, each as it is.
 
     view: where the driver's face is, if that is known and there is but one driver.
     """
@@ -214,6 +216,8 @@ def read_drivers(
         driver if isinstance(driver, Motion) else track_driver(args, model, driver, detector, view)
         for driver in drivers
     ]
+    if args.source_video is not None:
+        return [smooth(motion, args.smoothing) for motion in motions]
     return align_drivers(motions, motions[0].fps, smoothing=args.smoothing, length=args.length)
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from ..compose.masks import FADING
 from ..media import WRITTEN_SUFFIXES
 from ..media.write import is_animated
-from ..types import Motion
 from .jobs import Job
 from .names import listed, output_names_file, output_path
 
@@ -52,15 +51,14 @@ def tell_idle(jobs: Sequence[Job], declare: Callable[[argparse.ArgumentParser], 
 
 def tell_overruled(args: argparse.Namespace, jobs: Sequence[Job]) -> None:
     """One warning for each input of the command line that every line of a manifest replaces."""
-    for name in ("source_image", "driving_video", "motion"):
+    for name in ("source_image", "source_video", "driving_video", "motion"):
         given = getattr(args, name)
         if given and all(getattr(job, name) is not given for _, job in jobs):
             log.warning("--%s has no effect: every line of the manifest names its own.", name)
 
 
-def tell_return(args: argparse.Namespace, motion: Motion) -> None:
+def tell_return(args: argparse.Namespace, length_s: float) -> None:
     """A warning where ``--return`` takes more time than there is."""
-    length_s = len(motion) / motion.fps
     if args.return_s is not None and args.return_s > length_s:
         log.warning(
             "--return %.4g is longer than the result, %.4g s: all of it goes home to the picture, and little moves.",
@@ -90,6 +88,7 @@ _WHOLE = _if(lambda args: args.source_crop == "none", "with --source_crop none t
 _ABSOLUTE = _if(lambda args: not args.relative, "--no_relative copies poses, which count from no frame")
 _SAVED = _if(lambda args: args.motion, "a saved motion was read already")
 _NAMED = _if(lambda args: args.model is not None, "--model names the model")
+_STILL = _if(lambda args: args.source_video is None, "it is for --source_video")
 _CLIPS = _if(lambda args: not args.looks, "clips are looked at as a whole")
 _LISTED = _if(
     lambda args: args.metadata is not None, "the metadata says what to cut, and its column partition for what"
@@ -158,7 +157,17 @@ ANIMATE = (
     Idle(
         "length",
         _if(
-            lambda args: len(args.driving_video or args.motion or ()) < 2, "there is one driver, and it has one length"
+            lambda args: args.source_video is None and len(args.driving_video or args.motion or ()) < 2,
+            "there is one driver, and it has one length",
+        ),
+    ),
+    Idle("source_motion", _STILL),
+    Idle("keep_head", _STILL, "--no_keep_head"),
+    Idle(
+        "head_gain",
+        _if(
+            lambda args: args.source_video is not None and args.keep_head,
+            "heads of --source_video stay as they are; --no_keep_head moves them",
         ),
     ),
     Idle("driving_crop", _SAVED),

@@ -91,7 +91,7 @@ def add_parser(subparsers: Any) -> None:
     drivers.add_motion_options(parser.add_argument_group("motion"))
     common.add_model_options(parser)
     add_backend_options(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, source_video=None)  # of fom animate
 
 
 def run(args: argparse.Namespace) -> int:

@@ -192,8 +192,8 @@ def _work_off(jobs: Sequence[Job], do: Callable[[argparse.Namespace, str], None]
 
 
 def _label(number: int, total: int, job: argparse.Namespace) -> str:
-    """Of a job's progress: the picture by its name, of which a long one is cut."""
-    picture = Path(job.source_image).name
+    """Of a job's progress: the picture or video by its name, of which a long one is cut."""
+    picture = Path(job.source_image or job.source_video).name
     if len(picture) > LONGEST_NAME:
         picture = picture[: LONGEST_NAME - 1] + "…"
     return f"animating {number} of {total}, {picture}"
@@ -229,6 +229,7 @@ class Opened:
     ) -> list[Motion]:
         """The drivers' motions, which the networks need not look for again."""
         ways = (args.driving_crop, args.driving_face, args.smoothing, args.length, args.face_detector)
+        ways += (args.source_video is None,)
         asked = (_asked_model(args), _asked_drivers(args), ways, detector is None)
         return self._same("motions", asked, lambda: drivers.read_drivers(args, model, driving, detector))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,14 +17,15 @@ from ..media.mark import marked
 from ..media.panels import beside
 from ..media.sheet import SheetWriter
 from ..pictures import even_size, resize_frame
-from ..types import Motion
 from . import common, drivers, values
 from .names import output_path, target
 from .progress import how_many
 
 log = logging.getLogger(__name__)
 Beside = Literal["plain", "labelled"]
+Sound = Literal["driver", "source", "none"]
 Writer = VideoWriter | SheetWriter
+Stream = Iterable[np.ndarray]  # from the beginning as often as it is asked for
 MOMENTS, MOMENT_PX = 9, 640  # of a preview, and how wide each is
 GIF_PX, BESIDE_PX = 480, 3840  # widths unless told
 
@@ -83,19 +85,36 @@ def add_result_options(group: argparse._ActionsContainer) -> None:
     )
 
 
-def open_writer(args: argparse.Namespace, driving: Sequence[drivers.Driver]) -> Writer:
-    """What takes the frames."""
-    rate = drivers.frame_rate(driving)
+def open_writer(
+    args: argparse.Namespace, driving: Sequence[drivers.Driver], source: VideoReader | None = None
+) -> Writer:
+    """What takes the frames, at the rate of a source video where there is one."""
+    rate = drivers.frame_rate(driving) if source is None else source.rate
     if args.preview is not None:
         return SheetWriter(target(args), float(rate))
     return VideoWriter(
         output_path(args),
         rate,
-        audio_from=drivers.sound_of(driving),
+        audio_from=sound_for(args, driving, source),
         crf=values.CRF if args.crf is None else args.crf,
         encoder=args.encoder,
         loop=args.loop,
     )
+
+
+def sound_for(
+    args: argparse.Namespace, driving: Sequence[drivers.Driver], source: VideoReader | None
+) -> VideoReader | None:
+    """The video whose sound ``--audio`` asks for; a line where it has none."""
+    if args.audio == "none":
+        return None
+    own = source if source is not None and source.has_audio else None
+    found = own if args.audio == "source" else drivers.sound_of(driving)
+    if found is None and args.audio is None:
+        return own
+    if found is None and source is not None:
+        log.warning("--audio %s: there is no such sound, so the result has none.", args.audio)
+    return found
 
 
 def tell_result(writer: Writer) -> None:
@@ -124,12 +143,18 @@ class Shown:
     """
 
     def __init__(
-        self, args: argparse.Namespace, picture: np.ndarray, driving: Sequence[drivers.Driver], motion: Motion
+        self,
+        args: argparse.Namespace,
+        source: np.ndarray | Stream,
+        driving: Sequence[drivers.Driver],
+        length: int,
+        fps: float,
     ) -> None:
-        self.frames = preview_frames(args, len(motion))
-        self.captions = [f"{moment_text(index / motion.fps)}  frame {index}" for index in self.frames or ()]
+        """``source`` is a picture or the frames of a video, for ``length`` frames of the result, ``fps`` a second."""
+        self.frames = preview_frames(args, length)
+        self.captions = [f"{moment_text(index / fps)}  frame {index}" for index in self.frames or ()]
         self._mark = args.mark
-        self._picture = picture
+        self._source: Iterator[np.ndarray] = repeat(source) if isinstance(source, np.ndarray) else iter(())
         self._beside = args.side_by_side
         self._scale, self._width = args.scale, args.width
         self._widest = _widest(args)
@@ -138,9 +163,11 @@ class Shown:
             readers = [driver for driver in driving if isinstance(driver, VideoReader)]
             if len(readers) < len(driving):
                 log.warning("A saved motion has no pictures, so --side_by_side shows it without its driver.")
-            numbers = self.frames if self.frames is not None else range(len(motion))
+            numbers = self.frames if self.frames is not None else range(length)
+            if not isinstance(source, np.ndarray):
+                self._source = _pictures_of(source, numbers)
             self._drivers = [
-                _pictures_of(reader, in_step(numbers, reader.frame_count, reader.fps, motion.fps, args.length))
+                _pictures_of(reader, in_step(numbers, reader.frame_count, reader.fps, fps, args.length))
                 for reader in readers
             ]
 
@@ -157,7 +184,7 @@ class Shown:
 
     def _row(self, frame: np.ndarray) -> np.ndarray:
         names = ["source", *["driver"] * len(self._drivers), "result"]
-        panels = [self._picture, *(next(driver) for driver in self._drivers), frame]
+        panels = [next(self._source), *(next(driver) for driver in self._drivers), frame]
         return beside(panels, names if self._beside == "labelled" else ())
 
     def _size(self, height: int, width: int) -> tuple[int, int]:
@@ -180,7 +207,7 @@ def in_step(numbers: Iterable[int], count: int, fps: float, to_fps: float, lengt
     return [min(int(place * fps / to_fps + 0.5), count - 1) for place in places]
 
 
-def _pictures_of(reader: VideoReader, numbers: Sequence[int]) -> Iterator[np.ndarray]:
+def _pictures_of(reader: Stream, numbers: Sequence[int]) -> Iterator[np.ndarray]:
     """The frames of these numbers; where they go back, reading begins anew."""
     frames, at = iter(reader), -1
     frame = np.empty(0)

@@ -13,6 +13,7 @@ from ..faces.regions import crop_face, crop_matrix, pixel_box, to_rgb
 from ..pictures import resize_picture
 from ..types import FaceRegion, FaceSet
 from .canvas import canvas_box
+from .masks import Rect
 
 Cover = Literal["auto", "canvas", "crop"]
 SIDE = 48  # pixels at which frames are compared with the picture
@@ -35,13 +36,15 @@ def covered(cover: Cover, frames: Sequence[np.ndarray], picture: np.ndarray, fac
     return [covers_canvas(frame, picture, face) for frame, face in zip(frames, faces, strict=True)]
 
 
-def covers_canvas(frame: np.ndarray, picture: np.ndarray, face: FaceRegion) -> bool:
+def covers_canvas(frame: np.ndarray, picture: np.ndarray, face: FaceRegion, rect: Rect | None = None) -> bool:
     """Whether a frame of any size looks like the picture around a face's canvas rather than around its crop.
 
     Canvas and crop are both square as a rule, and nodes in between may enlarge or squeeze either, so the shape alone
     cannot tell. It decides where the pictures do not; in doubt it is the canvas.
+
+    rect: what is handed out in the canvas's place, such as a face's window in a video.
     """
-    x0, y0, x1, y1 = canvas_box(face)
+    x0, y0, x1, y1 = rect or canvas_box(face)
     left, top, right, bottom = pixel_box(face.crop_px)
     canvas = _likeness(frame, picture[y0:y1, x0:x1]) + SHAPE * _fits(frame, (y1 - y0, x1 - x0))
     crop = _likeness(frame, crop_face(picture, face, (SIDE, SIDE))) + SHAPE * _fits(frame, (bottom - top, right - left))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol, get_args
 
 import numpy as np
@@ -50,21 +51,39 @@ def open_finisher(
     Models that tell nothing of what can be seen of the source cannot be composed; their faces are pasted softly.
     """
     composition.check(get_args(Look))
-    mask, enhance = composition.mask, composition.enhance
+    stills = stills_of(model, sources) if needs_stills(composition) else []
+    return finisher_at(picture, faces, stills, composable(model, stills, composition), model.config.flow_unit)
+
+
+def needs_stills(composition: Composition) -> bool:
+    """Whether finishing takes what the model makes of each face in its own pose."""
+    return composition.mask == "flow" or composition.colour_match > 0
+
+
+def composable(model: Backend, stills: Sequence[Generated], composition: Composition) -> Composition:
+    """A composition that the model can be finished with: pasted softly where it cannot be composed, with a line."""
+    if composition.mask != "flow" or all(map(can_compose, stills)):
+        return composition
+    log.info("The model %s tells nothing of what it hides: faces are pasted with the mask soft.", model.name)
+    return replace(composition, mask="soft")
+
+
+def finisher_at(
+    picture: np.ndarray, faces: FaceSet, stills: Sequence[Generated], composition: Composition, flow_unit: float
+) -> Finisher:
+    """:func:`open_finisher` where it is known what the model makes of each face in its own pose, if that is needed."""
+    mask, enhance, colour_match = composition.mask, composition.enhance, composition.colour_match
     if mask == "flow":
-        composer = open_composer(model, picture, faces, sources, colour_match=composition.colour_match)
-        if composer is not None:
-            return _Composing(composer, picture, faces, enhance)
-        log.info("The model %s tells nothing of what it hides: faces are pasted with the mask soft.", model.name)
-        mask = "soft"
+        composer = Composer(picture, faces, stills, flow_unit=flow_unit, colour_match=colour_match)
+        return _Composing(composer, picture, faces, enhance)
     at_rest = None
-    if composition.colour_match:
-        at_rest = [generated.prediction for generated in _stills(model, sources)]
+    if colour_match:
+        at_rest = [generated.prediction for generated in stills]
         if enhance is not None:
             at_rest = [enhance(*pair) for pair in zip(at_rest, faces, strict=True)]
     paster = Paster(
         picture, faces, mask, composition.ratio,
-        feather=composition.feather, colour_match=composition.colour_match, colours_of=at_rest,
+        feather=composition.feather, colour_match=colour_match, colours_of=at_rest,
     )  # fmt: skip
     return _Pasting(paster, faces, enhance)
 
@@ -78,14 +97,14 @@ def open_composer(
     colour_match: float = 0.0,
 ) -> Composer | None:
     """A composer for encoded faces of a picture; None for a model that does not tell what composing takes."""
-    stills = _stills(model, sources)
+    stills = stills_of(model, sources)
     if not all(map(can_compose, stills)):
         return None
     return Composer(picture, faces, stills, flow_unit=model.config.flow_unit, colour_match=colour_match)
 
 
 @torch.inference_mode()
-def _stills(model: Backend, sources: Sequence[SourceFeatures]) -> list[Generated]:
+def stills_of(model: Backend, sources: Sequence[SourceFeatures]) -> list[Generated]:
     """What the model makes of each face in its own pose."""
     return [model.generate(source, source.keypoints) for source in sources]
 

@@ -30,10 +30,11 @@ def require_amount(name: str, value: Any) -> None:
 
 def require_number_or_word(name: str, value: Any, words: Collection[str]) -> None:
     """Raise UsageError for what is no whole number, and none of the words."""
-    with suppress(TypeError):
-        if isinstance(value, str) and value in words:
+    if isinstance(value, str):
+        if value in words:
             return
-        if not isinstance(value, bool):
+    elif not isinstance(value, bool):
+        with suppress(TypeError):
             operator.index(value)
             return
     allowed = " or ".join(f'"{word}"' for word in words)

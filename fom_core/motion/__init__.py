@@ -3,6 +3,7 @@
 from .area import MovedArea
 from .initial import find_best_frame, find_medoid, initial_frame, pose_distances, stands_still, with_initial_frame
 from .motion_file import is_motion, load_motion, save_motion
+from .onto import SourceMotion, transfer_onto
 from .size import hull_area, movement_scale
 from .timing import SMOOTHING, Length, align, fit_length, held, resample, smooth
 from .transfer import FADE_IN_S, fade_in, fade_out, transfer_motion, transfer_sequence
@@ -12,6 +13,7 @@ __all__ = [
     "SMOOTHING",
     "Length",
     "MovedArea",
+    "SourceMotion",
     "align",
     "fade_in",
     "fade_out",
@@ -30,6 +32,7 @@ __all__ = [
     "smooth",
     "stands_still",
     "transfer_motion",
+    "transfer_onto",
     "transfer_sequence",
     "with_initial_frame",
 ]

@@ -29,18 +29,26 @@ def transfer_sequence(source: Keypoints, driving: Motion, transfer: MotionTransf
     return fade_out(source, moved, transfer.fade_out_s * driving.fps)
 
 
-def transfer_motion(source: Keypoints, driving: Keypoints, initial: Keypoints, transfer: MotionTransfer) -> Keypoints:
+def transfer_motion(
+    source: Keypoints,
+    driving: Keypoints,
+    initial: Keypoints,
+    transfer: MotionTransfer,
+    *,
+    measure: Keypoints | None = None,
+) -> Keypoints:
     """Where the source's keypoints go when it moves like the driver (section 3.3 of the paper).
 
     x = source + s·(driving - initial), J = J_driving · J_initial⁻¹ · J_source, with s of :func:`movement_scale`.
 
-    source:  (1, K) keypoints of the still face.
+    source:  (1, K) keypoints of the still face, or (B, K) of one that moves by itself.
     driving: (B, K) keypoints of the frames to copy.
     initial: (1, K) keypoints of the driving frame that corresponds to the source; unused in absolute mode.
+    measure: (1, K) keypoints that tell the size of the source, in place of its first ones.
     """
     if not transfer.relative_motion:
         return driving
-    scale = movement_scale(source, initial) if transfer.adapt_movement_scale else 1.0
+    scale = movement_scale(measure or source, initial) if transfer.adapt_movement_scale else 1.0
     if transfer.head_gain != 1 or transfer.expression_gain != 1:
         return _apart(source, driving, initial, transfer, scale)
     # x = source + s·(driving - initial),  J = J_driving · J_initial⁻¹ · J_source

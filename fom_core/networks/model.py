@@ -42,7 +42,7 @@ class MotionModel(nn.Module):
         return self.keypoint_detector(images)
 
     def encode_source(self, image: Tensor, keypoints: Keypoints | None = None) -> SourceFeatures:
-        """(1, C, H, W) in [0, 1] → all that :meth:`generate` needs of the source. Raises UsageError like above.
+        """(S, C, H, W) in [0, 1] → all that :meth:`generate` needs of the sources. Raises UsageError like above.
 
         ``keypoints`` are detected unless given.
         """
@@ -50,7 +50,7 @@ class MotionModel(nn.Module):
         return self.generator.encode(image, self.keypoint_detector(image) if keypoints is None else keypoints)
 
     def generate(self, source: SourceFeatures, keypoints: Keypoints, details: bool = False) -> Generated:
-        """Paint the source in the poses of B keypoint sets.
+        """Paint the source in the poses of B keypoint sets, or B sources in one pose each.
 
         ``details=True`` also fills ``dense_motion.sparse_deformed`` and ``deformed``. A source without jacobians, or
         keypoints without, moves by translation alone.

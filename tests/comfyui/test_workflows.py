@@ -32,7 +32,9 @@ VIDEOS = {  # of each workflow: frames, size and whether there is sound, of each
     "chained_with_other_nodes": [(DRIVER, GROUP, True)],
     "long_video_in_one_node": [(DRIVER, GROUP, True)],
     "shared_motion": [(TALK, PORTRAIT, False), (TALK, GROUP, False)],
+    "video_to_video": [(60, (256, 256), True)],
 }
+RATES = {"video_to_video": 30}  # of the source; the others are their driver's
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +84,7 @@ def test_a_workflow_runs_to_its_videos(finished, name):
 
     found = sorted((len(list(video)), video.size, video.has_audio) for video in saved)
     assert found == sorted(VIDEOS[name])
-    assert all(video.rate == 25 for video in saved)
+    assert all(video.rate == RATES.get(name, 25) for video in saved)
 
 
 def frames_of(

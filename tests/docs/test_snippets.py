@@ -45,12 +45,13 @@ def folder(tmp_path_factory) -> Path:
     scale = 256 / max(picture.shape[:2])
     small = resize_picture(picture, (round(picture.shape[0] * scale), round(picture.shape[1] * scale)))
     fom_core.write_picture(path / "group.jpg", small)
-    with (
-        fom_core.VideoReader(INPUTS / "fom_driving.mp4") as driver,
-        fom_core.VideoWriter(path / "driver.mp4", driver.rate) as short,
-    ):
-        for frame in islice(driver, FRAMES):
-            short.write(frame[None])
+    for name, source in (("driver.mp4", "fom_driving.mp4"), ("talk.mp4", "fom_driving_2.mp4")):
+        with (
+            fom_core.VideoReader(INPUTS / source) as video,
+            fom_core.VideoWriter(path / name, video.rate) as short,
+        ):
+            for frame in islice(video, FRAMES):
+                short.write(frame[None])
     return path
 
 

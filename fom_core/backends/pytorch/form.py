@@ -87,7 +87,10 @@ class FastGenerator(GeneratorSteps):
             self.painter.compile()
 
     def features(self, image: Tensor) -> Tensor:
-        return self.encoder(_typed(image, self.plan, self.plan.dtype))
+        pictures = _typed(image, self.plan, self.plan.dtype)
+        if not self.plan.one_by_one or len(pictures) == 1:
+            return self.encoder(pictures)
+        return torch.cat([self.encoder(picture) for picture in pictures.split(1)])
 
     def border(self, size: tuple[int, int], like: Tensor) -> tuple[Tensor, Tensor]:
         if size not in self.borders:

@@ -41,6 +41,17 @@ def test_flow_mask_and_occlusion_are_pytorchs(model, tiny_model):
         torch.testing.assert_close(actual, expected, atol=1e-3, rtol=0)
 
 
+def test_several_sources_at_once_are_those_one_by_one(model):
+    images = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    keypoints = model.detect_keypoints(images)
+    source = model.encode_source(images, keypoints)
+    together = model.generate(source, keypoints.pick([1, 2, 0]))
+    assert torch.equal(source.keypoints.value, keypoints.value)
+    for index, pose in enumerate((1, 2, 0)):
+        alone = model.generate(model.encode_source(images[index : index + 1]), keypoints[pose : pose + 1])
+        torch.testing.assert_close(together.prediction[index], alone.prediction[0], atol=1e-4, rtol=0)
+
+
 def test_a_picture_is_animated_as_by_pytorch(model, tiny_model, clip):
     faces = FaceSet.from_crops([(4, 4, 60, 60)], clip.shape[1:3])
     found, wanted = (

@@ -1,0 +1,193 @@
+"""The straight line from two videos to one: the faces of the first move like the driver in the second. No files here.
+
+The source is read three times: for its faces (:func:`.follow_faces`), for their keypoints, and for its pixels, which
+flow in chunks. What is held of it all along are numbers, some hundred bytes for each face of a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import get_args
+
+import numpy as np
+import torch
+
+from ..backends import Backend
+from ..compose.composition import Composition, Enhance
+from ..compose.masks import Look
+from ..driver import DrivingVideo
+from ..errors import UsageError
+from ..faces.following import follow_faces
+from ..faces.tracks import FaceTracks
+from ..motion import Length, SourceMotion, fit_length, held, resample, transfer_onto, with_initial_frame
+from ..parallel.overlap import map_in_background, prefetch
+from ..parallel.workers import workers_for
+from ..pictures import require_frames
+from ..pipeline import FPS, Drivings, driving_motions
+from ..types import CHUNK_SIZE, Motion, MotionTransfer, Progress, RunOptions
+from .frames import in_frames
+from .keypoints import read_source_motions
+from .painter import MovingTrack, VideoPainter
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """How a video's faces take a driver's motion.
+
+    source_motion: on top of their own expression ("add"), or in place of it ("replace"); see :func:`.transfer_onto`.
+    keep_head:     their heads stay as they are; off moves them like the driver's as well.
+    length:        what a driver that is shorter than the source does: hold its last frame, start anew ("loop"), or end
+                   the result ("shortest"). A longer one ends with the source.
+    """
+
+    source_motion: SourceMotion = "add"
+    keep_head: bool = True
+    length: Length = "hold"
+
+    def frame_count(self, tracks: FaceTracks, motions: Sequence[Motion], fps: float) -> int:
+        """Of the result, for a source of ``fps`` frames a second."""
+        if self.length != "shortest":
+            return tracks.frame_count
+        return min(tracks.frame_count, *(max(1, round(len(motion) * fps / motion.fps)) for motion in motions))
+
+
+def animate_video(
+    model: Backend,
+    video: DrivingVideo | np.ndarray,
+    faces: FaceTracks | None,
+    driving: Drivings,
+    transfer: MotionTransfer | None = None,
+    *,
+    fps: float | None = None,
+    source_motion: SourceMotion = SourceOptions.source_motion,
+    keep_head: bool = SourceOptions.keep_head,
+    length: Length = SourceOptions.length,
+    chunk_size: int = CHUNK_SIZE,
+    mask: Look = Composition.mask,
+    ratio: float = Composition.ratio,
+    feather: float = Composition.feather,
+    colour_match: float = Composition.colour_match,
+    enhance: Enhance | None = None,
+    frames: Sequence[int] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[np.ndarray]:
+    """Animate the faces of a video where they are: yields its frames (t, H, W, C), in chunks.
+
+    video:   a VideoReader or its like, which is read several times; or frames (T, H, W, C) uint8, ``fps`` a second.
+    faces:   what :func:`.follow_faces` found in it, all of it or what :func:`.select_tracks` left; None looks for them.
+    driving: one driver for all faces; or several, the first for the first face, the last one for all the rest. They are
+             brought to the source's frame rate and length; those without a rate count as 25 frames a second.
+    frames:  numbers of those to paint, rising; all by default.
+    The other options are those of :class:`SourceOptions` and :func:`.animate_picture`. Pixels outside the canvases are
+    those of their own frame, bit for bit. Chunks and batches of any size give the same pixels.
+    """
+    require_frames(video)
+    rate = fps or float(getattr(video, "fps", FPS))
+    tracks = follow_faces(video, fps=rate) if faces is None else faces
+    motions = driving_motions(model, driving, len(tracks), chunk_size=chunk_size)
+    own = read_source_motions(model, video, tracks, rate, chunk_size=chunk_size)
+    return compose_video(
+        model, video, tracks, own, motions,
+        transfer=transfer, options=SourceOptions(source_motion, keep_head, length),
+        composition=Composition(mask, ratio, feather, colour_match, enhance),
+        run=RunOptions(chunk_size, progress, frames),
+    )  # fmt: skip
+
+
+def compose_video(
+    model: Backend,
+    video: Iterable[np.ndarray],
+    tracks: FaceTracks,
+    own: Sequence[Motion],
+    motions: Sequence[Motion],
+    *,
+    transfer: MotionTransfer | None,
+    options: SourceOptions,
+    composition: Composition,
+    run: RunOptions,
+) -> Iterator[np.ndarray]:
+    """:func:`animate_video` with its options as values.
+
+    own:     of each face, from :func:`read_source_motions`.
+    motions: of the drivers, of any rate and length.
+    """
+    composition.check(get_args(Look))
+    faces, length = moving_tracks(tracks, own, motions, transfer or MotionTransfer(), options)
+    numbers = _checked(run.frames, length)
+    painter = VideoPainter(model, tracks, faces, composition, run.chunk_size)
+    done, total = 0, len(numbers)
+
+    def painted() -> Generator[Callable[[], np.ndarray], None, None]:
+        nonlocal done
+        with (
+            closing(prefetch(in_frames(video, tracks, numbers, run.chunk_size))) as chunks,
+            workers_for(model, run.chunk_size) as workers,
+        ):
+            for chunk in chunks:
+                yield partial(painter.whole, painter.paint(chunk, workers))
+                done += len(chunk)
+                if run.progress:
+                    run.progress(done, total)
+
+    with closing(painted()) as coming:
+        yield from map_in_background(lambda finish: finish(), coming)
+
+
+def moving_tracks(
+    tracks: FaceTracks,
+    own: Sequence[Motion],
+    motions: Sequence[Motion],
+    transfer: MotionTransfer,
+    options: SourceOptions,
+) -> tuple[list[MovingTrack], int]:
+    """Give each face of a video its driver's motion; and the number of frames of the result."""
+    if options.keep_head:
+        transfer = replace(transfer, head_gain=0.0)
+    if not len(tracks):
+        return [], tracks.frame_count
+    fps = own[0].fps
+    length = options.frame_count(tracks, motions, fps)
+    driving = [_on_clock(motion, fps, length, options) for motion in motions]
+    transfers = [
+        with_initial_frame(now, _at_rate(transfer, motion, now)) for motion, now in zip(motions, driving, strict=True)
+    ]
+    moving = []
+    for index, track in enumerate(tracks):
+        which, source = min(index, len(driving) - 1), own[index].pick(range(length))
+        shown = torch.from_numpy(track.shown[:length])
+        moved = transfer_onto(source, driving[which], transfers[which], options.source_motion, shown=shown)
+        moving.append(MovingTrack(track, source.keypoints, moved))
+    return moving, length
+
+
+def _on_clock(motion: Motion, fps: float, count: int, options: SourceOptions) -> Motion:
+    """A driver at the source's frame rate and of its length, on the processor."""
+    resampled = resample(held(motion), motion.fps, fps)
+    resampled = replace(resampled, keypoints=resampled.keypoints.to("cpu"))
+    return fit_length(resampled, count, "loop" if options.length == "loop" else "hold")
+
+
+def _at_rate(transfer: MotionTransfer, motion: Motion, now: Motion) -> MotionTransfer:
+    """The same with the number of the initial frame, which counts the driver's own frames, at another rate.
+
+    One that is there, but beyond the end of the source, is its last frame.
+    """
+    asked = transfer.initial_frame
+    if not isinstance(asked, int) or not 0 <= asked < len(motion):
+        return transfer
+    return replace(transfer, initial_frame=min(round(asked * now.fps / motion.fps), len(now) - 1))
+
+
+def _checked(frames: Sequence[int] | None, length: int) -> range | list[int]:
+    """The numbers of the frames to paint. Raises UsageError for those that do not rise or that are not there."""
+    if frames is None:
+        return range(length)
+    numbers = list(frames)
+    if any(number < 0 or number >= length for number in numbers) or numbers != sorted(set(numbers)):
+        raise UsageError(
+            f"Frames of a video are painted in their order, each once: numbers from 0 to {length - 1}; got {numbers}."
+        )
+    return numbers

@@ -1,0 +1,145 @@
+"""``fom animate --source_video``: two videos in, one out."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from fom_core.media import VideoReader, VideoWriter, read_picture
+from fom_core.media.sound import read_sound
+
+
+@pytest.fixture(scope="session")
+def driver_file(clip, tmp_path_factory):
+    """The clip as a silent video, 15 frames a second."""
+    path = tmp_path_factory.mktemp("driver") / "driver.mkv"
+    with VideoWriter(path, 15, synthetic=False) as writer:
+        writer.write(clip)
+    return path
+
+
+@pytest.fixture
+def of_videos(sound_clip, driver_file, tiny_weights) -> list[object]:
+    """A command that animates the faces of two seconds of a test picture; add ``--output``."""
+    return ["animate", "--source_video", sound_clip, "--driving_video", driver_file, "--model", tiny_weights,
+            "--source_crop", "face", "--driving_crop", "none", "--image_size", 64, "--cpu"]  # fmt: skip
+
+
+def test_the_result_has_the_sources_frames_rate_size_and_sound(fom, of_videos, tmp_path, two_faces):
+    outcome = fom(*of_videos, "--multi_person", "--output", tmp_path / "out.mp4")
+
+    result = VideoReader(tmp_path / "out.mp4")
+    assert outcome.status == 0 and outcome.results == [str(tmp_path / "out.mp4")]
+    assert outcome.messages[-1] == "2 faces, 60 frames, 29.97 frames/s, with sound."
+    assert (result.frame_count, result.rate, result.size) == (60, Fraction(30000, 1001), (64, 96))
+
+
+def test_outside_the_face_each_frame_is_bit_identical(fom, of_videos, tmp_path, two_faces, sound_clip):
+    fom(*of_videos, "--faces", "2", "--gain", 2, "--output", tmp_path / "f.png")
+
+    moved = []
+    for number, frame in enumerate(VideoReader(sound_clip)):
+        painted = read_picture(tmp_path / f"f_{number:06}.png")
+        np.testing.assert_array_equal(painted[:, :15], frame[:, :15])
+        moved.append(bool((painted != frame).any()))
+    assert len(moved) == 60 and sum(moved) > 30
+
+
+@pytest.mark.parametrize(
+    ("options", "sound"),
+    [([], True), (["--audio", "source"], True), (["--audio", "none"], False), (["--audio"], False)],
+)
+def test_the_sound_is_whose_it_is_said_to_be(fom, of_videos, tmp_path, two_faces, options, sound):
+    outcome = fom(*of_videos, *options, "--output", tmp_path / "out.mp4")
+
+    assert VideoReader(tmp_path / "out.mp4").has_audio == sound
+    assert any("no such sound" in line for line in outcome.messages) == (options == ["--audio"])
+
+
+def test_the_drivers_sound_goes_first(fom, of_videos, tmp_path, two_faces, sound_clip, ffmpeg):
+    loud = tmp_path / "loud.mp4"
+    tone = ["-f", "lavfi", "-i", "sine=frequency=2000:duration=2"]
+    ffmpeg("-i", sound_clip, *tone, "-map", "0:v", "-map", "1:a", "-c:v", "copy", loud)
+    words = [loud if word is of_videos[4] else word for word in of_videos]
+
+    fom(*words, "--output", tmp_path / "out.mp4")
+
+    samples, rate = read_sound(VideoReader(tmp_path / "out.mp4"), 2.0) or (np.zeros((1, 1)), 1)
+    spectrum = np.abs(np.fft.rfft(samples[0]))
+    assert abs(spectrum.argmax() * rate / len(samples[0]) - 2000) < 20
+
+
+@pytest.mark.parametrize(("length", "frames"), [("hold", 60), ("loop", 60), ("shortest", 24)])
+def test_a_shorter_driver_holds_starts_anew_or_ends_the_result(fom, of_videos, tmp_path, two_faces, length, frames):
+    fom(*of_videos, "--length", length, "--output", tmp_path / "out.mp4")
+    assert VideoReader(tmp_path / "out.mp4").frame_count == frames
+
+
+def test_source_and_driver_are_shown_beside_the_result_frame_by_frame(fom, of_videos, tmp_path, two_faces, sound_clip):
+    fom(*of_videos, "--side_by_side", "--output", tmp_path / "f.png")
+
+    for number, frame in enumerate(VideoReader(sound_clip)):
+        if number in (0, 31, 59):
+            row = read_picture(tmp_path / f"f_{number:06}.png")
+            np.testing.assert_array_equal(row[:, :96], frame)
+            assert row.shape[1] > 2 * 96
+
+
+def test_a_preview_shows_some_moments(fom, of_videos, tmp_path, two_faces):
+    outcome = fom(*of_videos, "--preview", 4, "--output", tmp_path / "out.mp4")
+
+    assert outcome.results == [str(tmp_path / "out.png")]
+    assert outcome.messages[-1].startswith("1 face, 4 frames")
+
+
+def test_a_smaller_size_is_that_of_the_frames(fom, of_videos, tmp_path, two_faces):
+    fom(*of_videos, "--max_size", 80, "--output", tmp_path / "out.mp4")
+    assert max(VideoReader(tmp_path / "out.mp4").size) == 80
+
+
+def test_whole_frames_move_without_a_detector(fom, of_videos, tmp_path):
+    words = ["none" if word == "face" else word for word in of_videos]
+    outcome = fom(*words, "--output", tmp_path / "out.mp4")
+    assert outcome.status == 0 and VideoReader(tmp_path / "out.mp4").frame_count == 60
+
+
+def test_options_without_effect_are_told(fom, of_videos, whole_picture, tmp_path, two_faces):
+    video = fom(*of_videos, "--head_gain", 0.5, "--output", tmp_path / "a.mp4")
+    picture = fom(*whole_picture, "--source_motion", "replace", "--no_keep_head", "--output", tmp_path / "b.mp4")
+
+    assert any("--head_gain has no effect" in line for line in video.messages)
+    assert sum("it is for --source_video" in line for line in picture.messages) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--source_image", "a.png"], "not both"),
+        (["--no_relative"], "a video has its own"),
+        (["--faces", "3"], "asks for face 3"),
+        (["--initial_frame", "500"], "initial frame must be"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_line(fom, of_videos, tmp_path, two_faces, options, words):
+    outcome = fom(*of_videos, *options, "--output", tmp_path / "out.mp4")
+    assert outcome.status and words in outcome.messages[-1]
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_a_video_without_a_face_says_what_to_do(fom, of_videos, tmp_path):
+    outcome = fom(*of_videos, "--face_detector", "embedded", "--output", tmp_path / "out.mp4")
+    assert outcome.status == 1 and "No face was found in" in outcome.messages[-1]
+
+
+def test_a_picture_has_no_sound_to_give(fom, whole_picture, tmp_path):
+    outcome = fom(*whole_picture, "--audio", "source", "--output", tmp_path / "out.mp4")
+    assert outcome.status == 2 and "A picture has no sound" in outcome.messages[-1]
+    fom(*whole_picture, "--audio", "none", "--output", tmp_path / "out.mp4")
+    assert not VideoReader(tmp_path / "out.mp4").has_audio
+
+
+def test_an_output_over_the_source_is_refused(fom, of_videos, sound_clip, two_faces):
+    outcome = fom(*of_videos, "--output", sound_clip)
+    assert outcome.status and VideoReader(sound_clip).frame_count == 60
