@@ -30,7 +30,8 @@ from fom_core.faces.tracking import driving_view
 from fom_core.media import VideoReader, read_picture
 from fom_core.motion import FADE_IN_S, SMOOTHING
 from fom_core.pictures import resize_picture
-from fom_core.pipeline import Scene, animate, compose_picture, look_at, read_motion
+from fom_core.pipeline import Scene, animate, compose_picture, encode_face, look_at, read_motion
+from fom_core.stills import Stills, spread_over
 from fom_core.types import Motion, MotionTransfer, RunOptions
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,6 +61,9 @@ def main(videos: Path) -> None:
     save(HELP / "motion.jpg", np.vstack([curves(talk, (150, 904)), *two]))
     save(HELP / "paste_faces.jpg", np.hstack(pasted(talk, 44)))
     save(HELP / "preview_keypoints.jpg", explained(crops_of(portrait)[0], frames, motion, 33))
+    moment, sheet = tuned(portrait, frames, motion, 33)
+    save(HELP / "preview_animation.jpg", resize_picture(moment, (450, round(450 * moment.shape[1] / moment.shape[0]))))
+    save(CARDS / "tuning.jpg", resize_picture(sheet[: round(sheet.shape[1] * 9 / 16)], CARD))
 
 
 def cards(videos: Path) -> None:
@@ -161,6 +165,19 @@ def explained(face: np.ndarray, frames: Sequence[np.ndarray], motion: Motion, nu
     occlusion = np.repeat(np.rint(shown[0].numpy()[..., None] * 255).astype(np.uint8), 3, axis=2)
     rows = resize_picture(panels, (200, 600)), resize_picture(flow, (200, 200)), resize_picture(occlusion, (200, 200))
     return np.hstack(rows)
+
+
+def tuned(
+    picture: np.ndarray, frames: Sequence[np.ndarray], motion: Motion, number: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What Preview Animation shows: one moment, and a contact sheet."""
+    faces = detect_faces(picture, "embedded")
+    sources = [encode_face(MODEL, crop_face(picture, face, MODEL.config.image_size)) for face in faces]
+    (smoothed,) = align_drivers([motion], motion.fps, smoothing=SMOOTHING)
+    stills, spread = Stills(MODEL, Scene(picture, faces, [smoothed], TRANSFER, sources)), spread_over(len(motion))
+    painted = list(stills.paint([*spread, number], Composition()))
+    tiles = [stills.tile(frames[moment], frame) for moment, frame in zip(spread, painted[:-1], strict=True)]
+    return stills.panels(0, number, frames[number], painted[-1]), stills.on_sheet(tiles, spread)
 
 
 def gap(height: int) -> np.ndarray:

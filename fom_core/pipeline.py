@@ -75,12 +75,16 @@ Drivings = Driving | Sequence[Motion | Keypoints]
 
 @dataclass(frozen=True)
 class Scene:
-    """What is animated: a picture (H, W, 3 or 4) uint8, those of its faces that move, and what moves them and how."""
+    """What is animated: a picture (H, W, 3 or 4) uint8, those of its faces that move, and what moves them and how.
+
+    sources: the faces, where they are encoded already.
+    """
 
     picture: np.ndarray
     faces: FaceSet
     driving: Drivings
     transfer: MotionTransfer | None = None
+    sources: Sequence[SourceFeatures] | None = None
 
     @property
     def motions(self) -> Sequence[Motion]:
@@ -183,10 +187,12 @@ def compose_picture(model: Backend, scene: Scene, composition: Composition, run:
         yield from map_in_background(lambda finish: finish(), chunks)
 
 
-def prepared(model: Backend, scene: Scene, composition: Composition) -> tuple[list[SourceFeatures], Finisher]:
+def prepared(model: Backend, scene: Scene, composition: Composition) -> tuple[Sequence[SourceFeatures], Finisher]:
     """All of :func:`animate_picture` that comes before the first frame: encoded faces, and what makes whole frames."""
     require_picture(scene.picture)
-    sources = [encode_face(model, crop_face(scene.picture, face, model.config.image_size)) for face in scene.faces]
+    sources = scene.sources
+    if sources is None:
+        sources = [encode_face(model, crop_face(scene.picture, face, model.config.image_size)) for face in scene.faces]
     return sources, open_finisher(model, scene.picture, scene.faces, sources, composition)
 
 

@@ -12,6 +12,7 @@ from .enhance_face import EnhanceFace
 from .load_model import LoadFOMModel
 from .load_motion import LoadMotion
 from .paste_faces import PasteFaces
+from .preview_animation import PreviewAnimation
 from .preview_keypoints import PreviewKeypoints
 from .save_motion import SaveMotion
 
@@ -25,6 +26,7 @@ NODES: list[type[io.ComfyNode]] = [
     SaveMotion,
     LoadMotion,
     PreviewKeypoints,
+    PreviewAnimation,
 ]
 
 

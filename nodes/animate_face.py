@@ -20,7 +20,7 @@ from .canvases import HandingOut
 from .drivers import sound_of
 from .face_results import Result
 from .room import foresee
-from .sockets import ALIASES, CATEGORY, Faces, Model, Motion, PictureFaces
+from .sockets import ALIASES, CATEGORY, Faces, Model, Motion, PictureFaces, Tuned
 
 COMPOSED, AS_PAINTED = "composed", "as painted"
 ADVICE = (
@@ -83,6 +83,7 @@ class AnimateFace(Node):
                 ),
                 transfers.return_input(),
                 *transfers.source_inputs(),
+                transfers.tuning_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -143,6 +144,7 @@ class AnimateFace(Node):
         return_s: float = 0.0,
         source_motion: SourceMotion = SourceOptions.source_motion,
         keep_head: bool = SourceOptions.keep_head,
+        tuning: Tuned | None = None,
     ) -> io.NodeOutput:
         if not len(faces):
             raise NoFaceFound(
@@ -150,30 +152,26 @@ class AnimateFace(Node):
             )
         values = motions.in_order(drivers)
         match_drivers(len(values), len(faces))
-        transfer = transfers.transfer_of(
-            relative_motion,
-            relative_jacobian,
-            adapt_movement_scale,
-            initial_frame,
-            gain,
-            head_gain,
-            expression_gain,
-            return_s,
-        )
-        progress = host.Progress()
+        tuned = tuning or Tuned(
+            transfers.transfer_of(
+                relative_motion, relative_jacobian, adapt_movement_scale, initial_frame, gain, head_gain,
+                expression_gain, return_s,
+            ),
+            smoothing, driving_crop, driving_face, fps,
+        )  # fmt: skip
+        progress, kept = host.Progress(), host.kept_of(model)
         with motions.opened(values) as opened:
             network = host.motion_model(model, chunk_size, len(faces))
             reading = motions.read(
-                network, opened, progress, driving_crop=driving_crop, fps=fps, chunk_size=chunk_size,
-                smoothing=smoothing, length=motions.LENGTHS[length], driving_face=driving_face,
-            )  # fmt: skip
+                network, opened, progress, kept=kept, tuned=tuned, chunk_size=chunk_size, length=motions.LENGTHS[length]
+            )
             compose = frames == COMPOSED and is_for_faces(host.name_of(model))
             if faces.tracks is not None:
                 options = SourceOptions(source_motion, keep_head, motions.LENGTHS[length])
-                video = source_videos.VideoFaces(network, faces, reading, fps, options, smoothing=smoothing)
-                return video.animated(transfer, compose, chunk_size, progress, opened)
+                video = source_videos.VideoFaces(network, faces, reading, tuned, options)
+                return video.animated(compose, chunk_size, progress, opened)
             source_videos.tell_many(faces, reading.length)
-            handing_out = HandingOut(network, faces, compose)
+            handing_out = HandingOut(network, faces, compose, kept)
             pictures = [(reading.length, *shape) for shape in handing_out.shapes]
             masks = [(reading.length, *network.config.image_size)] * len(pictures)
             foresee("Animate Face", [*pictures, *masks], ADVICE)
@@ -181,7 +179,7 @@ class AnimateFace(Node):
             chunks = (
                 piece
                 for chunk in animate_details(
-                    network, handing_out.sources, reading.aligned, transfer, chunk_size=chunk_size
+                    network, handing_out.sources, reading.aligned, tuned.transfer, chunk_size=chunk_size
                 )
                 for piece in handing_out.pieces(chunk)
             )

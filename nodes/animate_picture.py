@@ -19,15 +19,16 @@ from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.media import VideoWriter
 from ..fom_core.motion import SourceMotion
 from ..fom_core.parallel.overlap import run_in_background
-from ..fom_core.pipeline import animate_picture
+from ..fom_core.pipeline import Scene, compose_picture
 from ..fom_core.source_video import SourceOptions
-from ..fom_core.types import CHUNK_SIZE, FaceSet
+from ..fom_core.types import CHUNK_SIZE, FaceSet, RunOptions
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions, transfers
 from .base import Node
 from .detect_faces import detector_explanation, open_detector
+from .kept import encoded
 from .picture_videos import DRIVER, SOUNDS, animated_video, is_video
-from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces
+from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces, Tuned
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +50,8 @@ class AnimatePicture(Node):
                 io.MultiType.Input(
                     "image",
                     types=[io.Image, io.Video],
-                    tooltip="The picture: one, with one or many faces. Or a VIDEO, whose faces follow the driver, each "
-                    "on its way through the frames.",
+                    tooltip="The picture: one, with one or many faces; its transparency is not kept, as an .mp4 has "
+                    "none. Or a VIDEO, whose faces follow the driver, each on its way through the frames.",
                 ),
                 motions.driver_input(
                     "driver", "Who moves, one face: a VIDEO (with its sound), an IMAGE batch or a saved FOM_MOTION."
@@ -119,11 +120,13 @@ class AnimatePicture(Node):
                     tooltip="Whose sound the result has. driver: the driver's, or that of a video in the place of the "
                     "picture where the driver has none. source: that video's. none: no sound.",
                 ),
+                transfers.tuning_input(),
             ],
             outputs=[
                 io.Video.Output(
                     display_name="video",
-                    tooltip="A temporary file: use Save Video to keep it. An odd width or height is made even.",
+                    tooltip="A temporary file: use Save Video to keep it. An odd width or height is made even, and "
+                    "transparency is not kept; for that, use Paste Faces and Save WEBM.",
                 )
             ],
             hidden=[io.Hidden.unique_id],
@@ -159,29 +162,28 @@ class AnimatePicture(Node):
         source_motion: SourceMotion = SourceOptions.source_motion,
         keep_head: bool = SourceOptions.keep_head,
         audio: str = DRIVER,
+        tuning: Tuned | None = None,
     ) -> io.NodeOutput:
-        transfer = transfers.transfer_of(
-            relative_motion, True, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain, return_s
-        )
-        progress = host.Progress()
+        tuned = tuning or Tuned(
+            transfers.transfer_of(
+                relative_motion, True, adapt_movement_scale, initial_frame, gain, head_gain, expression_gain, return_s
+            ),
+            smoothing, driving_crop, driving_face, fps,
+        )  # fmt: skip
+        progress, kept = host.Progress(), host.kept_of(model)
         if is_video(image, faces):
             return animated_video(
-                cls, model, image, faces, driver, transfer, progress,
+                model, image, faces, driver, tuned, kept, progress,
                 options=SourceOptions(source_motion, keep_head), face_choice=face_choice, detector=detector,
-                smoothing=smoothing, mask=mask, feather=feather, colour_match=colour_match, driving_crop=driving_crop,
-                driving_face=driving_face, fps=fps, quality_crf=quality_crf, chunk_size=chunk_size, mark=mark,
-                audio=audio,
+                mask=mask, feather=feather, colour_match=colour_match, quality_crf=quality_crf, chunk_size=chunk_size,
+                mark=mark, audio=audio,
             )  # fmt: skip
         picture = one_picture(image)
         with motions.opened([driver]) as (opened,):
             on_faces = faces is not None or is_for_faces(host.name_of(model))
             chosen_faces = choose(picture, faces, detector, face_choice, on_faces)
             network = host.motion_model(model, chunk_size, len(chosen_faces))
-            reading = motions.read(
-                network, [opened], progress,
-                driving_crop=driving_crop, fps=fps, chunk_size=chunk_size, smoothing=smoothing,
-                driving_face=driving_face,
-            )  # fmt: skip
+            reading = motions.read(network, [opened], progress, kept=kept, tuned=tuned, chunk_size=chunk_size)
             path = host.temporary_file(".mp4")
             with (
                 VideoWriter(
@@ -194,10 +196,12 @@ class AnimatePicture(Node):
                 run_in_background(writer.write) as write,
             ):
                 done = 0
-                for frames in animate_picture(
-                    network, picture, chosen_faces, reading.aligned, transfer, chunk_size=chunk_size,
-                    mask=look_of(mask, model, on_faces), feather=feather, colour_match=colour_match,
-                ):  # fmt: skip
+                scene = Scene(
+                    picture, chosen_faces, reading.aligned, tuned.transfer,
+                    sources=encoded(kept, network, picture, chosen_faces),
+                )  # fmt: skip
+                look = Composition(look_of(mask, model, on_faces), feather=feather, colour_match=colour_match)
+                for frames in compose_picture(network, scene, look, RunOptions(chunk_size)):
                     write(frames)
                     done += len(frames)
                     progress.show(*motions.animated(done, reading.length), frames[-1])
@@ -225,7 +229,7 @@ def one_picture(image: Tensor) -> np.ndarray:
     if pictures[0].ndim == 3 and pictures[0].shape[2] == 4 and pictures[0][..., 3].min() < 255:
         log.warning(
             "The picture is transparent, which the .mp4 file of Animate Picture does not keep. Use Detect Faces, "
-            "Animate Face and Paste Faces to keep it."
+            "Animate Face, Paste Faces and Save WEBM to keep it."
         )
     return to_rgb(pictures[0])
 

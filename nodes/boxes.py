@@ -1,15 +1,17 @@
-"""Faces as other nodes pass them: ComfyUI's BOUNDING_BOX and FACE_LANDMARKS."""
+"""Faces as other nodes pass them: ComfyUI's BOUNDING_BOX and FACE_LANDMARKS, and what is marked otherwise."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from ..fom_core.errors import MediaError, UsageError
 from ..fom_core.faces.regions import CropRule, regions_from_boxes
 from ..fom_core.faces.selection import face_area
 from ..fom_core.types import FaceRegion, FaceSet
+from .marked import Marks, marked_boxes
 
 LARGEST_BOX = 4  # in sides of the picture; the crop around a larger one would fill the memory
 
@@ -18,6 +20,21 @@ def as_bounding_box(face: FaceRegion) -> dict[str, Any]:
     """A face's box as ComfyUI's nodes pass boxes."""
     x0, y0, x1, y1 = face.box_px
     return {"x": x0, "y": y0, "width": x1 - x0, "height": y1 - y0, "label": "face", "score": face.score}
+
+
+def given_boxes(image: Tensor, bboxes: Any, face_landmarks: Any, marked_faces: Any, bbox_format: str) -> Marks | None:
+    """The boxes of each picture that came from other nodes; None where the detector is to find them."""
+    names = {"bboxes": bboxes, "face_landmarks": face_landmarks, "marked_faces": marked_faces}
+    connected = [name for name, value in names.items() if value is not None]
+    if len(connected) > 1:
+        raise UsageError(f"Faces come from one of {', '.join(connected)}, not from several. Disconnect the others.")
+    if bboxes is not None:
+        return boxes_per_picture(bboxes, len(image))
+    if face_landmarks is not None:
+        return boxes_of_landmarks(face_landmarks, len(image))
+    if marked_faces is not None:
+        return marked_boxes(marked_faces, len(image), (image.shape[1], image.shape[2]), bbox_format)
+    return None
 
 
 def boxes_per_picture(bboxes: Any, count: int) -> list[list[dict[str, float]]]:

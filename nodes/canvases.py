@@ -14,9 +14,9 @@ from ..fom_core.compose import Composer, canvas_box, open_composer
 from ..fom_core.compose.sparing import Sparing
 from ..fom_core.faces.regions import crop_face
 from ..fom_core.pictures import resize_picture, to_pictures
-from ..fom_core.pipeline import encode_face
 from ..fom_core.types import FaceSet, Generated, SourceFeatures
 from . import host
+from .kept import Kept, encoded
 from .sockets import PictureFaces
 
 PREVIEW_FACES, PREVIEW_PX = 8, 256
@@ -38,17 +38,18 @@ class HandingOut:
     """Makes the frames of all faces; those of one picture are composed together.
 
     compose: whether to, if the model can be composed.
+    kept:    where encoded faces are found again.
     """
 
-    def __init__(self, model: Backend, faces: PictureFaces, compose: bool) -> None:
+    def __init__(self, model: Backend, faces: PictureFaces, compose: bool, kept: Kept) -> None:
         self.sources: list[SourceFeatures] = []
         self._members: list[FaceSet] = []
         self._composers: list[Composer] = []
         self._sparing = Sparing(self._begin, joined)
         for picture, members in pictures_with_faces(faces):
-            encoded = [encode_face(model, crop_face(picture, face, model.config.image_size)) for face in members]
-            self.sources += encoded
-            composer = open_composer(model, picture, members, encoded) if compose else None
+            sources = encoded(kept, model, picture, members)
+            self.sources += sources
+            composer = open_composer(model, picture, members, sources) if compose else None
             if composer is not None:
                 self._composers.append(composer)
                 self._members.append(members)

@@ -108,6 +108,21 @@ class Routes(Protocol):
         ...
 
 
+class Queue(Protocol):
+    """What the host's server runs, one after the other."""
+
+    def get_current_queue_volatile(self) -> tuple[list[Any], list[Any]]:
+        """What is running, and what waits: tuples whose third part is the graph, its nodes by id."""
+        ...
+
+
+class Server(Protocol):
+    """The host's server."""
+
+    routes: Routes
+    prompt_queue: Queue
+
+
 class Services(Protocol):
     """All of them together."""
 
@@ -117,6 +132,6 @@ class Services(Protocol):
     new_whole_patcher: NewPatcher  # of models that it moves by their ``to``
     new_bar: NewBar
 
-    def routes(self) -> Routes | None:
-        """None where ComfyUI's modules are used without its server."""
+    def server(self) -> Server | None:
+        """None where ComfyUI's modules are used without it."""
         ...

@@ -19,11 +19,11 @@ from ..fom_core.faces.selection import ORDERS, chosen, in_order, picked
 from ..fom_core.faces.tracks import FaceTracks, select_tracks
 from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import catalogue, size_text
-from . import host
+from . import host, marked
 from .base import Node
-from .boxes import as_bounding_box, boxes_of_landmarks, boxes_per_picture, faces_from_boxes
-from .sockets import ALIASES, CATEGORY, FaceLandmarks, Faces, PictureFaces
-from .videos import PICTURES, VIDEO, follow, middle_track
+from .boxes import as_bounding_box, faces_from_boxes, given_boxes
+from .sockets import ALIASES, CATEGORY, FaceLandmarks, Faces, NumberedBox, PictureFaces, Segments
+from .video_frames import PICTURES, VIDEO, follow, middle_track
 
 PASS_THROUGH = "pass through"
 PREVIEWS = 32  # pictures of a batch that the node shows
@@ -125,6 +125,28 @@ class DetectFaces(Node):
                     "animation. frames of one video: a face is the same in all of them, followed on its way through "
                     "the frames, and the result is that video.",
                 ),
+                io.MultiType.Input(
+                    "marked_faces",
+                    types=[io.Mask, Segments, NumberedBox],
+                    optional=True,
+                    tooltip="Use these faces in place of the detector: a MASK (every spot that stands alone is a face; "
+                    "of a batch, each mask), SEGS of the Impact Pack, or BBOX of KJNodes.",
+                ),
+                io.Combo.Input(
+                    "bbox_format",
+                    options=list(marked.FORMATS),
+                    optional=True,
+                    advanced=True,
+                    tooltip="What the four numbers of a BBOX are: x, y, width and height (xywh), or two corners "
+                    "(xyxy). auto takes corners only where the others would leave the picture.",
+                ),
+                io.String.Input(
+                    "points",
+                    optional=True,
+                    force_input=True,
+                    tooltip="Only faces on which one of these points lies: coordinates of a points editor, such as "
+                    '[{"x": 120, "y": 80}].',
+                ),
             ],
             outputs=[
                 Faces.Output(
@@ -137,6 +159,12 @@ class DetectFaces(Node):
                     display_name="crops", is_output_list=True, tooltip="The part around each face, one image per face."
                 ),
                 io.Int.Output(display_name="count", tooltip="How many faces were chosen, in all pictures."),
+                io.Mask.Output(
+                    display_name="face_masks",
+                    is_output_list=True,
+                    tooltip="One mask per face over its crop: white where it was marked, else on its box. For "
+                    "face_masks of Paste Faces.",
+                ),
             ],
             hidden=[io.Hidden.unique_id],
             has_intermediate_output=True,
@@ -158,24 +186,21 @@ class DetectFaces(Node):
         bboxes: Any = None,
         face_landmarks: Any = None,
         batch: str = PICTURES,
+        marked_faces: Any = None,
+        bbox_format: str = marked.AUTO,
+        points: str | None = None,
     ) -> io.NodeOutput:
         host.check_images(image)
-        if bboxes is not None and face_landmarks is not None:
-            raise UsageError("Faces come from bboxes or from face_landmarks, not from both. Disconnect one of them.")
+        given = given_boxes(image, bboxes, face_landmarks, marked_faces, bbox_format)
         if batch == VIDEO and len(image) > 1:
-            if bboxes is not None or face_landmarks is not None:
+            if given is not None or points:
                 raise UsageError(
-                    "The faces of a video are followed by the detector. Disconnect bboxes and face_landmarks, or set "
-                    f"batch to '{PICTURES}'."
+                    "The faces of a video are followed by the detector. Disconnect bboxes, face_landmarks, "
+                    f"marked_faces and points, or set batch to '{PICTURES}'."
                 )
             finder = open_detector(detector, threshold)
-            found = follow(image, finder, threshold, min_size, max_faces, crop, margin)
-            return video_output(cls, image, found, face_choice, order, if_none, finder)
-        given = None
-        if bboxes is not None:
-            given = boxes_per_picture(bboxes, len(image))
-        elif face_landmarks is not None:
-            given = boxes_of_landmarks(face_landmarks, len(image))
+            followed = follow(image, finder, threshold, min_size, max_faces, crop, margin)
+            return video_output(cls, image, followed, face_choice, order, if_none, finder)
         finder = open_detector(detector, threshold) if given is None else None
         found, progress = [], host.Progress(len(image))
         for index, picture in enumerate(map(host.to_uint8, image)):  # one at a time: a batch may be a video
@@ -188,6 +213,9 @@ class DetectFaces(Node):
                 all_faces = faces_from_boxes(given[index], picture, min_size, max_faces, crop, margin)
             found.append(in_order(all_faces, order, picture, finder))
             progress(index + 1)
+        pointed = marked.points_of(points or "")
+        if pointed and any(map(len, found)):
+            found = marked.pointed_at(found, pointed)
         if not any(len(each) for each in found):
             if if_none != PASS_THROUGH:
                 raise NoFaceFound(nothing_found(finder))
@@ -201,6 +229,7 @@ class DetectFaces(Node):
             face_mask(sets),
             crops_of(value),
             len(value),
+            face_masks_of(value, given),
             ui=ui.PreviewImage(host.to_images(drawn), cls=cls),
         )
 
@@ -230,6 +259,7 @@ def video_output(
         face_mask(value.sets),
         crops_of(value),
         len(value),
+        face_masks_of(value),
         ui=ui.PreviewImage(host.to_images(drawn), cls=cls),
     )
 
@@ -276,7 +306,10 @@ def numbered(pictures: np.ndarray, found: list[FaceSet]) -> np.ndarray:
 def nothing_found(detector: Detector | None) -> str:
     """What to do where there is no face."""
     if detector is None:
-        return "The boxes hold no face. Draw one, or disconnect bboxes and face_landmarks to use the detector."
+        return (
+            "The boxes or masks hold no face. Draw one, or disconnect bboxes, face_landmarks and marked_faces to use "
+            "the detector."
+        )
     return (
         f"No face was found by the detector {detector.name}. Use a picture with a visible face, lower the threshold, "
         f"choose another detector, connect bboxes drawn by hand, or set if_none to '{PASS_THROUGH}'."
@@ -299,6 +332,16 @@ def face_mask(sets: tuple[FaceSet, ...]) -> torch.Tensor:
             x0, y0, x1, y1 = pixel_box(face.box_px)
             cv2.rectangle(mask, (x0, y0), (x1 - 1, y1 - 1), 1.0, -1)
     return host.to_masks(torch.from_numpy(masks))
+
+
+def face_masks_of(faces: PictureFaces, given: marked.Marks | None = None) -> list[torch.Tensor]:
+    """Of each face, what is marked of its crop: MASK (1, h, w)."""
+    known = [marked.masks_by_box(boxes) for boxes in given] if given else [{}] * len(faces.sets)
+    if faces.tracks is None:
+        masks = [marked.mask_of(face, known[index].get(face.box_px)) for index, face in faces]
+    else:
+        masks = [marked.mask_of(face, None) for _, (face,) in faces.shown()]
+    return [host.to_masks(torch.from_numpy(mask)[None]) for mask in masks]
 
 
 def crops_of(faces: PictureFaces) -> list[torch.Tensor]:

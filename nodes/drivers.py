@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from ..fom_core.faces.regions import to_rgb
 from ..fom_core.media import VideoReader, read_sound
 from ..fom_core.types import Motion
 from . import host
+from .kept import digest
+from .videos import Opened, opened_video
 
 
 @dataclass
@@ -26,39 +28,50 @@ class Driver:
 
     motion: the keypoints, where they came ready-made; then there are no frames.
     images: the IMAGE batch.
-    reader: the video; a VideoWriter can copy its sound.
+    video:  the VIDEO.
     """
 
     motion: Motion | None = None
     images: Tensor | None = None
-    reader: VideoReader | None = None
-    _copy: Path | None = None
+    video: Opened | None = None
+
+    @property
+    def reader(self) -> VideoReader | None:
+        """Of the video's stream; a VideoWriter can copy its sound."""
+        return None if self.video is None else self.video.sound
+
+    @cached_property
+    def key(self) -> Hashable | None:
+        """Tells its frames from all others'; None for a motion, which has none."""
+        if self.images is not None:
+            return digest(self.images)
+        return None if self.video is None else self.video.key
 
     @property
     def rate(self) -> Fraction | float | None:
         """Frames a second, exact where a video tells them; None for an IMAGE batch, which has no rate of its own."""
         if self.motion is not None:
             return self.motion.fps
-        return None if self.reader is None else self.reader.rate
+        return None if self.video is None else self.video.shown.rate
 
     @property
     def frame_count(self) -> int:
         """How many frames :meth:`frames` gives; near enough for a progress bar where a file is damaged."""
         if self.images is not None:
             return len(self.images)
-        return 0 if self.reader is None else self.reader.frame_count
+        return 0 if self.video is None else self.video.shown.frame_count
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the frames; zeros for a motion."""
         if self.images is not None:
             return self.images.shape[1], self.images.shape[2]
-        return (0, 0) if self.reader is None else self.reader.size
+        return (0, 0) if self.video is None else self.video.shown.size
 
     def frames(self) -> Iterator[np.ndarray]:
         """The frames (H, W, 3) uint8 from the beginning, one at a time."""
         if self.images is None:
-            return iter(self.reader or ())
+            return iter(() if self.video is None else self.video.shown)
         return (to_rgb(host.to_uint8(image)) for image in self.images)
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -75,10 +88,8 @@ class Driver:
         return self
 
     def __exit__(self, *reason: object) -> None:
-        if self.reader is not None:
-            self.reader.__exit__(*reason)
-        if self._copy is not None:
-            self._copy.unlink(missing_ok=True)
+        if self.video is not None:
+            self.video.close()
 
 
 def open_driver(value: Any, what: str = "The driver") -> Driver:
@@ -90,17 +101,7 @@ def open_driver(value: Any, what: str = "The driver") -> Driver:
         return Driver(images=value)
     if not isinstance(value, Input.Video):
         raise MediaError(f"{what} must be an IMAGE batch, a VIDEO or a FOM_MOTION, found {type(value).__name__}.")
-    source, copy = value.get_stream_source(), None
-    from_s, length_s = value.get_active_trim_window()
-    try:
-        if not isinstance(source, str):
-            copy = host.temporary_file(".mp4")
-            copy.write_bytes(source.getbuffer())
-        return Driver(reader=VideoReader(copy or source, from_s=from_s, length_s=length_s), _copy=copy)
-    except BaseException:
-        if copy is not None:
-            copy.unlink(missing_ok=True)
-        raise
+    return Driver(video=opened_video(value))
 
 
 def sound_of(drivers: Sequence[Driver], length_s: float) -> dict[str, Any] | None:

@@ -24,11 +24,13 @@ from torch import Tensor, nn
 
 from ..fom_core.backends.pytorch import PyTorchModel
 from ..fom_core.errors import MediaError, UnsupportedModel
+from ..fom_core.types import SourceFeatures
 from ..fom_core.weights.catalogue import Entry
 from ..fom_core.weights.checksums import verify_once
 from ..fom_core.weights.download import download
 from ..fom_core.weights.store import how_to_get, models_dir, path_on_disk
-from .contract import Folders, Memory, NewBar, NewPatcher, Patcher, Routes
+from .contract import Folders, Memory, NewBar, NewPatcher, Patcher, Routes, Server
+from .kept import Kept
 
 folders: Folders = cast(Folders, folder_paths)  # a module that no type checker finds outside ComfyUI
 memory: Memory = comfy.model_management
@@ -66,10 +68,22 @@ def register_folders() -> None:
         folder("fom").mkdir(parents=True, exist_ok=True)
 
 
+def server() -> Server | None:
+    """The host's server; None where ComfyUI's modules are used without it."""
+    return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
+
+
 def routes() -> Routes | None:
-    """Where the host's server is told what to hand out; None where ComfyUI's modules are used without it."""
-    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
-    return None if server is None else server.routes
+    """Where the host's server is told what to hand out; None without one."""
+    found = server()
+    return None if found is None else found.routes
+
+
+def running_graph() -> dict[str, Any] | None:
+    """The graph that is being run, its nodes by id; None where no one server runs one."""
+    found = server()
+    running = [] if found is None else found.prompt_queue.get_current_queue_volatile()[0]
+    return running[0][2] if len(running) == 1 else None
 
 
 def share_help_pictures() -> None:
@@ -169,14 +183,19 @@ class Managed(nn.Module):
 
 
 class ManagedModel(nn.Module):
-    """The same of a model: its weights get to a device when it is used there, and go when the host says so."""
+    """The same of a model: its weights get to a device when it is used there, and go when the host says so.
+
+    kept: what was read for it; pictures on the device go with the weights, all of it with the model.
+    """
 
     def __init__(self, network: PyTorchModel) -> None:
         super().__init__()
         self.network = network
+        self.kept = Kept()
 
     def to(self, *device: Any, **options: Any) -> ManagedModel:
         """What the host calls to load and to unload."""
+        self.kept.clear(SourceFeatures)
         self.network.release()
         self.network.to(*device, **options)
         return self
@@ -214,6 +233,11 @@ def motion_model(patcher: Any, chunk_size: int, faces: int = 1) -> PyTorchModel:
     return on_device(patcher, room).to(patcher.load_device)
 
 
+def kept_of(patcher: Any) -> Kept:
+    """What was read for the model of a FOM_MODEL socket."""
+    return patcher.model.kept
+
+
 def name_of(patcher: Any) -> str:
     """What the model of a FOM_MODEL socket is called; it stays where it is."""
     return patcher.model.network.name
@@ -227,6 +251,11 @@ def restorer_for(patcher: Any, faces_at_once: int) -> nn.Module:
 def torch_device() -> torch.device:
     """Where the host wants networks to run."""
     return memory.get_torch_device()
+
+
+def free_memory() -> int:
+    """Bytes that are free for what is not on a device."""
+    return memory.get_free_memory(torch.device("cpu"))
 
 
 def room_for_results() -> tuple[torch.device, torch.dtype, int, int]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from comfy_api.latest import io
 
 from ..fom_core.backends import Backend
-from ..fom_core.driver import ReadingStage, align_drivers, find_view, needs_face, read_driver
+from ..fom_core.driver import ReadingStage, align_drivers, find_view, needs_face
 from ..fom_core.errors import UsageError
-from ..fom_core.faces.tracking import DrivingCrop, DrivingView
 from ..fom_core.motion import Length
 from ..fom_core.types import CHUNK_SIZE, Motion
 from . import host, sockets
 from .detect_faces import open_detector
 from .drivers import Driver, open_driver
+from .kept import Kept
+from .readings import Read, read_and_watch
 
 DRIVERS = [f"driver{number}" for number in range(1, 17)]  # sockets, numbered like the faces that they move
 LENGTHS: Mapping[str, Length] = {
@@ -109,11 +110,16 @@ class Reading:
     motions: as they are, at their own frame rates; what is worth saving.
     aligned: smoothed, at one frame rate and of one length.
     rate:    frames a second of the result, exact where it comes from a video.
+    reads:   the motions with what was seen.
     """
 
-    motions: list[Motion]
     aligned: list[Motion]
     rate: Fraction | float
+    reads: list[Read]
+
+    @property
+    def motions(self) -> list[Motion]:
+        return [read.motion for read in self.reads]
 
     @property
     def length(self) -> int:
@@ -125,21 +131,19 @@ def read(
     drivers: Sequence[Driver],
     progress: host.Progress,
     *,
-    driving_crop: DrivingCrop,
-    fps: float,
+    kept: Kept,
+    tuned: sockets.Tuned,
     chunk_size: int,
-    smoothing: float = 0.0,
     length: Length = "hold",
-    driving_face: int = 0,
 ) -> Reading:
-    """Read the drivers' motions one after the other, over the first part of the progress bar."""
-    motions = []
+    """Read the drivers' motions one after the other, over the first part of the progress bar; kept ones are there."""
+    reads = []
     for index, driver in enumerate(drivers):
         start, end = (READING * place / len(drivers) for place in (index, index + 1))
-        motions.append(read_one(model, driver, progress, (start, end), driving_crop, fps, chunk_size, driving_face)[0])
-    rate = next((driver.rate for driver in drivers if driver.rate is not None), fps)
-    aligned = align_drivers(motions, float(rate), smoothing=smoothing, length=length)
-    return Reading(motions, aligned, rate)
+        reads.append(read_one(model, driver, progress, (start, end), kept, tuned, chunk_size))
+    rate = next((driver.rate for driver in drivers if driver.rate is not None), tuned.fps)
+    aligned = align_drivers([read.motion for read in reads], float(rate), smoothing=tuned.smoothing, length=length)
+    return Reading(aligned, rate, reads)
 
 
 def read_one(
@@ -147,14 +151,29 @@ def read_one(
     driver: Driver,
     progress: host.Progress,
     share: tuple[float, float],
-    driving_crop: DrivingCrop,
-    fps: float,
-    chunk_size: int,
-    driving_face: int = 0,
-) -> tuple[Motion, DrivingView | None]:
-    """A driver's motion, and where its face was found; None for a motion, which has no frames."""
+    kept: Kept,
+    tuned: sockets.Tuned,
+    chunk_size: int = CHUNK_SIZE,
+) -> Read:
+    """A driver's motion and what was seen of it, read once for each way to look at it."""
     if driver.motion is not None:
-        return driver.motion, None
+        return Read(driver.motion)
+    fps = float(driver.rate or tuned.fps)
+    key = None if driver.key is None else ("driver", driver.key, tuned.driving_crop, tuned.driving_face)
+    found = kept.get(key, lambda: look_and_read(model, driver, fps, progress, share, tuned, chunk_size), Read.bytes_of)
+    return replace(found, motion=replace(found.motion, fps=fps))
+
+
+def look_and_read(
+    model: Backend,
+    driver: Driver,
+    fps: float,
+    progress: host.Progress,
+    share: tuple[float, float],
+    tuned: sockets.Tuned,
+    chunk_size: int,
+) -> Read:
+    """Find the driver's face, and read the motion."""
     start, end = share
     found = start + (end - start) * LOOKING / READING
     parts: dict[ReadingStage, tuple[float, float]] = {
@@ -165,10 +184,12 @@ def read_one(
     def stages(stage: ReadingStage) -> AbstractContextManager[Callable[[int, int | None], None]]:
         return nullcontext(part_of(progress, *parts[stage], driver.frame_count))
 
-    detector = open_detector("auto") if needs_face(model, driving_crop) else None
-    view = find_view(model, driver, detector, crop=driving_crop, choose=driving_face or None, stages=stages)
-    fps = float(driver.rate or fps)
-    return read_driver(model, driver, fps, view=view, chunk_size=chunk_size, stages=stages), view
+    crop = tuned.driving_crop
+    detector = open_detector("auto") if needs_face(model, crop) else None
+    view = find_view(model, driver, detector, crop=crop, choose=tuned.driving_face or None, stages=stages)
+    with stages("reading the motion") as told:
+        read = read_and_watch(model, driver, fps, box=view.box, chunk_size=chunk_size, progress=told)
+    return replace(read, motion=replace(read.motion, seen=view.seen), found=view)
 
 
 def animated(done: int, length: int) -> tuple[int, int]:

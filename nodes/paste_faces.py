@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Sequence
+from typing import Any, get_args
 
 import torch
 from comfy_api.latest import io
@@ -11,7 +12,7 @@ from torch import Tensor
 from ..fom_core.compose import CanvasPaster, Composition, Paster
 from ..fom_core.compose.cover import Cover
 from ..fom_core.compose.masks import FADING, Look
-from . import host, marks
+from . import host, marks, sizes
 from .base import Node
 from .paste_jobs import Job, held, jobs_of, lay_parts
 from .paste_video import paste_video
@@ -104,6 +105,7 @@ class PasteFaces(Node):
                     "that it errs, and a face comes out too large or too small.",
                 ),
                 marks.mark_input(),
+                sizes.frame_size_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -116,8 +118,14 @@ class PasteFaces(Node):
                     "frames when face_masks move.",
                 ),
             ],
-            hidden=[io.Hidden.unique_id],
+            hidden=[io.Hidden.unique_id, io.Hidden.prompt],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, frame_size: Sequence[str] | None = None, **_: Any) -> Any:
+        """Where the frames go decides what auto leaves out, which the host's cache does not look at."""
+        automatic = (frame_size or [sizes.AUTO])[0] == sizes.AUTO
+        return automatic and sizes.made_into_video(host.running_graph(), cls.hidden.unique_id)
 
     @classmethod
     def execute(
@@ -132,22 +140,27 @@ class PasteFaces(Node):
         face_masks: list[Tensor] | None = None,
         frames_cover: list[Cover] | None = None,
         mark: list[str] | None = None,
+        frame_size: list[str] | None = None,
     ) -> io.NodeOutput:
+        choice = frame_size[0] if frame_size else sizes.AUTO
         if any(each.tracks is not None for each in faces):
             return paste_video(
                 image, faces, animated_faces, face_masks or [], mask[0], feather[0], colour_match[0], ratio[0],
                 frames_cover[0] if frames_cover else "auto", marks.corner_of(mark[0]) if mark else None,
+                lambda shape: sizes.fitted(shape, choice, cls.hidden.prompt, cls.hidden.unique_id),
             )  # fmt: skip
         jobs = jobs_of(image, faces, animated_faces, face_masks or [])
         progress, done = host.Progress(sum(job.length for job in jobs)), 0
-        foresee("Paste Faces", [job.shape for job in jobs], ADVICE, image[0].dtype)
+        shapes = [sizes.fitted(job.shape[1:], choice, cls.hidden.prompt, cls.hidden.unique_id) for job in jobs]
+        wanted = [(job.length, *shape) for job, shape in zip(jobs, shapes, strict=True)]
+        foresee("Paste Faces", wanted, ADVICE, image[0].dtype)
         images, covers = [], []
         corner = marks.corner_of(mark[0]) if mark else None
-        for job in jobs:
+        for job, shape in zip(jobs, shapes, strict=True):
             canvases = job.canvases(frames_cover[0] if frames_cover else "auto")
             whole = mask[0] == "flow" and all(canvases)
             paster = open_paster(job, whole, mask[0], ratio[0], feather=feather[0], colour_match=colour_match[0])
-            frames, cover = paste_frames(paster, job, canvases, progress, done)
+            frames, cover = paste_frames(paster, job, canvases, shape, progress, done)
             if corner:
                 marks.mark_images(frames, cover, corner)
             images.append(frames)
@@ -170,14 +183,20 @@ def open_paster(
 
 
 def paste_frames(
-    paster: CanvasPaster | Paster, job: Job, canvases: list[bool], progress: host.Progress, before: int
+    paster: CanvasPaster | Paster,
+    job: Job,
+    canvases: list[bool],
+    shape: tuple[int, int, int],
+    progress: host.Progress,
+    before: int,
 ) -> tuple[Tensor, Tensor]:
     """Paste frame by frame, so that no second copy of the video is made: IMAGE, and where it differs (1 or T, H, W).
 
     Bytes are pasted, as on the command line; pixels outside the masks keep the floats of the background.
     canvases: of each face, whether its frames are canvases.
+    shape:    height, width and channels of the frames, no more than the picture's.
     """
-    height, width, channels = job.background.shape[1:]
+    height, width, channels = shape
     whole = isinstance(paster, CanvasPaster)
     changed = channels if whole else 3  # alpha moves with its canvas
     moving = any(mask.ndim == 3 and len(mask) > 1 for mask in job.masks)
@@ -185,7 +204,7 @@ def paste_frames(
     covers = torch.zeros(job.length if moving else 1, height, width)
     for time, frame in enumerate(frames):
         background = held(job.background, time)
-        frame.copy_(background)
+        frame.copy_(background[:height, :width, :channels])
         faces = [
             job.frame(face, time) if whole else job.crop(face, time, is_canvas)
             for face, is_canvas in enumerate(canvases)

@@ -133,12 +133,13 @@ def held(batch: Tensor, time: int) -> Tensor:
 
 
 def lay_parts(parts: list[tuple[Rect, np.ndarray]], pasted: np.ndarray, frame: Tensor, cover: Tensor) -> None:
-    """Put what was pasted (H, W, C) uint8 into a frame's floats (H, W, C), and where it is into its cover (H, W).
+    """Put what was pasted (H, W, C) uint8 into a frame's floats (h, w, c), and where it is into its cover (h, w).
 
-    parts: rectangles, and how much of each pixel is new.
+    parts: rectangles, and how much of each pixel is new. A last row or column that the frame leaves out is left out.
     """
-    for (x0, y0, x1, y1), part in parts:
-        share = torch.from_numpy(part)
+    for (x0, y0, right, bottom), part in parts:
+        x1, y1 = min(right, frame.shape[1]), min(bottom, frame.shape[0])
+        share = torch.from_numpy(part[: y1 - y0, : x1 - x0])
         spot = frame[y0:y1, x0:x1]
         colours = (torch.from_numpy(pasted[y0:y1, x0:x1, : frame.shape[2]]).float() / 255).to(spot)
         spot.copy_(torch.where((share > 0).to(spot.device)[..., None], colours, spot))

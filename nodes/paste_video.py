@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -38,8 +38,12 @@ def paste_video(
     ratio: float,
     cover: Cover,
     corner: Corner | None,
+    fitted: Callable[[tuple[int, int, int]], tuple[int, int, int]],
 ) -> io.NodeOutput:
-    """The outputs of Paste Faces for one video. Raises UsageError for what does not fit."""
+    """The outputs of Paste Faces for one video. Raises UsageError for what does not fit.
+
+    fitted: height, width and channels of the result for those of the frames, no more.
+    """
     if len(found) != 1 or len(images) != 1:
         raise UsageError("The faces of a video go into that video alone. Connect one batch of images and its faces.")
     (faces,), (image,) = found, images
@@ -56,7 +60,8 @@ def paste_video(
     check_lengths(batches, 0)
     background = image.expand(-1, -1, -1, 3) if image.shape[-1] == 1 else image
     length = min(len(background), len(batches[0]) if batches else len(background))
-    shape = (length, *background.shape[1:])
+    height, width, channels = fitted((background.shape[1], background.shape[2], background.shape[3]))
+    shape = (length, height, width, channels)
     foresee("Paste Faces", [shape, shape[:3]], ADVICE, image.dtype)
     masks = face_masks * len(tracks) if len(face_masks) == 1 else face_masks
     pasting = VideoPasting(tracks, batches, masks, mask, cover)
@@ -64,8 +69,10 @@ def paste_video(
     frames, covers = background.new_empty(shape), torch.zeros(*shape[:3])
     progress = host.Progress(length)
     for time, frame in enumerate(frames):
-        frame.copy_(background[time])
-        pasted = pasting.paste(frame, covers[time], time, feather=feather, colour_match=colour_match, ratio=ratio)
+        frame.copy_(background[time, :height, :width, :channels])
+        pasted = pasting.paste(
+            background[time], frame, covers[time], time, feather=feather, colour_match=colour_match, ratio=ratio
+        )
         progress.show(time + 1, picture=pasted)
     if corner:
         marks.mark_images(frames, covers, corner)
@@ -97,11 +104,22 @@ class VideoPasting:
                 self._in_windows[index] = covers_canvas(frame, picture, face, self._windows[index].rect(time))
 
     def paste(
-        self, frame: Tensor, cover: Tensor, time: int, *, feather: float, colour_match: float, ratio: float
+        self,
+        background: Tensor,
+        frame: Tensor,
+        cover: Tensor,
+        time: int,
+        *,
+        feather: float,
+        colour_match: float,
+        ratio: float,
     ) -> np.ndarray:
-        """Lay the faces into a frame's floats (H, W, C) and its cover (H, W); what it looks like then, as bytes."""
+        """Lay the faces of a background (H, W, C) into a frame's floats (h, w, c), no larger, and its cover (h, w).
+
+        Gives what the background looks like then, as bytes.
+        """
         faces = self._tracks.at(time)
-        picture = host.to_uint8(frame)
+        picture = host.to_uint8(background)
         if not len(faces):
             return picture
         masks = [held(self._masks[face.id], time) if self._masks[face.id].ndim == 3 else self._masks[face.id]

@@ -11,18 +11,18 @@ from ..fom_core.compose import Composition
 from ..fom_core.compose.masks import Look
 from ..fom_core.errors import NoFaceFound, UsageError
 from ..fom_core.faces.following import follow_faces
-from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.faces.tracks import FaceTracks, select_tracks, whole_frames
 from ..fom_core.media import VideoReader, VideoWriter
 from ..fom_core.motion import smooth
 from ..fom_core.parallel.overlap import run_in_background
 from ..fom_core.source_video import SourceOptions, compose_video, read_source_motions
-from ..fom_core.types import MotionTransfer, RunOptions
+from ..fom_core.types import RunOptions
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions
 from .detect_faces import open_detector
 from .drivers import Driver, open_driver
-from .sockets import PictureFaces
+from .kept import Kept
+from .sockets import PictureFaces, Tuned
 
 DRIVER, SOURCE, SILENT = "driver", "source", "none"
 SOUNDS = (DRIVER, SOURCE, SILENT)
@@ -35,24 +35,20 @@ def is_video(image: Any, faces: PictureFaces | None) -> bool:
 
 
 def animated_video(
-    cls: type[io.ComfyNode],
     model: Any,
     image: Any,
     faces: PictureFaces | None,
     driver: Any,
-    transfer: MotionTransfer,
+    tuned: Tuned,
+    kept: Kept,
     progress: host.Progress,
     *,
     options: SourceOptions,
     face_choice: str,
     detector: str,
-    smoothing: float,
     mask: Look,
     feather: float,
     colour_match: float,
-    driving_crop: DrivingCrop,
-    driving_face: int,
-    fps: float,
     quality_crf: int,
     chunk_size: int,
     mark: str,
@@ -60,19 +56,16 @@ def animated_video(
 ) -> io.NodeOutput:
     """The output of Animate Picture."""
     with open_driver(image, "The video in the place of the picture") as source, motions.opened([driver]) as (opened,):
-        rate = source.rate or fps
+        rate = source.rate or tuned.fps
         on_faces = faces is not None or is_for_faces(host.name_of(model))
         tracks = tracks_of(source, faces, float(rate), detector, face_choice, on_faces, progress)
         network = host.motion_model(model, chunk_size, len(tracks))
-        reading = motions.read(
-            network, [opened], progress,
-            driving_crop=driving_crop, fps=fps, chunk_size=chunk_size, driving_face=driving_face,
-        )  # fmt: skip
+        reading = motions.read(network, [opened], progress, kept=kept, tuned=tuned, chunk_size=chunk_size)
         own = read_source_motions(
             network, source, tracks, float(rate),
             chunk_size=chunk_size, progress=motions.part_of(progress, FOUND, SEEN, tracks.frame_count),
         )  # fmt: skip
-        drivers = [smooth(motion, smoothing) for motion in reading.motions]
+        drivers = [smooth(motion, tuned.smoothing) for motion in reading.motions]
         length = options.frame_count(tracks, drivers, float(rate))
         composition = Composition(mask if on_faces else "box", feather=feather, colour_match=colour_match)
         path = host.temporary_file(".mp4")
@@ -85,7 +78,7 @@ def animated_video(
             done = 0
             for frames in compose_video(
                 network, source, tracks, own, drivers,
-                transfer=transfer, options=options, composition=composition, run=RunOptions(chunk_size),
+                transfer=tuned.transfer, options=options, composition=composition, run=RunOptions(chunk_size),
             ):  # fmt: skip
                 write(frames[..., :3])
                 done += len(frames)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,12 +11,13 @@ from ..fom_core.draw import explain
 from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.inspection import inspect_animation
-from ..fom_core.pipeline import driving_keypoints, look_at
+from ..fom_core.pipeline import driving_keypoints
 from ..fom_core.types import CHUNK_SIZE, FaceSet
 from . import host, motions, transfers
 from .base import Node
 from .canvases import crops_of, pictures_with_faces
-from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces
+from .readings import views_of
+from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces, Tuned
 
 
 class PreviewKeypoints(Node):
@@ -43,10 +42,11 @@ class PreviewKeypoints(Node):
                     default=0,
                     min=0,
                     max=1_000_000,
-                    tooltip="Which frame of the driver, counted from 0. The whole driver is read again for each.",
+                    tooltip="Which frame of the driver, counted from 0.",
                 ),
                 *transfers.transfer_inputs(),
                 motions.driving_crop_input(),
+                motions.driving_face_input(),
                 io.Boolean.Input(
                     "inspect",
                     default=False,
@@ -96,28 +96,28 @@ class PreviewKeypoints(Node):
         adapt_movement_scale: bool,
         initial_frame: dict[str, Any],
         driving_crop: DrivingCrop = "auto",
+        driving_face: int = 0,
         inspect: bool = False,
     ) -> io.NodeOutput:
         if face_number > len(faces):
             raise UsageError(f"There are {len(faces)} faces, so there is no face {face_number}. Choose a lower number.")
         transfer = transfers.transfer_of(relative_motion, True, adapt_movement_scale, initial_frame)
+        tuned = Tuned(transfer, 0.0, driving_crop, driving_face)
         with motions.opened([driver]) as (opened,):
             network = host.motion_model(model, CHUNK_SIZE)
-            motion, seen = motions.read_one(
-                network, opened, host.Progress(), (0.0, 1.0), driving_crop, 25.0, CHUNK_SIZE
-            )
+            read = motions.read_one(network, opened, host.Progress(), (0.0, 1.0), host.kept_of(model), tuned)
+            motion = read.motion
             if frame_number >= len(motion):
                 raise UsageError(
                     f"The driver has {len(motion)} frames, numbered from 0, so there is no frame {frame_number}. "
                     "Choose a lower number."
                 )
-            frame = nth(opened.frames(), frame_number)
-            view = None if frame is None else look_at(network, frame, seen.box if seen else None)
+            (view,) = views_of(network, opened, read, [frame_number])
             found = None
             if inspect:
                 picture, members = face_at(faces, face_number - 1)
                 found = inspect_animation(
-                    network, picture, members, motion, transfer, frames=opened.frames(), view=seen
+                    network, picture, members, motion, transfer, frames=opened.frames(), view=read.found
                 )
         face = crops_of(faces, network)[face_number - 1]
         keypoints, flow, occlusion = explain(
@@ -141,8 +141,3 @@ def face_at(faces: PictureFaces, number: int) -> tuple[np.ndarray, FaceSet]:
             return picture, members[number : number + 1]
         number -= len(members)
     raise IndexError(number)
-
-
-def nth(frames: Iterator[np.ndarray], number: int) -> np.ndarray | None:
-    """One of the frames; None where there are none."""
-    return next(islice(frames, number, None), None)

@@ -12,8 +12,9 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..fom_core.faces.selection import face_area
+from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.faces.tracks import FaceTracks
-from ..fom_core.types import FaceRegion, FaceSet
+from ..fom_core.types import FaceRegion, FaceSet, MotionTransfer
 
 CATEGORY = "video/face animation"
 ALIASES = [
@@ -33,7 +34,10 @@ ALIASES = [
 Model = io.Custom("FOM_MODEL")
 Faces = io.Custom("FOM_FACES")
 Motion = io.Custom("FOM_MOTION")
+Tuning = io.Custom("FOM_TUNING")
 FaceLandmarks = io.Custom("FACE_LANDMARKS")  # of the MediaPipe nodes in ComfyUI
+Segments = io.Custom("SEGS")  # of the Impact Pack
+NumberedBox = io.Custom("BBOX")  # of KJNodes
 
 
 @dataclass(frozen=True)
@@ -69,3 +73,17 @@ class PictureFaces:
         for index, faces in enumerate(self.sets):
             for face in faces:
                 yield index, face
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What ``FOM_TUNING`` carries: how a driver is looked at, and how its motion is given to the faces.
+
+    fps: of a driver that comes as an IMAGE batch.
+    """
+
+    transfer: MotionTransfer
+    smoothing: float
+    driving_crop: DrivingCrop = "auto"
+    driving_face: int = 0
+    fps: float = 25.0

@@ -16,14 +16,14 @@ from ..fom_core.parallel.workers import workers_for
 from ..fom_core.pipeline import match_drivers
 from ..fom_core.source_video import SourceOptions, VideoPainter, moving_tracks, read_source_motions
 from ..fom_core.source_video.frames import in_frames
-from ..fom_core.types import Generated, MotionTransfer
+from ..fom_core.types import Generated
 from . import host, motions
 from .canvases import newest
 from .drivers import Driver, sound_of
 from .face_results import Result
 from .room import foresee
-from .sockets import PictureFaces
-from .videos import VIDEO, Frames
+from .sockets import PictureFaces, Tuned
+from .video_frames import VIDEO, Frames
 
 log = logging.getLogger(__name__)
 MANY = 8  # pictures that are more likely a video
@@ -53,24 +53,21 @@ class VideoFaces:
         network: Backend,
         faces: PictureFaces,
         reading: motions.Reading,
-        fps: float,
+        tuned: Tuned,
         options: SourceOptions,
-        *,
-        smoothing: float,
     ) -> None:
         assert faces.tracks is not None
         self._network, self._tracks, self._reading = network, faces.tracks, reading
         self._video, self._channels = Frames(faces.pictures), 4 if faces.pictures.shape[-1] == 4 else 3
-        self._fps, self._options = fps, options
+        self._tuned, self._fps, self._options = tuned, tuned.fps, options
         generator = network.config.generator
         self._composes = generator.dense_motion is not None and generator.estimate_occlusion_map
-        self._drivers = [smooth(motion, smoothing) for motion in reading.motions]
+        self._drivers = [smooth(motion, tuned.smoothing) for motion in reading.motions]
         match_drivers(len(self._drivers), len(self._tracks))
-        self.length = options.frame_count(self._tracks, self._drivers, fps)
+        self.length = options.frame_count(self._tracks, self._drivers, tuned.fps)
 
     def animated(
         self,
-        transfer: MotionTransfer,
         compose: bool,
         chunk_size: int,
         progress: host.Progress,
@@ -84,7 +81,7 @@ class VideoFaces:
         counted = [(self.length, *shape) for shape in shapes]
         foresee("Animate Face", [*counted, *[(self.length, *painted_size)] * len(shapes)], ADVICE)
         results = [Result(self._network, self.length, *shape) for shape in shapes]
-        painting = self._painted(transfer, compose, chunk_size, progress)
+        painting = self._painted(compose, chunk_size, progress)
         seen: list[list[int]] = [[] for _ in results]
         for number, whole, generated in painting:
             for face, made in generated.items():
@@ -111,13 +108,13 @@ class VideoFaces:
         )
 
     def _painted(
-        self, transfer: MotionTransfer, compose: bool, chunk_size: int, progress: host.Progress
+        self, compose: bool, chunk_size: int, progress: host.Progress
     ) -> Iterator[tuple[int, np.ndarray | None, dict[int, Generated]]]:
         """Frame by frame its number, the composed frame if that is wanted, and what each face in it became."""
         tracks, network = self._tracks, self._network
         reading = motions.part_of(progress, motions.READING, KEYPOINTS, tracks.frame_count)
         own = read_source_motions(network, self._video, tracks, self._fps, chunk_size=chunk_size, progress=reading)
-        faces, length = moving_tracks(tracks, own, self._drivers, transfer, self._options)
+        faces, length = moving_tracks(tracks, own, self._drivers, self._tuned.transfer, self._options)
         composition = Composition() if compose else Composition("box")
         painter = VideoPainter(network, tracks, faces, composition, chunk_size)
         with workers_for(network, chunk_size) as workers:

@@ -9,6 +9,7 @@ from comfy_api.latest import io
 
 from ..fom_core.motion import FADE_IN_S, SMOOTHING, SourceMotion
 from ..fom_core.types import InitialFrame, MotionTransfer
+from .sockets import Tuning
 
 
 def transfer_inputs() -> list[io.Input]:
@@ -49,7 +50,7 @@ def transfer_inputs() -> list[io.Input]:
     ]
 
 
-def strength_inputs() -> list[io.Input]:
+def strength_inputs(sliders: bool = False) -> list[io.Input]:
     """Calming and exaggerating."""
     return [
         io.Float.Input(
@@ -58,6 +59,7 @@ def strength_inputs() -> list[io.Input]:
             min=0.0,
             max=1.0,
             step=0.05,
+            display_mode=io.NumberDisplay.slider if sliders else None,
             tooltip="Takes the jitter out of the motion; 0 is off, and 0.2 takes half of it and leaves the movements "
             "alone. More looks calmer, but flattens quick movements: blinks and lips go first, at 1 they are nearly "
             "gone.",
@@ -68,13 +70,14 @@ def strength_inputs() -> list[io.Input]:
             min=0.0,
             max=3.0,
             step=0.05,
+            display_mode=io.NumberDisplay.slider if sliders else None,
             tooltip="Size of the movement, with relative motion: 1 copies it, 0 freezes it, more exaggerates, and "
             "bends the face sooner.",
         ),
     ]
 
 
-def gain_inputs() -> list[io.Input]:
+def gain_inputs(sliders: bool = False) -> list[io.Input]:
     """Head and expression apart; optional, so that graphs made before them stay as they are."""
     return [
         io.Float.Input(
@@ -84,7 +87,8 @@ def gain_inputs() -> list[io.Input]:
             max=2.0,
             step=0.05,
             optional=True,
-            advanced=True,
+            advanced=not sliders,
+            display_mode=io.NumberDisplay.slider if sliders else None,
             tooltip="gain for the head as a whole alone: its shift, turn and size. 0.6 calms a driver who moves much, "
             "and keeps the face from bending.",
         ),
@@ -95,7 +99,8 @@ def gain_inputs() -> list[io.Input]:
             max=2.0,
             step=0.05,
             optional=True,
-            advanced=True,
+            advanced=not sliders,
+            display_mode=io.NumberDisplay.slider if sliders else None,
             tooltip="gain for what the parts of the face do besides the head as a whole. A head that turns is partly "
             "expression, too, so very little folds the face.",
         ),
@@ -156,6 +161,14 @@ def transfer_of(
         fade_in_s=FADE_IN_S if first == "medoid" or return_s else 0.0, fade_out_s=return_s,
         head_gain=head_gain, expression_gain=expression_gain,
     )  # fmt: skip
+
+
+def tuning_input() -> Any:
+    return Tuning.Input(
+        "tuning",
+        optional=True,
+        tooltip="From Preview Animation: its values in place of the inputs here that have the same names.",
+    )
 
 
 def initial_frame_of(choice: Mapping[str, Any]) -> InitialFrame:

@@ -33,6 +33,7 @@ VIDEOS = {  # of each workflow: frames, size and whether there is sound, of each
     "long_video_in_one_node": [(DRIVER, GROUP, True)],
     "shared_motion": [(TALK, PORTRAIT, False), (TALK, GROUP, False)],
     "video_to_video": [(60, (256, 256), True)],
+    "tuning": [(DRIVER, PORTRAIT, True)],
 }
 RATES = {"video_to_video": 30}  # of the source; the others are their driver's
 

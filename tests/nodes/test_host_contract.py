@@ -165,6 +165,33 @@ def test_the_servers_routes_keep_the_contract(pack):
     assert unmet(contract.Routes, web.RouteTableDef()) == []
 
 
+@pytest.mark.comfyui
+def test_the_servers_queue_keeps_the_contract(pack):
+    from execution import PromptQueue
+
+    from fom_pack.nodes import contract
+
+    queue = PromptQueue(SimpleNamespace(queue_updated=lambda: None))
+    queue.put((0, "an id", {"1": "a graph"}, {}, ["1"]))
+    queue.get()
+
+    assert unmet(contract.Queue, queue) == []
+    assert queue.get_current_queue_volatile()[0][0][2] == {"1": "a graph"}
+
+
+def test_the_graph_that_runs_is_told_where_one_runs(host, monkeypatch):
+    running = []
+    queue = SimpleNamespace(get_current_queue_volatile=lambda: (running, []))
+    server = SimpleNamespace(PromptServer=SimpleNamespace(instance=SimpleNamespace(prompt_queue=queue)))
+
+    monkeypatch.setitem(sys.modules, "server", server)
+    assert host.running_graph() is None
+    running.append((0, "an id", {"1": "a graph"}, {}, ["1"]))
+    assert host.running_graph() == {"1": "a graph"}
+    monkeypatch.delitem(sys.modules, "server")
+    assert host.running_graph() is None
+
+
 def test_results_are_kept_as_floats_somewhere_with_memory(host):
     device, dtype, free, most = host.room_for_results()
 

@@ -20,6 +20,7 @@ def animate(execute, model, faces, driving):
     """Runs Animate Face: frames of each face."""
 
     def run():
+        model.model.kept.clear()  # so that every stage is reached
         settings = {"driving_crop": "none"}  # where the driver's face is does not matter here
         return execute("FOMAnimateFace", model=model, faces=faces, drivers={"driver1": driving}, **settings).args[0]
 

@@ -95,7 +95,7 @@ def folded(network: FaceNetwork) -> FaceNetwork:
             block.pointwise = fuse_conv_bn_eval(block.pointwise, block.norm2)
             for norm in ("norm1", "norm2"):
                 setattr(block, norm, nn.Identity())
-    _, conv, own_norm, relu = network.stem
+    _, conv, own_norm, _ = network.stem
     assert isinstance(conv, nn.Conv2d)
     assert isinstance(own_norm, nn.BatchNorm2d)
     conv = fuse_conv_bn_eval(conv, own_norm)
@@ -103,7 +103,7 @@ def folded(network: FaceNetwork) -> FaceNetwork:
     weight = conv.weight.unflatten(1, (3, 2, 2)).permute(0, 1, 4, 2, 5, 3).flatten(4, 5).flatten(2, 3)
     whole = nn.Conv2d(3, len(weight), 6, stride=4, padding=2)
     whole.weight, whole.bias = nn.Parameter(weight.detach().contiguous()), conv.bias
-    network.stem = nn.Sequential(whole, relu)
+    network.stem = nn.Sequential(whole, nn.ReLU(inplace=True))
     return network
 
 

@@ -15,6 +15,11 @@ class FolderType(str, Enum):
     temp = "temp"
 
 
+class NumberDisplay(str, Enum):
+    number = "number"
+    slider = "slider"
+
+
 class Hidden(str, Enum):
     unique_id = "UNIQUE_ID"
     prompt = "PROMPT"
@@ -30,7 +35,7 @@ class Input:
 
     io_type: ClassVar[str]
     takes: ClassVar[tuple[str, ...]] = ("display_name", "optional", "tooltip", "advanced")
-    sent: ClassVar[dict[str, str]] = {"force_input": "forceInput"}
+    sent: ClassVar[dict[str, str]] = {"force_input": "forceInput", "display_mode": "display"}
     fixed: ClassVar[dict[str, Any]] = {}  # what new inputs of a kind are told in any case
 
     def __init__(self, id: str, **told: Any) -> None:
@@ -71,9 +76,9 @@ def Custom(io_type: str) -> Any:
 
 Image, Mask, Video, Audio = (kind(name) for name in ("IMAGE", "MASK", "VIDEO", "AUDIO"))
 Boolean = kind("BOOLEAN", "default")
-String = kind("STRING", "default", "multiline")
-Int = kind("INT", "default", "min", "max", "step")
-Float = kind("FLOAT", "default", "min", "max", "step", "round")
+String = kind("STRING", "default", "multiline", "force_input")
+Int = kind("INT", "default", "min", "max", "step", "display_mode")
+Float = kind("FLOAT", "default", "min", "max", "step", "round", "display_mode")
 Combo = kind("COMBO", "options", "default")
 BoundingBox = kind("BOUNDING_BOX", "default", "force_input")
 BoundingBox.Input.takes = ("display_name", "optional", "tooltip", "default", "force_input")
@@ -191,7 +196,7 @@ class ComfyNode:
     @classmethod
     def PREPARE_CLASS_CLONE(cls, _: None) -> Any:
         clone: Any = type(f"{cls.__name__}Clone", (cls, *cls.__bases__), dict(cls.__dict__))
-        clone.hidden = SimpleNamespace(unique_id=None)
+        clone.hidden = SimpleNamespace(unique_id=None, prompt=None)
         return clone
 
     @classmethod

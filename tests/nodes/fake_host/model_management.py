@@ -41,8 +41,10 @@ def get_total_memory(dev: torch.device | None = None) -> int:
 
 def load_models_gpu(models: list[Patcher], memory_required: int = 0) -> None:
     for patcher in models:
-        patcher.model.to(patcher.load_device)
-        patcher.model.device = patcher.load_device  # type: ignore[assignment] - the host does
+        if not patcher.loaded:
+            patcher.model.to(patcher.load_device)
+            patcher.model.device = patcher.load_device  # type: ignore[assignment] - the host does
+            patcher.loaded = True
 
 
 def is_oom(error: BaseException) -> bool:
@@ -67,12 +69,14 @@ class Patcher:
         self, model: nn.Module, load_device: torch.device, offload_device: torch.device, size: int = 0
     ) -> None:
         self.model, self.load_device, self.offload_device, self.size = model, load_device, offload_device, size
+        self.loaded = False
 
     def model_size(self) -> int:
         return self.size or sum(tensor.nbytes for tensor in self.model.state_dict().values())
 
     def detach(self) -> None:
         """Take the model off its device."""
+        self.loaded = False
         self.model.to(self.offload_device)
 
 

@@ -1,0 +1,136 @@
+"""What is kept between runs: drivers are read and faces encoded once for each content."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+PLAIN = {"initial_frame": {"initial_frame": "first"}, "driving_crop": "none"}
+
+
+@pytest.fixture
+def managed(pack, tiny_model, tmp_path):
+    """A FOM_MODEL of its own for each test, and lists of what its network was asked for."""
+    from fom_core.weights.load import save_model
+    from fom_pack.fom_core.backends.load import load_model
+    from fom_pack.nodes import host
+
+    patcher = host.manage_model(load_model(str(save_model(tiny_model, tmp_path / "tiny.safetensors")), device="cpu"))
+    network, asked = patcher.model.network, {"seen": 0, "encoded": 0}
+    detect, encode = network.detect_keypoints, network.encode_source
+
+    def detect_keypoints(images):
+        asked["seen"] += len(images)
+        return detect(images)
+
+    def encode_source(image, keypoints=None):
+        asked["encoded"] += 1
+        return encode(image, detect(image) if keypoints is None else keypoints)
+
+    network.detect_keypoints, network.encode_source = detect_keypoints, encode_source
+    return patcher, asked
+
+
+@pytest.fixture
+def animate(execute, managed, faces):
+    def run(driver, **inputs):
+        settings = {"model": managed[0], "faces": faces, "drivers": {"driver1": driver}} | PLAIN | inputs
+        return execute("FOMAnimateFace", **settings).args
+
+    return run
+
+
+@pytest.mark.parametrize("change", [{"gain": 0.5}, {"smoothing": 0.7}, {"head_gain": 0.6}, {"frames": "as painted"}])
+def test_tuning_reads_neither_the_driver_nor_the_picture_again(animate, managed, driving, change):
+    first = animate(driving)
+    asked = dict(managed[1])
+    second = animate(driving.clone(), **change)
+
+    assert asked == {"seen": 12, "encoded": 2}
+    assert managed[1] == asked
+    assert first[0][0].shape != second[0][0].shape or not torch.equal(first[0][0], second[0][0])
+
+
+def test_what_is_kept_gives_the_same_result(animate, driving):
+    first, again = animate(driving)[0], animate(driving)[0]
+
+    assert all(torch.equal(*pair) for pair in zip(first, again, strict=True))
+
+
+def test_another_content_is_read_anew(animate, managed, driving):
+    animate(driving)
+    changed = driving.clone()
+    changed[3, 4, 5] = 0.25
+    animate(changed)
+
+    assert managed[1]["seen"] == 24
+
+
+def test_another_way_to_look_is_read_anew_and_another_rate_is_not(animate, managed, driving):
+    animate(driving, fps=10.0)
+    *_, motions, fps, _ = animate(driving, fps=20.0)
+
+    assert managed[1]["seen"] == 12
+    assert (fps, motions[0].fps) == (20.0, 20.0)
+
+
+def test_a_file_that_was_replaced_is_read_anew(animate, managed, sound_clip, tmp_path):
+    from comfy_api.latest import InputImpl
+
+    file = tmp_path / "driver.mp4"
+    file.write_bytes(sound_clip.read_bytes())
+    for _ in range(2):
+        animate(InputImpl.VideoFromFile(str(file)))
+    assert managed[1]["seen"] == 60
+    file.write_bytes(sound_clip.read_bytes() + b"\0" * 8)
+    animate(InputImpl.VideoFromFile(str(file)))
+    assert managed[1]["seen"] == 120
+
+
+def test_a_run_that_was_cancelled_leaves_nothing_half_read(animate, managed, driving):
+    from comfy import model_management
+
+    model_management.interrupt_current_processing()
+    with pytest.raises(model_management.InterruptProcessingException):
+        animate(driving)
+    animate(driving)
+
+    assert managed[0].model.kept.size > 0
+    assert len(animate(driving)[0][0]) == 12
+
+
+def test_unloading_gives_up_pictures_on_the_device_and_keeps_motions(animate, managed, driving):
+    animate(driving)
+    before = managed[0].model.kept.size
+    managed[0].detach()
+    after = managed[0].model.kept.size
+    animate(driving)
+
+    assert 0 < after < before
+    assert managed[1] == {"seen": 12, "encoded": 4}
+
+
+def test_no_more_is_held_than_was_agreed(pack):
+    from fom_pack.nodes.kept import Kept
+
+    kept = Kept(most_bytes=100)
+    for name in "abc":
+        kept.get(name, lambda: "value", lambda _: 40)
+    made = []
+    kept.get("b", lambda: made.append("b"), lambda _: 40)
+    kept.get("a", lambda: made.append("a"), lambda _: 40)
+    kept.get("huge", lambda: "too much", lambda _: 200)
+
+    assert made == ["a"]
+    assert kept.size == 0
+
+
+def test_batches_are_told_apart_by_content_shape_and_type(pack):
+    from fom_pack.nodes.kept import digest
+
+    batch = torch.rand(2, 8, 8, 3)
+    other = batch.clone()
+    other[1, 7, 7, 2] += 0.001
+
+    assert digest(batch) == digest(batch.clone()) == digest(batch[:, :, :, [0, 1, 2]])
+    assert len({digest(each) for each in (batch, other, batch.half(), batch.reshape(2, 4, 16, 3))}) == 4
