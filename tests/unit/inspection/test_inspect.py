@@ -19,6 +19,7 @@ from fom_core.faces.tracking import DrivingView
 from fom_core.inspection import inspect_animation
 from fom_core.media import VideoReader, read_picture
 from fom_core.motion import load_motion
+from fom_core.networks import create_model
 from fom_core.pipeline import read_motion
 from fom_core.types import FaceSet, MotionTransfer
 
@@ -85,6 +86,23 @@ def test_absolute_motion_has_no_initial_frame_to_better(tiny_model, clip, whole,
     found = inspect_animation(tiny_model, clip[2], whole, motion, MotionTransfer(relative_motion=False))
 
     assert not {"gain", "better_initial_frame", "first_frame_unlike"} & names(found)
+
+
+def test_a_model_without_flow_is_looked_at_by_its_keypoints_alone(tiny_config, clip, whole):
+    model = create_model(replace(tiny_config, generator=replace(tiny_config.generator, dense_motion=None))).eval()
+    motion = read_motion(model, clip, 25.0)
+
+    found = inspect_animation(model, clip[2], whole, motion, frames=clip)
+
+    assert found.course is None and found.gain is None
+    assert found.sheet.shape[1:] == (WIDTH, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_pictures_of_any_channels_are_looked_at(tiny_model, clip, whole, motion, channels):
+    picture = np.concatenate([clip[2], np.full_like(clip[2][..., :1], 255)], axis=-1)[..., :channels]
+
+    assert inspect_animation(tiny_model, picture, whole, motion).sheet.shape[1:] == (WIDTH, 3)
 
 
 def test_what_cannot_be_looked_at_is_refused(tiny_model, clip, whole, motion):
