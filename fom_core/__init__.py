@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .faces.tracking import DrivingView, driving_view
     from .faces.tracks import FaceTrack, FaceTracks, select_tracks
     from .inspection import Finding, Inspection, inspect_animation
+    from .live.animator import LiveAnimator
     from .media import VideoReader, VideoWriter, read_picture, read_video, write_picture
     from .motion import align, find_best_frame, load_motion, movement_scale, save_motion, smooth, transfer_motion
     from .networks import ModelConfig, MotionModel, create_model
@@ -60,6 +61,7 @@ __all__ = [
     "Generated",
     "Inspection",
     "Keypoints",
+    "LiveAnimator",
     "MediaError",
     "ModelConfig",
     "Motion",
@@ -134,6 +136,7 @@ _MODULES = {
     ".faces.tracking": ("DrivingView", "driving_view"),
     ".faces.tracks": ("FaceTrack", "FaceTracks", "select_tracks"),
     ".inspection": ("Finding", "Inspection", "inspect_animation"),
+    ".live.animator": ("LiveAnimator",),
     ".media": ("VideoReader", "VideoWriter", "read_picture", "read_video", "write_picture"),
     ".motion": (
         "align",

@@ -143,11 +143,14 @@ class PreviewAnimation(Node):
 
 
 def picture_of(faces: PictureFaces, number: int) -> tuple[np.ndarray, FaceSet, int]:
-    """The picture (H, W, C) uint8 that shows face ``number``, all its faces, and which of them it is, from 0."""
+    """The picture (H, W, C) uint8 that shows face ``number``, all its faces, and which of them it is, from 0.
+
+    Of a video it is the frame that shows the face largest, and that face alone.
+    """
     if not len(faces):
         raise NoFaceFound("There is no face to animate. Choose faces in Detect Faces.")
     first = 0
-    for image, members in zip(faces.pictures, faces.sets, strict=True):
+    for image, members in faces.shown():
         if number <= first + len(members):
             return host.to_pictures(image[None])[0], members, number - 1 - first
         first += len(members)

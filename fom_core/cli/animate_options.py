@@ -26,7 +26,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     _add_results(parser)
     add_result_options(parser.add_argument_group("result"))
     drivers.add_motion_options(parser.add_argument_group("motion"))
-    _add_face_options(parser.add_argument_group("faces"))
+    faces = parser.add_argument_group("faces")
+    add_face_options(faces)
+    add_enhancement_options(faces)
     _add_video_options(parser.add_argument_group("source video"))
     common.add_model_options(parser)
     add_backend_options(parser)
@@ -127,7 +129,8 @@ def _add_video_options(group: argparse._ActionsContainer) -> None:
     )
 
 
-def _add_face_options(group: argparse._ActionsContainer) -> None:
+def add_face_options(group: argparse._ActionsContainer) -> None:
+    """Which faces of a picture move, and how they get into it."""
     group.add_argument(
         "--multi_person",
         action="store_true",
@@ -180,4 +183,3 @@ def _add_face_options(group: argparse._ActionsContainer) -> None:
         default=Composition.colour_match,
         help="fit the face's colours to the picture around it: from 0, as the model paints them, to 1 (default: 0)",
     )
-    add_enhancement_options(group)

@@ -28,8 +28,8 @@ CROP_HELP = (
 MOST, LONGEST_NUMBER = 2**31 - 1, 30
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Which network, where and how it runs."""
+def add_model_options(parser: argparse.ArgumentParser, *, chunks: bool = True) -> None:
+    """Which network, where and how it runs; ``chunks``: also how many frames at a time."""
     group = parser.add_argument_group("model")
     which = group.add_mutually_exclusive_group()
     which.add_argument(
@@ -68,6 +68,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--dtype", default="auto", choices=DTYPES, help="numbers to compute in (default: auto, by device and model)"
     )
+    if chunks:
+        _add_chunk_options(group)
+
+
+def _add_chunk_options(group: argparse._ActionsContainer) -> None:
     group.add_argument(
         "--chunk_size",
         type=positive,

@@ -65,10 +65,7 @@ def add_part_options(parser: argparse._ActionsContainer) -> None:
 
 def add_motion_options(group: argparse._ActionsContainer) -> None:
     """How the motion is given to the faces."""
-    common.add_on_off(
-        group, "relative", "move by the driver's change since the initial frame (default); off copies poses"
-    )
-    common.add_on_off(group, "adapt_scale", "scale the movement to the size of the source face (default)")
+    add_relative_options(group)
     group.add_argument(
         "--initial_frame",
         type=initial_frame_choice,
@@ -79,24 +76,7 @@ def add_motion_options(group: argparse._ActionsContainer) -> None:
     )
     group.add_argument("--find_best_frame", action="store_true", help="the same as --initial_frame best")
     group.add_argument("--best_frame", type=common.whole, metavar="N", help="the same as --initial_frame N")
-    group.add_argument(
-        "--gain",
-        type=common.not_negative,
-        default=1.0,
-        help="1 copies the movement, less calms it, more exaggerates; only with --relative (default: 1)",
-    )
-    group.add_argument(
-        "--head_gain",
-        type=common.not_negative,
-        default=1.0,
-        help="the same for the head as a whole, its shift, turn and size (default: 1)",
-    )
-    group.add_argument(
-        "--expression_gain",
-        type=common.not_negative,
-        default=1.0,
-        help="and for what the parts of the face do besides; never 0 alone (default: 1)",
-    )
+    add_gain_options(group)
     group.add_argument(
         "--smoothing",
         type=common.zero_to_one,
@@ -122,6 +102,36 @@ def add_motion_options(group: argparse._ActionsContainer) -> None:
     )
     add_part_options(group)
     add_driving_crop_options(group)
+
+
+def add_relative_options(group: argparse._ActionsContainer) -> None:
+    """Whether movements or poses are copied."""
+    common.add_on_off(
+        group, "relative", "move by the driver's change since the initial frame (default); off copies poses"
+    )
+    common.add_on_off(group, "adapt_scale", "scale the movement to the size of the source face (default)")
+
+
+def add_gain_options(group: argparse._ActionsContainer) -> None:
+    """How strongly the faces move."""
+    group.add_argument(
+        "--gain",
+        type=common.not_negative,
+        default=1.0,
+        help="1 copies the movement, less calms it, more exaggerates; only with --relative (default: 1)",
+    )
+    group.add_argument(
+        "--head_gain",
+        type=common.not_negative,
+        default=1.0,
+        help="the same for the head as a whole, its shift, turn and size (default: 1)",
+    )
+    group.add_argument(
+        "--expression_gain",
+        type=common.not_negative,
+        default=1.0,
+        help="and for what the parts of the face do besides; never 0 alone (default: 1)",
+    )
 
 
 def add_driving_crop_options(parser: argparse._ActionsContainer) -> None:
@@ -241,16 +251,21 @@ def transfer_of(args: argparse.Namespace) -> MotionTransfer:
 
     Raises UsageError for gains without relative motion.
     """
-    if not args.relative:
-        for name in ("gain", "head_gain", "expression_gain"):
-            if getattr(args, name) != 1:
-                raise UsageError(f"--{name} weighs relative motion, and --no_relative is given. Leave one of them out.")
+    check_gains(args)
     first = initial_frame_of(args)
     return MotionTransfer(
         args.relative, args.relative, args.adapt_scale, first, args.gain,
         fade_in_s=FADE_IN_S if first == "medoid" or args.return_s else 0.0, fade_out_s=args.return_s or 0.0,
         head_gain=args.head_gain, expression_gain=args.expression_gain,
     )  # fmt: skip
+
+
+def check_gains(args: argparse.Namespace) -> None:
+    """Raise UsageError for a gain of motion that is not relative."""
+    if not args.relative:
+        for name in ("gain", "head_gain", "expression_gain"):
+            if getattr(args, name) != 1:
+                raise UsageError(f"--{name} weighs relative motion, and --no_relative is given. Leave one of them out.")
 
 
 def initial_frame_of(args: argparse.Namespace) -> InitialFrame:

@@ -1,4 +1,4 @@
-"""What the libraries that decode pictures print by themselves (libpng, libtiff, OpenCV, Pillow), kept off stderr.
+"""What libraries print by themselves (libpng, libtiff, OpenCV, Pillow, Qt), kept off stderr.
 
 They print about files that open all the same, and what they refuse becomes an error of ours. They write to the file
 descriptor, which all threads share: so a program's own messages get a descriptor of their own first.

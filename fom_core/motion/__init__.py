@@ -3,18 +3,21 @@
 from .area import MovedArea
 from .initial import find_best_frame, find_medoid, initial_frame, pose_distances, stands_still, with_initial_frame
 from .motion_file import is_motion, load_motion, save_motion
+from .one_euro import OneEuro
 from .onto import SourceMotion, transfer_onto
 from .size import hull_area, movement_scale
 from .timing import SMOOTHING, Length, align, fit_length, held, resample, smooth
-from .transfer import FADE_IN_S, fade_in, fade_out, transfer_motion, transfer_sequence
+from .transfer import FADE_IN_S, eased, fade_in, fade_out, transfer_motion, transfer_sequence
 
 __all__ = [
     "FADE_IN_S",
     "SMOOTHING",
     "Length",
     "MovedArea",
+    "OneEuro",
     "SourceMotion",
     "align",
+    "eased",
     "fade_in",
     "fade_out",
     "find_best_frame",

@@ -65,16 +65,16 @@ def transfer_motion(
 
 def fade_in(source: Keypoints, moved: Keypoints, frames: float) -> Keypoints:
     """Let a motion begin in the source's own keypoints, and come in smoothly over so many frames."""
-    return moved if frames <= 0 else _eased(source, moved, torch.arange(len(moved)) / frames)
+    return moved if frames <= 0 else eased(source, moved, torch.arange(len(moved)) / frames)
 
 
 def fade_out(source: Keypoints, moved: Keypoints, frames: float) -> Keypoints:
     """Let a motion go home to the source's own keypoints, smoothly over its last so many frames."""
-    return moved if frames <= 0 else _eased(source, moved, torch.arange(len(moved)).flip(0) / frames)
+    return moved if frames <= 0 else eased(source, moved, torch.arange(len(moved)).flip(0) / frames)
 
 
-def _eased(source: Keypoints, moved: Keypoints, share: Tensor) -> Keypoints:
-    """Between the source's keypoints, where ``share`` (T,) is 0, and the motion's from 1 on; without a jerk there."""
+def eased(source: Keypoints, moved: Keypoints, share: Tensor) -> Keypoints:
+    """Between (1, K) keypoints, where ``share`` (T,) is 0, and (T, K) ones from 1 on; without a jerk at either end."""
     share = share.clamp(max=1).to(moved.value)
     share = (share.square() * (3 - 2 * share))[:, None, None]
     value = torch.lerp(source.value.expand_as(moved.value), moved.value, share)

@@ -12,11 +12,13 @@ PLAIN = {"initial_frame": {"initial_frame": "first"}, "driving_crop": "none"}
 def managed(pack, tiny_model, tmp_path):
     """A FOM_MODEL of its own for each test, and lists of what its network was asked for."""
     from fom_core.weights.load import save_model
+    from fom_pack.fom_core.backends.fingerprint import fingerprint
     from fom_pack.fom_core.backends.load import load_model
     from fom_pack.nodes import host
 
     patcher = host.manage_model(load_model(str(save_model(tiny_model, tmp_path / "tiny.safetensors")), device="cpu"))
     network, asked = patcher.model.network, {"seen": 0, "encoded": 0}
+    fingerprint(network)  # looks at pictures of its own, once for a model
     detect, encode = network.detect_keypoints, network.encode_source
 
     def detect_keypoints(images):

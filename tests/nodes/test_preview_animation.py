@@ -109,6 +109,6 @@ def test_what_was_not_kept_of_a_long_driver_is_looked_at_again(execute, model, f
 
     assert (len(read.views) == 0) == (room == 0)
     for view, number in zip(views, (50, 3, 50), strict=True):
-        expected = readings.look_at(network, frames[number], None).astype(int)
-        assert abs(view - expected).mean() < 6
-        assert abs(view - readings.look_at(network, frames[20], None)).mean() > 8
+        own, other = (abs(readings.look_at(network, frames[each], None) - view.astype(int)) for each in (number, 20))
+        assert own.mean() < 12
+        assert 1.5 * own.mean() < other.mean()

@@ -45,7 +45,7 @@ def found(execute, frames, square_finder):
 
 
 def test_one_face_is_followed_through_all_frames(found, frames):
-    faces, bboxes, mask, crops, count = found
+    faces, bboxes, mask, crops, count, _ = found
     assert count == len(faces) == len(crops) == 1 and len(faces.sets) == len(bboxes) == COUNT
     lefts = [one[0]["x"] for one in bboxes]
     assert lefts[0] == pytest.approx(20, abs=3) and lefts[-1] == pytest.approx(59, abs=3)
@@ -163,3 +163,26 @@ def test_many_pictures_are_told_of_before_they_are_animated(execute, model, fram
     faces = execute("FOMDetectFaces", image=frames).args[0]
     execute("FOMAnimateFace", model=model, faces=faces, drivers={"driver1": driving})
     assert "168 pictures in all" in caplog.text and VIDEO in caplog.text
+
+
+def test_a_face_of_a_video_can_be_tuned_in_the_frame_that_shows_it_largest(execute, model, found, frames, driving):
+    faces = found[0]
+    shown, members = next(faces.shown())
+    frame = execute("FOMPreviewAnimation", model=model, faces=faces, driver=driving, driving_crop="none").args[2][0]
+
+    assert len(members) == 1
+    assert frame.shape == shown.shape
+    assert (frame[-4:] - shown[-4:]).abs().max() < 1.1 / 255  # beyond the face's reach
+
+
+def test_odd_frames_of_a_video_are_made_even_where_it_is_asked(execute, model, frames, driving, square_finder):
+    odd = frames[:, :95, :127]
+    faces = execute("FOMDetectFaces", image=odd, batch=VIDEO).args[0]
+    canvases = execute("FOMAnimateFace", model=model, faces=faces, drivers={"driver1": driving}).args[0]
+    asked = {"image": [odd], "faces": [faces], "animated_faces": canvases}
+    whole = execute("FOMPasteFaces", **asked, frame_size=["as the picture"]).args[0][0]
+    even, mask = (each[0] for each in execute("FOMPasteFaces", **asked, frame_size=["even"]).args)
+
+    assert whole.shape == (COUNT, 95, 127, 3)
+    assert even.shape == (COUNT, 94, 126, 3) and mask.shape == (COUNT, 94, 126)
+    assert torch.equal(even, whole[:, :94, :126])

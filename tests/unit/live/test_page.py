@@ -1,0 +1,174 @@
+"""The page on loopback: a picture that moves, buttons that only the page itself can press."""
+
+import http.client
+import json
+import re
+import threading
+
+import cv2
+import numpy as np
+import pytest
+
+from fom_core.errors import UsageError
+from fom_core.live import Controls, Page
+from fom_core.media.label import SOURCE_TYPE
+
+
+def picture(level):
+    return np.full((48, 64, 3), (level, 0, 0), np.uint8)
+
+
+@pytest.fixture
+def controls():
+    return Controls()
+
+
+@pytest.fixture
+def page(controls):
+    opened = Page(controls, 0)
+    yield opened
+    opened.close()
+
+
+def port_of(page):
+    return int(page.address.rsplit(":", 1)[1].strip("/"))
+
+
+def ask(page, place, method="GET", **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(page), timeout=10)
+    connection.request(method, place, headers=headers)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer, body
+
+
+def token_of(page):
+    (token,) = re.findall(rb"'X-FOM-Token': '([\w-]+)'", ask(page, "/")[1])
+    return token.decode()
+
+
+def redness(jpeg):
+    return float(np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB))[..., 0].mean())
+
+
+def parts_of(answer, count):
+    """So many pictures of a stream."""
+    found = []
+    while len(found) < count:
+        length = None
+        while (line := answer.fp.readline()) != b"\r\n":
+            assert line
+            if line.lower().startswith(b"content-length"):
+                length = int(line.split(b":")[1])
+        if length is not None:
+            found.append(answer.fp.read(length))
+            answer.fp.readline()
+    return found
+
+
+def test_it_is_served_on_this_machine_alone(page):
+    answer, body = ask(page, "/")
+
+    assert page.address.startswith("http://127.0.0.1:")
+    assert answer.status == 200 and b"{{" not in body
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_a_stream_gives_the_newest_frames_as_jpeg_that_says_it_is_synthetic(page):
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(page), timeout=10)
+    connection.request("GET", "/stream")
+    page.show(picture(10), 0.0, "")
+    answer = connection.getresponse()
+    jpegs = parts_of(answer, 1)
+    for level in (100, 200):
+        page.show(picture(level), 0.0, "")
+        jpegs += parts_of(answer, 1)
+    connection.close()
+
+    assert answer.headers["Content-Type"].startswith("multipart/x-mixed-replace")
+    for jpeg, level in zip(jpegs, (10, 100, 200), strict=True):
+        assert redness(jpeg) == pytest.approx(level, abs=4)
+        assert SOURCE_TYPE.encode() in jpeg
+
+
+def test_one_picture_and_the_state_can_be_asked_for(page):
+    page.show(picture(120), 0.0, "25.0 frames/s  40 ms")
+
+    assert redness(ask(page, "/frame.jpg")[1]) == pytest.approx(120, abs=4)
+    assert json.loads(ask(page, "/state")[1]) == {"state": "25.0 frames/s  40 ms"}
+
+
+@pytest.mark.parametrize("command", ["next", "previous", "calibrate"])
+def test_a_button_is_pressed_with_the_pages_token(page, controls, command):
+    answer, _ = ask(page, f"/{command}", "POST", **{"X-FOM-Token": token_of(page)})
+
+    assert answer.status == 200
+    assert controls.asked() == [command]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-FOM-Token": "guessed"},
+        {"X-FOM-Token": "ümlaut".encode("latin-1").decode("latin-1")},
+    ],
+)
+def test_without_the_token_no_button_is_pressed(page, controls, headers):
+    answer, _ = ask(page, "/next", "POST", **headers)
+
+    assert answer.status == 403
+    assert controls.asked() == []
+
+
+@pytest.mark.parametrize("place", ["/", "/stream", "/frame.jpg", "/state", "/next"])
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "example.org"}, {"Origin": "http://example.org"}, {"Sec-Fetch-Site": "cross-site"}],
+    ids=["another name", "another origin", "another site"],
+)
+def test_other_pages_get_nothing(page, controls, place, headers):
+    token = token_of(page)
+
+    answer, body = ask(page, place, "POST" if place == "/next" else "GET", **{"X-FOM-Token": token, **headers})
+
+    assert answer.status == 403
+    assert token.encode() not in body
+    assert controls.asked() == []
+
+
+def test_places_that_there_are_not_are_not_found(page):
+    assert ask(page, "/../etc/passwd")[0].status == 404
+    assert ask(page, "/stop", "POST", **{"X-FOM-Token": token_of(page)})[0].status == 404
+
+
+def test_closing_ends_the_streams_and_gives_the_port_back(controls):
+    page = Page(controls, 0)
+    port = port_of(page)
+    page.show(picture(1), 0.0, "")
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/stream")
+    answer = connection.getresponse()
+    ended = threading.Event()
+    threading.Thread(target=lambda: (answer.read(), ended.set()), daemon=True).start()
+
+    page.close()
+
+    assert ended.wait(5)
+    Page(controls, port).close()
+
+
+def test_a_port_that_is_taken_is_one_line(page, controls):
+    with pytest.raises(UsageError, match=f"Port {port_of(page)} of this machine cannot be had"):
+        Page(controls, port_of(page))
+
+
+def test_frames_are_encoded_only_while_somebody_watches(page, monkeypatch):
+    def fail(*_):
+        raise AssertionError("nobody watches")
+
+    monkeypatch.setattr("fom_core.live.serve.cv2.imencode", fail)
+    for level in range(3):
+        page.show(picture(level), 0.0, "")
