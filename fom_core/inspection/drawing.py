@@ -78,7 +78,7 @@ def wrapped(text: str, width: int) -> list[str]:
     return lines
 
 
-def fitted(picture: np.ndarray, side: int) -> np.ndarray:
+def in_square(picture: np.ndarray, side: int) -> np.ndarray:
     """(H, W, 3) uint8 as large as it gets in the middle of a square on paper."""
     height, width = picture.shape[:2]
     scale = side / max(height, width)

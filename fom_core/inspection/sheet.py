@@ -15,7 +15,7 @@ from ..geometry import resize_map
 from ..media.panels import captioned
 from ..pictures import resize_picture, to_pictures
 from ..types import Box, DenseMotion, FaceSet, Keypoints
-from .drawing import ALARM, PAPER, fitted, fold_picture
+from .drawing import ALARM, PAPER, fold_picture, in_square
 from .flows import displacements, folded_share_of
 
 TILE = 320  # pixels a side
@@ -48,7 +48,7 @@ def source_tiles(picture: np.ndarray, faces: FaceSet, crop: np.ndarray, points: 
     height, width = faces.frame_size
     known = FaceSet((*faces, *faces.others), faces.frame_size)
     drawn = draw_faces(to_rgb(picture).copy(), known, first=1)
-    return [(fitted(drawn, TILE), f"source, {width}x{height}"), (with_points(crop, points), "its crop, keypoints")]
+    return [(in_square(drawn, TILE), f"source, {width}x{height}"), (with_points(crop, points), "its crop, keypoints")]
 
 
 def driver_tiles(
@@ -61,7 +61,7 @@ def driver_tiles(
         height, width = drawn.shape[:2]
         x0, y0, x1, y1 = (round(side) for side in box or (0, 0, width - 1, height - 1))
         cv2.rectangle(drawn, (x0, y0), (x1, y1), ALARM, max(2, round(max(height, width) / 200)), cv2.LINE_AA)
-        whole = fitted(drawn, TILE)
+        whole = in_square(drawn, TILE)
     return [(whole, f"driver, initial frame {number}"), (with_points(view, points), "what is looked at, keypoints")]
 
 
