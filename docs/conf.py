@@ -48,8 +48,8 @@ NAMED = re.compile(r"^([a-z_]\w*(?:, [a-z_]\w*)*): +(\S.*)$")
 # The order of the pages beside each: a page, and what stands below it. GitHub's pages need none of this.
 BELOW = {
     "README": {
-        "Use": ["command-line", "nodes", "python", "formats", "weights"],
-        "Know": ["looks", "performance", "reliability", "responsible-use", "licences"],
+        "Use": ["command-line", "nodes", "chains", "python", "formats", "weights"],
+        "Know": ["looks", "performance", "reliability", "responsible-use", "licences", "peers"],
         "Make models": ["training", "compression", "export", "browser"],
         "The project": ["architecture", "decisions", "contributing", "releasing", "/CHANGELOG", "/SECURITY"],
     },

@@ -43,6 +43,7 @@ class AnimatePicture(Node):
             display_name="Animate Picture",
             category=CATEGORY,
             search_aliases=[*ALIASES, "live portrait", "photo to video", "long video"],
+            essentials_category="Video Tools",
             description="Finds the faces of a picture or a video, animates them like the driver and pastes them back, "
             "straight into a video with sound. Needs the same memory for a minute as for an hour.",
             inputs=[

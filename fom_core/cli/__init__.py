@@ -22,7 +22,7 @@ from ..version import version
 from . import verbs
 from .parser import Parser
 
-WITHOUT_PICTURES = ("weights",)
+WITHOUT_PICTURES = ("weights", "workflow")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,6 +16,7 @@ HELP = {
     "crop_video": "find the part of a video that shows one person, as a driving video should",
     "motion": "save the motion of a driving video",
     "weights": "list, download, convert and describe weights",
+    "workflow": "convert workflows of ComfyUI that were made for another pack",
     "preprocess": "cut face clips for training out of raw videos",
     "train": "learn a model from clips",
     "evaluate": "measure a model on clips, or how its animations look",

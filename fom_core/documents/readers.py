@@ -89,17 +89,18 @@ def read_json(path: Path) -> Any:
     return parse_json(read_text(path))
 
 
-def parse_json(text: str, *, finite: bool = True) -> Any:
+def parse_json(text: str, *, finite: bool = True, largest: int = LARGEST) -> Any:
     """The value of a JSON text, as the standard has it: a name once in a table, numbers that are some.
 
-    ``finite``: refuse NaN and Infinity, which this project writes into its own logs only. Raises DocumentError.
+    ``finite``: refuse NaN and Infinity, which this project writes into its own logs only, and ComfyUI into workflows.
+    ``largest``: of whole numbers. Raises DocumentError.
     """
     try:
         value = json.loads(
             text,
             object_pairs_hook=_once,
             parse_constant=_refuse if finite else None,
-            parse_int=whole_number,
+            parse_int=lambda digits: whole_number(digits, largest),
             parse_float=_number if finite else None,
         )
     except RecursionError as error:
@@ -112,9 +113,9 @@ def parse_json(text: str, *, finite: bool = True) -> Any:
     return value
 
 
-def whole_number(text: str) -> int:
+def whole_number(text: str, largest: int = LARGEST) -> int:
     """A whole number of 64 bits. Raises DocumentError for a larger one, ValueError for none."""
-    if len(text) > 80 or abs(int(text)) > LARGEST:
+    if len(text) > 80 or abs(int(text)) > largest:
         raise DocumentError(f"has to hold numbers of at most 64 bits, found one of {len(text.lstrip('+-'))} digits.")
     return int(text)
 

@@ -77,3 +77,25 @@ def test_the_pictures_of_help_pages_are_served_where_the_frontend_asks_for_them(
             for picture in PICTURE.findall(page):  # the frontend takes every page's addresses from the folder docs
                 address = urljoin(f"/extensions/{PACK}/docs/", picture)
                 assert server.fetch(address).startswith(b"\xff\xd8"), address
+
+
+def test_blueprints_are_offered_as_the_packs(server):
+    offered = server.ask("/global_subgraphs")
+    ours = {entry["name"]: name for name, entry in offered.items() if entry["info"]["node_pack"].endswith(PACK)}
+
+    assert sorted(ours) == ["Animate a group photo", "One driver per face", "Talking portrait"]
+    for name, number in ours.items():
+        blueprint = json.loads(server.ask(f"/global_subgraphs/{number}")["data"])
+        assert blueprint["definitions"]["subgraphs"][0]["name"] == name
+
+
+@pytest.mark.parametrize("language", ["zh", "zh-TW", "ja", "ko"])
+def test_texts_are_served_in_every_language(server, object_info, language):
+    served = server.ask("/i18n")[language]
+
+    assert set(object_info) <= set(served["nodeDefs"])
+    assert served["nodeCategories"]["face animation"]
+
+
+def test_the_node_that_does_it_all_stands_among_the_essentials(object_info):
+    assert object_info["FOMAnimatePicture"]["essentials_category"] == "Video Tools"

@@ -140,3 +140,10 @@ def test_the_readme_is_short_and_opens_with_the_two_commands_that_are_run_before
     assert len(text.splitlines()) < 160
     assert first.count("\n") == second.count("\n") == 1
     assert first.endswith("fom demo\n") and second.endswith("pytest -n auto --dist loadfile\n")
+
+
+def test_the_page_about_chains_names_every_graph():
+    text = (ROOT / "docs" / "chains.md").read_text(encoding="utf-8")
+
+    named = set(re.findall(r"^\| `(\w+\.json)` \|", text, re.MULTILINE))
+    assert named == {path.name for path in (ROOT / "docs" / "chains").iterdir()}

@@ -1,4 +1,4 @@
-"""The texts of the nodes in ``locales``: English says what the schemas say, Chinese says all of it.
+"""The texts of the nodes in ``locales``: English says what the schemas say, the other languages say all of it.
 
 ``FOM_UPDATE=1`` writes the English file anew.
 """
@@ -14,7 +14,12 @@ from typing import Any
 import pytest
 
 from fom_core.compose.masks import FADING
+from tools import make_locales
 
+LANGUAGES = ["en", "zh", "zh-TW", "ja", "ko"]
+HAN = r"[\u4e00-\u9fff]"
+SCRIPTS = {"zh": HAN, "zh-TW": HAN, "ja": r"[\u3040-\u30ff\u4e00-\u9fff]", "ko": r"[\uac00-\ud7a3]"}
+SIMPLIFIED = set("这为图来对动视频预览关键点检测脸驱选择设从个时间别将当应权网络运")  # which Taiwan does not write
 LOCALES = Path(__file__).resolve().parents[2] / "locales"
 ON_THIS_MACHINE = {("LoadFOMModel", "model_name")}  # tooltips that tell which weights are here: no file can know it
 
@@ -71,17 +76,44 @@ def test_english_says_what_the_schemas_say(english):
         text = json.dumps(english, indent=2, ensure_ascii=False) + "\n"
         (LOCALES / "en" / "nodeDefs.json").write_text(text, encoding="utf-8")
 
-    assert read("en") == english, "run with FOM_UPDATE=1, and translate the change in locales/zh/nodeDefs.json"
+    assert read("en") == english, (
+        "run with FOM_UPDATE=1, translate the change in locales/zh/nodeDefs.json and tools/locales/*.json, "
+        "and run python -m tools.make_locales"
+    )
 
 
-def test_chinese_says_everything_and_nothing_else(english):
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_every_language_says_everything_and_nothing_else(english, language):
     def keys(texts: Any, path: str = "") -> set[str]:
         if not isinstance(texts, dict):
             return {path}
         return {key for name, part in texts.items() for key in keys(part, f"{path}/{name}")}
 
     machine = {f"/{node_id}/inputs/{name}/tooltip" for node_id, name in ON_THIS_MACHINE}
-    assert keys(read("zh")) - machine == keys(english)
+    assert keys(read(language)) - machine == keys(english)
+
+
+@pytest.mark.parametrize("language", make_locales.LANGUAGES)
+def test_languages_with_a_table_are_written_by_it(language):
+    table = make_locales.table_of(language)
+
+    assert read(language) == make_locales.translated(read("en"), lambda text: table.get(text, "")), (
+        "run python -m tools.make_locales"
+    )
+
+
+def test_traditional_chinese_is_the_simplified_one_in_other_characters():
+    pytest.importorskip("opencc", reason="OpenCC makes the file")
+
+    expected = make_locales.translated(read("zh"), make_locales.of_taiwan())
+    assert read("zh-TW") == expected, "run python -m tools.make_locales"
+
+
+def test_traditional_chinese_holds_no_simplified_characters():
+    held = SIMPLIFIED & set("".join(make_locales.sentences(read("zh-TW"))))
+
+    assert SIMPLIFIED & set("".join(make_locales.sentences(read("zh"))))
+    assert held == set()
 
 
 @pytest.mark.parametrize("node_id", ["FOMPasteFaces", "FOMAnimatePicture"])
@@ -99,27 +131,26 @@ def test_every_mask_that_fades_is_named_at_the_feather(node_id):
     assert [name for name in FADING for text in texts if name not in text] == []
 
 
-def test_chinese_texts_are_chinese():
-    def texts(part: Any) -> list[str]:
-        return [part] if isinstance(part, str) else [text for inner in part.values() for text in texts(inner)]
-
-    without = [text for text in texts(read("zh")) if not re.search(r"[\u4e00-\u9fff]", text)]
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_texts_are_written_in_the_script_of_their_language(language):
+    without = [text for text in make_locales.sentences(read(language)) if not re.search(SCRIPTS[language], text)]
 
     assert [text for text in without if text.lower() != "fps"] == []
 
 
-def test_chinese_names_every_choice_of_the_menus(pack):
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_every_language_names_every_choice_of_the_menus(pack, language):
     """The choices themselves are not translated, so what explains them has to use their words."""
     from comfy_api.latest import io
 
     from fom_pack.nodes import NODES, host
 
     own_files = {name for key in (*host.FOLDERS, "upscale_models") for name in host.files(key)}
-    chinese, missing = read("zh"), []
+    texts, missing = read(language), []
     for schema in (cls.GET_SCHEMA() for cls in NODES):
         for given in schema.inputs:
-            told = chinese[schema.node_id]["inputs"][given.id]["tooltip"]
-            if isinstance(given, io.Combo.Input):
+            told = texts[schema.node_id]["inputs"][given.id].get("tooltip", "")
+            if isinstance(given, io.Combo.Input) and told:
                 options = [option for option in given.options if option not in own_files]
                 missing += [f"{schema.node_id}.{given.id}: {option}" for option in options if option not in told]
 
@@ -127,7 +158,7 @@ def test_chinese_names_every_choice_of_the_menus(pack):
     assert [each for each in missing if each.split(":")[0] not in explained_by_itself] == []
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_names_and_descriptions_are_free_of_what_the_frontend_takes_for_placeholders(language):
     """It reads them as messages, in which these signs mean something; tooltips are taken as they are."""
     for texts in read(language).values():
@@ -136,7 +167,7 @@ def test_names_and_descriptions_are_free_of_what_the_frontend_takes_for_placehol
             assert not set(text) & set("{}@|$"), text
 
 
-@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_category_has_a_name(pack, language):
     from fom_pack.nodes.sockets import CATEGORY
 

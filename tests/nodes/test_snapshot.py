@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from fom_core.workflow import convert_workflow
+from fom_core.workflow.ours import KINDS
 from tests.comfyui import snapshot
 from tests.comfyui.prompts import EARLIER, WORKFLOWS
+from tests.first_order_mm import saved
 
 NODES = snapshot.stored()
-SAVED = [*sorted(WORKFLOWS.glob("*.json")), *sorted(EARLIER.glob("*.json"))]
+CONVERTED = WORKFLOWS / "converted" / "first_order_mm.json"  # made by the test, not on the disk
+SAVED = [*sorted(WORKFLOWS.glob("*.json")), *sorted(EARLIER.glob("*.json")), CONVERTED]
 WIDGETS = {"INT": int, "FLOAT": (int, float), "BOOLEAN": bool, "STRING": str, "COMBO": str}
 
 
@@ -30,11 +34,34 @@ def as_sent(info: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(params=SAVED, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def graph(request) -> dict[str, Any]:
+    if request.param == CONVERTED:
+        return convert_workflow(saved(), model="mini").workflow
     return json.loads(request.param.read_text(encoding="utf-8"))
 
 
 def ours(graph: dict[str, Any]) -> list[dict[str, Any]]:
     return [node for node in graph["nodes"] if node["type"] in NODES]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.type)
+def test_what_the_converter_knows_of_a_node_is_what_its_schema_says(kind):
+    known = inputs_of(kind.type)
+    widgets = [name for group in NODES[kind.type]["input"].values() for name in group if is_widget(*known[name])]
+
+    assert [name for name, _, _ in kind.widgets] == widgets[: len(kind.widgets)]
+    for name, type_, value in kind.widgets:
+        assert type_ == known[name][0]
+        assert name in snapshot.FILE_LISTS or value == default(*known[name]), name
+    assert [(name, type_) for name, type_, *_ in kind.sockets] == [(name, known[name][0]) for name, *_ in kind.sockets]
+
+
+def is_widget(kind: str, told: dict[str, Any]) -> bool:
+    return kind in {*WIDGETS, "COMFY_DYNAMICCOMBO_V3"} and not told.get("forceInput")
+
+
+def default(kind: str, told: dict[str, Any]) -> Any:
+    first = told["options"][0] if told.get("options") else None
+    return told.get("default", first["key"] if isinstance(first, dict) else first)
 
 
 def test_every_graph_uses_nodes_of_the_pack_and_no_others_of_its_name(graph):

@@ -151,6 +151,7 @@ class Schema:
     is_input_list: bool = False
     is_output_node: bool = False
     has_intermediate_output: bool = False
+    essentials_category: str | None = None
 
     def finalize(self) -> None:
         """Refuse two inputs of one name; number the outputs; what an output node is told besides."""

@@ -1,0 +1,68 @@
+"""What the example workflows and blueprints tell the host of themselves: whose nodes they use, and which files."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from fom_core.weights.catalogue import catalogue, entry_for_file
+from tests.comfyui.prompts import WORKFLOWS
+
+ROOT = WORKFLOWS.parent
+BLUEPRINTS = sorted((ROOT / "subgraphs").glob("*.json"))
+FOLDERS = {"enhancer": "facerestore_models", "model": "fom"}
+
+
+def saved_nodes(graph: dict[str, Any]) -> list[dict[str, Any]]:
+    inner = [node for subgraph in graph.get("definitions", {}).get("subgraphs", ()) for node in subgraph["nodes"]]
+    return [*graph["nodes"], *inner]
+
+
+@pytest.fixture(params=[*sorted(WORKFLOWS.glob("*.json")), *BLUEPRINTS], ids=lambda path: path.stem)
+def graph(request) -> dict[str, Any]:
+    return json.loads(request.param.read_text(encoding="utf-8"))
+
+
+def test_every_node_of_the_pack_tells_managers_where_it_comes_from(graph):
+    registered = re.search(r'^name = "(.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    ours = [node for node in saved_nodes(graph) if "FOM" in node["type"]]
+
+    assert registered is not None and ours
+    assert {node["properties"].get("cnr_id") for node in ours} == {registered[1]}
+
+
+def test_weights_that_are_downloaded_are_told_with_address_and_checksum(graph):
+    for node in saved_nodes(graph):
+        values = [value for value in node.get("widgets_values", ()) if isinstance(value, str)]
+        entries = [catalogue().get(value) or entry_for_file(value) for value in values if "FOM" in node["type"]]
+        wanted = [
+            (e.file, e.urls[0], e.sha256, "SHA256", FOLDERS[e.kind])
+            for e in entries
+            if e is not None and not e.embedded and e.kind in FOLDERS
+        ]
+
+        found = [
+            tuple(model[key] for key in ("name", "url", "hash", "hash_type", "directory"))
+            for model in node["properties"].get("models", ())
+        ]
+        assert found == wanted, node["type"]
+
+
+@pytest.mark.parametrize("path", BLUEPRINTS, ids=lambda path: path.stem)
+def test_what_a_blueprint_shows_outside_is_there_inside(path):
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    (node,), (subgraph,) = saved["nodes"], saved["definitions"]["subgraphs"]
+    inner = {each["id"]: each for each in subgraph["nodes"]}
+    widgets = {(str(n["id"]), i["name"]) for n in inner.values() for i in n["inputs"] if "widget" in i}
+
+    assert node["type"] == subgraph["id"] and subgraph["name"] == path.stem
+    assert {tuple(shown) for shown in node["properties"]["proxyWidgets"]} <= widgets
+    assert len(saved["extra"]["BlueprintDescription"]) > 40 and saved["extra"]["BlueprintSearchAliases"]
+    for link in subgraph["links"]:
+        ends = (link["origin_id"], link["target_id"])
+        assert all(end in inner or end in (-10, -20) for end in ends)
+        if link["target_id"] in inner:
+            assert inner[link["target_id"]]["inputs"][link["target_slot"]]["link"] == link["id"]
