@@ -12,7 +12,7 @@ from ..backends import Backend
 from ..driver import align_drivers, read_driver
 from ..errors import UsageError
 from ..faces.detection import Detector
-from ..faces.tracking import DrivingCrop
+from ..faces.tracking import DrivingCrop, DrivingView
 from ..media import VideoReader
 from ..motion import FADE_IN_S, SMOOTHING, Length, open_motion, smooth
 from ..scaleout import read_motion_in_team
@@ -213,14 +213,21 @@ def check_initial_frame(transfer: MotionTransfer, drivers: Sequence[Driver]) -> 
 
 
 def read_drivers(
-    args: argparse.Namespace, model: Backend, drivers: list[Driver], detector: Detector | None
+    args: argparse.Namespace,
+    model: Backend,
+    drivers: list[Driver],
+    detector: Detector | None,
+    view: DrivingView | None = None,
 ) -> list[Motion]:
     """The drivers' motions, edited and smoothed: on one clock, at the first one's frame rate and equally long.
 
     For a source video, whose clock counts, each as it is.
+
+    view: where the driver's face is, if that is known and there is but one driver.
     """
     motions = [
-        driver if isinstance(driver, Motion) else track_driver(args, model, driver, detector) for driver in drivers
+        driver if isinstance(driver, Motion) else track_driver(args, model, driver, detector, view)
+        for driver in drivers
     ]
     motions = edits.edited_motions(args, motions, initial_frame_of(args))
     if args.source_video is not None:
@@ -228,12 +235,18 @@ def read_drivers(
     return align_drivers(motions, motions[0].fps, smoothing=args.smoothing, length=args.length)
 
 
-def track_driver(args: argparse.Namespace, model: Backend, reader: VideoReader, detector: Detector | None) -> Motion:
+def track_driver(
+    args: argparse.Namespace,
+    model: Backend,
+    reader: VideoReader,
+    detector: Detector | None,
+    view: DrivingView | None = None,
+) -> Motion:
     """The motion of the whole driving video; without a detector of its whole frames."""
     return read_driver(
         model, reader, reader.fps, detector,
-        crop=args.driving_crop, choose=args.driving_face, chunk_size=common.chunk_size(args), name=str(reader.path),
-        stages=lambda stage: ProgressBar(stage, reader.frame_count), read=read_motion_in_team,
+        crop=args.driving_crop, choose=args.driving_face, view=view, chunk_size=common.chunk_size(args),
+        name=str(reader.path), stages=lambda stage: ProgressBar(stage, reader.frame_count), read=read_motion_in_team,
     )  # fmt: skip
 
 

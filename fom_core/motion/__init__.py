@@ -5,7 +5,15 @@ from .directions import PoseDirections, load_directions, posed_models, read_dire
 from .edit import MOST_AMPLITUDE, MotionEdit, amplified, edited, mixed
 from .elsewhere import carried, mirrored
 from .embedded import EMBEDDED_MOTIONS, embedded_motion, embedded_names, motion_path, open_motion
-from .initial import find_best_frame, find_medoid, initial_frame, initial_pose, with_initial_frame
+from .initial import (
+    find_best_frame,
+    find_medoid,
+    initial_frame,
+    initial_pose,
+    pose_distances,
+    stands_still,
+    with_initial_frame,
+)
 from .motion_file import is_motion, load_motion, save_motion
 from .one_euro import OneEuro
 from .onto import SourceMotion, transfer_onto
@@ -61,6 +69,7 @@ __all__ = [
     "parse_pose",
     "ping_pong",
     "played",
+    "pose_distances",
     "pose_motion",
     "posed_models",
     "read_directions",
@@ -70,6 +79,7 @@ __all__ = [
     "save_directions",
     "save_motion",
     "smooth",
+    "stands_still",
     "transfer_motion",
     "transfer_onto",
     "transfer_sequence",
