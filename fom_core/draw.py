@@ -31,6 +31,7 @@ def explain(
     *,
     view: np.ndarray | None = None,
     seen: Sequence[bool] | None = None,
+    neutral: Keypoints | None = None,
 ) -> tuple[np.ndarray, np.ndarray, Tensor]:
     """What happens to a face at one moment, for the eye.
 
@@ -38,14 +39,17 @@ def explain(
     driving: the driver's keypoints, on the model's device; ``frame`` is the moment.
     view:    what the model saw of the driver then; None for a motion without pictures.
     seen:    in which frames the driver's face is; None: in all.
+    neutral: the driver at rest, where that is known; else the initial frame stands for it.
     Returns source, driver and result side by side with their keypoints, the flow as a colour wheel (both (h, w, 3)
     uint8), and the occlusion map (1, height, width) at the model's size, 1 where the source shows.
     """
     transfer = transfer or MotionTransfer()
     source = encode_face(model, face)
-    first = initial_frame(source.keypoints, driving, transfer, seen)
     moment = driving[frame : frame + 1]
-    moved = transfer_motion(source.keypoints, moment, driving[first : first + 1], transfer)
+    if neutral is None:
+        first = initial_frame(source.keypoints, driving, transfer, seen)
+        neutral = driving[first : first + 1]
+    moved = transfer_motion(source.keypoints, moment, neutral.to(model.device), transfer)
     generated = model.generate(source, moved)
     height, width = model.config.image_size
     size = (height * (times := max(1, round(PANEL_PX / height))), width * times)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .backends import Backend
-from .backends.fingerprint import check_motion
+from .backends.fingerprint import fitting_motion
 from .compose.composition import Composition, Enhance
 from .compose.finish import Finisher, open_finisher
 from .compose.masks import Look
@@ -230,8 +230,9 @@ def driving_keypoints(model: Backend, driving: Driving, *, chunk_size: int = CHU
 def _driving_motion(model: Backend, driving: Driving, chunk_size: int) -> Motion:
     """The driver's motion on the model's device, at 25 frames a second where it has no rate of its own."""
     if isinstance(driving, Motion):
-        check_motion(model, driving)
-        return replace(driving, keypoints=driving.keypoints.to(model.device))
+        driving = fitting_motion(model, driving)
+        rest = None if driving.neutral is None else driving.neutral.to(model.device)
+        return replace(driving, keypoints=driving.keypoints.to(model.device), neutral=rest)
     if isinstance(driving, Tensor):
         driving = detect_keypoints(model, driving, chunk_size)
     if not isinstance(driving, Keypoints):

@@ -226,9 +226,8 @@ class MotionTransfer:
     relative_motion:      move by the driver's change since the initial frame; off copies positions outright.
     relative_jacobian:    the same choice for the local stretching.
     adapt_movement_scale: scale the movement by the size of the source face over the driver's.
-    initial_frame:        the driving frame that corresponds to the source: an index; "best", whose pose is nearest to
-                          the source's; or "medoid", from which no frame is far. Only frames in which the driver's face
-                          is seen count.
+    initial_frame:        the driving frame that corresponds to the source: an index; "best", nearest in pose to it; or
+                          "medoid", from which no frame is far. Only frames that show the driver's face count.
     gain:                 1 copies the movement, 0 freezes it, more exaggerates; only with relative motion.
     fade_in_s:            seconds over which the motion comes in, so that the first frame is the source as it is.
     head_gain:            the same as ``gain`` for the movement of the head as a whole: shift, turn and size.
@@ -268,7 +267,7 @@ class Motion:
 
     seen:        for each frame, whether the driver's face is in it; None where nobody looked: every frame counts.
     fingerprint: of the model, see :func:`.backends.fingerprint.fingerprint`; None where it is not known.
-
+    neutral:     (1, K) the pose at rest, from which relative motion counts; None: it counts from an initial frame.
     Raises UsageError where ``seen`` tells of more or fewer frames than there are.
     """
 
@@ -279,6 +278,7 @@ class Motion:
     metadata: dict[str, str] = field(default_factory=dict)
     seen: tuple[bool, ...] | None = None
     fingerprint: tuple[float, ...] | None = None
+    neutral: Keypoints | None = None
 
     def __post_init__(self) -> None:
         if self.seen is not None and len(self.seen) != len(self.keypoints):

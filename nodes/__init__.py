@@ -12,6 +12,7 @@ from .enhance_face import EnhanceFace
 from .load_model import LoadFOMModel
 from .load_motion import LoadMotion
 from .paste_faces import PasteFaces
+from .pose_face import PoseFace
 from .preview_animation import PreviewAnimation
 from .preview_keypoints import PreviewKeypoints
 from .save_motion import SaveMotion
@@ -27,6 +28,7 @@ NODES: list[type[io.ComfyNode]] = [
     LoadMotion,
     PreviewKeypoints,
     PreviewAnimation,
+    PoseFace,
 ]
 
 

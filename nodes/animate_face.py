@@ -13,6 +13,7 @@ from ..fom_core.parallel.overlap import map_in_background
 from ..fom_core.pipeline import animate_details, match_drivers
 from ..fom_core.source_video import SourceOptions
 from ..fom_core.types import CHUNK_SIZE
+from ..fom_core.types import Motion as MotionValue
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, motions, source_videos, transfers
 from .base import Node
@@ -84,6 +85,8 @@ class AnimateFace(Node):
                 transfers.return_input(),
                 *transfers.source_inputs(),
                 transfers.tuning_input(),
+                motions.phase_input(),
+                motions.pose_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -145,6 +148,8 @@ class AnimateFace(Node):
         source_motion: SourceMotion = SourceOptions.source_motion,
         keep_head: bool = SourceOptions.keep_head,
         tuning: Tuned | None = None,
+        phase_s: float = 0.0,
+        pose: MotionValue | None = None,
     ) -> io.NodeOutput:
         if not len(faces):
             raise NoFaceFound(
@@ -168,7 +173,7 @@ class AnimateFace(Node):
             compose = frames == COMPOSED and is_for_faces(host.name_of(model))
             if faces.tracks is not None:
                 options = SourceOptions(source_motion, keep_head, motions.LENGTHS[length])
-                video = source_videos.VideoFaces(network, faces, reading, tuned, options)
+                video = source_videos.VideoFaces(network, faces, reading, tuned, options, pose)
                 return video.animated(compose, chunk_size, progress, opened)
             source_videos.tell_many(faces, reading.length)
             handing_out = HandingOut(network, faces, compose, kept)
@@ -179,7 +184,11 @@ class AnimateFace(Node):
             chunks = (
                 piece
                 for chunk in animate_details(
-                    network, handing_out.sources, reading.aligned, tuned.transfer, chunk_size=chunk_size
+                    network,
+                    handing_out.sources,
+                    reading.for_faces(len(faces), phase_s, pose, tuned.transfer.initial_frame),
+                    tuned.transfer,
+                    chunk_size=chunk_size,
                 )
                 for piece in handing_out.pieces(chunk)
             )

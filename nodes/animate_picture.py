@@ -22,6 +22,7 @@ from ..fom_core.parallel.overlap import run_in_background
 from ..fom_core.pipeline import Scene, compose_picture
 from ..fom_core.source_video import SourceOptions
 from ..fom_core.types import CHUNK_SIZE, FaceSet, RunOptions
+from ..fom_core.types import Motion as MotionValue
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions, transfers
 from .base import Node
@@ -122,6 +123,8 @@ class AnimatePicture(Node):
                     "picture where the driver has none. source: that video's. none: no sound.",
                 ),
                 transfers.tuning_input(),
+                motions.phase_input(),
+                motions.pose_input(),
             ],
             outputs=[
                 io.Video.Output(
@@ -164,6 +167,8 @@ class AnimatePicture(Node):
         keep_head: bool = SourceOptions.keep_head,
         audio: str = DRIVER,
         tuning: Tuned | None = None,
+        phase_s: float = 0.0,
+        pose: MotionValue | None = None,
     ) -> io.NodeOutput:
         tuned = tuning or Tuned(
             transfers.transfer_of(
@@ -177,7 +182,7 @@ class AnimatePicture(Node):
                 model, image, faces, driver, tuned, kept, progress,
                 options=SourceOptions(source_motion, keep_head), face_choice=face_choice, detector=detector,
                 mask=mask, feather=feather, colour_match=colour_match, quality_crf=quality_crf, chunk_size=chunk_size,
-                mark=mark, audio=audio,
+                mark=mark, audio=audio, pose=pose,
             )  # fmt: skip
         picture = one_picture(image)
         with motions.opened([driver]) as (opened,):
@@ -185,6 +190,7 @@ class AnimatePicture(Node):
             chosen_faces = choose(picture, faces, detector, face_choice, on_faces)
             network = host.motion_model(model, chunk_size, len(chosen_faces))
             reading = motions.read(network, [opened], progress, kept=kept, tuned=tuned, chunk_size=chunk_size)
+            drivers = reading.for_faces(len(chosen_faces), phase_s, pose, tuned.transfer.initial_frame)
             path = host.temporary_file(".mp4")
             with (
                 VideoWriter(
@@ -198,7 +204,7 @@ class AnimatePicture(Node):
             ):
                 done = 0
                 scene = Scene(
-                    picture, chosen_faces, reading.aligned, tuned.transfer,
+                    picture, chosen_faces, drivers, tuned.transfer,
                     sources=encoded(kept, network, picture, chosen_faces),
                 )  # fmt: skip
                 look = Composition(look_of(mask, model, on_faces), feather=feather, colour_match=colour_match)

@@ -13,8 +13,8 @@ from comfy_api.latest import io
 from ..fom_core.backends import Backend
 from ..fom_core.driver import ReadingStage, align_drivers, find_view, needs_face
 from ..fom_core.errors import UsageError
-from ..fom_core.motion import Length
-from ..fom_core.types import CHUNK_SIZE, Motion
+from ..fom_core.motion import Length, chorus, mixed
+from ..fom_core.types import CHUNK_SIZE, InitialFrame, Motion
 from . import host, sockets
 from .detect_faces import open_detector
 from .drivers import Driver, open_driver
@@ -84,6 +84,31 @@ def chunk_size_input() -> io.Int.Input:
     )
 
 
+def phase_input() -> io.Float.Input:
+    """Faces one after the other; optional, so that graphs made before it stay as they are."""
+    return io.Float.Input(
+        "phase_s",
+        default=0.0,
+        min=0.0,
+        max=60.0,
+        step=0.05,
+        optional=True,
+        advanced=True,
+        tooltip="Seconds by which every face is further in the motion than the one before it, whose end goes over into "
+        "its beginning: a choir that is not in lockstep. 0 moves all at once; sound fits the first face. Faces of a "
+        "video move together.",
+    )
+
+
+def pose_input() -> io.Input:
+    """A face moved by hand besides its driver."""
+    return sockets.Motion.Input(
+        "pose",
+        optional=True,
+        tooltip="From Pose Face: comes on top of the drivers, counted from its rest, and holds its last frame.",
+    )
+
+
 @contextmanager
 def opened(values: Sequence[Any]) -> Iterator[list[Driver]]:
     """Open what came on drivers' sockets. Raises UsageError for nothing, MediaError for what is no driver."""
@@ -124,6 +149,16 @@ class Reading:
     @property
     def length(self) -> int:
         return len(self.aligned[0])
+
+    def for_faces(self, faces: int, phase_s: float, pose: Motion | None, initial: InitialFrame) -> list[Motion]:
+        """What moves the faces: with a pose on top, every one so much further in it than the one before."""
+        found = posed(self.aligned, pose, initial)
+        return chorus(found, faces, phase_s, initial=initial) if phase_s else found
+
+
+def posed(drivers: list[Motion], pose: Motion | None, initial: InitialFrame) -> list[Motion]:
+    """The drivers with a pose on top, which holds its last frame."""
+    return drivers if pose is None else [mixed(motion, [(pose, 1.0)], initial, "hold") for motion in drivers]
 
 
 def read(

@@ -16,7 +16,7 @@ from ..fom_core.media import VideoReader, VideoWriter
 from ..fom_core.motion import smooth
 from ..fom_core.parallel.overlap import run_in_background
 from ..fom_core.source_video import SourceOptions, compose_video, read_source_motions
-from ..fom_core.types import RunOptions
+from ..fom_core.types import Motion, RunOptions
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions
 from .detect_faces import open_detector
@@ -53,6 +53,7 @@ def animated_video(
     chunk_size: int,
     mark: str,
     audio: str,
+    pose: Motion | None,
 ) -> io.NodeOutput:
     """The output of Animate Picture."""
     with open_driver(image, "The video in the place of the picture") as source, motions.opened([driver]) as (opened,):
@@ -65,7 +66,8 @@ def animated_video(
             network, source, tracks, float(rate),
             chunk_size=chunk_size, progress=motions.part_of(progress, FOUND, SEEN, tracks.frame_count),
         )  # fmt: skip
-        drivers = [smooth(motion, tuned.smoothing) for motion in reading.motions]
+        moving = motions.posed(reading.motions, pose, tuned.transfer.initial_frame)
+        drivers = [smooth(motion, tuned.smoothing) for motion in moving]
         length = options.frame_count(tracks, drivers, float(rate))
         composition = Composition(mask if on_faces else "box", feather=feather, colour_match=colour_match)
         path = host.temporary_file(".mp4")

@@ -121,8 +121,9 @@ class PreviewKeypoints(Node):
                 )
         face = crops_of(faces, network)[face_number - 1]
         keypoints, flow, occlusion = explain(
-            network, face, driving_keypoints(network, motion), frame_number, transfer, view=view, seen=motion.seen
-        )
+            network, face, driving_keypoints(network, motion), frame_number, transfer, view=view, seen=motion.seen,
+            neutral=motion.neutral,
+        )  # fmt: skip
         shown = host.to_images((np.hstack([keypoints, flow]) if found is None else found.sheet)[None])
         return io.NodeOutput(
             host.to_images(keypoints[None]),

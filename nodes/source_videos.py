@@ -16,7 +16,7 @@ from ..fom_core.parallel.workers import workers_for
 from ..fom_core.pipeline import match_drivers
 from ..fom_core.source_video import SourceOptions, VideoPainter, moving_tracks, read_source_motions
 from ..fom_core.source_video.frames import in_frames
-from ..fom_core.types import Generated
+from ..fom_core.types import Generated, Motion
 from . import host, motions
 from .canvases import newest
 from .drivers import Driver, sound_of
@@ -55,6 +55,7 @@ class VideoFaces:
         reading: motions.Reading,
         tuned: Tuned,
         options: SourceOptions,
+        pose: Motion | None = None,
     ) -> None:
         assert faces.tracks is not None
         self._network, self._tracks, self._reading = network, faces.tracks, reading
@@ -62,7 +63,8 @@ class VideoFaces:
         self._tuned, self._fps, self._options = tuned, tuned.fps, options
         generator = network.config.generator
         self._composes = generator.dense_motion is not None and generator.estimate_occlusion_map
-        self._drivers = [smooth(motion, tuned.smoothing) for motion in reading.motions]
+        moving = motions.posed(reading.motions, pose, tuned.transfer.initial_frame)
+        self._drivers = [smooth(motion, tuned.smoothing) for motion in moving]
         match_drivers(len(self._drivers), len(self._tracks))
         self.length = options.frame_count(self._tracks, self._drivers, tuned.fps)
 

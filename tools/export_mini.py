@@ -3,53 +3,33 @@
     python -m tools.export_mini RUN --clips FOLDER
 
 ``RUN`` is the output folder of ``fom train``, also of one that is still going on. Keypoints mean nothing to another
-model, so the motions are made anew each time.
+model, so the motions are made anew each time: those of clips here, the poses by ``tools.learn_pose`` and the motions
+made of them by ``tools.embedded_motions`` after it.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 from fom_core.errors import UsageError
 from fom_core.files.paths import ASSETS, CONFIGS
-from fom_core.media import VideoReader, write_picture
-from fom_core.motion import save_motion
+from fom_core.media import write_picture
 from fom_core.networks.model import MotionModel, create_model
-from fom_core.pipeline import read_motion
 from fom_core.training.checkpoint import latest_checkpoint, load_checkpoint, part
 from fom_core.training.config import TrainConfig, load_config
 from fom_core.training.contact_sheet import contact_sheet
 from fom_core.training.data.frame_cache import FrameCache
 from fom_core.training.figures import reconstruction_figures
-from fom_core.types import Motion
 from fom_core.weights.load import load_module, save_model
 
 from .card import StageFacts, write_card
+from .embedded_motions import write_excerpts
 
 log = logging.getLogger(__name__)
 
 CONFIG = CONFIGS / "mini.yaml"
-
-
-@dataclass(frozen=True)
-class Excerpt:
-    """A part of a driving clip that becomes an embedded motion. Its first frame looks straight, mouth closed."""
-
-    file: str
-    start: int
-    stop: int
-    origin: str  # where the clip comes from, and its licence
-
-
-MOTIONS = {
-    "motion_talk": Excerpt(
-        "video/xzy_c9809_0.mp4", 24, 152, "HelloVision/HelloMeme, data/drive_videos/xzy3.mp4, MIT licence"
-    ),
-}
 
 
 FAILURES = (
@@ -95,21 +75,13 @@ def averaged_model(config: TrainConfig, stage_name: str, checkpoint: Path) -> Mo
     return model.eval()
 
 
-def record_motion(model: MotionModel, clips: Path, excerpt: Excerpt) -> Motion:
-    """The model's keypoints of an excerpt."""
-    reader = VideoReader(clips / excerpt.file)
-    motion = read_motion(model, islice(reader, excerpt.start, excerpt.stop), reader.fps)
-    return replace(motion, metadata={"origin": excerpt.origin})
-
-
 def export(config: TrainConfig, stage: StageFacts, checkpoint: Path, clips: Path, assets: Path = ASSETS) -> MotionModel:
     """Write model and motions into ``assets`` and return the model as it opens from there."""
     model = averaged_model(config, stage.name, checkpoint)
     path = save_model(model, assets / f"{config.name}.safetensors", half=True, name=config.name)
     log.info("%s: stage %s, step %d, %.1f MB", path, stage.name, stage.steps, path.stat().st_size / 1e6)
     embedded = load_module(path)
-    for name, excerpt in MOTIONS.items():
-        save_motion(record_motion(embedded, clips, excerpt), assets / f"{name}.safetensors")
+    write_excerpts(embedded, clips, assets)
     return embedded
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import UsageError
+from ..motion.elsewhere import carried
 from ..networks.config import ModelConfig
 from ..types import Motion
 from .protocol import Backend
@@ -68,6 +69,18 @@ def check_motion(model: Backend, motion: Motion) -> None:
             "whose keypoints lie elsewhere: faces will bend in wrong places. Use that model, or read the driving video "
             "again with this one (fom motion).", model.name,
         )  # fmt: skip
+
+
+def fitting_motion(model: Backend, motion: Motion) -> Motion:
+    """The motion for this model: its own, or carried to its keypoints. Raises UsageError where it cannot be."""
+    try:
+        check_motion(model, motion)
+    except UsageError:
+        found = carried(motion, model.name)
+        if found is motion:
+            raise
+        return found
+    return motion
 
 
 @torch.no_grad()

@@ -21,6 +21,7 @@ from ..faces.selection import select_faces
 from ..files.places import Work, keep_apart
 from ..media import read_picture
 from ..media.sheet import SheetWriter
+from ..motion import motion_path
 from ..parallel.distributed import animation_group, team
 from ..parallel.overlap import run_in_background
 from ..pipeline import Scene, match_drivers
@@ -30,6 +31,7 @@ from ..types import FaceSet, RunOptions
 from . import common, drivers, results
 from .animate_options import declare
 from .animate_video import animate_source_video
+from .edits import changes_time, further_motions, in_turn, with_model_of
 from .idle import ANIMATE, tell_idle, tell_overruled, tell_return
 from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
@@ -47,7 +49,7 @@ def add_parser(subparsers: Any) -> None:
         help=HELP["animate"],
         description="Animate the faces of a picture, or of a video, with the motion of a driving video.",
         usage="fom animate (--source_image FILE [FILE ...] | --source_video FILE) (--driving_video FILE [FILE ...] | "
-        "--motion FILE [FILE ...]) [OPTION ...]\n       fom animate --manifest FILE [OPTION ...]",
+        "--motion MOTION [MOTION ...] | --pose TEXT) [OPTION ...]\n       fom animate --manifest FILE [OPTION ...]",
         allow_abbrev=False,
     )
     declare(parser)
@@ -74,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _work(job: argparse.Namespace, name: str, manifest: str | None = None) -> Work:
     """What a job reads and writes."""
-    media = (job.source_image, job.source_video, *(job.driving_video or ()), *(job.motion or ()))
+    motions = (str(motion_path(motion)) for motion in job.motion or ())
+    media = (job.source_image, job.source_video, *(job.driving_video or ()), *motions, *further_motions(job))
     with named(name):
         return Work(common.files_of_model(job, *media, job.enhancer, manifest), [target(job)], name)
 
@@ -88,6 +91,7 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
     picture = read_picture(args.source_image, max_size=args.max_size)
     enhancer = opened.enhancer(args)
     driving = opened.drivers(args)
+    args = with_model_of(args, driving)
     with _open_writer(args, driving) as writer:
         threads.fit()
         model = opened.model(args)
@@ -106,6 +110,7 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
         match_drivers(len(driving), len(faces))
         drivers.check_initial_frame(transfer, driving)
         motions = opened.motions(args, model, driving, detector)
+        motions = in_turn(args, motions, len(faces), transfer.initial_frame)
         tell_return(args, len(motions[0]) / motions[0].fps)
         if writer is not None:
             picture = _transparent(args, picture, writer)
@@ -126,8 +131,8 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
 
 def _check_complete(args: argparse.Namespace) -> None:
     source = args.source_image or args.source_video
-    if source is None or (args.driving_video is None and args.motion is None):
-        missing = "--driving_video or --motion" if source else "--source_image"
+    if source is None or (args.driving_video is None and args.motion is None and args.pose is None):
+        missing = "--driving_video, --motion or --pose" if source else "--source_image"
         other = "" if source else " (or --source_video)"
         raise UsageError(
             f"A picture and what drives it are needed: {missing} is missing{other}. Many jobs: --manifest FILE."
@@ -136,6 +141,11 @@ def _check_complete(args: argparse.Namespace) -> None:
         raise UsageError("The source is --source_image or --source_video, not both. Leave one of them out.")
     if args.source_video is None and args.audio == "source":
         raise UsageError("A picture has no sound: --audio source is for --source_video. Say driver or none.")
+    if args.driving_video and args.side_by_side and changes_time(args):
+        raise UsageError(
+            "--side_by_side shows the driving video as it is, and --speed, --play, --seconds or --then has its motion "
+            "at other moments. Leave one of them out."
+        )
 
 
 @contextmanager

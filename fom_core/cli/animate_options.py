@@ -13,7 +13,7 @@ from ..media.encoders import ENCODERS, SOFTWARE
 from ..media.mark import BOTTOM_RIGHT, Corner
 from ..motion import SourceMotion
 from ..source_video import SourceOptions
-from . import common, drivers
+from . import common, drivers, edits
 from .backend import add_backend_options
 from .enhancement import add_enhancement_options
 from .names import FILENAME, RESULTS, listed
@@ -25,7 +25,10 @@ def declare(parser: argparse.ArgumentParser) -> None:
     _add_sources(parser)
     _add_results(parser)
     add_result_options(parser.add_argument_group("result"))
-    drivers.add_motion_options(parser.add_argument_group("motion"))
+    motion = parser.add_argument_group("motion")
+    drivers.add_motion_options(motion)
+    edits.add_edit_options(motion)
+    edits.add_phase_option(motion)
     faces = parser.add_argument_group("faces")
     add_face_options(faces)
     add_enhancement_options(faces)

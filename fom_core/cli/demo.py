@@ -8,13 +8,12 @@ from typing import Any
 from ..backends.load import load_model
 from ..compose import Composition
 from ..demo import demo_picture
-from ..errors import FomError, NoFaceFound
+from ..errors import NoFaceFound
 from ..faces.detect import detect_faces
-from ..files.paths import ASSETS
 from ..media import VideoWriter, write_picture
-from ..motion import FADE_IN_S, load_motion
+from ..motion import FADE_IN_S, embedded_motion
 from ..pipeline import Scene
-from ..types import Motion, MotionTransfer, RunOptions
+from ..types import MotionTransfer, RunOptions
 from .animate import write_animation
 from .drivers import INITIAL_FRAME
 from .names import FILENAME, folder_path
@@ -51,11 +50,3 @@ def run(args: argparse.Namespace) -> int:
     write_picture(folder / "source.png", picture)
     print(writer.path)
     return 0
-
-
-def embedded_motion() -> Motion:
-    """The first of the motions that come with the project. Raises FomError where there is none."""
-    files = sorted(ASSETS.glob("motion_*.safetensors"))
-    if not files:
-        raise FomError(f"The embedded motion is missing from {ASSETS}. Install the project again.")
-    return load_motion(files[0])

@@ -14,10 +14,10 @@ from ..errors import UsageError
 from ..faces.detection import Detector
 from ..faces.tracking import DrivingCrop, DrivingView
 from ..media import VideoReader
-from ..motion import FADE_IN_S, SMOOTHING, Length, load_motion, smooth
+from ..motion import FADE_IN_S, SMOOTHING, Length, open_motion, smooth
 from ..scaleout import read_motion_in_team
 from ..types import InitialFrame, Motion, MotionTransfer
-from . import common, values
+from . import common, edits, values
 from .progress import ProgressBar
 
 Driver = VideoReader | Motion
@@ -42,8 +42,8 @@ def add_drivers(parser: argparse.ArgumentParser) -> None:
         "--motion",
         type=common.file_name,
         nargs="+",
-        metavar="FILE",
-        help="motions saved with `fom motion`, in place of driving videos",
+        metavar="MOTION",
+        help=f"in place of driving videos: {edits.MOTION_HELP}",
     )
 
 
@@ -160,7 +160,9 @@ def face_number(text: str) -> int | None:
 def open_drivers(args: argparse.Namespace) -> list[Driver]:
     """The drivers that the options name, in their order."""
     if args.motion:
-        return [open_motion(path, args) for path in args.motion]
+        return [part_of(open_motion(name), name, args) for name in args.motion]
+    if not args.driving_video:
+        return [edits.posed_alone(args)]
     return [open_video(path, args) for path in args.driving_video]
 
 
@@ -169,9 +171,8 @@ def open_video(path: str, args: argparse.Namespace) -> VideoReader:
     return VideoReader(path, from_s=args.start or 0.0, length_s=args.duration or 0.0, as_shown=True)
 
 
-def open_motion(path: str, args: argparse.Namespace) -> Motion:
+def part_of(motion: Motion, path: str, args: argparse.Namespace) -> Motion:
     """The same part of a saved motion. Raises UsageError where nothing is left."""
-    motion = load_motion(path)
     if args.start is None and args.duration is None:
         return motion
     start = args.start or 0.0
@@ -190,8 +191,10 @@ def frame_rate(drivers: Sequence[Driver]) -> Fraction | float:
     return first.rate if isinstance(first, VideoReader) else first.fps
 
 
-def sound_of(drivers: Sequence[Driver]) -> VideoReader | None:
-    """The first driver that has sound."""
+def sound_of(args: argparse.Namespace, drivers: Sequence[Driver]) -> VideoReader | None:
+    """The first driver that has sound; none where its moments are shown at other times."""
+    if edits.changes_time(args):
+        return None
     return next((driver for driver in drivers if isinstance(driver, VideoReader) and driver.has_audio), None)
 
 
@@ -216,7 +219,7 @@ def read_drivers(
     detector: Detector | None,
     view: DrivingView | None = None,
 ) -> list[Motion]:
-    """The drivers' motions, smoothed: on one clock, at the first one's frame rate and equally long.
+    """The drivers' motions, edited and smoothed: on one clock, at the first one's frame rate and equally long.
 
     For a source video, whose clock counts, each as it is.
 
@@ -226,6 +229,7 @@ def read_drivers(
         driver if isinstance(driver, Motion) else track_driver(args, model, driver, detector, view)
         for driver in drivers
     ]
+    motions = edits.edited_motions(args, motions, initial_frame_of(args))
     if args.source_video is not None:
         return [smooth(motion, args.smoothing) for motion in motions]
     return align_drivers(motions, motions[0].fps, smoothing=args.smoothing, length=args.length)

@@ -170,6 +170,19 @@ ANIMATE = (
             "heads of --source_video stay as they are; --no_keep_head moves them",
         ),
     ),
+    Idle(
+        "blend_s",
+        _if(
+            lambda args: args.play == "once" and not args.then and not args.phase_s,
+            "no end goes over into a beginning without --play loop, --then or --phase",
+        ),
+        "--blend",
+    ),
+    Idle(
+        "phase_s",
+        _any(_WHOLE, _if(lambda args: args.source_video is not None, "the faces of a video move together")),
+        "--phase",
+    ),
     Idle("driving_crop", _SAVED),
     Idle(
         "driving_face",

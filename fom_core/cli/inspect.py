@@ -24,8 +24,9 @@ from ..files.places import Work, keep_apart
 from ..inspection import Finding, Inspection, inspect_animation
 from ..media import VideoReader, read_picture
 from ..media.pictures import require_written, write_picture
+from ..motion import motion_path, open_motion
 from ..types import FaceSet, Motion
-from . import animate, common, drivers
+from . import animate, common, drivers, edits
 from .backend import add_backend_options, open_backend
 from .faces import face_as_json
 from .progress import ProgressBar, one_line
@@ -55,7 +56,7 @@ def add_parser(subparsers: Any) -> None:
         help="video, GIF, folder of pictures or picture that is to move it",
     )
     driving.add_argument(
-        "--motion", type=common.file_name, metavar="FILE", help="a motion saved with `fom motion`, in its place"
+        "--motion", type=common.file_name, metavar="MOTION", help=f"in its place one of the {edits.MOTION_HELP}"
     )
     parser.add_argument(
         "--output", type=common.file_path, metavar="FILE", help="write the sheet here, such as sheet.png"
@@ -88,7 +89,9 @@ def add_parser(subparsers: Any) -> None:
         help="look at a face, or at the picture as a whole (default: auto, by what the model is for)",
     )
     faces.add_argument("--crop", default="square", choices=get_args(CropRule), help=common.CROP_HELP)
-    drivers.add_motion_options(parser.add_argument_group("motion"))
+    motion = parser.add_argument_group("motion")
+    drivers.add_motion_options(motion)
+    edits.add_edit_options(motion)
     common.add_model_options(parser)
     add_backend_options(parser)
     parser.set_defaults(run=run, source_video=None)  # of fom animate
@@ -97,7 +100,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Look, and write what was asked for."""
     json_file: Path | None = None if args.json == STDOUT else args.json
-    inputs = [args.source_image, args.driving_video or args.motion, *common.files_of_model(args)]
+    driver = args.driving_video or str(motion_path(args.motion))
+    inputs = [args.source_image, driver, *edits.further_motions(args), *common.files_of_model(args)]
     keep_apart([Work(inputs, [path for path in (args.output, json_file) if path is not None])])
     if args.output is not None:
         require_written(args.output)  # before the work
@@ -145,7 +149,7 @@ def _inspected(args: argparse.Namespace, told: list[Finding]) -> Inspection:
     """``told`` is what is told of the files while they are read."""
     transfer = drivers.transfer_of(args)
     picture = read_picture(args.source_image)
-    driver = drivers.open_motion(args.motion, args) if args.motion else drivers.open_video(args.driving_video, args)
+    driver = _driver(args)
     drivers.check_initial_frame(transfer, [driver])
     model = open_backend(args)
     on_faces = common.wants_faces(args.source_crop, model)
@@ -163,6 +167,12 @@ def _inspected(args: argparse.Namespace, told: list[Finding]) -> Inspection:
             model, picture, faces, motion, transfer,
             frames=reader or (), view=view, further=told, chunk_size=common.chunk_size(args), progress=progress,
         )  # fmt: skip
+
+
+def _driver(args: argparse.Namespace) -> drivers.Driver:
+    if args.motion:
+        return drivers.part_of(open_motion(args.motion), args.motion, args)
+    return drivers.open_video(args.driving_video, args)
 
 
 def _faces(args: argparse.Namespace, picture: np.ndarray, detector: Detector | None) -> FaceSet:

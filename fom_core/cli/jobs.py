@@ -24,11 +24,13 @@ from ..files.leftovers import tidy
 from ..files.places import NUMBER, Work, place_of, with_number
 from ..media import PICTURE_SUFFIXES, WRITTEN_SUFFIXES, list_pictures
 from ..media.pictures import no_pictures_in
+from ..motion import motion_path
 from ..parallel.distributed import team
 from ..resources.faults import told
 from ..types import Motion
 from . import common, drivers
 from .backend import open_backend
+from .edits import further_motions
 from .enhancement import open_enhancer
 from .manifest import named
 from .names import ending_of, looks_like_file
@@ -247,5 +249,7 @@ def _asked_model(args: argparse.Namespace) -> list[Any]:
 
 def _asked_drivers(args: argparse.Namespace) -> list[Any]:
     """The drivers by name, date and part, for a file may be replaced between two jobs."""
-    files = [(path, _changed_ns(Path(path))) for path in args.motion or args.driving_video]
-    return [*files, bool(args.motion), args.start, args.duration]
+    names = [*map(motion_path, args.motion or ()), *(args.driving_video or ()), *further_motions(args)]
+    files = [(path, _changed_ns(Path(path))) for path in names]
+    edit = (args.play, args.seconds, args.mirror, args.speed, args.amplitude, args.then, args.mix, args.blend_s)
+    return [*files, bool(args.motion), args.start, args.duration, edit, args.pose, args.initial_frame, args.best_frame]

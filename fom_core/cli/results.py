@@ -109,7 +109,7 @@ def sound_for(
     if args.audio == "none":
         return None
     own = source if source is not None and source.has_audio else None
-    found = own if args.audio == "source" else drivers.sound_of(driving)
+    found = own if args.audio == "source" else drivers.sound_of(args, driving)
     if found is None and args.audio is None:
         return own
     if found is None and source is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
-from .common import MOST, not_negative, whole
+from .common import MOST, not_negative, number, whole
 
 CRF = 18
 
@@ -60,3 +61,15 @@ def above_zero(text: str) -> float:
     if value == 0:
         raise argparse.ArgumentTypeError(f"must be above 0, got {text}")
     return value
+
+
+def from_to(low: float, high: float) -> Callable[[str], float]:
+    """Argument type: a number from ``low`` to ``high``."""
+
+    def parse(text: str) -> float:
+        value = number(text)
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"must be from {low:g} to {high:g}, got {text}")
+        return value
+
+    return parse

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..errors import UsageError
 from ..types import Keypoints, Motion, MotionTransfer
 from .size import hull_area
+from .timing import held
 
 log = logging.getLogger(__name__)
 MOST = 500  # frames that are compared with one another, spread over the video
@@ -40,12 +41,25 @@ def initial_frame(
     return min(among, key=lambda frame: abs(frame - asked))
 
 
+def initial_pose(source: Keypoints, driving: Motion, transfer: MotionTransfer) -> Keypoints:
+    """The (1, K) keypoints from which relative motion counts: at rest where the motion knows it, else of a frame.
+
+    Raises UsageError for an initial frame beyond the video's end.
+    """
+    if driving.neutral is not None:
+        return driving.neutral
+    first = initial_frame(source, driving.keypoints, transfer, driving.seen)
+    return held(driving).keypoints[first : first + 1]
+
+
 def with_initial_frame(driving: Motion, transfer: MotionTransfer) -> MotionTransfer:
     """``transfer`` with the number of the initial frame, where that is the same for every source.
 
     A line in the log says so where it is another frame than the one asked for. Raises UsageError beyond the end.
     """
     asked = transfer.initial_frame
+    if driving.neutral is not None:
+        return transfer
     if transfer.relative_motion and stands_still(driving):
         log.warning(
             "The driver is a still picture: in relative motion nothing can move. Take its pose by --no_relative; in "

@@ -31,6 +31,10 @@ def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
         tensors["jacobian"] = motion.keypoints.jacobian
     if motion.seen is not None:
         tensors["seen"] = torch.tensor(motion.seen)
+    if motion.neutral is not None:
+        tensors["neutral"] = motion.neutral.value.clone()  # it may be one of the frames, and files hold nothing twice
+        if motion.neutral.jacobian is not None:
+            tensors["neutral_jacobian"] = motion.neutral.jacobian.clone()
     header = {"fps": motion.fps, "model": motion.model, "image_size": motion.image_size, "metadata": motion.metadata}
     if motion.fingerprint is not None:
         header["fingerprint"] = motion.fingerprint
@@ -53,11 +57,12 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
         header = parse_json(about["motion"])
         keypoints = _checked(tensors["value"], tensors.get("jacobian"))
         seen = _seen(tensors.get("seen"), len(keypoints))
+        neutral = _neutral(tensors, keypoints)
         fps, (height, width) = float(header["fps"]), header["image_size"]
         if not 1 <= fps <= 1000:
             raise ValueError(f"{fps:g} frames/s")
         size, known = (int(height), int(width)), _fingerprint(header.get("fingerprint"))
-        return Motion(keypoints, fps, str(header["model"]), size, dict(header["metadata"]), seen, known)
+        return Motion(keypoints, fps, str(header["model"]), size, dict(header["metadata"]), seen, known, neutral)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, OverflowError) as error:
         if breaks_off(path):
             raise FomError(
@@ -85,6 +90,16 @@ def _checked(value: Tensor, jacobian: Tensor | None) -> Keypoints:
     if jacobian is not None and (jacobian.shape != (*value.shape, 2) or not jacobian.isfinite().all()):
         raise ValueError(f"jacobians {tuple(jacobian.shape)}")
     return Keypoints(value.float(), None if jacobian is None else jacobian.float())
+
+
+def _neutral(tensors: dict[str, Tensor], keypoints: Keypoints) -> Keypoints | None:
+    """The keypoints at rest; None in files that do not tell. Raises ValueError for those of another face."""
+    if "neutral" not in tensors:
+        return None
+    rest = _checked(tensors["neutral"], tensors.get("neutral_jacobian"))
+    if rest.value.shape[:2] != (1, keypoints.value.shape[1]) or (rest.jacobian is None) != (keypoints.jacobian is None):
+        raise ValueError(f"keypoints at rest {tuple(rest.value.shape)}")
+    return rest
 
 
 def _seen(flags: Tensor | None, frames: int) -> tuple[bool, ...] | None:

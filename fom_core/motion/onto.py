@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import UsageError
 from ..geometry import inverse_2x2
 from ..types import Keypoints, Motion, MotionTransfer
-from .initial import find_medoid, initial_frame
+from .initial import find_medoid, initial_pose
 from .similarity import Similarity, common_turn, fit_similarity, matrix, power
 from .timing import held, smooth
 from .transfer import fade_in, fade_out, transfer_motion
@@ -46,7 +46,7 @@ def transfer_onto(
     there = torch.cat([torch.arange(run.start, run.stop) for run in runs])
     seen = source.keypoints.pick(there)
     usual = seen[slice(at := find_medoid(seen), at + 1)]
-    initial = _initial(usual, driving, transfer)
+    initial = initial_pose(usual, driving, transfer)
     sequence = held(driving).keypoints
     moved = []
     for run in runs:
@@ -73,12 +73,6 @@ def _check(source: Motion, driving: Motion, transfer: MotionTransfer, source_mot
             f"The driver has {len(driving)} frames for {len(source)} of the source. Bring them to one length with "
             "fom_core.motion.fit_length."
         )
-
-
-def _initial(usual: Keypoints, driving: Motion, transfer: MotionTransfer) -> Keypoints:
-    """The driver where it corresponds to the source as it usually is."""
-    first = initial_frame(usual, driving.keypoints, transfer, driving.seen)
-    return driving.keypoints[slice(first, first + 1)]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..geometry import inverse_2x2
 from ..types import Keypoints, Motion, MotionTransfer
-from .initial import initial_frame
+from .initial import initial_pose
 from .similarity import common_turn, fit_similarity, matrix, power
 from .size import movement_scale
 from .timing import held
@@ -18,12 +18,12 @@ FADE_IN_S = 0.3  # suits a motion that does not begin in the source's pose, as w
 def transfer_sequence(source: Keypoints, driving: Motion, transfer: MotionTransfer) -> Keypoints:
     """Where the (1, K) keypoints of a still face go during a whole video.
 
-    Its initial frame is found, its start faded in, for which a single picture has no time; before the driver is first
-    seen and after the last time, the face stands still. Raises UsageError for an initial frame beyond the video's end.
+    It counts from the driver's pose at rest or its initial frame; its start is faded in, for which a single picture has
+    no time. Before the driver is first seen and after the last time, the face stands still. Raises UsageError for an
+    initial frame beyond the video's end.
     """
-    first = initial_frame(source, driving.keypoints, transfer, driving.seen)
-    sequence = held(driving).keypoints
-    moved = transfer_motion(source, sequence, sequence[first : first + 1], transfer)
+    initial = initial_pose(source, driving, transfer)
+    moved = transfer_motion(source, held(driving).keypoints, initial, transfer)
     if len(driving) > 1:
         moved = fade_in(source, moved, transfer.fade_in_s * driving.fps)
     return fade_out(source, moved, transfer.fade_out_s * driving.fps)

@@ -134,7 +134,8 @@ def test_the_authors_commands_are_understood_as_they_stand(options):
         ("animate extra", "fom animate: too many words: extra. Usage: fom animate --help"),
         ("animate --gain much", "argument --gain: must be a number, got 'much'. Usage: fom animate --help"),
         ("animate --img_shape 256,128", "argument --img_shape: must be a square such as 256,256, got 256,128."),
-        ("motion", "fom motion: the following arguments are required: VIDEO, --output. Usage: fom motion --help"),
+        ("motion", "fom motion: the following are required: VIDEO, a motion or --pose; and --output."),
+        ("motion a.mp4", "fom motion: the following arguments are required: --output. Usage: fom motion --help"),
     ],
 )
 def test_wrong_usage_is_a_line_that_says_what_was_meant_and_where_to_look(fom, words, message):

@@ -102,7 +102,7 @@ def test_without_picture_or_driver_one_line_says_what_is_missing(fom, picture_fi
     assert "--source_image is missing" in fom("animate").messages[-1]
     outcome = fom("animate", "--source_image", picture_file)
     assert outcome.status == 2
-    assert outcome.messages[-1].endswith("--driving_video or --motion is missing. Many jobs: --manifest FILE.")
+    assert outcome.messages[-1].endswith("--driving_video, --motion or --pose is missing. Many jobs: --manifest FILE.")
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_the_pictures_of_help_pages_are_served_where_the_frontend_asks_for_them(
             page = server.fetch(f"/extensions/{PACK}/docs/{node}{language}.md").decode("utf-8")
             for picture in PICTURE.findall(page):  # the frontend takes every page's addresses from the folder docs
                 address = urljoin(f"/extensions/{PACK}/docs/", picture)
-                assert server.fetch(address).startswith(b"\xff\xd8"), address
+                assert server.fetch(address).startswith((b"\xff\xd8", b"RIFF")), address  # JPEG, WebP
 
 
 def test_blueprints_are_offered_as_the_packs(server):

@@ -161,6 +161,7 @@ export class Player {
   }
 
   private async startsOf({ motion }: MotionDriver): Promise<Keypoints[]> {
+    if (motion.neutral) return [motion.neutral]
     return (await this.engine.call('initialFrames', motion, this.initialFrame)).map((frame) => motion.frames[frame])
   }
 }

@@ -10,7 +10,7 @@ const { clip, fps, seen, source: portrait, cases } = fixtures.driver
 const source = keypoints(portrait)
 
 function motion(marks: boolean[] | null): Motion {
-  return { frames: clip.map(keypoints), fps, seen: marks, model: 'mini' }
+  return { frames: clip.map(keypoints), fps, seen: marks, model: 'mini', neutral: null }
 }
 
 describe('a driver', () => {

@@ -22,6 +22,13 @@ describe('motion files', () => {
     expect(motion.frames[1].jacobian).toBeNull()
   })
 
+  it('give the pose at rest where they tell it', () => {
+    const neutral = { dtype: 'F32', shape: [1, 2, 2], data_offsets: [48, 64] }
+    const motion = readMotion(file({ __metadata__: about, value, neutral }, [...numbers, 5, 6, 7, 8]), 'wave')
+    expect(motion.neutral).toEqual({ value: Float32Array.from([5, 6, 7, 8]), jacobian: null })
+    expect(readMotion(file({ __metadata__: about, value }, numbers), 'wave').neutral).toBeNull()
+  })
+
   it.each([
     ['a picture', new TextEncoder().encode('\x89PNG, and so on').buffer as ArrayBuffer, 'not a motion file'],
     ['an empty file', new ArrayBuffer(0), 'not a motion file'],

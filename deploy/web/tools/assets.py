@@ -20,9 +20,8 @@ from torch import Tensor, nn
 from fom_core.backends.quiet import import_onnxruntime
 from fom_core.demo import demo_picture
 from fom_core.faces.detectors.embedded import ASSET, STRIDES, EmbeddedDetector, agreed, decode
-from fom_core.files.paths import ASSETS
 from fom_core.media import write_picture
-from fom_core.motion import load_motion
+from fom_core.motion import embedded_motion, embedded_names, save_motion
 
 ICON = Path(__file__).resolve().parents[3] / "docs" / "icon.svg"
 OPSET = 18
@@ -89,13 +88,12 @@ def check_detector(path: Path, graph: FaceGraph) -> None:
 
 
 def write_motions(folder: Path) -> None:
-    """The embedded motions as they are, and a list of them."""
+    """The embedded motions in single precision, and a list of them."""
     folder.mkdir(parents=True, exist_ok=True)
     listed = []
-    for source in sorted(ASSETS.glob("motion_*.safetensors")):
-        motion = load_motion(source)
-        name = source.stem.removeprefix("motion_")
-        shutil.copyfile(source, folder / f"{name}.safetensors")
+    for name in embedded_names():
+        motion = embedded_motion(name)
+        save_motion(motion, folder / f"{name}.safetensors")
         listed.append({"name": name, "seconds": round(len(motion) / motion.fps, 1), "model": motion.model})
     (folder / "index.json").write_text(json.dumps(listed, indent=2) + "\n", encoding="utf-8")
 

@@ -129,6 +129,22 @@ def test_a_motion_saved_twice_is_the_same_file(motion, tmp_path):
     assert load_motion(tmp_path / "a.safetensors").model == motion.model
 
 
+def test_the_pose_at_rest_survives_the_file(motion, tmp_path):
+    save_motion(replace(motion, neutral=motion.keypoints[2:3]), tmp_path / "wave.safetensors")
+    rest = load_motion(tmp_path / "wave.safetensors").neutral
+    assert rest is not None
+    assert torch.equal(rest.value, motion.keypoints.value[2:3])
+    assert rest.jacobian is not None and motion.keypoints.jacobian is not None
+    assert torch.equal(rest.jacobian, motion.keypoints.jacobian[2:3])
+
+
+def test_a_pose_at_rest_of_other_keypoints_is_damage(motion, tmp_path):
+    other = Keypoints(torch.zeros(1, 3, 2), torch.zeros(1, 3, 2, 2))
+    save_motion(replace(motion, neutral=other), tmp_path / "wave.safetensors")
+    with pytest.raises(FomError, match="damaged"):
+        load_motion(tmp_path / "wave.safetensors")
+
+
 @pytest.mark.parametrize("known", [None, (0.25, -0.5, 0.125, 1.0)])
 def test_the_fingerprint_of_the_model_survives_the_file(motion, tmp_path, known):
     save_motion(replace(motion, fingerprint=known), tmp_path / "wave.safetensors")

@@ -1,9 +1,11 @@
-import { splitFrames, type KeypointSequence } from './keypoints'
+import { splitFrames, type Keypoints, type KeypointSequence } from './keypoints'
 
 /** A performance as `fom motion` saves it. */
 export interface Motion extends KeypointSequence {
   /** The model whose keypoints these are; they mean nothing to another one. */
   model: string
+  /** The pose at rest, from which movement counts, where the file tells. */
+  neutral: Keypoints | null
 }
 
 const FORMAT = 'fom-motion-1'
@@ -24,10 +26,21 @@ export function readMotion(bytes: ArrayBuffer, name: string): Motion {
     if (!(fps >= 1 && fps <= 1000) || ![...value, ...(jacobian ?? [])].every(Number.isFinite)) throw new Error('numbers')
     const seen = 'seen' in header ? readMarks(bytes, header) : null
     if (seen && seen.length !== frames) throw new Error(`${seen.length} marks for ${frames} frames`)
-    return { frames: splitFrames(value, jacobian, points), fps, seen, model: String(model) }
+    const neutral = readRest(bytes, header, points)
+    return { frames: splitFrames(value, jacobian, points), fps, seen, model: String(model), neutral }
   } catch (error) {
     throw new Error(`${name} is damaged (${(error as Error).message}). Make it anew with: fom motion`)
   }
+}
+
+/** The pose at rest; null in files that do not tell. */
+function readRest(bytes: ArrayBuffer, header: Header, points: number): Keypoints | null {
+  if (!('neutral' in header)) return null
+  const value = readTensor(bytes, header, 'neutral')
+  const jacobian = 'jacobian' in header ? readTensor(bytes, header, 'neutral_jacobian') : null
+  if (value.length !== 2 * points || (jacobian && jacobian.length !== 4 * points)) throw new Error('shapes at rest')
+  if (![...value, ...(jacobian ?? [])].every(Number.isFinite)) throw new Error('numbers at rest')
+  return { value, jacobian }
 }
 
 interface Entry {

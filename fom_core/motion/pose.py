@@ -1,0 +1,129 @@
+"""A motion without a video: the head turned and the face moved by hand, held or from key frame to key frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from ..errors import UsageError
+from ..types import Motion
+from .directions import PoseDirections, load_directions
+
+HELD_S = 2.0  # length of a pose without key frames
+FPS = 25.0
+LONGEST_S = 3600.0
+AT_REST = {"zoom": 1.0}  # all other controls rest at 0
+
+
+@dataclass(frozen=True)
+class PoseKey:
+    """The values of some controls at a moment; those that are not named go straight on past it."""
+
+    seconds: float = 0.0
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+def parse_pose(text: str) -> tuple[PoseKey, ...]:
+    """Key frames of a text: ``yaw=10,smile=0.5`` is held, ``0:yaw=0;1.5:yaw=10`` moves.
+
+    Raises UsageError for what cannot be read; which controls there are, and how far they go, is up to the model.
+    """
+    keys = [_key(part) for part in text.replace("\n", ";").split(";") if part.strip()]
+    if not keys:
+        raise UsageError('A pose names controls and their values, such as "yaw=10,smile=0.5"; got nothing.')
+    return tuple(keys)
+
+
+def pose_motion(
+    pose: str | Mapping[str, float] | Sequence[PoseKey],
+    directions: PoseDirections | str = "mini",
+    *,
+    fps: float = FPS,
+    seconds: float | None = None,
+) -> Motion:
+    """The motion of a pose: controls and their values, a text as :func:`parse_pose` reads it, or key frames.
+
+    Between key frames a control goes smoothly; before its first one it comes from rest, after its last one it stays.
+    seconds: how long the motion is; None: to the last key frame, and a pose without key frames 2 s.
+    Raises UsageError for a control that the model has not, or a value beyond its limits.
+    """
+    if isinstance(directions, str):
+        directions = load_directions(directions)
+    keys = parse_pose(pose) if isinstance(pose, str) else (PoseKey(0.0, pose),) if isinstance(pose, Mapping) else pose
+    for key in keys:
+        check_values(key.values, directions)
+    last = max((key.seconds for key in keys), default=0.0)
+    length_s = (last or HELD_S) if seconds is None else seconds
+    if not 0 < length_s <= LONGEST_S or not 1 <= fps <= 1000:
+        raise UsageError(
+            f"A pose lasts for more than 0 seconds, up to an hour, at 1 to 1000 frames a second; got {length_s:g} s at "
+            f"{fps:g}."
+        )
+    times = torch.arange(max(1, round(length_s * fps) + (seconds is None and last > 0))) / fps
+    names = list(dict.fromkeys(name for key in keys for name in key.values))
+    controls = {name: _track(name, keys, times) for name in names} or {"zoom": torch.ones(len(times))}
+    return Motion(
+        directions.keypoints(controls), fps, directions.model, directions.image_size, {"origin": "by hand"},
+        neutral=directions.neutral,
+    )  # fmt: skip
+
+
+def check_values(values: Mapping[str, float], directions: PoseDirections) -> None:
+    """Raise UsageError for controls that are not offered, and for values beyond their limits."""
+    for name, value in values.items():
+        if name not in directions.limits:
+            near = next(iter(get_close_matches(name, directions.limits, 1, 0.5)), None)
+            raise UsageError(
+                f"There is no control {name!r} for the model '{directions.model}'"
+                f"{f'. Did you mean {near}?' if near else '.'} It has {', '.join(directions.limits)}."
+            )
+        low, high = directions.limits[name]
+        if not low - 1e-6 <= value <= high + 1e-6:
+            raise UsageError(
+                f"{name} goes from {low:g} to {high:g} with the model '{directions.model}'; got {value:g}. Beyond "
+                "that the picture breaks. Choose a value in between."
+            )
+
+
+def _key(text: str) -> PoseKey:
+    moment, colon, rest = text.rpartition(":")
+    values: dict[str, float] = {}
+    for word in rest.split(","):
+        name, equals, value = word.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(
+                f'A pose names controls and their values, such as "yaw=10,smile=0.5" or "0:yaw=0;1.5:yaw=10"; got '
+                f"{word.strip()[:40]!r}."
+            )
+        values[name.strip().replace("-", "_").lower()] = _number(value, word)
+    seconds = _number(moment, text) if colon else 0.0
+    if not 0 <= seconds <= LONGEST_S:
+        raise UsageError(f"A key frame is from 0 to {LONGEST_S:g} seconds; got {moment.strip()[:40]}.")
+    return PoseKey(seconds, values)
+
+
+def _number(text: str, whole: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not abs(value) < 1e6:
+        raise UsageError(f"A pose takes numbers, such as yaw=10; got {whole.strip()[:40]!r}.")
+    return value
+
+
+def _track(name: str, keys: Sequence[PoseKey], times: Tensor) -> Tensor:
+    """The values of a control at these moments, eased from key to key."""
+    points = sorted((key.seconds, key.values[name]) for key in keys if name in key.values)
+    if points[0][0] > 0:
+        points.insert(0, (0.0, AT_REST.get(name, 0.0)))
+    track = torch.full_like(times, points[0][1])
+    for (start, before), (end, after) in pairwise(points):
+        share = ((times - start) / max(end - start, 1e-6)).clamp(0, 1)
+        track = torch.where(times >= start, before + (after - before) * share.square() * (3 - 2 * share), track)
+    return track
