@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .faces.selection import select_faces
     from .faces.tracking import DrivingView, driving_view
     from .faces.tracks import FaceTrack, FaceTracks, select_tracks
+    from .inspection import Finding, Inspection, inspect_animation
     from .live.animator import LiveAnimator
     from .media import VideoReader, VideoWriter, read_picture, read_video, write_picture
     from .motion import align, find_best_frame, load_motion, movement_scale, save_motion, smooth, transfer_motion
@@ -55,8 +56,10 @@ __all__ = [
     "FaceSet",
     "FaceTrack",
     "FaceTracks",
+    "Finding",
     "FomError",
     "Generated",
+    "Inspection",
     "Keypoints",
     "LiveAnimator",
     "MediaError",
@@ -91,6 +94,7 @@ __all__ = [
     "find_best_frame",
     "find_view",
     "follow_faces",
+    "inspect_animation",
     "load_detector",
     "load_model",
     "load_module",
@@ -131,6 +135,7 @@ _MODULES = {
     ".faces.selection": ("select_faces",),
     ".faces.tracking": ("DrivingView", "driving_view"),
     ".faces.tracks": ("FaceTrack", "FaceTracks", "select_tracks"),
+    ".inspection": ("Finding", "Inspection", "inspect_animation"),
     ".live.animator": ("LiveAnimator",),
     ".media": ("VideoReader", "VideoWriter", "read_picture", "read_video", "write_picture"),
     ".motion": (

@@ -189,7 +189,7 @@ def look_and_read(
     view = find_view(model, driver, detector, crop=crop, choose=tuned.driving_face or None, stages=stages)
     with stages("reading the motion") as told:
         read = read_and_watch(model, driver, fps, box=view.box, chunk_size=chunk_size, progress=told)
-    return replace(read, motion=replace(read.motion, seen=view.seen))
+    return replace(read, motion=replace(read.motion, seen=view.seen), found=view)
 
 
 def animated(done: int, length: int) -> tuple[int, int]:

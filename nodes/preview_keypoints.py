@@ -10,11 +10,12 @@ from comfy_api.latest import io, ui
 from ..fom_core.draw import explain
 from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
+from ..fom_core.inspection import inspect_animation
 from ..fom_core.pipeline import driving_keypoints
-from ..fom_core.types import CHUNK_SIZE
+from ..fom_core.types import CHUNK_SIZE, FaceSet
 from . import host, motions, transfers
 from .base import Node
-from .canvases import crops_of
+from .canvases import crops_of, pictures_with_faces
 from .readings import views_of
 from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces, Tuned
 
@@ -46,6 +47,14 @@ class PreviewKeypoints(Node):
                 *transfers.transfer_inputs(),
                 motions.driving_crop_input(),
                 motions.driving_face_input(),
+                io.Boolean.Input(
+                    "inspect",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Also look at the whole driver, and give a sheet and a verdict in words: what will go "
+                    "wrong, in which frames, and what may help. Takes some seconds with the embedded model.",
+                ),
             ],
             outputs=[
                 io.Image.Output(
@@ -59,6 +68,16 @@ class PreviewKeypoints(Node):
                 ),
                 io.Mask.Output(
                     display_name="occlusion_map", tooltip="White is taken from the source, black is painted anew."
+                ),
+                io.Image.Output(
+                    display_name="sheet",
+                    tooltip="With inspect: source, crop, driver, the worst moments with flow, occlusion and folds, and "
+                    "the verdict. Without it what this node shows.",
+                ),
+                io.String.Output(
+                    display_name="verdict",
+                    tooltip="With inspect: sentences, one a line, those that speak against the pair first. Empty "
+                    "without it.",
                 ),
             ],
             hidden=[io.Hidden.unique_id],
@@ -78,6 +97,7 @@ class PreviewKeypoints(Node):
         initial_frame: dict[str, Any],
         driving_crop: DrivingCrop = "auto",
         driving_face: int = 0,
+        inspect: bool = False,
     ) -> io.NodeOutput:
         if face_number > len(faces):
             raise UsageError(f"There are {len(faces)} faces, so there is no face {face_number}. Choose a lower number.")
@@ -93,14 +113,31 @@ class PreviewKeypoints(Node):
                     "Choose a lower number."
                 )
             (view,) = views_of(network, opened, read, [frame_number])
+            found = None
+            if inspect:
+                picture, members = face_at(faces, face_number - 1)
+                found = inspect_animation(
+                    network, picture, members, motion, transfer, frames=opened.frames(), view=read.found
+                )
         face = crops_of(faces, network)[face_number - 1]
         keypoints, flow, occlusion = explain(
             network, face, driving_keypoints(network, motion), frame_number, transfer, view=view, seen=motion.seen
         )
-        images = host.to_images(keypoints[None])
+        shown = host.to_images((np.hstack([keypoints, flow]) if found is None else found.sheet)[None])
         return io.NodeOutput(
-            images,
+            host.to_images(keypoints[None]),
             host.to_images(flow[None]),
             host.to_masks(occlusion),
-            ui=ui.PreviewImage(host.to_images(np.hstack([keypoints, flow])[None]), cls=cls),
+            shown,
+            "" if found is None else found.verdict,
+            ui=ui.PreviewImage(shown, cls=cls),
         )
+
+
+def face_at(faces: PictureFaces, number: int) -> tuple[np.ndarray, FaceSet]:
+    """The picture of one of all faces, counted from 0, and that face with the picture's others."""
+    for picture, members in pictures_with_faces(faces):
+        if number < len(members):
+            return picture, members[number : number + 1]
+        number -= len(members)
+    raise IndexError(number)

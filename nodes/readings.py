@@ -11,6 +11,7 @@ import numpy as np
 
 from ..fom_core.backends import Backend
 from ..fom_core.driver import read_motion
+from ..fom_core.faces.tracking import DrivingView
 from ..fom_core.pipeline import look_at
 from ..fom_core.types import Box, Motion, Progress
 from .drivers import Driver
@@ -25,11 +26,13 @@ class Read:
 
     motion: its keypoints.
     box:    the part of its frames that was looked at; None is all of them.
+    found:  all that is known of where its face is; None where nobody looked.
     views:  what the model saw of its first frames, as JPEG files; as many as there is room for.
     """
 
     motion: Motion
     box: Box | None = None
+    found: DrivingView | None = None
     views: list[bytes] = field(default_factory=list)
 
     def bytes_of(self) -> int:
@@ -71,7 +74,7 @@ def read_and_watch(
     """The driver's motion in this part of its frames, with small pictures of what was seen. Raises MediaError."""
     watched = Watched(driver, model, box)
     motion = read_motion(model, watched, fps, box=box, chunk_size=chunk_size, progress=progress)
-    return Read(motion, box, watched.views)
+    return Read(motion, box, views=watched.views)
 
 
 def views_of(model: Backend, driver: Driver, read: Read, frames: Sequence[int]) -> list[np.ndarray | None]:

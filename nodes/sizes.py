@@ -27,18 +27,28 @@ def frame_size_input() -> io.Combo.Input:
 
 
 def made_into_video(prompt: Mapping[str, Any] | None, node_id: str | None) -> bool:
-    """Whether what a node of the running graph gives goes to Create Video, straight or through other nodes."""
+    """Whether what a node of the running graph gives goes to Create Video, straight or through other nodes.
+
+    A Create Video whose video nobody takes does not run.
+    """
     ahead, seen = [str(node_id)], set()
     while prompt and ahead:
-        name = ahead.pop()
-        for other, node in prompt.items():
-            if other in seen or not any(comes_from(value, name) for value in node.get("inputs", {}).values()):
-                continue
-            if node.get("class_type") == MAKES_H264:
+        for other in taken_by(prompt, ahead.pop()):
+            if prompt[other].get("class_type") == MAKES_H264 and taken_by(prompt, other):
                 return True
-            seen.add(other)
-            ahead.append(other)
+            if other not in seen:
+                seen.add(other)
+                ahead.append(other)
     return False
+
+
+def taken_by(prompt: Mapping[str, Any], node_id: str) -> list[str]:
+    """The nodes that take something from a node."""
+    return [
+        other
+        for other, node in prompt.items()
+        if any(comes_from(value, node_id) for value in node.get("inputs", {}).values())
+    ]
 
 
 def comes_from(value: Any, node_id: str) -> bool:

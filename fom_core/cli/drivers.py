@@ -12,7 +12,7 @@ from ..backends import Backend
 from ..driver import align_drivers, read_driver
 from ..errors import UsageError
 from ..faces.detection import Detector
-from ..faces.tracking import DrivingCrop
+from ..faces.tracking import DrivingCrop, DrivingView
 from ..media import VideoReader
 from ..motion import FADE_IN_S, SMOOTHING, Length, load_motion, smooth
 from ..scaleout import read_motion_in_team
@@ -160,7 +160,7 @@ def face_number(text: str) -> int | None:
 def open_drivers(args: argparse.Namespace) -> list[Driver]:
     """The drivers that the options name, in their order."""
     if args.motion:
-        return [_part_of(load_motion(path), path, args) for path in args.motion]
+        return [open_motion(path, args) for path in args.motion]
     return [open_video(path, args) for path in args.driving_video]
 
 
@@ -169,8 +169,9 @@ def open_video(path: str, args: argparse.Namespace) -> VideoReader:
     return VideoReader(path, from_s=args.start or 0.0, length_s=args.duration or 0.0, as_shown=True)
 
 
-def _part_of(motion: Motion, path: str, args: argparse.Namespace) -> Motion:
+def open_motion(path: str, args: argparse.Namespace) -> Motion:
     """The same part of a saved motion. Raises UsageError where nothing is left."""
+    motion = load_motion(path)
     if args.start is None and args.duration is None:
         return motion
     start = args.start or 0.0
@@ -209,26 +210,39 @@ def check_initial_frame(transfer: MotionTransfer, drivers: Sequence[Driver]) -> 
 
 
 def read_drivers(
-    args: argparse.Namespace, model: Backend, drivers: list[Driver], detector: Detector | None
+    args: argparse.Namespace,
+    model: Backend,
+    drivers: list[Driver],
+    detector: Detector | None,
+    view: DrivingView | None = None,
 ) -> list[Motion]:
     """The drivers' motions, smoothed: on one clock, at the first one's frame rate and equally long.
 
     For a source video, whose clock counts, each as it is.
+
+    view: where the driver's face is, if that is known and there is but one driver.
     """
     motions = [
-        driver if isinstance(driver, Motion) else track_driver(args, model, driver, detector) for driver in drivers
+        driver if isinstance(driver, Motion) else track_driver(args, model, driver, detector, view)
+        for driver in drivers
     ]
     if args.source_video is not None:
         return [smooth(motion, args.smoothing) for motion in motions]
     return align_drivers(motions, motions[0].fps, smoothing=args.smoothing, length=args.length)
 
 
-def track_driver(args: argparse.Namespace, model: Backend, reader: VideoReader, detector: Detector | None) -> Motion:
+def track_driver(
+    args: argparse.Namespace,
+    model: Backend,
+    reader: VideoReader,
+    detector: Detector | None,
+    view: DrivingView | None = None,
+) -> Motion:
     """The motion of the whole driving video; without a detector of its whole frames."""
     return read_driver(
         model, reader, reader.fps, detector,
-        crop=args.driving_crop, choose=args.driving_face, chunk_size=common.chunk_size(args), name=str(reader.path),
-        stages=lambda stage: ProgressBar(stage, reader.frame_count), read=read_motion_in_team,
+        crop=args.driving_crop, choose=args.driving_face, view=view, chunk_size=common.chunk_size(args),
+        name=str(reader.path), stages=lambda stage: ProgressBar(stage, reader.frame_count), read=read_motion_in_team,
     )  # fmt: skip
 
 

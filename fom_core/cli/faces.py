@@ -71,14 +71,15 @@ def run(args: argparse.Namespace) -> int:
 def as_json(faces: FaceSet) -> dict[str, Any]:
     """The faces as plain values: pixels of the picture, left to right."""
     height, width = faces.frame_size
+    return {"width": width, "height": height, "faces": [face_as_json(face) for face in faces]}
 
-    def plain(face: FaceRegion) -> dict[str, Any]:
-        return {
-            "id": face.id,
-            "box": [round(value, 2) for value in face.box_px],
-            "crop": [round(value, 2) for value in face.crop_px],
-            "score": round(face.score, 4),
-            "roll": round(face.roll_deg, 2),
-        }
 
-    return {"width": width, "height": height, "faces": [plain(face) for face in faces]}
+def face_as_json(face: FaceRegion) -> dict[str, Any]:
+    """A face as plain values: pixels of the picture, and degrees clockwise."""
+    return {
+        "id": face.id,
+        "box": [round(value, 2) for value in face.box_px],
+        "crop": [round(value, 2) for value in face.crop_px],
+        "score": round(face.score, 4),
+        "roll": round(face.roll_deg, 2),
+    }

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 HELP = {
     "animate": "animate the faces of a picture with a driving video",
+    "inspect": "look at a picture and a driver before they are animated",
     "live": "animate a picture with a camera, or with a video as if it happened now",
     "demo": "animate a picture that comes with the project",
     "faces": "find the faces of a picture",

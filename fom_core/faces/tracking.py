@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from .boxes import iou
 from .detect import face_side
 from .detection import Detection, Detector
 from .regions import LIFT, MARGIN
+from .selection import NEAR_BEST
 
 log = logging.getLogger(__name__)
 SAME = 0.05  # least overlap with where the face was; something small in its place is not the driver
@@ -38,10 +39,16 @@ class DrivingView:
     box:  None for the whole frame.
     seen: for every frame, whether the driver's face is there, and not faded in or out; between two frames in which it
           was found it counts as seen. None where nobody looked, or no frame shows a face.
+    face_px: the longer side of the driver's face, the median of the frames in which it was found; None without one.
+    looked:  whether anybody looked for a face.
+    faces:   how many faces the first frame that shows any has, without doubtful ones; the driver is one of them.
     """
 
     box: Box | None = None
     seen: tuple[bool, ...] | None = None
+    face_px: float | None = None
+    faces: int = 0
+    looked: bool = False
 
 
 def look_for_driver(
@@ -74,7 +81,7 @@ def look_for_driver(
         return view
     short, long = sorted(frame_size)
     prepared = view.box[2] - view.box[0] >= PREPARED * short and long <= 1.25 * short
-    return DrivingView(None, view.seen) if prepared and choice == "auto" and choose is None else view
+    return replace(view, box=None) if prepared and choice == "auto" and choose is None else view
 
 
 def driving_view(
@@ -129,12 +136,13 @@ def face_view(
     boxes: dict[int, np.ndarray] = {}  # by the number of the frame
     found: dict[int, bool] = {}
     contrasts: dict[int, float] = {}  # of the face, where it is or was last
-    frame_size, count, last = (0, 0), 0, None
+    frame_size, count, last, first_faces = (0, 0), 0, None, 0
     for index, frame in enumerate(frames):
         closely = index < ENTRANCE and index % CLOSELY == 0
         if index % every == 0 or (closely and last is None):
             frame_size = frame.shape[0], frame.shape[1]
             faces = detector.detect(frame)
+            first_faces = first_faces or _convincing_ones(faces)
             if choose is not None and last is None and faces:
                 faces = [_from_the_left(faces, choose, name)]
             same = _same_face(last, faces)
@@ -147,7 +155,7 @@ def face_view(
         if progress:
             progress(count, None)
     if not boxes:
-        return DrivingView()
+        return DrivingView(looked=True)
     looks = [there for index, there in found.items() if index % every == 0]
     if sum(looks) < PRESENT * len(looks):
         log.warning(
@@ -160,7 +168,13 @@ def face_view(
     faded = {index: contrast < clear for index, contrast in contrasts.items()}
     kept = [box for index, box in boxes.items() if not faded[index]]
     seen = zip(_between(found, count), _lasting(faded, count), strict=True)
-    return DrivingView(fixed_view(np.array(kept), frame_size, margin), tuple(here and not pale for here, pale in seen))
+    return DrivingView(
+        fixed_view(np.array(kept), frame_size, margin),
+        tuple(here and not pale for here, pale in seen),
+        usual_side(np.array(kept)),
+        first_faces,
+        looked=True,
+    )
 
 
 def _between(found: dict[int, bool], count: int) -> tuple[bool, ...]:
@@ -216,7 +230,7 @@ def _same_face(last: np.ndarray | None, found: list[Detection]) -> Detection | N
 
 def fixed_view(boxes: np.ndarray, frame_size: tuple[int, int], margin: float) -> Box:
     """The square for boxes (T, 4), moved into the frame as far as it fits."""
-    face_side_px = float(np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1)))
+    face_side_px = usual_side(boxes)
     low, high = boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)
     extent = float((high - low).max())
     side = max((1 + margin) * face_side_px, min(ROOM * extent, WIDEST * face_side_px))
@@ -231,3 +245,14 @@ def fixed_view(boxes: np.ndarray, frame_size: tuple[int, int], margin: float) ->
         corner.append(min(max(start, 0), limit - side) if side <= limit else round((limit - side) / 2))
     x0, y0 = (float(value) for value in corner)
     return (x0, y0, x0 + side, y0 + side)
+
+
+def _convincing_ones(faces: list[Detection]) -> int:
+    """How many of the faces of a frame score near the best of them; the others are mistakes, more often than not."""
+    best = max((face.score for face in faces), default=0.0)
+    return sum(face.score >= best - NEAR_BEST for face in faces)
+
+
+def usual_side(boxes: np.ndarray) -> float:
+    """The median of the longer sides of boxes (T, 4)."""
+    return float(np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1)))

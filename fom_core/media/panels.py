@@ -25,7 +25,7 @@ def beside(panels: Sequence[np.ndarray], captions: Sequence[str] = ()) -> np.nda
     for index, panel in enumerate(panels):
         width = max(1, round(panel.shape[1] * height / panel.shape[0]))
         part = _with_channels(resize_frame(panel, (height, width)), channels)
-        parts.append(_captioned(part, captions[index]) if captions else part)
+        parts.append(captioned(part, captions[index]) if captions else part)
     row = np.concatenate(parts, axis=1)
     return np.pad(row, ((0, row.shape[0] % 2), (0, row.shape[1] % 2), (0, 0)), mode="edge")
 
@@ -34,7 +34,7 @@ def sheet(pictures: Sequence[np.ndarray], captions: Sequence[str]) -> np.ndarray
     """(H, W, C) pictures of one size in rows from left to right, about as wide as high, each under its caption."""
     height, width = pictures[0].shape[:2]
     columns = max(1, min(len(pictures), round(math.sqrt(len(pictures) * height / width))))
-    tiles = [_captioned(picture, caption) for picture, caption in zip(pictures, captions, strict=True)]
+    tiles = [captioned(picture, caption) for picture, caption in zip(pictures, captions, strict=True)]
     tiles += [_empty_like(tiles[0])] * (-len(tiles) % columns)
     return np.concatenate(
         [np.concatenate(tiles[start : start + columns], axis=1) for start in range(0, len(tiles), columns)]
@@ -46,7 +46,7 @@ def _with_channels(picture: np.ndarray, channels: int) -> np.ndarray:
     return np.pad(picture, ((0, 0), (0, 0), (0, missing)), constant_values=255) if missing else picture
 
 
-def _captioned(picture: np.ndarray, caption: str) -> np.ndarray:
+def captioned(picture: np.ndarray, caption: str) -> np.ndarray:
     """A strip with the words above the picture, which nothing covers."""
     tall = 2 * (max(_LOWEST_PX, round(_STRIP * picture.shape[0])) // 2)
     strip = np.full((tall, picture.shape[1], 3), _DARK, np.uint8)

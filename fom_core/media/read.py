@@ -120,6 +120,11 @@ class VideoReader:
         return float(self.frame_count / self.rate)
 
     @property
+    def constant_rate(self) -> bool:
+        """Whether the file's own frames are evenly spaced; those that are read always are."""
+        return self._facts is None or self._facts.clock.constant
+
+    @property
     def has_audio(self) -> bool:
         return self.audio_codec is not None
 

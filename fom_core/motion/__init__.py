@@ -1,7 +1,7 @@
 """What moves and by how much: transferring motion, keypoint sequences in time, the area it covers, motion files."""
 
 from .area import MovedArea
-from .initial import find_best_frame, find_medoid, initial_frame, with_initial_frame
+from .initial import find_best_frame, find_medoid, initial_frame, pose_distances, stands_still, with_initial_frame
 from .motion_file import is_motion, load_motion, save_motion
 from .one_euro import OneEuro
 from .onto import SourceMotion, transfer_onto
@@ -29,9 +29,11 @@ __all__ = [
     "is_motion",
     "load_motion",
     "movement_scale",
+    "pose_distances",
     "resample",
     "save_motion",
     "smooth",
+    "stands_still",
     "transfer_motion",
     "transfer_onto",
     "transfer_sequence",

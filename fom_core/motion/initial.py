@@ -71,13 +71,26 @@ def find_best_frame(source: Keypoints, driving: Keypoints) -> int:
     Both are centred and scaled to unit hull area first, so that place and size of the faces do not count.
     """
 
+    distances = _apart(source, driving)
+    return distances.index(min(distances))
+
+
+def pose_distances(source: Keypoints, driving: Keypoints) -> list[float]:
+    """How far the pose of each driving frame is from the source's: rms of their keypoints, both faces centred and
+    scaled to unit hull area.
+    """
+    return [(total / source.value.shape[1]) ** 0.5 for total in _apart(source, driving)]
+
+
+def _apart(source: Keypoints, driving: Keypoints) -> list[float]:
+    """The sum of squares of :func:`pose_distances`."""
+
     def pose(points: Tensor) -> Tensor:
         centred = points - points.mean(dim=0)
         return centred / max(hull_area(points), 1e-8) ** 0.5
 
     target = pose(source.value[0].cpu())
-    distances = [float((pose(points) - target).square().sum()) for points in driving.value.cpu()]
-    return distances.index(min(distances))
+    return [float((pose(points) - target).square().sum()) for points in driving.value.cpu()]
 
 
 def find_medoid(driving: Keypoints) -> int:

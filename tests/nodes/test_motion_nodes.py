@@ -106,14 +106,27 @@ def test_a_motion_of_another_model_of_the_name_is_warned_of(execute, model, face
 def test_a_moment_is_shown_with_flow_and_occlusion(execute, model, faces, driving):
     settings = {"model": model, "faces": faces, "driver": driving, "driving_crop": "none"}
     result = execute("FOMPreviewKeypoints", **settings, face_number=2, frame_number=7)
-    keypoints, flow, occlusion = result.args
+    keypoints, flow, occlusion, sheet, verdict = result.args
     assert keypoints.shape == (1, 384, 3 * 384, 3)
     assert flow.shape == (1, 384, 384, 3)
     assert occlusion.shape == (1, 64, 64)
     assert len(result.ui.as_dict()["images"]) == 1
+    torch.testing.assert_close(sheet, torch.cat([keypoints, flow], dim=2))
+    assert verdict == ""
     other = execute("FOMPreviewKeypoints", **settings, face_number=2, frame_number=2).args[0]
     assert not torch.equal(keypoints, other)
     torch.testing.assert_close(keypoints[:, :, :384], other[:, :, :384])
+
+
+def test_a_look_at_the_whole_driver_gives_a_sheet_and_a_verdict(execute, model, faces, driving):
+    settings = {"model": model, "faces": faces, "driver": driving, "driving_crop": "none", "inspect": True}
+    *_, sheet, verdict = execute("FOMPreviewKeypoints", **settings, face_number=2).args
+    *_, other_sheet, other = execute("FOMPreviewKeypoints", **settings, face_number=1).args
+    assert sheet.shape[0] == 1 and sheet.shape[2:] == (1600, 3)
+    assert all(line.endswith(".") for line in verdict.splitlines())
+    assert "this is about number 2 from the left" in verdict
+    assert "this is about number 1 from the left" in other
+    assert sheet.shape != other_sheet.shape or not torch.equal(sheet, other_sheet)
 
 
 def test_a_motion_without_pictures_is_shown_too(execute, model, faces, motion):

@@ -13,7 +13,7 @@ ORDER = (  # of the rooms: each may import what stands before it
     "errors", "version", "signals", "files", "documents", "resources", "types", "geometry", "pictures", "metrics",
     "networks", "weights", "media", "faces", "motion", "backends", "parallel", "driver", "compose", "enhance",
     "pipeline", "source_video", "scaleout", "live", "draw", "stills", "workflow", "export", "training", "preprocess",
-    "evaluation", "benchmark", "compress", "demo", "cli", "__main__",
+    "evaluation", "inspection", "benchmark", "compress", "demo", "cli", "__main__",
 )  # fmt: skip
 LONGEST_FILE, LONGEST_FUNCTION = 300, 60  # lines
 LARGEST_ROOM = 0.15  # of all lines

@@ -1,0 +1,131 @@
+"""How the flow of a face fares under a driver: where it folds, and how far the head turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..backends import Backend
+from ..compose.flow import FACE, areas, unlike_a_plane
+from ..evaluation.looks import FOLDED
+from ..geometry import identity_grid
+from ..motion import initial_frame, transfer_sequence
+from ..resources.memory import in_chunks
+from ..types import CHUNK_SIZE, DenseMotion, Generated, Keypoints, Motion, MotionTransfer, Progress, SourceFeatures
+
+GAINS = tuple(round(0.1 * step, 1) for step in range(1, 21))  # that are tried: 0.1 to 2
+
+
+@dataclass(frozen=True)
+class Course:
+    """What the flow of a face is like over a driver.
+
+    frames: (N,) numbers of the driver's frames that were looked at.
+    folded: (N,) share of the face's flow that folds there: its areas shrink below a fifth, or are inside out.
+    turned: (N,) movement unlike that of a plane, in half sides of the crop: how far the head turns.
+    """
+
+    frames: np.ndarray
+    folded: np.ndarray
+    turned: np.ndarray
+
+    def parts(self, marked: np.ndarray) -> tuple[tuple[int, int], ...]:
+        """The frames that are ``marked`` (N,), those next to one another as first and last one of a part."""
+        edges = np.flatnonzero(np.diff(np.concatenate([[False], marked, [False]]).astype(int)))
+        return tuple(
+            (int(self.frames[first]), int(self.frames[after - 1]))
+            for first, after in zip(edges[::2], edges[1::2], strict=True)
+        )
+
+    @property
+    def usual(self) -> float:
+        """The mean folded share."""
+        return float(self.folded.mean())
+
+    @property
+    def worst(self) -> float:
+        """The largest folded share."""
+        return float(self.folded.max())
+
+
+class FaceFlow:
+    """An encoded face and the motion that it is to take over, on the model's device.
+
+    motion: of the driver; before it is first seen and after the last time, the face stands still.
+    """
+
+    def __init__(
+        self,
+        model: Backend,
+        source: SourceFeatures,
+        motion: Motion,
+        chunk_size: int = CHUNK_SIZE,
+        progress: Progress | None = None,
+    ) -> None:
+        self.model, self.source, self.motion = model, source, motion
+        self._chunk_size, self._progress, self._painted = chunk_size, progress, 0
+
+    def first(self, transfer: MotionTransfer) -> int:
+        """The initial frame. Raises UsageError beyond the video's end."""
+        return initial_frame(self.source.keypoints, self.motion.keypoints, transfer, self.motion.seen)
+
+    def keypoints(self, transfer: MotionTransfer, frames: Sequence[int]) -> Keypoints:
+        """Where the face's keypoints are in these frames."""
+        return transfer_sequence(self.source.keypoints, self.motion, transfer).pick(frames)
+
+    def generated(self, transfer: MotionTransfer, frames: Sequence[int]) -> Iterator[Generated]:
+        """What the model makes of the face in these frames, chunk by chunk."""
+        moved = self.keypoints(transfer, frames)
+
+        def generate(part: slice) -> Generated:
+            return self.model.generate(self.source, moved[part])
+
+        for generated in in_chunks(generate, len(frames), self._chunk_size):
+            self._painted += len(generated.prediction)
+            if self._progress:
+                self._progress(self._painted, None)
+            yield generated
+
+    def course(self, transfer: MotionTransfer, frames: Sequence[int]) -> Course:
+        """What the flow is like in these frames."""
+        moved = [
+            displacement
+            for generated in self.generated(transfer, frames)
+            if generated.dense_motion is not None
+            for displacement in displacements(generated.dense_motion, self.model.config.flow_unit)
+        ]
+        return Course(
+            np.array(frames),
+            np.array([folded_share_of(d) for d in moved]),
+            np.array([unlike_a_plane(d) for d in moved]),
+        )
+
+    def largest_gain(self, transfer: MotionTransfer, frames: Sequence[int], bound: float) -> float | None:
+        """The largest of :data:`GAINS` at which no more than ``bound`` of the flow folds in any frame; None for none.
+
+        Folds grow with the gain, so it is found by halving.
+        """
+        low, high = 0, len(GAINS)  # so many of them are known to do, and the next ones not to
+        while low < high:
+            middle = (low + high + 1) // 2
+            course = self.course(replace(transfer, gain=GAINS[middle - 1]), frames)
+            low, high = (middle, high) if course.worst <= bound else (low, middle - 1)
+        return GAINS[low - 1] if low else None
+
+
+def displacements(motion: DenseMotion, flow_unit: float) -> np.ndarray:
+    """The flow of T frames less the identity, (T, h, w, 2) in half sides of the crop."""
+    flow = motion.deformation.float()
+    return (flow - identity_grid(*flow.shape[1:3], like=flow)).cpu().numpy() * np.float32(flow_unit)
+
+
+def folded_share_of(displacement: np.ndarray) -> float:
+    """Share of the cells in the middle of (h, w, 2) in half sides whose area shrinks below a fifth, or inside out.
+
+    In the middle is the face. Where the flow goes home at the crop's rim it folds often, and nobody sees it there:
+    composing lets it go home on a canvas that is larger.
+    """
+    rows, columns = (slice(round(FACE[0] * side), round(FACE[1] * side)) for side in displacement.shape[:2])
+    return float((areas(displacement)[rows, columns] < FOLDED).mean())

@@ -1,0 +1,163 @@
+"""A picture and a driver looked at before they are animated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fom_core.backends import Backend
+from fom_core.backends.load import load_model
+from fom_core.driver import find_view, read_driver
+from fom_core.errors import NoFaceFound, UsageError
+from fom_core.faces.detect import detect_faces, load_detector
+from fom_core.faces.selection import select_faces
+from fom_core.faces.tracking import DrivingView
+from fom_core.inspection import inspect_animation
+from fom_core.media import VideoReader, read_picture
+from fom_core.motion import load_motion
+from fom_core.networks import create_model
+from fom_core.pipeline import read_motion
+from fom_core.types import FaceSet, MotionTransfer
+
+ROOT = Path(__file__).resolve().parents[3]
+PORTRAIT = ROOT / "workflows" / "inputs" / "fom_portrait.jpg"
+TALK = ROOT / "fom_core" / "assets" / "motion_talk.safetensors"
+WIDTH = 1600
+
+
+@pytest.fixture
+def whole(clip):
+    return FaceSet.from_crops([(0, 0, 80, 80)], (80, 80))
+
+
+@pytest.fixture
+def motion(tiny_model, clip):
+    return read_motion(tiny_model, clip, 25.0)
+
+
+def names(found):
+    return {finding.name for finding in found.findings}
+
+
+def test_the_sheet_shows_source_driver_and_the_worst_moments(tiny_model, clip, whole, motion):
+    found = inspect_animation(
+        tiny_model, clip[2], whole, motion, MotionTransfer(initial_frame=2), frames=clip, view=DrivingView()
+    )
+
+    assert found.sheet.dtype == np.uint8 and found.sheet.shape[1:] == (WIDTH, 3)
+    assert found.sheet.shape[0] > 3 * 320  # source and driver, two moments, words
+    assert (found.model, found.initial_frame) == ("tiny", 2)
+    assert found.course is not None and len(found.course.frames) == len(clip)
+    assert found.verdict.splitlines() == [finding.text for finding in found.findings]
+
+
+def test_a_motion_without_pictures_is_looked_at_too(tiny_model, clip, whole, motion):
+    with_pictures = inspect_animation(tiny_model, clip[2], whole, motion, frames=clip)
+    without = inspect_animation(tiny_model, clip[2], whole, motion)
+
+    assert without.verdict == with_pictures.verdict
+    assert without.sheet.shape == with_pictures.sheet.shape
+    assert (without.sheet != with_pictures.sheet).any()
+
+
+def test_only_frames_that_show_the_driver_are_looked_at(tiny_model, clip, whole, motion):
+    late = replace(motion, seen=(False,) * 4 + (True,) * 8)
+
+    found = inspect_animation(tiny_model, clip[2], whole, late)
+
+    assert found.course is not None and found.course.frames.min() == 4
+    assert found.initial_frame == 4
+    assert "driver_missing" in names(found)
+
+
+def test_a_still_driver_has_no_gain(tiny_model, clip, whole):
+    still = read_motion(tiny_model, clip[[3, 3, 3]], 25.0)
+
+    found = inspect_animation(tiny_model, clip[2], whole, still)
+
+    assert "driver_still" in names(found) and found.gain is None
+
+
+def test_absolute_motion_has_no_initial_frame_to_better(tiny_model, clip, whole, motion):
+    found = inspect_animation(tiny_model, clip[2], whole, motion, MotionTransfer(relative_motion=False))
+
+    assert not {"gain", "better_initial_frame", "first_frame_unlike"} & names(found)
+
+
+def test_a_model_without_flow_is_looked_at_by_its_keypoints_alone(tiny_config, clip, whole):
+    model = create_model(replace(tiny_config, generator=replace(tiny_config.generator, dense_motion=None))).eval()
+    motion = read_motion(model, clip, 25.0)
+
+    found = inspect_animation(model, clip[2], whole, motion, frames=clip)
+
+    assert found.course is None and found.gain is None
+    assert found.sheet.shape[1:] == (WIDTH, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_pictures_of_any_channels_are_looked_at(tiny_model, clip, whole, motion, channels):
+    picture = np.concatenate([clip[2], np.full_like(clip[2][..., :1], 255)], axis=-1)[..., :channels]
+
+    assert inspect_animation(tiny_model, picture, whole, motion).sheet.shape[1:] == (WIDTH, 3)
+
+
+def test_what_cannot_be_looked_at_is_refused(tiny_model, clip, whole, motion):
+    with pytest.raises(NoFaceFound, match="no face to look at"):
+        inspect_animation(tiny_model, clip[2], FaceSet((), (80, 80)), motion)
+    with pytest.raises(UsageError, match="read with the model 'other'"):
+        inspect_animation(tiny_model, clip[2], whole, replace(motion, model="other", fingerprint=None))
+    with pytest.raises(UsageError, match="12 driving frames"):
+        inspect_animation(tiny_model, clip[2], whole, motion, MotionTransfer(initial_frame=12))
+
+
+@pytest.fixture(scope="module")
+def mini() -> Backend:
+    return load_model("mini")
+
+
+def look(model, picture, motion, gain=1.0):
+    detector = load_detector("embedded")
+    faces = select_faces(detect_faces(picture, detector), None, picture=picture, detector=detector)
+    return inspect_animation(model, picture, faces, motion, MotionTransfer(initial_frame="medoid", gain=gain))
+
+
+def test_the_largest_gain_takes_away_the_folds_that_the_motion_has_without_it(mini):
+    picture, motion = read_picture(PORTRAIT), load_motion(TALK)
+
+    bent = look(mini, picture, motion)
+
+    assert {"folds", "gain"} <= names(bent) and "fine" not in names(bent)
+    assert bent.gain is not None and bent.gain < 1
+    assert {"fine", "gain"} == names(look(mini, picture, motion, bent.gain))
+
+
+def test_a_portrait_that_is_made_small_is_told(mini):
+    picture = read_picture(PORTRAIT)
+    detector = load_detector("embedded")
+    face = detect_faces(picture, detector)[0]
+    side = max(face.box_px[2] - face.box_px[0], face.box_px[3] - face.box_px[1])
+    small = cv2.resize(picture, None, fx=30 / side, fy=30 / side, interpolation=cv2.INTER_AREA)
+    canvas = np.full((200, 200, 3), 128, np.uint8)
+    canvas[40 : 40 + small.shape[0], 40 : 40 + small.shape[1]] = small
+
+    assert "source_small" in names(look(mini, canvas, load_motion(TALK)))
+    assert "source_small" not in names(look(mini, picture, load_motion(TALK)))
+
+
+def test_real_drivers_are_told_apart(mini, shared):
+    media = shared / "data" / "media"
+    picture, detector = read_picture(media / "portrait_s6.jpg"), load_detector("embedded")
+
+    def names_with(video, start_s, length_s):
+        with VideoReader(media / video, from_s=start_s, length_s=length_s) as frames:
+            view = find_view(mini, frames, detector)
+            motion = read_driver(mini, frames, frames.fps, view=view)
+        faces = detect_faces(picture, detector)
+        return names(inspect_animation(mini, picture, faces, motion, MotionTransfer(initial_frame="medoid"), view=view))
+
+    assert names_with("talk_audio_524.mp4", 0, 2) == {"fine", "gain"}
+    assert {"turned_too_far", "folds"} <= names_with("mayiyahei.MP4", 2.9, 2.5)
