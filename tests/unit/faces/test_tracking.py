@@ -201,3 +201,29 @@ def test_nobody_looks_where_the_whole_frame_was_asked_for():
 def test_a_face_that_was_asked_for_and_is_nowhere_is_an_error():
     with pytest.raises(NoFaceFound, match="script"):
         look_for_driver(video(3), (400, 600), Script([[]] * 3), "face", frame_count=3)
+
+
+def test_the_view_tells_how_large_the_driver_is_and_how_many_faces_there_were_at_first():
+    frames = [[], [face(150, 200, 90), face(450, 200, 60)], [face(150, 200, 100)], [face(150, 200, 170)]]
+
+    view = face_view(video(4), Script(frames), every=1)
+
+    assert (view.face_px, view.faces, view.looked) == (100, 2, True)
+
+
+def test_a_view_tells_whether_anybody_looked():
+    assert face_view(video(3), Script([[]] * 3), every=1).looked
+    assert not look_for_driver(video(3), (400, 600), Script([]), "none", frame_count=3).looked
+
+
+class Doubtful:
+    """A detector that finds a face, and something that scores far below it."""
+
+    name = "doubtful"
+
+    def detect(self, image):
+        return [Detection(face(150, 200), 0.95), Detection(face(450, 200, 60), 0.7)]
+
+
+def test_what_scores_far_below_the_driver_is_no_further_face():
+    assert face_view(video(2), Doubtful(), every=1).faces == 1
