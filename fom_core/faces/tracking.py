@@ -157,7 +157,12 @@ def face_view(
     if not boxes:
         return DrivingView(looked=True)
     looks = [there for index, there in found.items() if index % every == 0]
-    if sum(looks) < PRESENT * len(looks):
+    if not any(looks):
+        log.warning(
+            "None of the %d looked-at frames of %s shows the driver's face, so nothing or little moves. Choose "
+            "another part of it, or another video.", len(looks), name,
+        )  # fmt: skip
+    elif sum(looks) < PRESENT * len(looks):
         log.warning(
             "The driver's face is out of sight in %d of %d looked-at frames: the result holds still before it comes "
             "and after it goes; where it goes and comes back, the result may be torn.",

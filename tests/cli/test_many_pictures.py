@@ -179,6 +179,9 @@ def test_a_folder_of_other_files_tells_what_was_looked_for_and_what_is_there(fom
     outcome = fom("animate", "--source_image", folder, *words)
     assert outcome.status == 1
     assert ".webp. In it lies a.mp4 and 1 more; folders below it are not looked into." in outcome.messages[-1]
+    assert (
+        "a.mp4 is a video: name it itself, as --driving_video, or what moves as --source_video." in outcome.messages[-1]
+    )
 
 
 def test_progress_of_many_names_the_picture(fom, album, words, tmp_path, monkeypatch):

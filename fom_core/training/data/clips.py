@@ -20,6 +20,7 @@ from ...documents.readers import read_csv, wrong_as
 from ...errors import MediaError, WriteError
 from ...files.paths import replacing, require_file
 from ...media import VIDEO_SUFFIXES, WRITTEN_SUFFIXES, VideoReader, list_pictures
+from ...media.header import declared_size
 from ...media.limits import PICTURE_PIXELS, most_pixels
 from ...media.noise import hushed
 from ...media.pictures import read_coded
@@ -65,16 +66,45 @@ def find_entries(
             for path in paths
             if not path.name.startswith(".") and _is_clip(path)
         ]
+        if not entries and roots:
+            raise MediaError(
+                f"The folder {root} holds no clips{' and is empty' if not paths else ''}. Clips there are the split "
+                f"{split}: put videos, frame folders or frame strips there, or remove the folder."
+            )
     if not entries:
         asked = [f"of the split {split}"] if split else []
         asked += [f"of the licence class {' or '.join(licence_classes)}"] if licence_classes else []
         there = _splits(folder) if split else []
         hint = f"The splits there: {', '.join(there)}. " if there else ""
+        hint += "`fom evaluate --split train` measures on that one. " if split != "train" and "train" in there else ""
         raise MediaError(
             f"Wanted clips in {folder}{' '.join(['', *asked])} and found none. {hint}"
             "Give a folder of videos, of frame folders or of frame strips, or one with an index.csv that has such rows."
         )
     return entries
+
+
+def require_movement(folder: Path, entries: Sequence[ClipEntry]) -> None:
+    """Raise MediaError where all clips found in a folder are single pictures: nothing moves in them.
+
+    A video or a row of square frames is enough, so that of a data set of either the first file is looked at alone.
+    """
+    clips = [entry.path for entry in entries if entry.kind == "video"]
+    pictures = [path for path in clips if path.suffix.lower() in WRITTEN_SUFFIXES]
+    if len(pictures) == len(entries) and all(map(_is_single, pictures)):
+        raise MediaError(
+            f"{folder} holds {len(pictures)} pictures and no clips: in photographs nothing moves, so there is nothing "
+            "to learn from. Give videos, folders of frames, or pictures with the frames in a row."
+        )
+
+
+def _is_single(path: Path) -> bool:
+    """Whether a picture is no row of square frames, by its header."""
+    try:
+        size = declared_size(path.read_bytes()) if path.is_file() else None
+    except OSError:
+        return False
+    return size is not None and (size[1] < 2 * size[0] or size[1] % size[0] > 0)
 
 
 def _splits(folder: Path) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,14 @@ import pytest
 
 from fom_core.errors import MediaError, WriteError
 from fom_core.media import VideoWriter, write_picture
-from fom_core.training.data.clips import ClipEntry, ClipReader, find_entries, has_split, read_frames
+from fom_core.training.data.clips import (
+    ClipEntry,
+    ClipReader,
+    find_entries,
+    has_split,
+    read_frames,
+    require_movement,
+)
 from fom_core.training.data.frame_cache import FrameCache
 
 SIZE = (32, 32)
@@ -131,6 +139,32 @@ def test_test_is_a_split_and_others_are_answered_with_those_there_are(tmp_path):
         find_entries(tmp_path / "folders", "tset")
     with pytest.raises(MediaError, match=r"found none\. The splits there: train, val\."):
         find_entries(tmp_path, "test")
+
+
+def test_an_empty_folder_of_a_split_is_named(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+
+    with pytest.raises(MediaError, match=r"test holds no clips and is empty\. Clips there are the split val: put"):
+        find_entries(tmp_path, "val")
+
+
+def test_clips_for_learning_alone_are_measured_by_their_own_split(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "a.mp4").touch()
+
+    with pytest.raises(MediaError, match=r"The splits there: train\. `fom evaluate --split train` measures on that"):
+        find_entries(tmp_path, "val")
+
+
+@pytest.mark.parametrize(("sizes", "moves"), [([(8, 8), (6, 9)], False), ([(8, 20)], False), ([(8, 8), (8, 24)], True)])
+def test_photographs_are_refused_and_rows_of_frames_are_not(tmp_path, sizes, moves):
+    for number, size in enumerate(sizes):
+        write_picture(tmp_path / f"{number}.png", np.zeros((*size, 3), np.uint8))
+    entries = find_entries(tmp_path)
+
+    with nullcontext() if moves else pytest.raises(MediaError, match=rf"{len(sizes)} pictures and no clips"):
+        require_movement(tmp_path, entries)
 
 
 def test_an_index_without_a_column_is_explained(tmp_path):
