@@ -157,6 +157,22 @@ def face_view(
     if not boxes:
         return DrivingView(looked=True)
     looks = [there for index, there in found.items() if index % every == 0]
+    _tell_hidden(looks, name)
+    clear = CLEAR * float(np.median([contrasts[index] for index in boxes]))
+    faded = {index: contrast < clear for index, contrast in contrasts.items()}
+    kept = [box for index, box in boxes.items() if not faded[index]]
+    seen = zip(_between(found, count), _lasting(faded, count), strict=True)
+    return DrivingView(
+        fixed_view(np.array(kept), frame_size, margin),
+        tuple(here and not pale for here, pale in seen),
+        usual_side(np.array(kept)),
+        first_faces,
+        looked=True,
+    )
+
+
+def _tell_hidden(looks: list[bool], name: str) -> None:
+    """A warning where looks, spread over the whole video, often find no face."""
     if not any(looks):
         log.warning(
             "None of the %d looked-at frames of %s shows the driver's face, so nothing or little moves. Choose "
@@ -169,17 +185,6 @@ def face_view(
             len(looks) - sum(looks),
             len(looks),
         )
-    clear = CLEAR * float(np.median([contrasts[index] for index in boxes]))
-    faded = {index: contrast < clear for index, contrast in contrasts.items()}
-    kept = [box for index, box in boxes.items() if not faded[index]]
-    seen = zip(_between(found, count), _lasting(faded, count), strict=True)
-    return DrivingView(
-        fixed_view(np.array(kept), frame_size, margin),
-        tuple(here and not pale for here, pale in seen),
-        usual_side(np.array(kept)),
-        first_faces,
-        looked=True,
-    )
 
 
 def _between(found: dict[int, bool], count: int) -> tuple[bool, ...]:

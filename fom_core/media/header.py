@@ -36,7 +36,7 @@ def declared_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def breaks_off(data: bytes) -> bool:
+def lacks_end(data: bytes) -> bool:
     """Whether a JPEG, PNG or WebP lacks its end."""
     if data.startswith(b"\xff\xd8\xff"):
         return b"\xff\xd9" not in data[-_ENDING:]

@@ -20,7 +20,7 @@ from ..resources.faults import pass_on
 from . import stills
 from .colour import to_srgb
 from .depth import pixel_bytes
-from .header import breaks_off, declared_size
+from .header import declared_size, lacks_end
 from .kinds import VIDEO_HEAD, is_video, is_video_file
 from .limits import PICTURE_PIXELS, most_pixels, require_modest
 from .noise import hushed
@@ -69,7 +69,7 @@ def _to_rgb(path: Path, max_pixels: int) -> np.ndarray:
             pixels = _to_8_bit(stills.decoded(image, colours, path))
         except stills.DAMAGED as error:
             pass_on(error)
-            raise _no_picture(path, len(data)) from error
+            raise _no_picture(path, data) from error
     else:
         pixels = _to_8_bit(_decode(path, np.frombuffer(data, np.uint8)))
         if pixels.ndim == 3:
@@ -164,15 +164,15 @@ def _read(path: Path, max_pixels: int) -> bytes:
         raise MediaError(f"The picture {path} cannot be read: {error.strerror}. Copy it again.") from error
     declared = declared_size(data)
     if declared is None:
-        raise _no_picture(path, np.frombuffer(data, np.uint8))
+        raise _no_picture(path, data)
     require_modest(path, *declared, max_pixels, pixel_bytes(data))
     return data
 
 
-def _no_picture(path: Path, data: np.ndarray) -> MediaError:
+def _no_picture(path: Path, data: bytes) -> MediaError:
     """The error for a file that is none, or breaks off."""
-    size = data.size
-    if breaks_off(data.tobytes()):
+    size = len(data)
+    if lacks_end(data):
         return MediaError(f"{path} breaks off after {size:,} bytes: its copy did not finish. Copy it again.")
     return MediaError(
         f"{path} is not a picture that can be read: wanted JPEG, PNG, WebP, AVIF, HEIC, BMP or TIFF, "
@@ -187,7 +187,7 @@ def _decode(path: Path, data: np.ndarray) -> np.ndarray:
         raw = None  # before the same comes once more, upright
     upright = _decoded(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
     if upright is None:
-        raise _no_picture(path, data)
+        raise _no_picture(path, data.tobytes())
     if raw is None:
         return upright
     # OpenCV turns a picture upright only where it also drops the alpha, so the turn is read off the colours.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -51,19 +52,15 @@ def train_stage(
     With every checkpoint goes a picture, with ``validation`` figures of the averaged weights. Who stops the stage
     (KeyboardInterrupt, SystemExit) finds a checkpoint of the last whole step; of several processes, all stop after the
     step in which one is told to.
-    The first process measures and writes; checkpoints keep the name ``configuration``, and the run's folder those of
-    the ``clips``. Raises TrainingDiverged, and
-    WriteError when the disk is full; checkpoints of earlier steps stay whole.
+    The first process measures and writes: the name ``configuration`` into checkpoints, ``clips`` into the run's folder.
+    Raises TrainingDiverged, and WriteError when the disk is full; checkpoints of earlier steps stay whole.
     """
     resume(trainer, feed, folder, configuration)
-    journal = None
-    if not rank():
-        journal = TrainingLog(
-            trainer, folder, report, keep=checkpointing.keep, configuration=configuration, clips=clips
-        )
+    books = partial(TrainingLog, keep=checkpointing.keep, configuration=configuration, clips=clips)
+    journal = None if rank() else books(trainer, folder, report)
+    if journal is not None:
         journal.rewind()
-    drawn = feed.state()
-    number = trainer.step_number
+    drawn, number = feed.state(), trainer.step_number
     try:
         # Several processes do the same steps, and save together: signals wait until all know.
         with (
