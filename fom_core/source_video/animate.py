@@ -99,8 +99,9 @@ def animate_video(
              brought to the source's frame rate and length; those without a rate count as 25 frames a second.
     frames:  numbers of those to paint, rising; all by default.
     The other options are those of :class:`SourceOptions` and :func:`.animate_picture`. Pixels outside the canvases are
-    those of their own frame, bit for bit. Chunks and batches of any size give the same pixels, and so do some ``frames``
-    of all. Raises UsageError for a motion of another model, an initial frame beyond the driver and unknown options.
+    those of their own frame, bit for bit. Chunks and batches of any size give the same pixels, and so do some
+    ``frames`` of all. Raises UsageError for a motion of another model, an initial frame beyond the driver and unknown
+    options.
     """
     require_frames(video)
     options = SourceOptions(source_motion, keep_head, length)

@@ -162,6 +162,15 @@ def test_a_motion_of_another_model_is_refused(tiny_model, video, tracks, driving
         moving_tracks(tiny_model, tracks, own, [motion], transfer=MotionTransfer(), options=SourceOptions(), fps=25.0)
 
 
+def test_a_motion_of_a_namesake_is_warned_of_once(tiny_model, video, tracks, driving, caplog):
+    assert driving.fingerprint is not None
+    elsewhere = replace(driving, fingerprint=driving.fingerprint[::-1])
+    animated(tiny_model, video, tracks, elsewhere, fps=25.0, frames=[0])
+    assert [record.getMessage().split(" that")[0] for record in caplog.records] == [
+        "This motion was read with another model"
+    ]
+
+
 @pytest.mark.parametrize("number", [12, np.int64(12), 19, -1])
 def test_an_initial_frame_beyond_the_driver_is_refused_however_long_the_source(
     tiny_model, video, tracks, driving, number
