@@ -14,7 +14,7 @@ from ..errors import UsageError
 from ..faces.detection import Detector
 from ..faces.tracking import DrivingCrop, DrivingView
 from ..media import VideoReader
-from ..motion import FADE_IN_S, SMOOTHING, Length, open_motion, smooth
+from ..motion import FADE_IN_S, SMOOTHING, Length, open_motion, require_frame, smooth
 from ..scaleout import read_motion_in_team
 from ..types import InitialFrame, Motion, MotionTransfer
 from . import common, edits, values
@@ -206,10 +206,7 @@ def check_initial_frame(transfer: MotionTransfer, drivers: Sequence[Driver]) -> 
     asked = transfer.initial_frame
     longest = max(len(driver) if isinstance(driver, Motion) else driver.frame_count for driver in drivers)
     if isinstance(asked, int) and not 0 <= asked < longest + UNSURE * longest + 1:
-        raise UsageError(
-            f"The initial frame must be one of the {longest} driving frames, 0 to {longest - 1}; got {asked}. "
-            'Choose another, "best" or "medoid".'
-        )
+        require_frame(asked, longest)
 
 
 def read_drivers(
