@@ -41,7 +41,7 @@ def packed() -> set[str]:
 def test_the_node_pack_has_what_it_needs_and_nothing_else(packed):
     assert {name.split("/")[0] for name in packed} == {
         "CHANGELOG.md", "LICENSE", "README.md", "SECURITY.md", "__init__.py", "fom_core", "install.py", "locales",
-        "nodes", "pyproject.toml", "requirements-opencv.txt", "requirements.txt", "workflows",
+        "nodes", "pyproject.toml", "requirements-opencv.txt", "requirements.txt", "subgraphs", "workflows",
     }  # fmt: skip
 
 
