@@ -3,8 +3,10 @@
 import http.client
 import json
 import re
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -227,3 +229,29 @@ def test_a_fault_of_ours_is_told_and_a_browser_that_left_is_not(page, monkeypatc
 def test_a_port_that_no_machine_has_is_one_line(controls, port):
     with pytest.raises(UsageError, match=f"from 0 to 65535; got {port}"):
         Page(controls, port)
+
+
+@pytest.mark.browser
+def test_a_browser_connects_again_when_it_runs_anew(controls, browser):
+    first = Page(controls, 0)
+    port = port_of(first)
+    command = ["node", str(Path(__file__).with_name("watch_page.mjs")), first.address]
+    watching = subprocess.Popen(command, env=browser, stdout=subprocess.PIPE, text=True)
+    assert watching.stdout is not None
+    words = []
+
+    def show_until(page, word):
+        reader = threading.Thread(target=lambda: words.append(watching.stdout.readline()))  # type: ignore[union-attr]
+        reader.start()
+        while reader.is_alive():
+            page.show(picture(100), 0.0, word)
+            time.sleep(0.05)
+
+    show_until(first, "seen")
+    first.close()
+    time.sleep(1.5)  # the page finds it ended
+    second = Page(controls, port)
+    show_until(second, "again")
+    second.close()
+
+    assert (words, watching.wait(30)) == (["seen\n", "again\n"], 0)
