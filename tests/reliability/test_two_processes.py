@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,13 +35,15 @@ print(download(entry, Path(folder)))
 Child = subprocess.Popen[str]
 
 
-def slowly(talk: Talk) -> None:
-    """An honest server that takes a second."""
+def slowly(talk: Talk, until: threading.Event | None = None) -> None:
+    """An honest server that takes a second, or keeps its last tenth until something has happened."""
     start = talk.start or 0
     span = f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}"
     status, place = ("206 Partial Content", {"Content_Range": span}) if start else ("200 OK", {})
     talk.head(status, Content_Length=len(CONTENT) - start, ETag='"1"', **place)
     for begin in range(start, len(CONTENT), 10_000):
+        if until is not None and begin > 0.9 * len(CONTENT):
+            until.wait(60)
         talk.send(CONTENT[begin : begin + 10_000])
         time.sleep(0.1)
 
@@ -108,7 +111,12 @@ def test_where_locks_do_not_work_both_download_and_the_file_is_right(start, tmp_
 
 
 def test_nobody_waits_for_a_process_that_was_killed_and_its_part_is_gone_on_with(start, tmp_path):
-    with serving(slowly) as liar:
+    killing = threading.Event()
+
+    def held(talk: Talk) -> None:
+        slowly(talk, until=None if talk.start else killing)
+
+    with serving(held) as liar:
         first, second = start(liar.url), start(liar.url)
         go(first)
         while not any(path.suffix == ".part" and path.stat().st_size > HALF // 2 for path in tmp_path.iterdir()):
@@ -117,6 +125,7 @@ def test_nobody_waits_for_a_process_that_was_killed_and_its_part_is_gone_on_with
         time.sleep(0.5)
         first.kill()
         first.communicate()
+        killing.set()
         killed = time.monotonic()
         ended(second)
 
