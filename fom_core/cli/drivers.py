@@ -6,11 +6,12 @@ import argparse
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import get_args
 
 from ..backends import Backend
 from ..driver import align_drivers, read_driver
-from ..errors import UsageError
+from ..errors import MediaError, UsageError
 from ..faces.detection import Detector
 from ..faces.tracking import DrivingCrop, DrivingView
 from ..media import VideoReader
@@ -167,7 +168,9 @@ def open_drivers(args: argparse.Namespace) -> list[Driver]:
 
 
 def open_video(path: str, args: argparse.Namespace) -> VideoReader:
-    """A driving video, or the part of it that ``--start`` and ``--duration`` name."""
+    """A driving video, or the part of it that ``--start`` and ``--duration`` name. Raises MediaError for a motion."""
+    if Path(path).suffix.lower() == ".safetensors" and Path(path).is_file():
+        raise MediaError(f"{path} is no video; saved motions end so. Give it by --motion {path}.")
     return VideoReader(path, from_s=args.start or 0.0, length_s=args.duration or 0.0, as_shown=True)
 
 
