@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .backends import Backend
-from .backends.fingerprint import fitting_motion
+from .backends.fingerprint import check_keypoints, fitting_motion
 from .compose.composition import Composition, Enhance
 from .compose.finish import Finisher, open_finisher
 from .compose.masks import Look
@@ -237,6 +237,7 @@ def _driving_motion(model: Backend, driving: Driving, chunk_size: int) -> Motion
         driving = detect_keypoints(model, driving, chunk_size)
     if not isinstance(driving, Keypoints):
         driving = track_keypoints(model, driving, chunk_size=chunk_size)
+    check_keypoints(model, driving)
     return Motion(driving.to(model.device), FPS, model.name, model.config.learnt_size)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .backends import Backend
+from .backends.fingerprint import fitting_motion
 from .compose import Composition
 from .draw import PANEL_PX, draw_keypoints
 from .faces.regions import crop_face, to_rgb
@@ -52,7 +53,8 @@ class Stills:
         """
         assert self.scene.sources is not None and self.scene.transfer is not None
         region, source = self.scene.faces[face], self.scene.sources[face]
-        motion = replace(self.motion, keypoints=self.motion.keypoints.to("cpu"))
+        motion = fitting_motion(self.model, self.motion, warn=False)
+        motion = replace(motion, keypoints=motion.keypoints.to("cpu"))
         moved = transfer_sequence(source.keypoints.to("cpu"), motion, self.scene.transfer).value[frame]
         panels = [
             draw_keypoints(self._crop(self.scene.picture, region), source.keypoints.value[0]),
@@ -60,7 +62,7 @@ class Stills:
             draw_keypoints(self._crop(painted, region), moved),
             in_the_middle(painted, self._panel),
         ]
-        told = f"frame {frame} of {len(motion)}, {frame / motion.fps:.2f} s"
+        told = f"frame {frame} (0 to {len(motion) - 1}), {frame / motion.fps:.2f} s"
         return sheet(panels, ("source", "driver", "result", told))
 
     def tile(self, view: np.ndarray | None, painted: np.ndarray) -> np.ndarray:

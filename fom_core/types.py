@@ -234,8 +234,7 @@ class MotionTransfer:
     expression_gain:      and for what the parts of the face do besides.
     fade_out_s:           seconds over which the motion goes home, so that the last frame is the source as it is, too.
 
-    Raises UsageError for values of another kind, and for no expression while the head moves: a turned head is an
-    expression to keypoints, and without it faces fold.
+    Raises UsageError for values of another kind, and for no expression while the head moves: faces would fold.
     """
 
     relative_motion: bool = True
@@ -253,7 +252,8 @@ class MotionTransfer:
             require_switch(name, getattr(self, name))
         for name in ("gain", "fade_in_s", "head_gain", "expression_gain", "fade_out_s"):
             require_amount(name, getattr(self, name))
-        require_number_or_word("initial_frame", self.initial_frame, ("best", "medoid"))
+        first = require_number_or_word("initial_frame", self.initial_frame, ("best", "medoid"))
+        object.__setattr__(self, "initial_frame", first)
         if self.expression_gain == 0 != self.head_gain:
             raise UsageError(
                 "A head that moves without any expression folds: the expression gain must be above 0. Choose more, or "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from comfy_api.latest import io
@@ -164,6 +165,7 @@ class AnimateFace(Node):
             ),
             smoothing, driving_crop, driving_face, fps,
         )  # fmt: skip
+        tuned = replace(tuned, transfer=replace(tuned.transfer, relative_jacobian=relative_jacobian))  # not in tuning
         progress, kept = host.Progress(), host.kept_of(model)
         with motions.opened(values) as opened:
             network = host.motion_model(model, chunk_size, len(faces))

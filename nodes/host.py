@@ -24,7 +24,6 @@ from torch import Tensor, nn
 
 from ..fom_core.backends.pytorch import PyTorchModel
 from ..fom_core.errors import MediaError, UnsupportedModel
-from ..fom_core.types import SourceFeatures
 from ..fom_core.weights.catalogue import Entry
 from ..fom_core.weights.checksums import verify_once
 from ..fom_core.weights.download import download
@@ -195,7 +194,7 @@ class ManagedModel(nn.Module):
 
     def to(self, *device: Any, **options: Any) -> ManagedModel:
         """What the host calls to load and to unload."""
-        self.kept.clear(SourceFeatures)
+        self.kept.sources.clear()
         self.network.release()
         self.network.to(*device, **options)
         return self

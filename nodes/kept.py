@@ -1,6 +1,7 @@
 """What was read of drivers and pictures, kept for the next run: a changed gain reads neither of them again.
 
-It is found by content, belongs to one model and goes with it. Never more than a fixed number of bytes is held.
+It is found by content, belongs to one model and goes with it. Never more than a fixed number of bytes is held, of
+drivers and of faces each: large faces never cost a driver, which takes far longer to read.
 """
 
 from __future__ import annotations
@@ -20,13 +21,17 @@ from ..fom_core.pipeline import encode_face
 from ..fom_core.types import FaceRegion, SourceFeatures
 
 Value = TypeVar("Value")
-MOST_BYTES = 96 << 20  # of all that is kept of one model: dozens of drivers, or faces at 256 pixels
+MOST_DRIVERS = 32 << 20  # bytes of all that is kept of one model's drivers: two of the longest, dozens of short ones
+MOST_SOURCES = 64 << 20  # and of faces: many at 256 pixels, one at 1024, where the smallest model takes 60 MiB
 
 
-class Kept:
-    """Values by what they were made from; beyond ``most_bytes`` those go that were not used for longest."""
+class Shelf:
+    """Values by what they were made from; beyond ``most_bytes`` those go that were not used for longest.
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+    A value that is larger by itself is not kept, and drives no other out.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._values: OrderedDict[Hashable, tuple[Any, int]] = OrderedDict()
 
@@ -41,16 +46,30 @@ class Kept:
             self._values.move_to_end(key)
             return self._values[key][0]
         value = make()
-        if key is not None:
-            self._values[key] = value, size_of(value)
+        if key is not None and (size := size_of(value)) <= self._most_bytes:
+            self._values[key] = value, size
             while self.size > self._most_bytes:
                 self._values.popitem(last=False)
         return value
 
-    def clear(self, kind: type | tuple[type, ...] = object) -> None:
-        """Give up all values, or those of a kind."""
-        for key in [key for key, (value, _) in self._values.items() if isinstance(value, kind)]:
-            del self._values[key]
+    def clear(self) -> None:
+        self._values.clear()
+
+
+class Kept:
+    """What is kept of one model: drivers, and encoded faces."""
+
+    def __init__(self) -> None:
+        self.drivers, self.sources = Shelf(MOST_DRIVERS), Shelf(MOST_SOURCES)
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.drivers.size + self.sources.size
+
+    def clear(self) -> None:
+        self.drivers.clear()
+        self.sources.clear()
 
 
 def encoded(kept: Kept, model: Backend, picture: np.ndarray, faces: Iterable[FaceRegion]) -> list[SourceFeatures]:
@@ -59,8 +78,8 @@ def encoded(kept: Kept, model: Backend, picture: np.ndarray, faces: Iterable[Fac
 
 
 def encoded_crop(kept: Kept, model: Backend, crop: np.ndarray) -> SourceFeatures:
-    key = ("source", crop.shape, hashlib.sha256(np.ascontiguousarray(crop).data).digest())
-    return kept.get(key, lambda: encode_face(model, crop), bytes_of_source)
+    key = (crop.shape, hashlib.sha256(np.ascontiguousarray(crop).data).digest())
+    return kept.sources.get(key, lambda: encode_face(model, crop), bytes_of_source)
 
 
 def bytes_of_source(source: SourceFeatures) -> int:

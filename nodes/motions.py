@@ -194,8 +194,10 @@ def read_one(
     if driver.motion is not None:
         return Read(driver.motion)
     fps = float(driver.rate or tuned.fps)
-    key = None if driver.key is None else ("driver", driver.key, tuned.driving_crop, tuned.driving_face)
-    found = kept.get(key, lambda: look_and_read(model, driver, fps, progress, share, tuned, chunk_size), Read.bytes_of)
+    key = None if driver.key is None else (driver.key, tuned.driving_crop, tuned.driving_face)
+    found = kept.drivers.get(
+        key, lambda: look_and_read(model, driver, fps, progress, share, tuned, chunk_size), Read.bytes_of
+    )
     return replace(found, motion=replace(found.motion, fps=fps))
 
 

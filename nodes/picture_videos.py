@@ -15,6 +15,7 @@ from ..fom_core.faces.tracks import FaceTracks, select_tracks, whole_frames
 from ..fom_core.media import VideoReader, VideoWriter
 from ..fom_core.motion import smooth
 from ..fom_core.parallel.overlap import run_in_background
+from ..fom_core.pipeline import driving_motions
 from ..fom_core.source_video import SourceOptions, compose_video, read_source_motions
 from ..fom_core.types import Motion, RunOptions
 from ..fom_core.weights.catalogue import is_for_faces
@@ -62,12 +63,12 @@ def animated_video(
         tracks = tracks_of(source, faces, float(rate), detector, face_choice, on_faces, progress)
         network = host.motion_model(model, chunk_size, len(tracks))
         reading = motions.read(network, [opened], progress, kept=kept, tuned=tuned, chunk_size=chunk_size)
+        moving = motions.posed(reading.motions, pose, tuned.transfer.initial_frame)
+        drivers = driving_motions(network, [smooth(motion, tuned.smoothing) for motion in moving], len(tracks))
         own = read_source_motions(
             network, source, tracks, float(rate),
             chunk_size=chunk_size, progress=motions.part_of(progress, FOUND, SEEN, tracks.frame_count),
         )  # fmt: skip
-        moving = motions.posed(reading.motions, pose, tuned.transfer.initial_frame)
-        drivers = [smooth(motion, tuned.smoothing) for motion in moving]
         length = options.frame_count(tracks, drivers, float(rate))
         composition = Composition(mask if on_faces else "box", feather=feather, colour_match=colour_match)
         path = host.temporary_file(".mp4")
@@ -80,7 +81,8 @@ def animated_video(
             done = 0
             for frames in compose_video(
                 network, source, tracks, own, drivers,
-                transfer=tuned.transfer, options=options, composition=composition, run=RunOptions(chunk_size),
+                fps=float(rate), transfer=tuned.transfer, options=options, composition=composition,
+                run=RunOptions(chunk_size),
             ):  # fmt: skip
                 write(frames[..., :3])
                 done += len(frames)

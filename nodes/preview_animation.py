@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..fom_core.compose.masks import Look
 from ..fom_core.errors import NoFaceFound, UsageError
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.pipeline import Scene
+from ..fom_core.source_video import SourceOptions
 from ..fom_core.stills import Stills, spread_over
 from ..fom_core.types import CHUNK_SIZE, FaceSet
 from . import host, motions, transfers
@@ -123,6 +125,8 @@ class PreviewAnimation(Node):
             network = host.motion_model(model, CHUNK_SIZE, len(members))
             reading = motions.read(network, [opened], progress, kept=kept, tuned=tuned, chunk_size=CHUNK_SIZE)
             sources = encoded(kept, network, picture, members)
+            if faces.tracks is not None and SourceOptions.keep_head:  # as the nodes that make the video do
+                transfer = replace(transfer, head_gain=0.0)
             stills = Stills(network, Scene(picture, members, reading.aligned, transfer, sources))
             chosen = round(moment * (reading.length - 1))
             frames = [chosen] if show == ONE else [*spread_over(reading.length), chosen]

@@ -13,7 +13,7 @@ from ..fom_core.compose import Composition
 from ..fom_core.compose.windows import FaceWindows
 from ..fom_core.motion import smooth
 from ..fom_core.parallel.workers import workers_for
-from ..fom_core.pipeline import match_drivers
+from ..fom_core.pipeline import driving_motions
 from ..fom_core.source_video import SourceOptions, VideoPainter, moving_tracks, read_source_motions
 from ..fom_core.source_video.frames import in_frames
 from ..fom_core.types import Generated, Motion
@@ -64,8 +64,8 @@ class VideoFaces:
         generator = network.config.generator
         self._composes = generator.dense_motion is not None and generator.estimate_occlusion_map
         moving = motions.posed(reading.motions, pose, tuned.transfer.initial_frame)
-        self._drivers = [smooth(motion, tuned.smoothing) for motion in moving]
-        match_drivers(len(self._drivers), len(self._tracks))
+        calm = [smooth(motion, tuned.smoothing) for motion in moving]
+        self._drivers = driving_motions(network, calm, len(self._tracks))
         self.length = options.frame_count(self._tracks, self._drivers, tuned.fps)
 
     def animated(
@@ -116,7 +116,10 @@ class VideoFaces:
         tracks, network = self._tracks, self._network
         reading = motions.part_of(progress, motions.READING, KEYPOINTS, tracks.frame_count)
         own = read_source_motions(network, self._video, tracks, self._fps, chunk_size=chunk_size, progress=reading)
-        faces, length = moving_tracks(tracks, own, self._drivers, self._tuned.transfer, self._options)
+        faces, length = moving_tracks(
+            network, tracks, own, self._drivers,
+            transfer=self._tuned.transfer, options=self._options, fps=self._fps,
+        )  # fmt: skip
         composition = Composition() if compose else Composition("box")
         painter = VideoPainter(network, tracks, faces, composition, chunk_size)
         with workers_for(network, chunk_size) as workers:

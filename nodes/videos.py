@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class EditedVideo:
         self.size, self.rate, self.frame_count = (height, width), Fraction(video.get_frame_rate()), self._count()
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        if self._frames is None and self._is_long():
+        if self._frames is None and self._is_long:
             return iter(VideoReader(copy_of(self._video, save_edited)[0]))
         if self._frames is None:
             images = self._video.get_components().images
@@ -51,7 +52,9 @@ class EditedVideo:
     def _count(self) -> int:
         return max(1, int(self._video.get_frame_count()))
 
+    @cached_property
     def _is_long(self) -> bool:
+        """Decided once: were it asked anew at each pass, what fills memory meanwhile would change the frames."""
         height, width = self.size
         can_be_written = height % 2 == width % 2 == 0 and number_of(self._video) is not None
         return can_be_written and self.frame_count * height * width * 3 * 4 > IN_MEMORY * host.free_memory()
@@ -89,7 +92,8 @@ def opened_video(video: Any) -> Opened:
         stream = VideoReader(path, from_s=part[0], length_s=part[1])
         if pending_edits(video):
             return Opened(EditedVideo(video), stream, number_of(video), video, path if passing else None)
-        return Opened(stream, stream, (host.stamp(path), part), video, path if passing else None)
+        key = None if passing else (host.stamp(path), part)  # a temporary file is never found again
+        return Opened(stream, stream, key, video, path if passing else None)
     except BaseException:
         if passing:
             path.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..errors import UsageError
 from ..motion.elsewhere import carried
 from ..networks.config import ModelConfig
-from ..types import Motion
+from ..types import Keypoints, Motion
 from .protocol import Backend
 
 log = logging.getLogger(__name__)
@@ -41,46 +41,75 @@ def fingerprint(model: Backend) -> tuple[float, ...]:
 
 
 def fingerprint_distance(one: Sequence[float], other: Sequence[float]) -> float:
-    """How far two fingerprints are apart, over the extent of the keypoints; infinite for other numbers of them."""
-    if len(one) != len(other) or len(one) % (2 * PICTURES):
+    """How far two fingerprints are apart, over the extent of the keypoints; infinite for other numbers, or none."""
+    if not one or len(one) != len(other) or len(one) % (2 * PICTURES):
         return math.inf
     here, there = (torch.tensor(each, dtype=torch.float64).view(PICTURES, -1, 2) for each in (one, other))
     extent = max(float((points - points.mean(dim=1, keepdim=True)).square().mean().sqrt()) for points in (here, there))
     return float((here - there).square().mean().sqrt()) / max(extent, ROUNDING / APART)
 
 
-def check_motion(model: Backend, motion: Motion) -> None:
+def check_motion(model: Backend, motion: Motion, *, warn: bool = True) -> None:
     """Raise UsageError for a motion of another model; a warning where it only bears this one's name.
 
-    A model whose file was renamed is known by its fingerprint. Motions without one are taken at their word.
+    A model whose file was renamed is known by its fingerprint. Motions without one are taken at their word. What the
+    keypoints themselves tell comes first: networks run only where those agree.
     """
-    points, wanted = motion.keypoints.value.shape[1], model.config.keypoint_detector.num_kp
-    if motion.model == model.name and motion.fingerprint is None and points == wanted:
-        return
-    same = motion.fingerprint is not None and fingerprint_distance(motion.fingerprint, fingerprint(model)) <= APART
-    if points != wanted or (motion.model != model.name and not same):
+    named, points = motion.model == model.name, model.config.keypoint_detector
+    whose = f"another model that is called '{model.name}' as well" if named else f"the model '{motion.model}'"
+    theirs, ours = _kind(*_shape(motion.keypoints)), _kind(points.num_kp, points.estimate_jacobian)
+    if theirs != ours:
         raise UsageError(
-            f"This motion was read with the model '{motion.model}' ({points} keypoints), which means nothing to "
-            f"'{model.name}' ({wanted} keypoints). Use that model, or read the driving video again with this one."
+            f"This motion was read with {whose} ({theirs}), which means nothing to '{model.name}' ({ours}). Use that "
+            "model, or read the driving video again with this one."
         )
-    if not same:
-        log.warning(
-            "This motion was read with another model that is called '%s' as well, or with an earlier state of it, "
-            "whose keypoints lie elsewhere: faces will bend in wrong places. Use that model, or read the driving video "
-            "again with this one (fom motion).", model.name,
-        )  # fmt: skip
+    if named and (motion.fingerprint is None or not warn):
+        return
+    if motion.fingerprint is not None and fingerprint_distance(motion.fingerprint, fingerprint(model)) <= APART:
+        return
+    if not named:
+        raise UsageError(
+            f"This motion was read with {whose}, whose {theirs} lie elsewhere than those of '{model.name}' and mean "
+            "nothing to it. Use that model, or read the driving video again with this one."
+        )
+    log.warning(
+        "This motion was read with another model that is called '%s' as well, or with an earlier state of it, "
+        "whose keypoints lie elsewhere: faces will bend in wrong places. Use that model, or read the driving video "
+        "again with this one (fom motion).", model.name,
+    )  # fmt: skip
 
 
-def fitting_motion(model: Backend, motion: Motion) -> Motion:
-    """The motion for this model: its own, or carried to its keypoints. Raises UsageError where it cannot be."""
+def check_keypoints(model: Backend, keypoints: Keypoints) -> None:
+    """Raise UsageError for other numbers of keypoints than the model has."""
+    found, wanted = _shape(keypoints)[0], model.config.keypoint_detector.num_kp
+    if found != wanted:
+        raise UsageError(
+            f"The driver has {found} keypoints, and '{model.name}' has {wanted}. Take those of this model."
+        )
+
+
+def fitting_motion(model: Backend, motion: Motion, *, warn: bool = True) -> Motion:
+    """The motion for this model: its own, or carried to its keypoints. Raises UsageError where it cannot be.
+
+    warn: off where the same motion was looked at before.
+    """
     try:
-        check_motion(model, motion)
+        check_motion(model, motion, warn=warn)
     except UsageError:
         found = carried(motion, model.name)
         if found is motion:
             raise
         return found
     return motion
+
+
+def _shape(keypoints: Keypoints) -> tuple[int, bool]:
+    """How many they are, and whether they have jacobians."""
+    return keypoints.value.shape[1], keypoints.jacobian is not None
+
+
+def _kind(points: int, jacobians: bool) -> str:
+    return f"{points} keypoints {'with' if jacobians else 'without'} jacobians"
 
 
 @torch.no_grad()

@@ -18,7 +18,7 @@ from ..media.sheet import SheetWriter
 from ..parallel.distributed import team
 from ..parallel.overlap import run_in_background
 from ..pictures import fit_picture
-from ..pipeline import match_drivers
+from ..pipeline import driving_motions, match_drivers
 from ..resources import threads
 from ..source_video import SourceOptions, compose_video, read_source_motions
 from ..types import RunOptions
@@ -63,7 +63,7 @@ def animate_source_video(args: argparse.Namespace, opened: Opened, label: str) -
         tracks = _tracks(args, source, detector if on_faces else None, len(driving) > 1)
         match_drivers(len(driving), len(tracks))
         drivers.check_initial_frame(transfer, driving)
-        motions = opened.motions(args, model, driving, detector)
+        motions = driving_motions(model, opened.motions(args, model, driving, detector), len(tracks))
         options = SourceOptions(args.source_motion, args.keep_head, args.length)
         length = options.frame_count(tracks, motions, source.fps)
         tell_return(args, length / source.fps)
@@ -86,7 +86,7 @@ def animate_source_video(args: argparse.Namespace, opened: Opened, label: str) -
         with ProgressBar(label, painted) as bar, run_in_background(write_shown) as write:
             for frames in compose_video(
                 model, source, tracks, own, motions,
-                transfer=transfer, options=options, composition=composition,
+                fps=source.fps, transfer=transfer, options=options, composition=composition,
                 run=RunOptions(chunk_size, bar, shown.frames),
             ):  # fmt: skip
                 write(frames)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from ..backends.load import load_model
@@ -16,7 +17,7 @@ from ..pipeline import Scene
 from ..types import MotionTransfer, RunOptions
 from .animate import write_animation
 from .drivers import INITIAL_FRAME
-from .names import FILENAME, folder_path
+from .names import FILENAME, check_ending, folder_or_result, names_result
 from .verbs import HELP
 
 
@@ -30,23 +31,31 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--output", type=folder_path, default="output", metavar="DIR", help="folder of the result (default: output)"
+        "--output",
+        type=folder_or_result,
+        default="output",
+        metavar="DIR_OR_FILE",
+        help="folder of the result and of the picture, or the result alone, such as demo.mp4 (default: output)",
     )
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, preview=None)
 
 
 def run(args: argparse.Namespace) -> int:
     """Compose, detect, animate; say where the result is."""
-    folder = args.output
+    path = Path(args.output)
+    alone = names_result(args.output)
+    if alone:
+        check_ending("--output", args.output, args)
     picture = demo_picture()
     motion = embedded_motion()
-    with VideoWriter(folder / FILENAME, motion.fps) as writer:
+    with VideoWriter(path if alone else path / FILENAME, motion.fps) as writer:
         faces = detect_faces(picture, "embedded")
         if not len(faces):
             raise NoFaceFound("The embedded detector found no face in the demo's picture. Install the project again.")
         model = load_model("mini")
         transfer = MotionTransfer(initial_frame=INITIAL_FRAME, fade_in_s=FADE_IN_S)
         write_animation(writer, model, Scene(picture, faces, [motion], transfer), Composition(), RunOptions())
-    write_picture(folder / "source.png", picture)
+    if not alone:
+        write_picture(path / "source.png", picture)
     print(writer.path)
     return 0

@@ -6,15 +6,16 @@ import argparse
 import math
 from collections.abc import Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import get_args
 
 from ..backends import Backend
 from ..driver import align_drivers, read_driver
-from ..errors import UsageError
+from ..errors import MediaError, UsageError
 from ..faces.detection import Detector
 from ..faces.tracking import DrivingCrop, DrivingView
 from ..media import VideoReader
-from ..motion import FADE_IN_S, SMOOTHING, Length, open_motion, smooth
+from ..motion import FADE_IN_S, SMOOTHING, Length, open_motion, require_frame, smooth
 from ..scaleout import read_motion_in_team
 from ..types import InitialFrame, Motion, MotionTransfer
 from . import common, edits, values
@@ -167,7 +168,9 @@ def open_drivers(args: argparse.Namespace) -> list[Driver]:
 
 
 def open_video(path: str, args: argparse.Namespace) -> VideoReader:
-    """A driving video, or the part of it that ``--start`` and ``--duration`` name."""
+    """A driving video, or the part of it that ``--start`` and ``--duration`` name. Raises MediaError for a motion."""
+    if Path(path).suffix.lower() == ".safetensors" and Path(path).is_file():
+        raise MediaError(f"{path} is no video; saved motions end so. Give it by --motion {path}.")
     return VideoReader(path, from_s=args.start or 0.0, length_s=args.duration or 0.0, as_shown=True)
 
 
@@ -206,10 +209,7 @@ def check_initial_frame(transfer: MotionTransfer, drivers: Sequence[Driver]) -> 
     asked = transfer.initial_frame
     longest = max(len(driver) if isinstance(driver, Motion) else driver.frame_count for driver in drivers)
     if isinstance(asked, int) and not 0 <= asked < longest + UNSURE * longest + 1:
-        raise UsageError(
-            f"The initial frame must be one of the {longest} driving frames, 0 to {longest - 1}; got {asked}. "
-            'Choose another, "best" or "medoid".'
-        )
+        require_frame(asked, longest)
 
 
 def read_drivers(

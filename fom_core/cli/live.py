@@ -6,7 +6,7 @@ import argparse
 import logging
 import sys
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from ..live import (
     Window,
     play,
 )
-from ..media import VideoReader, read_picture
+from ..media import VideoReader, VideoWriter, read_picture
 from ..media.mark import BOTTOM_RIGHT, Corner, marked
 from ..resources import threads
 from ..types import FaceSet, MotionTransfer
@@ -68,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--loop plays a video over and over. Add --input FILE, or leave it out.")
     media = (*args.source_image, *filter(None, [args.input]))
     keep_apart([Work(common.files_of_model(args, *media), [args.output] if args.output else [])])
+    if args.output:
+        VideoWriter(args.output, MOST_FPS).discard()  # one that cannot be written is told before the camera opens
     reader = None if args.input is None else VideoReader(args.input)
     threads.fit()
     animator = _animator(args, open_backend(args))
@@ -75,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         recording: LiveRecording | None = None
         screens = _screens(args, animator, controls, stack)
-        feed = Camera(args.camera) if reader is None else Playing(reader, loop=args.loop)
+        feed = stack.enter_context(closing(Camera(args.camera))) if reader is None else Playing(reader, loop=args.loop)
         capture = Capture(feed.frames)
         if args.output:
             recording = _recording(args, animator, feed.fps, reader)
@@ -104,6 +106,8 @@ def _animator(args: argparse.Namespace, model: Backend) -> LiveAnimator:
     pictures: list[tuple[np.ndarray, FaceSet]] = []
     for path in args.source_image:
         picture = read_picture(path, max_size=args.max_size)
+        if read_picture(path, alpha=True, max_size=args.max_size)[..., 3].min() < 255:
+            log.warning("%s is transparent, which live frames are not: it is laid on white.", path)
         faces = whole_picture(picture.shape[:2])
         if on_faces and detector is not None:
             every = args.multi_person or args.faces is not None

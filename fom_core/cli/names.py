@@ -13,7 +13,7 @@ from ..files.paths import require_name
 from ..files.places import NUMBER
 from ..media import ANIMATED_SUFFIXES, PICTURE_SUFFIXES, VIDEO_SUFFIXES, WRITTEN_SUFFIXES
 from ..media.write import target_of
-from .common import file_path
+from .common import file_name, file_path
 
 FILENAME = "result.mp4"
 FILES = ".mp4, .webm, .mov, .mkv, animated .gif, .webp or .avif"
@@ -33,6 +33,18 @@ def folder_path(text: str) -> Path:
             f"{text}/ if that is the folder's name"
         )
     return path
+
+
+def names_result(text: str) -> bool:
+    """Whether a name is that of a result in a kind that is written."""
+    return Path(text).suffix.lower() in SUFFIXES and not _is_folder(text)
+
+
+def folder_or_result(text: str) -> str:
+    """Argument type: :func:`folder_path`, or the name of a result, see :func:`names_result`."""
+    if not names_result(text):
+        folder_path(text)
+    return file_name(text)
 
 
 def listed(names: Sequence[str], word: str) -> str:

@@ -28,14 +28,19 @@ def require_amount(name: str, value: Any) -> None:
     raise UsageError(f"{name} is a number from 0 on; got {shortened(repr(value))}.")
 
 
-def require_number_or_word(name: str, value: Any, words: Collection[str]) -> None:
-    """Raise UsageError for what is no whole number, and none of the words."""
+def require_word(name: str, value: Any, words: Collection[str]) -> None:
+    """Raise UsageError for what is none of the words."""
+    if not isinstance(value, str) or value not in words:
+        raise UsageError(f"{name} is one of {', '.join(words)}; got {shortened(repr(value))}.")
+
+
+def require_number_or_word(name: str, value: Any, words: Collection[str]) -> Any:
+    """The word, or the whole number as an int, whichever kind it is of. Raises UsageError for what is neither."""
     if isinstance(value, str):
         if value in words:
-            return
+            return value
     elif not isinstance(value, bool):
         with suppress(TypeError):
-            operator.index(value)
-            return
+            return operator.index(value)
     allowed = " or ".join(f'"{word}"' for word in words)
     raise UsageError(f"{name} is a whole number, or {allowed}; got {shortened(repr(value))}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import cv2
@@ -83,8 +83,8 @@ def scaled(detection: Detection, across: float, down: float) -> Detection:
     """The same face in a picture that is larger by these factors."""
     x0, y0, x1, y1 = detection.box_px
     landmarks = detection.landmarks_px
-    return Detection(
-        (x0 * across, y0 * down, x1 * across, y1 * down),
-        detection.score,
-        None if landmarks is None else tuple((x * across, y * down) for x, y in landmarks),
+    return replace(
+        detection,
+        box_px=(x0 * across, y0 * down, x1 * across, y1 * down),
+        landmarks_px=None if landmarks is None else tuple((x * across, y * down) for x, y in landmarks),
     )

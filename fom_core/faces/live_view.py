@@ -33,7 +33,7 @@ class LiveView:
     tenth frame is looked at, and only around the face.
 
     detector: None looks at whole frames, and counts the driver as seen.
-    crop:     "face" or, for frames that show little else than the face, "auto": the whole frame; "none" always is.
+    crop:     "face" follows the face; "auto" takes whole frames for as long as they show little else; "none" always.
     box:      the view of the last frame; None for the whole of it.
     seen:     whether the driver was there at the last look.
     """
@@ -81,14 +81,14 @@ class LiveView:
         anew, self._looks_without = self._looks_without >= AWAY, 0
         self._face = np.array(found.box_px)
         wanted = np.array(fixed_view(self._face[None], frame.shape[:2], self._margin))
-        if self._view is None:
-            short, long = sorted(frame.shape[:2])
-            prepared = wanted[2] - wanted[0] >= PREPARED * short and long <= 1.25 * short
-            self._whole = prepared and self._crop == "auto"
+        little_else = self._crop == "auto" and _shows_little_else(wanted, frame)
         if anew or self._view is None:
-            self._view, self._goal = wanted, None
+            self._whole = little_else
+            everything = np.array([0.0, 0.0, frame.shape[1], frame.shape[0]])
+            self._view, self._goal = everything if self._whole else wanted, None
         elif not self._holds(self._face):
-            self._goal = wanted
+            self._whole = self._whole and little_else
+            self._goal = None if self._whole else wanted
 
     def _search(self, frame: np.ndarray, detector: Detector) -> list[Detection]:
         """The faces of a shrunken copy of the whole frame."""
@@ -121,4 +121,10 @@ class LiveView:
         inside = (face[:2] >= self._view[:2] - BEYOND * side).all() and (
             face[2:] <= self._view[2:] + BEYOND * side
         ).all()
-        return bool(inside) and SMALL <= float(self._view[2] - self._view[0]) / side <= LARGE
+        return bool(inside) and SMALL <= float((self._view[2:] - self._view[:2]).max()) / side <= LARGE
+
+
+def _shows_little_else(view: np.ndarray, frame: np.ndarray) -> bool:
+    """Whether the view of a face is nearly the whole frame."""
+    short, long = sorted(frame.shape[:2])
+    return bool(view[2] - view[0] >= PREPARED * short and long <= 1.25 * short)

@@ -39,8 +39,9 @@ class LiveAnimator:
     """Gives for every frame of a driver the picture, whose faces move like the driver's; knows nothing of what comes.
 
     model:      any that :func:`fom_core.load_model` gives.
-    pictures:   each (H, W, 3) uint8 RGB, and its faces as :func:`fom_core.detect_faces` and
-                :func:`fom_core.select_faces` give them. All are made ready, so that changing takes no time.
+    pictures:   each (H, W, 3) uint8 RGB, or with an alpha that is left out, and its faces as
+                :func:`fom_core.detect_faces` and :func:`fom_core.select_faces` give them. All are made ready, so that
+                changing takes no time.
     detector:   what finds the driver's face, or its name; None looks at whole frames.
     crop:       the part of the frames to look at, see :class:`~fom_core.faces.live_view.LiveView`.
     transfer:   how motion is given to the faces. The pose in which the driver is first seen corresponds to the
@@ -91,7 +92,7 @@ class LiveAnimator:
     def calibrate(self) -> None:
         """Let the driver's pose of now correspond to the picture; before there is a driver, the first one does."""
         if self._driving is not None and self._neutral is not None:
-            self._neutral_before = self._neutral, self._moment_s
+            self._neutral_before = self._neutral_at(self._moment_s), self._moment_s
             self._neutral = self._driving
 
     def switch(self, step: int = 1) -> None:
@@ -116,7 +117,7 @@ class LiveAnimator:
         self._follow(now_s)
         shown = self._pictures[self.shown]
         if self._driving is None:
-            return to_rgb(shown.picture).copy()
+            return shown.picture.copy()
         chunk = [self._model.generate(source, self._moved(source, now_s)) for source in shown.sources]
         return shown.finisher.begin(chunk)()[0]
 
@@ -124,6 +125,7 @@ class LiveAnimator:
         self, picture: np.ndarray, faces: FaceSet | FaceRegion | Sequence[FaceRegion], composition: Composition
     ) -> _Prepared:
         require_picture(picture)
+        picture = to_rgb(picture)
         chosen, size = as_face_set(faces, picture.shape[:2]), self._model.config.image_size
         sources = [encode_face(self._model, crop_face(picture, face, size)) for face in chosen]
         return _Prepared(picture, sources, open_finisher(self._model, picture, chosen, sources, composition))
@@ -145,13 +147,14 @@ class LiveAnimator:
 
     def _moved(self, source: SourceFeatures, now_s: float) -> Keypoints:
         """Where a source's keypoints are now."""
-        assert self._driving is not None and self._neutral is not None
-        neutral = self._neutral
-        if self._neutral_before is not None:
-            before, left_s = self._neutral_before
-            share = (now_s - left_s) / CALIBRATE_S
-            neutral = eased(before, neutral, torch.tensor([share]))
-            if share >= 1:
-                self._neutral_before = None
-        moved = transfer_motion(source.keypoints, self._driving, neutral, self._transfer)
+        assert self._driving is not None
+        moved = transfer_motion(source.keypoints, self._driving, self._neutral_at(now_s), self._transfer)
         return eased(source.keypoints, moved, torch.tensor([self._presence]))
+
+    def _neutral_at(self, now_s: float) -> Keypoints:
+        """The neutral pose, on its way from the last one."""
+        assert self._neutral is not None
+        if self._neutral_before is None:
+            return self._neutral
+        before, left_s = self._neutral_before
+        return eased(before, self._neutral, torch.tensor([(now_s - left_s) / CALIBRATE_S]))

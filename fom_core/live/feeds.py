@@ -17,11 +17,12 @@ from .newest import Captured
 class Camera:
     """A camera of this machine, by its number.
 
-    Raises MediaError where it does not open; its frames raise it where it is lost.
+    Close it. Raises MediaError where it does not open; its frames raise it where it is lost.
     """
 
     def __init__(self, number: int) -> None:
         self.name = f"the camera {number}"
+        self._number, self._begun = number, False
         with hushed():
             self._capture = cv2.VideoCapture(number)
         if not self._capture.isOpened():
@@ -40,13 +41,19 @@ class Camera:
 
     def frames(self, stopped: threading.Event) -> Generator[Captured, None, None]:
         """Frames as they come. Closes the camera at its end."""
+        self._begun = True
         try:
             while not stopped.is_set():
                 there, frame = self._capture.read()
                 if not there:
-                    raise MediaError(f"{self.name.capitalize()} is lost: it gives no further frame. Plug it in again.")
+                    raise MediaError(f"The camera {self._number} is lost: it gives no further frame. Plug it in again.")
                 yield Captured(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), time.monotonic())
         finally:
+            self._capture.release()
+
+    def close(self) -> None:
+        """Let the camera go, unless its frames have begun: they do so at their end, in their own thread."""
+        if not self._begun:
             self._capture.release()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
@@ -12,9 +13,10 @@ import numpy as np
 from ..errors import MediaError, UsageError
 from .animator import LiveAnimator
 from .meter import Meter
-from .newest import Capture
+from .newest import Capture, Captured
 
 PATIENCE_S = 10.0  # for a frame: cameras take seconds to start, or while somebody is asked to allow them
+SLICE_S = 0.1  # of that waiting, after which it is seen what is asked for
 
 Command = Literal["next", "previous", "calibrate", "stop"]
 
@@ -24,6 +26,11 @@ class Controls:
 
     def __init__(self) -> None:
         self._asked: SimpleQueue[Command] = SimpleQueue()
+        self._polled: list[Callable[[], None]] = []
+
+    def poll(self, source: Callable[[], None]) -> None:
+        """Call ``source`` before each answer of :meth:`asked`, in its thread: it presses what was pressed there."""
+        self._polled.append(source)
 
     def press(self, command: Command) -> None:
         """Ask for something. Raises UsageError for what there is not."""
@@ -33,6 +40,8 @@ class Controls:
 
     def asked(self) -> list[Command]:
         """All that was asked for since the last call."""
+        for source in self._polled:
+            source()
         found: list[Command] = []
         try:
             while True:
@@ -71,17 +80,8 @@ def play(
     Raises what ended the capture, and MediaError where no frame comes for ten seconds.
     """
     meter = meter or Meter()
-    ends_s = None if duration_s is None else time.monotonic() + duration_s
-    while ends_s is None or time.monotonic() < ends_s:
-        captured = capture.newest.take(PATIENCE_S)
-        if captured is None:
-            if capture.newest.ended:
-                break
-            raise MediaError(f"{name.capitalize()} has given no frame for {PATIENCE_S:.0f} seconds. Start anew.")
-        asked = controls.asked()
-        if "stop" in asked:
-            break
-        _obey(animator, asked)
+    ends_s = math.inf if duration_s is None else time.monotonic() + duration_s
+    while (captured := _next_frame(capture, animator, controls, ends_s, name)) is not None:
         frame = animator(np.ascontiguousarray(captured.frame[:, ::-1]) if mirror else captured.frame, captured.at_s)
         line = state(meter, animator.seen)
         for screen in screens:
@@ -90,6 +90,24 @@ def play(
         if tell:
             tell(line)
     return meter
+
+
+def _next_frame(
+    capture: Capture, animator: LiveAnimator, controls: Controls, ends_s: float, name: str
+) -> Captured | None:
+    """The newest frame, and what was asked for is done; None where there is none any more, by whatever end."""
+    patient_until_s = time.monotonic() + PATIENCE_S
+    while (now_s := time.monotonic()) < ends_s:
+        captured = capture.newest.take(max(0.0, min(SLICE_S, ends_s - now_s, patient_until_s - now_s)))
+        asked = controls.asked()
+        if "stop" in asked:
+            return None
+        _obey(animator, asked)
+        if captured is not None or capture.newest.ended:
+            return captured
+        if time.monotonic() >= patient_until_s:
+            raise MediaError(f"No frame has come from {name} for {PATIENCE_S:.0f} seconds. Start anew.")
+    return None
 
 
 def state(meter: Meter, seen: bool) -> str:

@@ -49,6 +49,8 @@ class Window:
         except UsageError as error:
             raise UsageError(f"{error} Watch by --serve PORT, or record by --output FILE.") from None
         self._size: tuple[int, ...] = ()
+        self._open = True
+        controls.poll(self._poll)
 
     def show(self, frame: np.ndarray, captured_s: float, state: str) -> None:
         picture = cv2.cvtColor(frame, cv2.COLOR_RGB2BGR)
@@ -59,15 +61,23 @@ class Window:
                 self._size = frame.shape
                 cv2.resizeWindow(TITLE, frame.shape[1], frame.shape[0])
             cv2.imshow(TITLE, picture)
+        self._poll()
+
+    def _poll(self) -> None:
+        """See what was pressed, also while no frame comes; the system gets to paint the window by that, too."""
+        if not self._open:
+            return
+        with hushed():
             key = cv2.pollKey() & 0xFF
         if key == ord("i"):
             self._told = not self._told
         if key in KEYS:
             self._controls.press(KEYS[key])
-        elif not _is_open():  # closed by its own button
+        elif self._size and not _is_open():  # closed by its own button; before the first frame it need not be there
             self._controls.press("stop")
 
     def close(self) -> None:
+        self._open = False
         with suppress(cv2.error):  # it is closed
             cv2.destroyAllWindows()
 

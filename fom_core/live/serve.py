@@ -8,8 +8,13 @@ from __future__ import annotations
 
 import hmac
 import json
+import logging
 import secrets
+import select
+import socket
+import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -25,11 +30,13 @@ from ..files.paths import ASSETS
 from ..media.packets import labelled
 from .run import Command, Controls
 
+log = logging.getLogger(__name__)
 HOST, NAMES = "127.0.0.1", ("127.0.0.1", "localhost")
 PAGE = ASSETS / "live.html"
 QUALITY = 90  # of JPEG
+MOST_PORT = 65535
 MOST_WATCHING = 8
-PATIENCE_S = 10.0  # with a browser that takes nothing
+PATIENCE_S = 10.0  # with a browser that takes nothing, and for a frame until it is seen whether the browser is there
 BOUNDARY = "frame"
 PRESSED: dict[str, Command] = {"/next": "next", "/previous": "previous", "/calibrate": "calibrate"}
 
@@ -83,6 +90,8 @@ class Page:
     """
 
     def __init__(self, controls: Controls, port: int) -> None:
+        if not 0 <= port <= MOST_PORT:
+            raise UsageError(f"Ports are numbers from 0 to {MOST_PORT}; got {port}. Choose another for --serve.")
         self._newest = _Newest()
         self._token = secrets.token_urlsafe(24)
         try:
@@ -116,7 +125,11 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever watched is gone."""
+        """Whoever watched may be gone at any time; all else is a fault."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            log.error("The page could not answer a request (%s: %s).", type(error).__name__, error)
+            log.debug("where it failed:", exc_info=error)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -128,7 +141,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         place = urlsplit(self.path).path
-        answers = {"/": self._page, "/stream": self._stream, "/frame.jpg": self._picture, "/state": self._state}
+        answers = {
+            "/": self._page,
+            "/stream": partial(self._watched, self._stream),
+            "/frame.jpg": partial(self._watched, self._picture),
+            "/state": self._state,
+        }
         if not self._is_ours():
             self._refuse(HTTPStatus.FORBIDDEN)
         elif place in answers:
@@ -171,6 +189,18 @@ class _Handler(BaseHTTPRequestHandler):
     def _state(self) -> None:
         self._answer(json.dumps({"state": self._newest.state}).encode(), "application/json")
 
+    def _watched(self, answer: Callable[[], None]) -> None:
+        """Answer with pictures, unless so many are watching already."""
+        if not self._newest.watch(1):
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
+            return
+        try:
+            answer()
+        except OSError:  # whoever watched is gone
+            self.close_connection = True
+        finally:
+            self._newest.watch(-1)
+
     def _picture(self) -> None:
         newest = self._newest.after(0)
         if newest is None:
@@ -179,20 +209,23 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(newest[1], "image/jpeg")
 
     def _stream(self) -> None:
-        if not self._newest.watch(1):
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
-            return
-        try:
-            self._head(HTTPStatus.OK, f"multipart/x-mixed-replace; boundary={BOUNDARY}")
-            number = 0
-            while (newest := self._newest.after(number)) is not None:
-                number, jpeg = newest
-                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                self.wfile.write(head.encode() + jpeg + b"\r\n")
-        except OSError:  # whoever watched is gone
-            self.close_connection = True
-        finally:
-            self._newest.watch(-1)
+        """Pictures until the page is closed, however long none comes, or until whoever watches is gone."""
+        self._head(HTTPStatus.OK, f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        number = 0
+        while not self._newest.closed:
+            newest = self._newest.after(number)
+            if newest is None:
+                if self._is_gone():
+                    break
+                continue
+            number, jpeg = newest
+            head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+            self.wfile.write(head.encode() + jpeg + b"\r\n")
+
+    def _is_gone(self) -> bool:
+        """Whether the browser has closed the connection; it says nothing more on one that lasts."""
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
 
     def _answer(self, body: bytes, kind: str, policy: str = "default-src 'none'; frame-ancestors 'none'") -> None:
         self._head(HTTPStatus.OK, kind, len(body), policy)

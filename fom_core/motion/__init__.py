@@ -11,6 +11,7 @@ from .initial import (
     initial_frame,
     initial_pose,
     pose_distances,
+    require_frame,
     stands_still,
     with_initial_frame,
 )
@@ -73,6 +74,7 @@ __all__ = [
     "pose_motion",
     "posed_models",
     "read_directions",
+    "require_frame",
     "resample",
     "rested",
     "retimed",

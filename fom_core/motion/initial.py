@@ -33,12 +33,17 @@ def initial_frame(
         return among[find_best_frame(source, driving.pick(among))]
     if asked == "medoid":
         return among[find_medoid(driving.pick(among))]
-    if not 0 <= asked < len(driving):
-        raise UsageError(
-            f"The initial frame must be one of the {len(driving)} driving frames, 0 to {len(driving) - 1}; "
-            f'got {asked}. Choose another, "best" or "medoid".'
-        )
+    require_frame(asked, len(driving))
     return min(among, key=lambda frame: abs(frame - asked))
+
+
+def require_frame(asked: int, count: int) -> None:
+    """Raise UsageError for an initial frame that is none of a driver's so many."""
+    if not 0 <= asked < count:
+        raise UsageError(
+            f"The initial frame must be one of the {count} driving frames, 0 to {count - 1}; got {asked}. Choose "
+            'another, "best" or "medoid".'
+        )
 
 
 def initial_pose(source: Keypoints, driving: Motion, transfer: MotionTransfer) -> Keypoints:

@@ -33,7 +33,13 @@ class Recording(Generic[R]):
             self.results = work(*self.inputs)
 
     def __call__(self, inputs: Sequence[Tensor]) -> R:
-        """The work on other inputs. The results are the same tensors every time, valid until the next call."""
+        """The work on other inputs. The results are the same tensors every time, valid until the next call.
+
+        Raises ValueError for inputs of other shapes, which would be stretched to those recorded.
+        """
+        shapes = [[tuple(tensor.shape) for tensor in tensors] for tensors in (self.inputs, inputs)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"recorded for inputs of {shapes[0]}, given {shapes[1]}")
         for held, given in zip(self.inputs, inputs, strict=True):
             held.copy_(given, non_blocking=True)
         self.graph.replay()

@@ -16,13 +16,24 @@ import numpy as np
 import torch
 
 from ..backends import Backend
+from ..backends.fingerprint import fitting_motion
 from ..compose.composition import Composition, Enhance
 from ..compose.masks import Look
+from ..documents.arguments import require_switch, require_word
 from ..driver import DrivingVideo
 from ..errors import UsageError
 from ..faces.following import follow_faces
 from ..faces.tracks import FaceTracks
-from ..motion import Length, SourceMotion, fit_length, held, resample, transfer_onto, with_initial_frame
+from ..motion import (
+    Length,
+    SourceMotion,
+    fit_length,
+    held,
+    require_frame,
+    resample,
+    transfer_onto,
+    with_initial_frame,
+)
 from ..parallel.overlap import map_in_background, prefetch
 from ..parallel.workers import workers_for
 from ..pictures import require_frames
@@ -41,11 +52,17 @@ class SourceOptions:
     keep_head:     their heads stay as they are; off moves them like the driver's as well.
     length:        what a driver that is shorter than the source does: hold its last frame, start anew ("loop"), or end
                    the result ("shortest"). A longer one ends with the source.
+    Raises UsageError for values of another kind.
     """
 
     source_motion: SourceMotion = "add"
     keep_head: bool = True
     length: Length = "hold"
+
+    def __post_init__(self) -> None:
+        require_word("source_motion", self.source_motion, get_args(SourceMotion))
+        require_switch("keep_head", self.keep_head)
+        require_word("length", self.length, get_args(Length))
 
     def frame_count(self, tracks: FaceTracks, motions: Sequence[Motion], fps: float) -> int:
         """Of the result, for a source of ``fps`` frames a second."""
@@ -82,16 +99,19 @@ def animate_video(
              brought to the source's frame rate and length; those without a rate count as 25 frames a second.
     frames:  numbers of those to paint, rising; all by default.
     The other options are those of :class:`SourceOptions` and :func:`.animate_picture`. Pixels outside the canvases are
-    those of their own frame, bit for bit. Chunks and batches of any size give the same pixels.
+    those of their own frame, bit for bit. Chunks and batches of any size give the same pixels, and so do some
+    ``frames`` of all. Raises UsageError for a motion of another model, an initial frame beyond the driver and unknown
+    options.
     """
     require_frames(video)
+    options = SourceOptions(source_motion, keep_head, length)
     rate = fps or float(getattr(video, "fps", FPS))
     tracks = follow_faces(video, fps=rate) if faces is None else faces
     motions = driving_motions(model, driving, len(tracks), chunk_size=chunk_size)
     own = read_source_motions(model, video, tracks, rate, chunk_size=chunk_size)
     return compose_video(
         model, video, tracks, own, motions,
-        transfer=transfer, options=SourceOptions(source_motion, keep_head, length),
+        fps=rate, transfer=transfer, options=options,
         composition=Composition(mask, ratio, feather, colour_match, enhance),
         run=RunOptions(chunk_size, progress, frames),
     )  # fmt: skip
@@ -104,6 +124,7 @@ def compose_video(
     own: Sequence[Motion],
     motions: Sequence[Motion],
     *,
+    fps: float,
     transfer: MotionTransfer | None,
     options: SourceOptions,
     composition: Composition,
@@ -112,43 +133,54 @@ def compose_video(
     """:func:`animate_video` with its options as values.
 
     own:     of each face, from :func:`read_source_motions`.
-    motions: of the drivers, of any rate and length.
+    motions: of the drivers, of any rate and length, from :func:`.driving_motions`, which warns of those of a namesake.
+    fps:     of the source.
     """
     composition.check(get_args(Look))
-    faces, length = moving_tracks(tracks, own, motions, transfer or MotionTransfer(), options)
+    faces, length = moving_tracks(
+        model, tracks, own, motions, transfer=transfer or MotionTransfer(), options=options, fps=fps
+    )
     numbers = _checked(run.frames, length)
     painter = VideoPainter(model, tracks, faces, composition, run.chunk_size)
-    done, total = 0, len(numbers)
+    done, total, wanted = 0, len(numbers), set(numbers)
+    needed = numbers if run.frames is None else painter.with_stills(numbers)
 
-    def painted() -> Generator[Callable[[], np.ndarray], None, None]:
+    def finishing() -> Generator[Callable[[], np.ndarray], None, None]:
         nonlocal done
         with (
-            closing(prefetch(in_frames(video, tracks, numbers, run.chunk_size))) as chunks,
+            closing(prefetch(in_frames(video, tracks, needed, run.chunk_size))) as chunks,
             workers_for(model, run.chunk_size) as workers,
         ):
             for chunk in chunks:
-                yield partial(painter.whole, painter.paint(chunk, workers))
-                done += len(chunk)
+                painted = [each for each in painter.paint(chunk, workers) if each.seen.number in wanted]
+                if not painted:
+                    continue
+                yield partial(painter.whole, painted)
+                done += len(painted)
                 if run.progress:
                     run.progress(done, total)
 
-    with closing(painted()) as coming:
+    with closing(finishing()) as coming:
         yield from map_in_background(lambda finish: finish(), coming)
 
 
 def moving_tracks(
+    model: Backend,
     tracks: FaceTracks,
     own: Sequence[Motion],
     motions: Sequence[Motion],
+    *,
     transfer: MotionTransfer,
     options: SourceOptions,
+    fps: float,
 ) -> tuple[list[MovingTrack], int]:
-    """Give each face of a video its driver's motion; and the number of frames of the result."""
+    """Give each face of a video, ``fps`` frames a second, its driver's motion; and the number of frames of the result.
+
+    Raises UsageError for a motion of another model and an initial frame beyond the driver.
+    """
+    motions = [fitting_motion(model, motion, warn=False) for motion in motions]
     if options.keep_head:
         transfer = replace(transfer, head_gain=0.0)
-    if not len(tracks):
-        return [], tracks.frame_count
-    fps = own[0].fps
     length = options.frame_count(tracks, motions, fps)
     driving = [_on_clock(motion, fps, length, options) for motion in motions]
     transfers = [
@@ -173,11 +205,12 @@ def _on_clock(motion: Motion, fps: float, count: int, options: SourceOptions) ->
 def _at_rate(transfer: MotionTransfer, motion: Motion, now: Motion) -> MotionTransfer:
     """The same with the number of the initial frame, which counts the driver's own frames, at another rate.
 
-    One that is there, but beyond the end of the source, is its last frame.
+    One that is there, but beyond the end of the source, is its last frame. Raises UsageError for one that is not.
     """
     asked = transfer.initial_frame
-    if not isinstance(asked, int) or not 0 <= asked < len(motion):
+    if not isinstance(asked, int) or motion.neutral is not None:
         return transfer
+    require_frame(asked, len(motion))
     return replace(transfer, initial_frame=min(round(asked * now.fps / motion.fps), len(now) - 1))
 
 

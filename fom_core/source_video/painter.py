@@ -40,7 +40,10 @@ class PaintedFrame:
 
 
 class VideoPainter:
-    """Paints the faces of consecutive chunks of a video, and makes whole frames of them."""
+    """Paints the faces of consecutive chunks of a video, and makes whole frames of them.
+
+    Of a video of which some frames are wanted, it has to be given all those of :meth:`with_stills`.
+    """
 
     def __init__(
         self,
@@ -50,13 +53,22 @@ class VideoPainter:
         composition: Composition,
         chunk_size: int,
     ) -> None:
-        self._model, self._faces, self._composition = model, faces, composition
+        self._model, self._tracks, self._faces, self._composition = model, tracks, faces, composition
         self._size = chunk_size * max(1, len(tracks))
         self._still_every = 0 if not needs_stills(composition) else 1 if composition.colour_match else STILL_EVERY
         self._starts = [{run.start for run in face.track.runs()} for face in faces]
         self._stills: dict[int, tuple[int, Generated]] = {}  # by id of the face: since which frame
-        self._last = -1
         self._told = False
+
+    def with_stills(self, numbers: Sequence[int]) -> list[int]:
+        """These numbers of frames, and those at which it is looked at what the model hides of the faces in them."""
+        needed = set(numbers)
+        if self._still_every > 1:
+            for number in numbers:
+                for face in self._tracks.at(number):
+                    begins = max(start for start in self._starts[face.id] if start <= number)
+                    needed.add(max(begins, number - number % self._still_every))
+        return sorted(needed)
 
     def paint(self, chunk: Sequence[SeenFrame], workers: Workers) -> list[PaintedFrame]:
         """The next frames; several faces go through the networks together, in pieces where memory is short."""
@@ -90,17 +102,14 @@ class VideoPainter:
     def _looks(self, chunk: Sequence[SeenFrame]) -> set[tuple[int, int]]:
         """Numbers of frames and faces for which it is looked anew at what the model makes of them at rest.
 
-        By the numbers alone, so that chunks of any size give the same frames.
+        By the numbers alone, so that chunks of any size, and some frames of all, give the same ones.
         """
         anew: set[tuple[int, int]] = set()
         if not self._still_every:
             return anew
         for seen in chunk:
-            follows = seen.number == self._last + 1
-            self._last = seen.number
             for face in seen.faces:
-                begins = seen.number in self._starts[face.id] or not follows
-                if begins or seen.number % self._still_every == 0:
+                if seen.number in self._starts[face.id] or seen.number % self._still_every == 0:
                     anew.add((seen.number, face.id))
         return anew
 

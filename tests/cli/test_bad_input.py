@@ -243,7 +243,7 @@ def test_a_folder_is_no_place_for_a_file(fom, picture_file, tmp_path, option):
 
 @pytest.mark.parametrize(
     "words",
-    [["demo"], ["crop_video", "a.mp4"], ["export", "mini"], ["evaluate"], ["train"], ["compress", "--teacher", "mini"],
+    [["crop_video", "a.mp4"], ["export", "mini"], ["evaluate"], ["train"], ["compress", "--teacher", "mini"],
      ["preprocess", "a"]],
 )  # fmt: skip
 def test_a_folder_of_results_does_not_end_like_a_file(fom, words):

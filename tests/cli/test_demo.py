@@ -65,3 +65,21 @@ def test_without_scikit_image_the_demo_says_what_to_install(fom, tmp_path, monke
     assert outcome.status == 1
     assert outcome.messages[-1].endswith("Run: pip install scikit-image")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_demo_takes_a_file_and_writes_nothing_beside_it(fom, picture, tmp_path, monkeypatch):
+    motion = demo.embedded_motion()
+    monkeypatch.setattr(demo, "embedded_motion", lambda: replace(motion, keypoints=motion.keypoints[:2]))
+
+    outcome = fom("demo", "--output", tmp_path / "new" / "x.mp4")
+
+    assert outcome.results == [str(tmp_path / "new" / "x.mp4")]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["x.mp4"]
+
+
+@pytest.mark.parametrize(("name", "said"), [("x.jpg", "names one picture"), ("x.json", "ends like a file")])
+def test_files_that_the_demo_does_not_write_are_refused(fom, tmp_path, name, said):
+    outcome = fom("demo", "--output", tmp_path / name)
+
+    assert outcome.status == 2
+    assert said in outcome.messages[-1]

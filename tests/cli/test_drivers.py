@@ -123,3 +123,13 @@ def test_settings_out_of_range_are_bad_usage(fom, whole_picture, tmp_path, optio
 
     assert outcome.status == 2
     assert option[0] in outcome.messages[-1]
+
+
+def test_a_saved_motion_in_the_place_of_a_video_is_told_its_option(fom, picture_file, tmp_path):
+    motion = tmp_path / "m.safetensors"
+    motion.write_bytes(b"any")
+
+    outcome = fom("animate", "-s", picture_file, "-d", motion, "--output", tmp_path / "out")
+
+    assert outcome.status == 1
+    assert outcome.messages == [f"fom: {motion} is no video; saved motions end so. Give it by --motion {motion}."]

@@ -14,10 +14,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fom_core.cli import live
-from fom_core.errors import MediaError
+from fom_core.errors import MediaError, WriteError
 from fom_core.live import Captured, screens
 from fom_core.media import VideoReader, write_picture
 
@@ -158,6 +159,9 @@ def test_a_camera_that_is_lost_is_one_line_and_what_was_recorded_is_kept(fom, wh
         def __init__(self, number):
             assert number == 0
 
+        def close(self):
+            pass
+
         def frames(self, stopped):
             with VideoReader(whole[whole.index("--input") + 1]) as reader:
                 for number, frame in enumerate(reader):
@@ -204,3 +208,57 @@ def test_a_signal_ends_it_in_a_word_and_completes_the_recording(whole, tmp_path,
     assert results.splitlines() == [str(tmp_path / "live.mp4")]
     with VideoReader(tmp_path / "live.mp4") as video:
         assert len(list(video)) > 5
+
+
+def test_a_result_that_cannot_be_written_is_told_before_the_camera_opens(fom, whole, monkeypatch, tmp_path):
+    def opened(number):
+        raise AssertionError("the camera's light is on")
+
+    monkeypatch.setattr(live, "Camera", opened)
+    (tmp_path / "file").touch()
+    place = whole.index("--input")
+    words = [*whole[:place], *whole[place + 2 :]]
+
+    for output in (tmp_path / "file" / "live.mp4", tmp_path / "live.txt"):
+        outcome = fom(*words, "--output", output)
+
+        assert outcome.status == 1, outcome.messages
+        assert "light" not in outcome.messages[-1]
+
+
+def test_a_camera_is_closed_whatever_fails_after_it_opened(fom, whole, monkeypatch, tmp_path):
+    closed = []
+
+    class Opened:
+        name, fps = "the camera 0", 25.0
+
+        def __init__(self, number):
+            pass
+
+        def frames(self, stopped):
+            yield from ()
+
+        def close(self):
+            closed.append(True)
+
+    def refuse(*_, **__):
+        raise WriteError("No space left on the disk.")
+
+    monkeypatch.setattr(live, "Camera", Opened)
+    monkeypatch.setattr(live, "LiveRecording", refuse)
+    place = whole.index("--input")
+    outcome = fom(*whole[:place], *whole[place + 2 :], "--output", tmp_path / "live.mp4")
+
+    assert outcome.messages[-1] == "fom: No space left on the disk."
+    assert closed == [True]
+
+
+def test_a_transparent_picture_is_laid_on_white_with_a_line(fom, whole, tmp_path):
+    write_picture(tmp_path / "glass.png", np.full((70, 90, 4), (200, 100, 50, 60), np.uint8))
+    words = [tmp_path / "glass.png" if word == whole[2] else word for word in whole]
+
+    outcome = fom(*words, "--duration", 0.3, "--output", tmp_path / "live.mp4")
+
+    assert outcome.status == 0, outcome.messages
+    told = f"warning: {tmp_path / 'glass.png'} is transparent, which live frames are not: it is laid on white."
+    assert outcome.messages.count(told) == 1

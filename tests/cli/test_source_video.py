@@ -6,9 +6,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 
 from fom_core.media import VideoReader, VideoWriter, read_picture
 from fom_core.media.sound import read_sound
+from fom_core.motion import save_motion
+from fom_core.types import Keypoints, Motion
 
 
 @pytest.fixture(scope="session")
@@ -120,11 +123,27 @@ def test_options_without_effect_are_told(fom, of_videos, whole_picture, tmp_path
         (["--no_relative"], "a video has its own"),
         (["--faces", "3"], "asks for face 3"),
         (["--initial_frame", "500"], "initial frame must be"),
+        (["--initial_frame", "12"], "one of the 12 driving frames, 0 to 11"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_line(fom, of_videos, tmp_path, two_faces, options, words):
     outcome = fom(*of_videos, *options, "--output", tmp_path / "out.mp4")
     assert outcome.status and words in outcome.messages[-1]
+    assert not (tmp_path / "out.mp4").exists()
+
+
+@pytest.mark.parametrize("points", [3, 4])
+def test_a_motion_of_another_model_is_refused_in_a_line(fom, of_videos, tmp_path, two_faces, points):
+    eyes = torch.eye(2).expand(5, points, 2, 2)
+    motion = Motion(Keypoints(torch.rand(5, points, 2), eyes), 25.0, "before", (64, 64))
+    save_motion(motion, tmp_path / "other.safetensors")
+    words = ["--motion" if word == "--driving_video" else word for word in of_videos]
+    words[words.index("--motion") + 1] = tmp_path / "other.safetensors"
+
+    outcome = fom(*words, "--output", tmp_path / "out.mp4")
+
+    assert outcome.status == 2 and "This motion was read with the model 'before'" in outcome.messages[-1]
+    assert not any("reading the faces" in line for line in outcome.messages)
     assert not (tmp_path / "out.mp4").exists()
 
 

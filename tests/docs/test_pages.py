@@ -147,3 +147,10 @@ def test_the_page_about_chains_names_every_graph():
 
     named = set(re.findall(r"^\| `(\w+\.json)` \|", text, re.MULTILINE))
     assert named == {path.name for path in (ROOT / "docs" / "chains").iterdir()}
+
+
+def test_no_page_keeps_the_place_of_words_to_come():
+    places = re.compile(r"\b(?:FIGURES|TODO|TBD|XXX)\b")
+    pages = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
+
+    assert [page.name for page in pages if places.search(page.read_text(encoding="utf-8"))] == []

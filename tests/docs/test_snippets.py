@@ -61,7 +61,8 @@ def test_a_snippet_runs_and_leaves_what_it_says(code, folder, monkeypatch):
     if lacking:
         pytest.skip(f"{', '.join(sorted(lacking))} not installed")
     monkeypatch.chdir(folder)
-    written = [Path(name) for name in re.findall(r'(?:VideoWriter|write_picture)\("([^"]+)"', code)]
+    named = r'(?:VideoWriter\(|write_picture\(|save_motion\(\w+, )"([^"]+)"'
+    written = [Path(name) for name in re.findall(named, code)]
     for path in written:
         path.unlink(missing_ok=True)
 
@@ -69,6 +70,9 @@ def test_a_snippet_runs_and_leaves_what_it_says(code, folder, monkeypatch):
 
     assert written
     for path in written:
+        if path.suffix == ".safetensors":
+            assert len(fom_core.load_motion(path)) == FRAMES
+            continue
         read = fom_core.read_picture(path) if path.suffix == ".png" else None
         if read is None:
             with fom_core.VideoReader(path) as video:

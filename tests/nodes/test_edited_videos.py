@@ -101,6 +101,33 @@ def test_the_copy_of_a_long_video_is_written_once_and_gone_with_the_video(opened
     assert kept_files(comfyui) <= before
 
 
+def test_how_a_video_is_read_is_decided_once(opened, sound_clip, monkeypatch):
+    from fom_pack.nodes import videos
+
+    monkeypatch.setattr(videos.host, "free_memory", lambda: 0)
+    video = cropped(sound_clip, (0, 0, 40, 40))
+    with opened(video) as driver:
+        first = list(driver)
+        monkeypatch.setattr(videos.host, "free_memory", lambda: 1 << 40)
+        again = list(driver)
+
+    assert video.saved == 1
+    assert np.array_equal(first, again)
+
+
+def test_a_copy_that_passes_is_known_by_no_key(opened, sound_clip, comfyui):
+    from comfy_api.latest import InputImpl
+
+    class Unknown(InputImpl.VideoFromFile):
+        __hash__ = None
+
+    before = kept_files(comfyui)
+    keys = [run_through(opened, Unknown(BytesIO(sound_clip.read_bytes()))) for _ in range(2)]
+
+    assert keys == [None, None]
+    assert kept_files(comfyui) <= before
+
+
 def test_two_crops_of_one_file_are_told_apart(opened, sound_clip):
     videos = [cropped(sound_clip, (x, 0, 40, 40)) for x in (0, 40)]
 

@@ -113,18 +113,40 @@ def test_unloading_gives_up_pictures_on_the_device_and_keeps_motions(animate, ma
 
 
 def test_no_more_is_held_than_was_agreed(pack):
-    from fom_pack.nodes.kept import Kept
+    from fom_pack.nodes.kept import Shelf
 
-    kept = Kept(most_bytes=100)
+    kept = Shelf(most_bytes=100)
     for name in "abc":
         kept.get(name, lambda: "value", lambda _: 40)
     made = []
     kept.get("b", lambda: made.append("b"), lambda _: 40)
     kept.get("a", lambda: made.append("a"), lambda _: 40)
-    kept.get("huge", lambda: "too much", lambda _: 200)
 
     assert made == ["a"]
-    assert kept.size == 0
+    assert kept.size == 80
+
+
+def test_a_value_that_is_too_large_by_itself_drives_no_other_out(pack):
+    from fom_pack.nodes.kept import Shelf
+
+    kept = Shelf(most_bytes=100)
+    kept.get("a", lambda: "value", lambda _: 40)
+
+    assert kept.get("huge", lambda: "too much", lambda _: 200) == "too much"
+    assert kept.get("a", lambda: pytest.fail("made anew"), lambda _: 40) == "value"
+    assert kept.size == 40
+
+
+def test_large_faces_never_cost_a_driver(animate, managed, driving, monkeypatch):
+    from fom_pack.nodes import kept
+
+    monkeypatch.setattr(kept, "MOST_SOURCES", 1)
+    managed[0].model.kept = kept.Kept()
+    animate(driving)
+    animate(driving, gain=0.5)
+
+    assert managed[1] == {"seen": 12, "encoded": 4}
+    assert kept.MOST_DRIVERS + (64 << 20) == 96 << 20  # as the help page says
 
 
 def test_batches_are_told_apart_by_content_shape_and_type(pack):

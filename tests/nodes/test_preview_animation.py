@@ -74,6 +74,29 @@ def test_its_tuning_takes_the_place_of_the_nodes_own_values(preview, execute, mo
     assert float(video.get_frame_rate()) == 10.0
 
 
+def test_what_it_does_not_show_is_left_to_animate_face(preview, execute, model, faces, driving):
+    tuning = preview(driving).args[0]
+    asked = {"model": model, "faces": faces, "drivers": {"driver1": driving}} | PLAIN
+
+    by_tuning, by_hand, on = (
+        execute("FOMAnimateFace", **asked, **given).args[0][0]
+        for given in ({"tuning": tuning, "relative_jacobian": False}, {"relative_jacobian": False}, {})
+    )
+
+    assert torch.equal(by_tuning, by_hand)
+    assert not torch.equal(by_tuning, on)
+
+
+def test_frames_are_counted_as_the_nodes_input_counts_them(preview, driving, monkeypatch):
+    from fom_pack.fom_core import stills
+
+    told, sheet = [], stills.sheet
+    monkeypatch.setattr(stills, "sheet", lambda tiles, captions: told.extend(captions) or sheet(tiles, captions))
+    preview(driving, moment=1.0, fps=10.0)
+
+    assert told[-1] == "frame 11 (0 to 11), 1.10 s"
+
+
 def test_a_face_that_is_not_there_is_refused(preview, driving):
     with pytest.raises(Exception, match="no face 3"):
         preview(driving, face_number=3)

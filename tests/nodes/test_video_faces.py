@@ -141,6 +141,33 @@ def test_what_cannot_be_is_refused_in_a_sentence(execute, frames, square_finder,
         execute(node_id, image=frames, batch=VIDEO, **inputs)
 
 
+@pytest.mark.parametrize("points", [3, 4])
+@pytest.mark.parametrize("node_id", ["FOMAnimateFace", "FOMAnimatePicture"])
+def test_a_motion_of_another_model_is_refused_before_the_source_is_read(
+    execute, model, found, frames, monkeypatch, node_id, points
+):
+    from fom_pack.fom_core.errors import UsageError
+    from fom_pack.fom_core.types import Keypoints, Motion
+    from fom_pack.nodes import picture_videos, source_videos
+
+    for module in (picture_videos, source_videos):
+        monkeypatch.setattr(module, "read_source_motions", lambda *_, **__: pytest.fail("read the source"))
+    eyes = torch.eye(2).expand(5, points, 2, 2)
+    motion = Motion(Keypoints(torch.rand(5, points, 2), eyes), 25.0, "before", (64, 64))
+    driver = {"drivers": {"driver1": motion}} if node_id == "FOMAnimateFace" else {"driver": motion, "image": frames}
+
+    with pytest.raises(UsageError, match="This motion was read with the model 'before'"):
+        execute(node_id, model=model, faces=found[0], **driver)
+
+
+def test_an_initial_frame_beyond_the_driver_is_refused_though_the_source_is_longer(execute, model, found, driving):
+    from fom_pack.fom_core.errors import UsageError
+
+    number = {"initial_frame": "number", "frame_number": 12}
+    with pytest.raises(UsageError, match="one of the 12 driving frames, 0 to 11"):
+        execute("FOMAnimateFace", model=model, faces=found[0], drivers={"driver1": driving}, initial_frame=number)
+
+
 def test_frames_of_another_video_are_refused(execute, found, frames, model, driving):
     from fom_pack.fom_core.errors import UsageError
 
@@ -173,6 +200,19 @@ def test_a_face_of_a_video_can_be_tuned_in_the_frame_that_shows_it_largest(execu
     assert len(members) == 1
     assert frame.shape == shown.shape
     assert (frame[-4:] - shown[-4:]).abs().max() < 1.1 / 255  # beyond the face's reach
+
+
+def test_heads_of_a_video_are_shown_kept_as_they_will_be(execute, model, found, faces, driving):
+    def shown(of, head_gain):
+        asked = {"model": model, "faces": of, "driver": driving, "driving_crop": "none", "head_gain": head_gain}
+        tuning, _, frame, _ = execute("FOMPreviewAnimation", **asked, moment=0.5).args
+        return tuning.transfer.head_gain, frame
+
+    (gain, moved), (_, kept) = (shown(found[0], head_gain) for head_gain in (1.0, 0.0))
+    assert gain == 1.0  # for those who switch keep_head off
+    assert torch.equal(moved, kept)
+    (_, moved), (_, kept) = (shown(faces, head_gain) for head_gain in (1.0, 0.0))
+    assert not torch.equal(moved, kept)
 
 
 def test_odd_frames_of_a_video_are_made_even_where_it_is_asked(execute, model, frames, driving, square_finder):

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from fom_core.backends.pytorch import PyTorchModel
-from fom_core.compose import canvas_box
+from fom_core.compose import Composition, canvas_box
 from fom_core.compose.windows import FaceWindows
 from fom_core.driver import read_motion
 from fom_core.errors import UsageError
 from fom_core.faces.tracks import FaceTrack, FaceTracks
 from fom_core.motion import resample
-from fom_core.source_video import animate_video
-from fom_core.types import Motion, MotionTransfer
+from fom_core.source_video import SourceOptions, animate_video, compose_video, moving_tracks
+from fom_core.types import Keypoints, Motion, MotionTransfer, RunOptions
 
 COUNT, SIZE = 20, (90, 120)
 LOUD = MotionTransfer(gain=2.0)
@@ -119,10 +120,90 @@ def test_some_frames_can_be_painted_alone(tiny_model, video, tracks, driving):
     whole = animated(tiny_model, video, tracks, driving, LOUD, fps=25.0)
     some = animated(tiny_model, video, tracks, driving, LOUD, fps=25.0, frames=[0, 7, 16])
     assert some.shape == (3, *whole.shape[1:])
-    assert (some[0] == whole[0]).all()
-    assert np.abs(some[1].astype(int) - whole[7]).mean() < 1
+    assert (some == whole[[0, 7, 16]]).all()
     with pytest.raises(UsageError, match="in their order"):
         animated(tiny_model, video, tracks, driving, fps=25.0, frames=[3, 2])
+
+
+@pytest.mark.parametrize("look", [{}, {"mask": "soft", "colour_match": 0.5}], ids=["composed", "colours matched"])
+@pytest.mark.parametrize("chunk_size", [1, 3])
+def test_a_frame_is_the_same_alone_as_in_the_whole_video(loaded, video, tracks, driving, look, chunk_size):
+    late = np.array([[85, 50, 105, 70]] * COUNT, np.float32)
+    late[:5] = np.nan
+    both = replace(tracks, tracks=(tracks.tracks[0], FaceTrack(1, late, np.ones(COUNT, np.float32), 0.9)))
+    whole = animated(loaded, video, both, driving, LOUD, fps=25.0, **look)
+
+    some = animated(loaded, video, both, driving, LOUD, fps=25.0, frames=[9, 10, 18], chunk_size=chunk_size, **look)
+
+    assert (some == whole[[9, 10, 18]]).all()
+
+
+def fewer(motion: Motion) -> Motion:
+    """The same as a model with three keypoints would have read it."""
+    points = motion.keypoints
+    assert points.jacobian is not None
+    return replace(motion, keypoints=Keypoints(points.value[:, :3], points.jacobian[:, :3]))
+
+
+@pytest.mark.parametrize("other", [fewer, lambda motion: replace(motion, model="before", fingerprint=None)])
+def test_a_motion_of_another_model_is_refused(tiny_model, video, tracks, driving, other):
+    motion, own = other(driving), [driving.pick([0] * COUNT)] * 2
+
+    with pytest.raises(UsageError, match="This motion was read with"):
+        animated(tiny_model, video, tracks, motion, fps=25.0)
+    with pytest.raises(UsageError, match="This motion was read with"):
+        next(
+            compose_video(
+                tiny_model, video, tracks, own, [motion],
+                fps=25.0, transfer=None, options=SourceOptions(), composition=Composition(), run=RunOptions(),
+            )
+        )  # fmt: skip
+    with pytest.raises(UsageError, match="This motion was read with"):
+        moving_tracks(tiny_model, tracks, own, [motion], transfer=MotionTransfer(), options=SourceOptions(), fps=25.0)
+
+
+def test_a_motion_of_a_namesake_is_warned_of_once(tiny_model, video, tracks, driving, caplog):
+    assert driving.fingerprint is not None
+    elsewhere = replace(driving, fingerprint=driving.fingerprint[::-1])
+    animated(tiny_model, video, tracks, elsewhere, fps=25.0, frames=[0])
+    assert [record.getMessage().split(" that")[0] for record in caplog.records] == [
+        "This motion was read with another model"
+    ]
+
+
+@pytest.mark.parametrize("number", [12, np.int64(12), 19, -1])
+def test_an_initial_frame_beyond_the_driver_is_refused_however_long_the_source(
+    tiny_model, video, tracks, driving, number
+):
+    with pytest.raises(UsageError, match="one of the 12 driving frames, 0 to 11"):
+        animated(tiny_model, video, tracks, driving, MotionTransfer(initial_frame=number), fps=25.0)
+
+
+def test_the_initial_frame_counts_the_drivers_own_frames_whatever_kind_of_number_it_is(
+    tiny_model, video, tracks, driving
+):
+    number: Any = np.int64(6)
+    slow, by_numpy = replace(driving, fps=12.5), MotionTransfer(initial_frame=number, gain=2.0)
+    ours = animated(tiny_model, video, tracks, slow, by_numpy, fps=25.0)
+    expected = animated(
+        tiny_model, video, tracks, resample(slow, 12.5, 25.0), replace(by_numpy, initial_frame=12), fps=25.0
+    )
+    assert type(by_numpy.initial_frame) is int
+    assert (ours == expected).all()
+
+
+@pytest.mark.parametrize(("length", "count"), [("hold", 20), ("shortest", 12)])
+def test_without_faces_it_is_as_long_as_with_them(tiny_model, video, driving, length, count):
+    result = animated(tiny_model, video, FaceTracks((), SIZE, COUNT), driving, fps=25.0, length=length)
+    assert (result == video[:count]).all() and len(result) == count
+
+
+@pytest.mark.parametrize("wrong", [{"source_motion": "both"}, {"keep_head": "yes"}, {"length": "longest"}])
+def test_options_of_another_kind_are_refused_before_the_source_is_read(tiny_model, driving, wrong):
+    with pytest.raises(UsageError, match=f"{next(iter(wrong))} is"):
+        SourceOptions(**wrong)
+    with pytest.raises(UsageError, match=f"{next(iter(wrong))} is"):
+        animated(tiny_model, np.zeros((3, 64, 64, 3), np.uint8), None, driving, **wrong)
 
 
 def test_alpha_and_depth_stay(tiny_model, video, tracks, driving):

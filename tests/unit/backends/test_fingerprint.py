@@ -17,6 +17,7 @@ from fom_core.motion import load_motion, save_motion
 from fom_core.networks import create_model
 from fom_core.pictures import resize_picture, to_batch
 from fom_core.pipeline import animate
+from fom_core.types import Keypoints
 from fom_core.weights.load import load_module, save_model
 
 
@@ -104,6 +105,49 @@ def test_a_model_whose_name_changed_is_known_again(tiny_model, motion, caplog):
 def test_a_namesake_of_another_name_is_refused(namesake, motion):
     with pytest.raises(UsageError, match="read with the model 'before'"):
         check_motion(namesake, replace(motion, model="before"))
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        (lambda points: replace(points, value=points.value[:, :3], jacobian=points.jacobian[:, :3]), "(3 keypoints"),
+        (lambda points: replace(points, jacobian=None), "(4 keypoints without jacobians)"),
+    ],
+    ids=["fewer", "without jacobians"],
+)
+@pytest.mark.parametrize("name", ["tiny", "before"])
+def test_what_keypoints_tell_by_themselves_is_refused_before_networks_run(
+    tiny_model, motion, monkeypatch, name, part, words
+):
+    model = PyTorchModel.of(tiny_model)
+    monkeypatch.setattr(PyTorchModel, "detect_keypoints", lambda *_: pytest.fail("looked at pictures"))
+    other = replace(motion, model=name, keypoints=part(motion.keypoints))
+
+    with pytest.raises(UsageError) as refused:
+        check_motion(model, other)
+
+    assert words in str(refused.value) and "'tiny' (4 keypoints with jacobians)" in str(refused.value)
+    assert ("another model that is called 'tiny' as well" in str(refused.value)) == (name == "tiny")
+
+
+def test_where_the_numbers_agree_it_is_said_that_places_differ(namesake, motion):
+    with pytest.raises(UsageError, match="whose 4 keypoints with jacobians lie elsewhere than those of 'tiny'"):
+        check_motion(namesake, replace(motion, model="before"))
+
+
+def test_a_motion_that_was_looked_at_before_is_not_warned_of_again(namesake, motion, caplog):
+    check_motion(namesake, motion, warn=False)
+    assert not caplog.records
+
+
+def test_keypoints_of_another_number_are_refused(tiny_model, motion, clip):
+    points = Keypoints(motion.keypoints.value[:, :3])
+    with pytest.raises(UsageError, match="The driver has 3 keypoints, and 'tiny' has 4"):
+        next(animate(tiny_model, [clip[0]], points))
+
+
+def test_no_fingerprints_are_never_the_same():
+    assert fingerprint_distance((), ()) == float("inf")
 
 
 def test_a_motion_from_before_is_taken_at_its_word(namesake, motion, caplog):

@@ -149,3 +149,38 @@ def test_faces_of_large_frames_are_sought_in_a_small_copy():
 
     assert detector.looks == [(288, 384), (320, 320)]
     assert box == pytest.approx((625, 309, 975, 659), abs=8)
+
+
+SQUARE = (240, 240)
+
+
+def test_a_face_that_goes_far_off_is_followed_where_the_whole_frame_was_seen():
+    view = LiveView(Bright())
+    near = watched(view, *[frame(50, 50, 130, SQUARE)] * 20)
+
+    far = watched(view, *[frame(90, 90, 50, SQUARE)] * 120)
+
+    assert near[-1] is None
+    widths = [box[2] - box[0] for box in far if box is not None]
+    assert widths[0] > 200  # glides from the whole frame
+    assert widths[-1] == pytest.approx(1.75 * 50, abs=3)
+
+
+def test_a_whole_frame_stays_while_the_face_moves_a_little():
+    view = LiveView(Bright())
+
+    boxes = watched(view, *[frame(60 - step % 12, 60, 104 + step % 12, SQUARE) for step in range(120)])
+
+    assert boxes == [None] * 120 and view.seen
+
+
+def test_somebody_who_comes_later_is_seen_in_a_whole_frame_or_not_as_the_frames_are_then():
+    view = LiveView(Bright())
+    watched(view, *[frame(50, 50, 130, SQUARE)] * EVERY, *[frame(size=SQUARE)] * (3 * AWAY + 3))
+
+    far = watched(view, *[frame(90, 90, 50, SQUARE)] * 4)[-1]
+    watched(view, *[frame(size=SQUARE)] * (3 * AWAY + 3 + EVERY))
+    near = watched(view, *[frame(50, 50, 130, SQUARE)] * 4)[-1]
+
+    assert far is not None and far[2] - far[0] == pytest.approx(1.75 * 50, abs=3)
+    assert near is None and view.seen

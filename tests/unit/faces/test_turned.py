@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fom_core.faces.detect import detect_faces, load_detector
-from fom_core.faces.detection import Detection, around
+from fom_core.faces.detection import Detection, around, scaled
 from fom_core.faces.regions import crop_face, regions_from_detections, turn
 from fom_core.faces.second_look import second_look
 from fom_core.faces.turned import TurningDetector, leaning, normal
@@ -153,3 +153,9 @@ def test_a_lying_portrait_is_found_where_it_lies(shared):
         (face,) = detect_faces(read_picture(shared / "cases/f_90.png"), detector)
         assert abs(face.roll_deg + 90) < 10
         np.testing.assert_allclose(face.box_px, (76, 86, 320, 254), atol=25)
+
+
+def test_a_face_in_a_picture_of_another_size_stays_turned():
+    face = Detection((10, 20, 30, 40), 0.8, ((12.0, 22.0),), roll_deg=90)
+
+    assert scaled(face, 2, 3) == Detection((20, 60, 60, 120), 0.8, ((24.0, 66.0),), roll_deg=90)

@@ -121,3 +121,27 @@ def test_poses_are_copied_where_the_motion_is_not_relative(model, pictures, clip
 def test_no_picture_is_refused(model):
     with pytest.raises(UsageError, match="needs a picture"):
         LiveAnimator(model, [], None)
+
+
+def test_calibrating_twice_in_a_row_goes_on_from_where_it_is(animator, clip):
+    def after_a_second_time(moment_s):
+        animator.calibrate()
+        frame = animator(clip[3], moment_s)
+        before = animator(clip[3], moment_s + 0.08)
+        animator.calibrate()
+        return frame, before, animator(clip[3], moment_s + 0.08)
+
+    lived(animator, [clip[0]] * 10 + [clip[6]] * 10)
+    _, before, after = after_a_second_time(0.8)
+
+    np.testing.assert_allclose(before.astype(int), after.astype(int), atol=1)
+    assert (animator(clip[3], 2.0) != after).any()  # it was on its way
+
+
+def test_a_picture_with_alpha_is_shown_in_its_colours(model, pictures, clip):
+    picture, faces = pictures[0]
+    alpha = np.dstack([picture, np.full(picture.shape[:2], 90, np.uint8)])
+    with_alpha, without = (LiveAnimator(model, [(each, faces)], None, smoothing=0) for each in (alpha, picture))
+    frames = [clip[0]] * 10 + [clip[6]] * 2
+
+    np.testing.assert_array_equal(lived(with_alpha, frames), lived(without, frames))

@@ -3,14 +3,17 @@
 import http.client
 import json
 import re
+import subprocess
 import threading
+import time
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from fom_core.errors import UsageError
-from fom_core.live import Controls, Page
+from fom_core.live import Controls, Page, serve
 from fom_core.media.label import SOURCE_TYPE
 
 
@@ -172,3 +175,83 @@ def test_frames_are_encoded_only_while_somebody_watches(page, monkeypatch):
     monkeypatch.setattr("fom_core.live.serve.cv2.imencode", fail)
     for level in range(3):
         page.show(picture(level), 0.0, "")
+
+
+def test_a_stream_waits_as_long_as_no_frame_comes_and_ends_with_who_watches(page, monkeypatch):
+    monkeypatch.setattr(serve, "PATIENCE_S", 0.05)
+    page.show(picture(10), 0.0, "")
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(page), timeout=10)
+    connection.request("GET", "/stream")
+    answer = connection.getresponse()
+    parts_of(answer, 1)
+
+    time.sleep(0.4)
+    page.show(picture(200), 0.0, "")
+    (jpeg,) = parts_of(answer, 1)
+    answer.close()
+    connection.close()
+
+    assert redness(jpeg) == pytest.approx(200, abs=4)
+    wait_until(lambda: page._newest.watching == 0)
+
+
+def wait_until(holds, within_s=10.0):
+    until_s = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("place", ["/stream", "/frame.jpg"])
+def test_no_more_than_some_watch_at_a_time(page, monkeypatch, place):
+    monkeypatch.setattr(serve, "MOST_WATCHING", 0)
+    page.show(picture(10), 0.0, "")
+
+    assert ask(page, place)[0].status == 503
+
+
+def test_a_fault_of_ours_is_told_and_a_browser_that_left_is_not(page, monkeypatch, caplog):
+    page.show(picture(10), 0.0, "")
+    for error in (BrokenPipeError("gone"), ZeroDivisionError("a fault")):
+
+        def fail(*_, error=error):
+            raise error
+
+        monkeypatch.setattr(serve, "_encoded", fail)
+        with pytest.raises((http.client.HTTPException, ConnectionError)):
+            ask(page, "/frame.jpg")
+
+    wait_until(lambda: caplog.messages)
+    assert caplog.messages == ["The page could not answer a request (ZeroDivisionError: a fault)."]
+
+
+@pytest.mark.parametrize("port", [70000, -1])
+def test_a_port_that_no_machine_has_is_one_line(controls, port):
+    with pytest.raises(UsageError, match=f"from 0 to 65535; got {port}"):
+        Page(controls, port)
+
+
+@pytest.mark.browser
+def test_a_browser_connects_again_when_it_runs_anew(controls, browser):
+    first = Page(controls, 0)
+    port = port_of(first)
+    command = ["node", str(Path(__file__).with_name("watch_page.mjs")), first.address]
+    watching = subprocess.Popen(command, env=browser, stdout=subprocess.PIPE, text=True)
+    assert watching.stdout is not None
+    words = []
+
+    def show_until(page, word):
+        reader = threading.Thread(target=lambda: words.append(watching.stdout.readline()))  # type: ignore[union-attr]
+        reader.start()
+        while reader.is_alive():
+            page.show(picture(100), 0.0, word)
+            time.sleep(0.05)
+
+    show_until(first, "seen")
+    first.close()
+    time.sleep(1.5)  # the page finds it ended
+    second = Page(controls, port)
+    show_until(second, "again")
+    second.close()
+
+    assert (words, watching.wait(30)) == (["seen\n", "again\n"], 0)

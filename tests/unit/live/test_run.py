@@ -106,11 +106,7 @@ def test_it_ends_after_the_time_that_was_asked_for(animator, clip):
 def test_a_camera_that_gives_nothing_is_an_error(animator, monkeypatch):
     monkeypatch.setattr(run_module, "PATIENCE_S", 0.05)
 
-    def silent(stopped):
-        stopped.wait()
-        yield from ()
-
-    with Capture(silent) as capture, pytest.raises(MediaError, match="The camera 3 has given no frame for"):
+    with Capture(silent) as capture, pytest.raises(MediaError, match="No frame has come from the camera 3 for"):
         play(capture, animator, [], Controls(), name="the camera 3")
 
 
@@ -185,3 +181,58 @@ def test_rate_and_latency_are_those_of_the_last_seconds_and_of_all():
     assert meter.whole_rate == pytest.approx(25)
     assert (meter.whole_latency_ms(0.5), meter.whole_latency_ms(0.95)) == (40, 200)
     assert len(meter._recent) <= 52  # of the last two seconds alone
+
+
+def test_a_camera_that_is_closed_before_its_frames_begin_is_released_and_one_that_reads_is_left_to_its_thread(camera):
+    Camera(0).close()
+    assert camera.released == 1
+
+    reading = Camera(0)
+    frames = reading.frames(threading.Event())
+    next(frames)
+    reading.close()
+    assert camera.released == 1
+    frames.close()
+    assert camera.released == 2
+
+
+def silent(stopped):
+    stopped.wait()
+    yield from ()
+
+
+def test_stopping_and_the_time_that_was_asked_for_do_not_wait_for_a_frame(animator):
+    controls = Controls()
+    threading.Timer(0.2, controls.press, ["stop"]).start()
+
+    began_s = time.monotonic()
+    with Capture(silent) as capture:
+        play(capture, animator, [], controls)
+        stopped_s = time.monotonic()
+        play(capture, animator, [], controls, duration_s=0.3)
+        ended_s = time.monotonic()
+
+    assert 0.15 < stopped_s - began_s < 3
+    assert 0.3 <= ended_s - stopped_s < 3
+
+
+def test_what_is_polled_is_asked_while_no_frame_comes(animator):
+    controls, polls = Controls(), []
+
+    def pressed_at_last():
+        polls.append(True)
+        if len(polls) == 2:
+            controls.press("stop")
+
+    controls.poll(pressed_at_last)
+    with Capture(silent) as capture:
+        play(capture, animator, [], controls)
+
+    assert len(polls) == 2
+
+
+def test_the_name_of_a_file_is_told_as_it_is(animator, monkeypatch):
+    monkeypatch.setattr(run_module, "PATIENCE_S", 0.05)
+
+    with Capture(silent) as capture, pytest.raises(MediaError, match=r"No frame has come from /Videos/Anna\.MP4 for"):
+        play(capture, animator, [], Controls(), name="/Videos/Anna.MP4")

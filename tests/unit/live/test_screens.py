@@ -199,3 +199,21 @@ def test_keys_of_a_window_are_commands_and_i_hides_the_words(monkeypatch):
 
     assert controls.asked() == ["next", "stop"]
     assert [int(picture.max()) > 60 for picture in shown] == [True, True, False, False]
+
+
+def test_keys_of_a_window_are_seen_while_no_frame_comes(monkeypatch):
+    monkeypatch.setattr(screens_module, "_has_screen", lambda: True)
+    for name, stand_in in {
+        "namedWindow": lambda *_: None,
+        "pollKey": lambda: ord("q"),
+        "getWindowProperty": lambda *_: 0.0,
+        "destroyAllWindows": lambda: None,
+    }.items():
+        monkeypatch.setattr(screens_module.cv2, name, stand_in)
+    controls = Controls()
+
+    window = Window(controls)
+
+    assert controls.asked() == ["stop"]
+    window.close()
+    assert controls.asked() == []

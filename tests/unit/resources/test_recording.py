@@ -151,3 +151,10 @@ def test_what_is_recorded_in_inference_mode_is_replayed_outside():
     with torch.no_grad():
         held.copy_(torch.full((2,), 3.0))
     assert held.tolist() == [3.0, 3.0]
+
+
+def test_inputs_of_another_shape_than_recorded_are_refused(cuda):
+    recording = Recording(lambda x: x + 1, [torch.ones(2, 3)], torch.cuda.Stream())
+    for shape in ((1, 3), (3,), ()):
+        with pytest.raises(ValueError, match=r"recorded for inputs of \[\(2, 3\)\]"):
+            recording([torch.ones(shape)])
