@@ -15,7 +15,7 @@ from ..parallel.distributed import first_alone, rank
 from ..weights.catalogue import catalogue, is_file
 from ..weights.store import named_file, path_on_disk
 from .config import TrainConfig, load_config
-from .data.clips import ClipEntry, find_entries, has_split, require_movement
+from .data.clips import ClipEntry, find_entries, has_split, without_photographs
 from .data.frame_cache import FrameCache
 from .data.seen import tell_other_clips
 from .data.stream import ClipData
@@ -145,8 +145,8 @@ def find_clips(config: TrainConfig, inputs: TrainingInputs) -> FoundClips:
     """
     folder, classes = clip_folder(config, inputs), config.dataset.licence_classes
     train = find_entries(folder, "train", classes)
-    if not config.streamed:
-        require_movement(folder, train)
+    if not config.streamed:  # else strips have frames of any shape
+        train = without_photographs(folder, train)
     return FoundClips(train, find_entries(folder, "val", classes) if has_split(folder, "val") else None)
 
 

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 SPLITS = {"train": ("train",), "val": ("val", "test"), "test": ("test",)}  # folders that hold a split
 LOSSLESS = frozenset({".gif", *WRITTEN_SUFFIXES})  # sources whose frames are packed without loss
+_HEADER = 1 << 16  # bytes of a picture in which its size is looked for
 QUALITY = 95  # of JPEG, for frames that a video has coded with loss already
 
 
@@ -84,24 +85,29 @@ def find_entries(
     return entries
 
 
-def require_movement(folder: Path, entries: Sequence[ClipEntry]) -> None:
-    """Raise MediaError where all clips found in a folder are single pictures: nothing moves in them.
+def without_photographs(folder: Path, entries: Sequence[ClipEntry]) -> list[ClipEntry]:
+    """The entries but for single pictures in the place of clips, which a line counts: nothing moves in them.
 
-    A video or a row of square frames is enough, so that of a data set of either the first file is looked at alone.
+    Raises MediaError where nothing else is there.
     """
-    clips = [entry.path for entry in entries if entry.kind == "video"]
-    pictures = [path for path in clips if path.suffix.lower() in WRITTEN_SUFFIXES]
-    if len(pictures) == len(entries) and all(map(_is_single, pictures)):
+    single = {entry.path for entry in entries if entry.kind == "video" and _is_single(entry.path)}
+    if len(single) == len(entries):
         raise MediaError(
-            f"{folder} holds {len(pictures)} pictures and no clips: in photographs nothing moves, so there is nothing "
-            "to learn from. Give videos, folders of frames, or pictures with the frames in a row."
+            f"{folder} holds {len(single)} pictures and no clips: in photographs nothing moves, so there is nothing to "
+            "learn from. Give videos, folders of frames, or pictures with the frames in a row."
         )
+    if single:
+        log.warning("%d pictures in %s are photographs and no clips; they are left out.", len(single), folder)
+    return [entry for entry in entries if entry.path not in single]
 
 
 def _is_single(path: Path) -> bool:
-    """Whether a picture is no row of square frames, by its header."""
+    """Whether a file is a picture and no row of square frames, by its header."""
+    if path.suffix.lower() not in WRITTEN_SUFFIXES or not path.is_file():
+        return False
     try:
-        size = declared_size(path.read_bytes()) if path.is_file() else None
+        with path.open("rb") as file:
+            size = declared_size(file.read(_HEADER))
     except OSError:
         return False
     return size is not None and (size[1] < 2 * size[0] or size[1] % size[0] > 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ from fom_core.training.data.clips import (
     find_entries,
     has_split,
     read_frames,
-    require_movement,
+    without_photographs,
 )
 from fom_core.training.data.frame_cache import FrameCache
 
@@ -157,14 +156,25 @@ def test_clips_for_learning_alone_are_measured_by_their_own_split(tmp_path):
         find_entries(tmp_path, "val")
 
 
-@pytest.mark.parametrize(("sizes", "moves"), [([(8, 8), (6, 9)], False), ([(8, 20)], False), ([(8, 8), (8, 24)], True)])
-def test_photographs_are_refused_and_rows_of_frames_are_not(tmp_path, sizes, moves):
+@pytest.mark.parametrize("sizes", [[(8, 8), (6, 9)], [(8, 20)]])
+def test_photographs_alone_are_refused(tmp_path, sizes):
     for number, size in enumerate(sizes):
         write_picture(tmp_path / f"{number}.png", np.zeros((*size, 3), np.uint8))
-    entries = find_entries(tmp_path)
 
-    with nullcontext() if moves else pytest.raises(MediaError, match=rf"{len(sizes)} pictures and no clips"):
-        require_movement(tmp_path, entries)
+    with pytest.raises(MediaError, match=rf"{len(sizes)} pictures and no clips"):
+        without_photographs(tmp_path, find_entries(tmp_path))
+
+
+def test_photographs_beside_clips_are_left_out_in_one_line(tmp_path, caplog):
+    for name, size in {"one": (8, 8), "other": (9, 6), "row": (8, 24)}.items():
+        write_picture(tmp_path / f"{name}.png", np.zeros((*size, 3), np.uint8))
+    (tmp_path / "talk.mp4").touch()
+
+    kept = without_photographs(tmp_path, find_entries(tmp_path))
+
+    assert [entry.path.name for entry in kept] == ["row.png", "talk.mp4"]
+    (record,) = caplog.records
+    assert record.message.startswith("2 pictures in ") and record.message.endswith("no clips; they are left out.")
 
 
 def test_an_index_without_a_column_is_explained(tmp_path):
