@@ -13,6 +13,7 @@ from tests.comfyui.prompts import WORKFLOWS
 
 ROOT = WORKFLOWS.parent
 BLUEPRINTS = sorted((ROOT / "subgraphs").glob("*.json"))
+SNAPSHOT = ROOT / "tests/comfyui/object_info.json"
 FOLDERS = {"enhancer": "facerestore_models", "model": "fom"}
 
 
@@ -32,6 +33,17 @@ def test_every_node_of_the_pack_tells_managers_where_it_comes_from(graph):
 
     assert registered is not None and ours
     assert {node["properties"].get("cnr_id") for node in ours} == {registered[1]}
+
+
+def test_every_node_of_the_pack_was_saved_with_all_that_it_takes(graph):
+    """A node that lacks a late widget gives the values behind it to the wrong ones."""
+    known = json.loads(SNAPSHOT.read_text(encoding="utf-8"))
+    for node in saved_nodes(graph):
+        taken = known.get(node["type"], {}).get("input", {})
+        names = [name for kind in ("required", "optional") for name in taken.get(kind, ())]
+        saved = {slot["name"] for slot in node.get("inputs", ())}
+        missing = [name for name in names if not any(slot.split(".")[0] == name for slot in saved)]
+        assert missing == [], node["type"]
 
 
 def test_weights_that_are_downloaded_are_told_with_address_and_checksum(graph):
