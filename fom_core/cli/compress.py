@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from .progress import training_bar
 from .training_options import add_training_options
 from .verbs import HELP
 
+log = logging.getLogger(__name__)
 RECIPES = CONFIGS / "compress"
 recipe_path = partial(yaml_name, RECIPES)
 
@@ -63,16 +65,21 @@ def run(args: argparse.Namespace) -> int:
     from ..compress.report import TABLE  # noqa: PLC0415
     from ..training.given import TrainingInputs  # noqa: PLC0415
 
-    table = compress_from_folder(
-        args.teacher,
-        TrainingInputs(args.config, args.data, args.overrides, args.yunet, args.vgg),
-        args.output,
-        teacher_config=args.teacher_config,
-        student=args.student,
-        device=args.device,
-        checkpointing=Checkpointing(args.every, args.keep),
-        stages=training_bar,
-    )
+    try:
+        table = compress_from_folder(
+            args.teacher,
+            TrainingInputs(args.config, args.data, args.overrides, args.yunet, args.vgg),
+            args.output,
+            teacher_config=args.teacher_config,
+            student=args.student,
+            device=args.device,
+            checkpointing=Checkpointing(args.every, args.keep),
+            stages=training_bar,
+        )
+    except (KeyboardInterrupt, SystemExit):
+        if launched_rank() == 0 and args.output.is_dir():
+            log.info("%s keeps what is done: the same command goes on from there.", args.output)
+        raise
     if launched_rank() == 0:  # of several processes, one tells
         print(table, args.output / TABLE, sep="\n")
     return 0

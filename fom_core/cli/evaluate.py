@@ -42,7 +42,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "data", type=file_path, nargs="?", metavar="FOLDER", help="clips: videos, frame folders, or an index.csv"
     )
     parser.add_argument(
-        "--split", default="val", help="part of the data set to measure on: val, test or train (default: val)"
+        "--split",
+        default="val",
+        help="part of the data set to measure on: val, test or train (default: val; a folder test is as good as val)",
     )
     parser.add_argument(
         "--licence_class",

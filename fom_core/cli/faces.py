@@ -29,7 +29,9 @@ def add_parser(subparsers: Any) -> None:
         allow_abbrev=False,
     )
     parser.add_argument("picture", type=file_path, metavar="PICTURE", help="the picture to look at")
-    parser.add_argument("--json", type=file_path, metavar="FILE", help="write the JSON here instead of to stdout")
+    parser.add_argument(
+        "--json", type=file_path, metavar="FILE", help="write the JSON here; stdout names the files then"
+    )
     parser.add_argument(
         "--output",
         type=file_path,
@@ -65,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         with replacing(args.json) as temporary:
             temporary.write_text(text, encoding="utf-8")
+        print(*filter(None, (args.json, args.output)), sep="\n")
     return 0
 
 

@@ -181,7 +181,7 @@ def _work_off(jobs: Sequence[Job], do: Callable[[argparse.Namespace, str], None]
             if log.isEnabledFor(logging.DEBUG):
                 traceback.print_exc()
             line = sentence(error)
-            failures.append(line if line.startswith(name) else f"{name}: {line}")
+            failures.append(line if name in line else f"{name}: {line}")
             if isinstance(told(error), DeviceLost):
                 failures.append(f"{len(jobs) - number} jobs were not begun.")
                 break
@@ -203,8 +203,9 @@ def _label(number: int, total: int, job: argparse.Namespace) -> str:
 
 def _tell(done: int, total: int, failed: int, elapsed_s: float) -> None:
     if done < total:
-        left = duration_text(elapsed_s / done * (total - done))
-        log.info("%d of %d jobs done%s, about %s left.", done, total, f", {failed} of them failed" * bool(failed), left)
+        whole = done - failed
+        left = f", about {duration_text(elapsed_s / whole * (total - done))} left" if whole else ""
+        log.info("%d of %d jobs done%s%s.", whole, total, f", {failed} failed" * bool(failed), left)
 
 
 class Opened:

@@ -14,7 +14,7 @@ from ..faces.detection import Detector
 from ..faces.detectors.yunet import YuNetDetector
 from ..faces.regions import whole_picture
 from ..files.places import Work, keep_apart
-from ..media import VideoReader, read_picture
+from ..media import read_picture
 from ..types import FaceSet
 from ..weights.store import named_file
 from . import animate, common, drivers
@@ -35,6 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "it with a contact sheet",
     )
     group.add_argument(
+        "-s",
         "--source_image",
         type=common.file_name,
         nargs="+",
@@ -42,8 +43,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="pictures to animate, as `fom animate` does",
     )
     group.add_argument(
-        "--driving_video", type=common.file_name, nargs="+", metavar="FILE", help="videos; each moves every picture"
+        "-d",
+        "--driving_video",
+        type=common.file_name,
+        nargs="+",
+        metavar="FILE",
+        help="videos; each moves every picture",
     )
+    drivers.add_part_options(group)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     inputs = (*args.source_image, *args.driving_video, *common.files_of_model(args, args.yunet))
     keep_apart([Work(inputs, [args.output / name for name in RESULTS])])
     pictures = [(path, read_picture(path)) for path in args.source_image]
-    readers = [VideoReader(path) for path in args.driving_video]
+    readers = [drivers.open_video(path, args) for path in args.driving_video]
     model = open_backend(options)
     detector = _detector(options, model)
     sources = [
@@ -76,6 +83,8 @@ def check_absent(args: argparse.Namespace) -> None:
     """Raise UsageError where clips are evaluated, but pictures or drivers are given, or no clips."""
     if args.source_image or args.driving_video:
         raise UsageError("--source_image and --driving_video are for --looks. Add it, or leave them out.")
+    if args.start is not None or args.duration is not None:
+        raise UsageError("--start and --duration are for --looks. Add it, or leave them out.")
     if args.data is None:
         raise UsageError("A folder of clips is missing. Name it, or evaluate animations of pictures with --looks.")
 

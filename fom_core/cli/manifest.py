@@ -11,12 +11,12 @@ from ..documents.options import described
 from ..documents.readers import DocumentError, parse_json, read_lines, shortened, wrong_as
 from ..errors import FomError, MediaError, UsageError
 from ..files.paths import require_file
-from .parser import without_letters
+from .parser import in_our_words
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        raise UsageError(without_letters(message))
+        raise UsageError(in_our_words(message))
 
 
 def jobs_of(
@@ -46,7 +46,7 @@ def jobs_of(
 
 
 class named:
-    """Puts the name of a job, if it has one, before the message of an error in it."""
+    """Puts the name of a job, if it has one, before the message of an error in it, unless that names it already."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -54,7 +54,7 @@ class named:
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if self._name and isinstance(error, FomError):
+        if self._name and isinstance(error, FomError) and self._name not in str(error):
             raise type(error)(f"{self._name}: {error}") from error
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
+from .verbs import HELP
+
 MEANT = {  # what other programs for this work call our options
     "--source": "--source_image",
     "--driving": "--driving_video",
@@ -28,8 +30,9 @@ class Parser(argparse.ArgumentParser):
     """A parser that says a mistake in one line, with the option that is nearest to an unknown one."""
 
     def error(self, message: str) -> NoReturn:
+        message = in_our_words(message)
         end = "" if message.endswith(("?", ".")) else "."
-        self.exit(2, f"{self.prog}: {without_letters(message)}{end} Usage: {self.prog} --help\n")
+        self.exit(2, f"{self.prog}: {message}{end} Usage: {self.prog} --help\n")
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         known, unknown = super().parse_known_args(args, namespace)
@@ -49,6 +52,14 @@ class Parser(argparse.ArgumentParser):
         return f"there is no option {name}" + (f". Did you mean {meant}?" if meant else "")
 
 
-def without_letters(message: str) -> str:
-    """argparse's message with an option's long name alone: ``-s/--source_image`` is ``--source_image``."""
-    return re.sub(r"\bargument -\w/", "argument ", message)
+def in_our_words(message: str) -> str:
+    """argparse's message with options by their long names, and with what may have been meant."""
+    message = re.sub(r"\bargument -\w/", "argument ", message)  # ``-s/--source_image`` is ``--source_image``
+    if both := re.fullmatch(r"argument (\S+): not allowed with argument (\S+)", message):
+        return f"{both[1]} and {both[2]} exclude each other: leave one of them out"
+    if other := re.match(r"argument COMMAND: invalid choice: '(.*?)' ", message):
+        meant = get_close_matches(other[1], HELP, 1, 0.6)
+        return f"there is no command {other[1]}. " + (
+            f"Did you mean {meant[0]}?" if meant else f"There are {', '.join(HELP)}"
+        )
+    return message

@@ -122,7 +122,8 @@ def tell_result(writer: Writer) -> None:
     path = writer.path
     if NUMBER.search(path.name):
         first, last = (with_number(path.name, number) for number in (0, writer.frame_count - 1))
-        log.info("%s in %s: %s to %s.", how_many(writer.frame_count, "picture"), path.parent, first, last)
+        names = first if first == last else f"{first} to {last}"
+        log.info("%s in %s: %s.", how_many(writer.frame_count, "picture"), path.parent, names)
     if path.suffix.lower() in ANIMATED_SUFFIXES and path.is_file() and writer.size:
         size = path.stat().st_size
         told = f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"

@@ -25,7 +25,7 @@ from ..training.data.augment import Transform
 from ..training.data.feed import Feed, items, open_feed
 from ..training.data.frame_cache import FrameCache
 from ..training.data.stream import ClipData
-from ..training.given import TrainingInputs, clip_folder, open_clips, open_features, open_labeller, random_features
+from ..training.given import TrainingInputs, find_clips, open_clips, open_features, open_labeller, random_features
 from ..training.journal import Stages, untold
 from ..training.loop import stage_data, stage_line, train_stage
 from ..training.perceptual import VggFeatures
@@ -71,13 +71,13 @@ def compress_from_folder(
     models = [path for path in (teacher, teacher_config, student) if is_file(path)]
     results = [output / f"{name}.safetensors" for name in _names(config)]
     keep_apart([Work([*inputs.files, *models], results, folders=[output])])
+    found = find_clips(config, inputs)
     detector = open_labeller(config, inputs)
-    folder = clip_folder(config, inputs)
     features = open_features(config, inputs)
     with training_group(device) as own_device:
         with first_alone():
             check_begun(config, model, output)
-        clips, validation = open_clips(config, folder, output, detector, stages)
+        clips, validation = open_clips(config, found, output, detector, stages)
         rows = compress(
             config,
             model,
@@ -159,6 +159,7 @@ def compress(
         train_stage(
             trainer, open_feed(frames, stage, seed, device), validation, folder,
             checkpointing=checkpointing, report=report, stages=stages, configuration=config.name,
+            clips=data.entries,
         )  # fmt: skip
         for name in _learning(stage):
             getattr(student, name).load_state_dict(getattr(trainer.average, name).state_dict())

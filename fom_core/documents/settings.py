@@ -42,7 +42,8 @@ def _below(target: Any, key: str, place: str) -> Any:
         names = [item.get("name") if isinstance(item, Mapping) else None for item in target]
         index = names.index(key) if key in names else int(key) if key.isdecimal() else len(target)
         if index >= len(target):
-            raise SettingsError(f"{place}: no item {key} in a list of {len(target)}.")
+            known = [name or str(index) for index, name in enumerate(names)]
+            raise SettingsError(f"{place}: no item {key} in a list of {len(target)}: {', '.join(map(str, known))}.")
         return target[index]
     if not isinstance(target, Table):
         raise SettingsError(f"{place}: {key} is no section.")

@@ -128,7 +128,8 @@ def _measure(
 
 def _at_rest(moving: AnimatedPicture, view: View) -> float:
     """How far a frame in the source's own pose is from the source."""
-    ((frames, _),) = moving.frames(moving.sources[0].keypoints, [0])
+    own = moving.sources[0].keypoints
+    ((frames, _),) = moving.frames(own, [0], transfer=MotionTransfer(relative_motion=False))
     return looks.at_rest(view.luma(frames[0]), view.luma(moving.picture), view.crop)
 
 

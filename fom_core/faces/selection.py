@@ -92,7 +92,10 @@ def chosen(choice: str, count: int) -> list[int]:
     missing = sorted(number for number in numbers if not 1 <= number <= count)
     if missing or not numbers:
         there = f"there are {count} faces, numbered 1 to {count}" if count > 1 else f"there is {count or 'no'} face"
-        raise UsageError(f"The choice {choice!r} asks for face {missing[0] if missing else '?'}, but {there}.")
+        raise UsageError(
+            f"The choice {choice!r} asks for face {missing[0] if missing else '?'}, but {there}. Another face detector "
+            "may find more; `fom faces PICTURE --output FILE` shows them."
+        )
     return sorted(number - 1 for number in numbers)
 
 

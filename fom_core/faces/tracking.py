@@ -157,13 +157,7 @@ def face_view(
     if not boxes:
         return DrivingView(looked=True)
     looks = [there for index, there in found.items() if index % every == 0]
-    if sum(looks) < PRESENT * len(looks):
-        log.warning(
-            "The driver's face is out of sight in %d of %d looked-at frames: the result holds still before it comes "
-            "and after it goes; where it goes and comes back, the result may be torn.",
-            len(looks) - sum(looks),
-            len(looks),
-        )
+    _tell_hidden(looks, name)
     clear = CLEAR * float(np.median([contrasts[index] for index in boxes]))
     faded = {index: contrast < clear for index, contrast in contrasts.items()}
     kept = [box for index, box in boxes.items() if not faded[index]]
@@ -175,6 +169,22 @@ def face_view(
         first_faces,
         looked=True,
     )
+
+
+def _tell_hidden(looks: list[bool], name: str) -> None:
+    """A warning where looks, spread over the whole video, often find no face."""
+    if not any(looks):
+        log.warning(
+            "None of the %d looked-at frames of %s shows the driver's face, so nothing or little moves. Choose "
+            "another part of it, or another video.", len(looks), name,
+        )  # fmt: skip
+    elif sum(looks) < PRESENT * len(looks):
+        log.warning(
+            "The driver's face is out of sight in %d of %d looked-at frames: the result holds still before it comes "
+            "and after it goes; where it goes and comes back, the result may be torn.",
+            len(looks) - sum(looks),
+            len(looks),
+        )
 
 
 def _between(found: dict[int, bool], count: int) -> tuple[bool, ...]:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 
@@ -15,6 +16,7 @@ _SLOWEST, _FASTEST = 12.5, 120  # frames a second made of a variable rate; half 
 _NTSC = tuple(Fraction(base * 1000, 1001) for base in (24, 30, 48, 60, 120))
 _USUAL = (*_NTSC, *map(Fraction, (10, 12, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120)))
 _SHARES = (50, 25, 10, 2)  # of the steps between frames, in percent, that may be shorter than the rate's
+_ALIKE = (4, 16)  # steps that differ by this part are of one rate: a jittery one, or one of several
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def clock_of(times: np.ndarray, tick: Fraction, hints: Sequence[Fraction], usual
     hints: rates that the file declares; usual: the rate of a single frame without any.
 
     A steady course has the declared rate, else its average. Any other has the rate of its usual step, so that pauses
-    are filled with repeats, or a finer one where frames would come late.
+    are filled with repeats, or a finer one where frames would come late: of several rates the highest that lasts.
     """
     steady = _average_rate(times, tick, hints, usual)
     ideal = (times - times[0]) * float(tick)
@@ -103,9 +105,9 @@ def _average_rate(times: np.ndarray, tick: Fraction, hints: Sequence[Fraction], 
 def _usual_rates(steps: np.ndarray, tick: float, hints: Sequence[Fraction]) -> Iterator[Fraction]:
     """Rates by the step that half of all are as long as, and then by shorter ones."""
     steps = steps[steps > 0]
-    for share in _SHARES:
+    for part, share in product(_ALIKE, _SHARES):
         step = np.percentile(steps, share)
-        alike = steps[np.abs(steps - step) <= max(step / 4, tick)]
+        alike = steps[np.abs(steps - step) <= max(step / part, tick)]
         exact = 1 / float(alike.mean())
         meant = min((*hints, *_USUAL), key=lambda rate: abs(float(rate) - exact))
         measured = Fraction(exact).limit_denominator(1001)

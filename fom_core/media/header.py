@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Iterator
 
 _MISSING = 1 << 24  # bytes of a piece that may be cut off: OpenCV takes memory for all that it declares
+_ENDING = 1 << 12  # bytes in which a file's end is looked for: some have more behind it
 _TEXT_BYTES = 1 << 16  # in which a header made of words has its size
 _GAP = rb"(?:\s|#[^\n\r]*[\n\r])+"  # comments stand between the numbers of a PNM header
 _NUMBER = rb"(\d{1,9})(?=[\s#])"  # whole: what follows is there
@@ -33,6 +34,15 @@ def declared_size(data: bytes) -> tuple[int, int] | None:
                 return None
             return (max(side[0] for side in sizes), max(side[1] for side in sizes)) if sizes else None
     return None
+
+
+def lacks_end(data: bytes) -> bool:
+    """Whether a JPEG, PNG or WebP lacks its end."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return b"\xff\xd9" not in data[-_ENDING:]
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return b"IEND" not in data[-_ENDING:]
+    return data[:4] == b"RIFF" and data[8:12] == b"WEBP" and len(data) < int.from_bytes(data[4:8], "little")
 
 
 def _png(data: bytes) -> Iterator[tuple[int, int]]:

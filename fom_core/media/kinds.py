@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 Kind = Literal["still", "animation", "video", "heic"]
 
 _HEAD = 64
+VIDEO_HEAD = 192  # bytes that tell a video
 _STILLS = re.compile(
     rb"\xff\xd8\xff|BM.{4}\0\0\0\0|II[\x2a\x2b]\0|MM\0[\x2a\x2b]|P[1-7Ff]\s|#\?(?:RADIANCE|RGBE)|\x59\xa6\x6a\x95|"
     rb"\x76\x2f\x31\x01|\0\0\0\x0cjP  |\xff\x4f\xff\x51",
@@ -80,8 +82,15 @@ def _is_animated_png(file: BinaryIO) -> bool:
         at += 12 + int.from_bytes(head[:4], "big")
 
 
+def is_video_file(path: Path) -> bool:
+    """Whether a file is surely a video, and no picture of any kind; not where it cannot be read."""
+    with suppress(OSError), path.open("rb") as file:
+        return is_video(file.read(VIDEO_HEAD))
+    return False
+
+
 def is_video(head: bytes) -> bool:
-    """Whether a file that begins so is surely a video, and no picture of any kind."""
+    """Whether a file that begins so, in its first :data:`VIDEO_HEAD` bytes, is surely a video."""
     box, brand = head[4:8], head[8:12]
     if box == b"ftyp":
         return len(brand) == 4 and brand not in _HEIC | {b"avif", b"avis", b"miaf", b"crx ", b"jp2 ", b"jpx "}

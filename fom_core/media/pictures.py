@@ -20,8 +20,8 @@ from ..resources.faults import pass_on
 from . import stills
 from .colour import to_srgb
 from .depth import pixel_bytes
-from .header import declared_size
-from .kinds import is_video
+from .header import declared_size, lacks_end
+from .kinds import VIDEO_HEAD, is_video, is_video_file
 from .limits import PICTURE_PIXELS, most_pixels, require_modest
 from .noise import hushed
 from .packets import labelled
@@ -30,9 +30,9 @@ WRITTEN_SUFFIXES = NUMBERED
 PICTURE_SUFFIXES = WRITTEN_SUFFIXES | {".avif", ".heic", ".heif", ".hif"}  # those that are read
 A_VIDEO = (
     "{path} is a video, and a picture is wanted. Save one frame of it as a picture: "
-    "ffmpeg -i {name} -frames:v 1 frame.png"
+    "ffmpeg -i {name} -frames:v 1 frame.png; `fom animate --source_video` animates the faces of the video itself."
 )
-_HEAD = 192  # bytes that tell a video
+_LOOKED_AT = 20  # of the other files in a folder without pictures
 _WIDEST = 16  # bytes of a pixel that is written in digits
 _EXTRAS = 1 << 26  # bytes beside the pixels, such as profiles and thumbnails
 _BAND = 1 << 22  # numbers that are brought to eight bits at a time
@@ -69,7 +69,7 @@ def _to_rgb(path: Path, max_pixels: int) -> np.ndarray:
             pixels = _to_8_bit(stills.decoded(image, colours, path))
         except stills.DAMAGED as error:
             pass_on(error)
-            raise _no_picture(path, len(data)) from error
+            raise _no_picture(path, data) from error
     else:
         pixels = _to_8_bit(_decode(path, np.frombuffer(data, np.uint8)))
         if pixels.ndim == 3:
@@ -132,6 +132,9 @@ def no_pictures_in(folder: str | os.PathLike[str]) -> MediaError:
     if others:
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         found = f"In it lies {others[0]}{more}; folders below it are not looked into."
+        films = [name for name in others[:_LOOKED_AT] if is_video_file(Path(folder) / name)]
+        if films:
+            found += f" {films[0]} is a video: name it itself, as --driving_video, or what moves as --source_video."
     return MediaError(
         f"The folder {folder} holds no pictures: looked for {', '.join(sorted(PICTURE_SUFFIXES))}. {found} "
         "Give a folder with pictures, or the files themselves."
@@ -152,7 +155,7 @@ def _read(path: Path, max_pixels: int) -> bytes:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            if is_video(file.read(_HEAD)):
+            if is_video(file.read(VIDEO_HEAD)):
                 raise MediaError(A_VIDEO.format(path=path, name=path.name))
         if size > _WIDEST * max_pixels + _EXTRAS:
             raise MediaError(f"{path} has {size:,} bytes, more than a picture of {max_pixels:,} pixels takes.")
@@ -161,12 +164,16 @@ def _read(path: Path, max_pixels: int) -> bytes:
         raise MediaError(f"The picture {path} cannot be read: {error.strerror}. Copy it again.") from error
     declared = declared_size(data)
     if declared is None:
-        raise _no_picture(path, size)
+        raise _no_picture(path, data)
     require_modest(path, *declared, max_pixels, pixel_bytes(data))
     return data
 
 
-def _no_picture(path: Path, size: int) -> MediaError:
+def _no_picture(path: Path, data: bytes) -> MediaError:
+    """The error for a file that is none, or breaks off."""
+    size = len(data)
+    if lacks_end(data):
+        return MediaError(f"{path} breaks off after {size:,} bytes: its copy did not finish. Copy it again.")
     return MediaError(
         f"{path} is not a picture that can be read: wanted JPEG, PNG, WebP, AVIF, HEIC, BMP or TIFF, "
         f"found {size:,} bytes of something else or a damaged file. Convert or copy it again."
@@ -180,7 +187,7 @@ def _decode(path: Path, data: np.ndarray) -> np.ndarray:
         raw = None  # before the same comes once more, upright
     upright = _decoded(data, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
     if upright is None:
-        raise _no_picture(path, data.size)
+        raise _no_picture(path, data.tobytes())
     if raw is None:
         return upright
     # OpenCV turns a picture upright only where it also drops the alpha, so the turn is read off the colours.

@@ -65,7 +65,8 @@ def with_initial_frame(driving: Motion, transfer: MotionTransfer) -> MotionTrans
     asked = transfer.initial_frame
     if driving.neutral is not None:
         return transfer
-    if transfer.relative_motion and stands_still(driving):
+    hidden = driving.seen is not None and not all(driving.seen)  # what looked for the face has told of it
+    if transfer.relative_motion and stands_still(driving) and not hidden:
         log.warning(
             "The driver is a still picture: in relative motion nothing can move. Take its pose by --no_relative; in "
             "ComfyUI and Python, switch relative_motion off."

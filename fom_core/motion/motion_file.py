@@ -15,6 +15,7 @@ from torch import Tensor
 from ..documents.readers import parse_json, shortened
 from ..errors import FomError
 from ..files.paths import name_refusal, require_file, write_tensors
+from ..media.kinds import is_video_file
 from ..types import Keypoints, Motion
 from ..weights.read import breaks_off
 
@@ -64,6 +65,11 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
         size, known = (int(height), int(width)), _fingerprint(header.get("fingerprint"))
         return Motion(keypoints, fps, str(header["model"]), size, dict(header["metadata"]), seen, known, neutral)
     except (SafetensorError, OSError, KeyError, ValueError, TypeError, OverflowError) as error:
+        if is_video_file(path):
+            raise FomError(
+                f"{path.name} is a video and not a motion file. Give it as --driving_video, or save its motion first: "
+                f"`fom motion {path.name} --output FILE`."
+            ) from error
         if breaks_off(path):
             raise FomError(
                 f"{path.name} breaks off after {path.stat().st_size:,} bytes: its copy did not finish. Copy it again, "

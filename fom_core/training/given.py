@@ -15,9 +15,9 @@ from ..parallel.distributed import first_alone, rank
 from ..weights.catalogue import catalogue, is_file
 from ..weights.store import named_file, path_on_disk
 from .config import TrainConfig, load_config
-from .data.clips import ClipEntry, find_entries, has_split
+from .data.clips import ClipEntry, find_entries, has_split, without_photographs
 from .data.frame_cache import FrameCache
-from .data.seen import note_seen, tell_other_clips
+from .data.seen import tell_other_clips
 from .data.stream import ClipData
 from .journal import Stages, untold
 from .perceptual import VggFeatures, read_weights
@@ -129,32 +129,50 @@ def _compares(config: TrainConfig) -> bool:
     return any(any(stage.weights.perceptual) for stage in config.stages)
 
 
+@dataclass(frozen=True)
+class FoundClips:
+    """The clips to learn from, and those for figures; None where the data set sets none apart."""
+
+    train: list[ClipEntry]
+    val: list[ClipEntry] | None
+
+
+def find_clips(config: TrainConfig, inputs: TrainingInputs) -> FoundClips:
+    """The clips of a training, before anything is decoded.
+
+    Raises UsageError where no folder is named, MediaError where there is nothing to learn from, or nothing of what is
+    set apart for figures.
+    """
+    folder, classes = clip_folder(config, inputs), config.dataset.licence_classes
+    train = find_entries(folder, "train", classes)
+    if not config.streamed:  # else strips have frames of any shape
+        train = without_photographs(folder, train)
+    return FoundClips(train, find_entries(folder, "val", classes) if has_split(folder, "val") else None)
+
+
 def open_clips(
-    config: TrainConfig, data: Path, output: Path, detector: YuNetDetector | None, stages: Stages = untold
+    config: TrainConfig, found: FoundClips, output: Path, detector: YuNetDetector | None, stages: Stages = untold
 ) -> tuple[FrameCache | ClipData, FrameCache | None]:
     """The training clips, decoded into ``output`` or to be read on the way, and decoded ones for validation.
 
-    ``stages`` is told of the decoding. The folder notes which clips its models learn from.
+    ``stages`` is told of the decoding.
     """
 
     def decoded(name: str, entries: list[ClipEntry]) -> FrameCache:
         with stages(f"decoding clips ({name})", "clips") as progress:
             return FrameCache.build(output / f"frames-{name}", entries, size, detector, progress)
 
-    classes = config.dataset.licence_classes
     oversize = 1.0 if config.streamed else config.dataset.oversize
     size = max(round(stage.model.image_size[0] * oversize) for stage in config.stages)
-    entries = find_entries(data, "train", classes)
-    clips: FrameCache | ClipData = ClipData(entries, config.dataset, output / "packs")
+    clips: FrameCache | ClipData = ClipData(found.train, config.dataset, output / "packs")
     validation = None
     with first_alone():
         if not config.streamed:
-            clips = decoded("train", entries)
+            clips = decoded("train", found.train)
         if not rank():
-            tell_other_clips(output, entries)
-            note_seen(output, entries)
-        if has_split(data, "val"):
-            entries = find_entries(data, "val", classes)
+            tell_other_clips(output, clips.entries)
+        if found.val is not None:
+            entries = found.val
             if config.streamed:  # a glance while training; `fom evaluate` looks at all
                 entries = entries[:: -(-len(entries) // MOST_VALIDATION_CLIPS)]
             validation = decoded("val", entries)

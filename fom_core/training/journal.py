@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +19,8 @@ from ..media import write_picture
 from ..parallel.distributed import world_size
 from ..weights.load import header_of
 from .checkpoint import WEIGHTS, save_checkpoint
-from .data.seen import seen_header
+from .data.clips import ClipEntry
+from .data.seen import note_seen, seen_header
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class TrainingLog:
     ``log.jsonl`` has a line for the first step and for every ``line_every`` ones with the mean of each loss, and one
     for every measurement.
     ``keep`` is of :func:`~.checkpoint.save_checkpoint`; checkpoints keep the name ``configuration``, for messages.
+    ``clips``: what is learnt from; the run's folder notes them with the first step.
     """
 
     def __init__(
@@ -60,9 +62,10 @@ class TrainingLog:
         keep: int = 2,
         *,
         configuration: str = "",
+        clips: Sequence[ClipEntry] = (),
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.configuration = configuration
+        self.configuration, self._unnoted = configuration, clips
         self.trainer, self.folder, self.report, self.line_every, self.keep = trainer, folder, report, line_every, keep
         self._recent: list[dict[str, float]] = []
         self._losses: dict[str, float] = {}  # of the last step
@@ -84,6 +87,9 @@ class TrainingLog:
 
     def add(self, losses: dict[str, float], *, now: bool = False) -> None:
         """Count a step; after the first, every ``line_every`` ones, or ``now``, tell the means since the last time."""
+        if self._unnoted:
+            note_seen(self.folder.parent, self._unnoted)
+            self._unnoted = ()
         self._recent.append(losses)
         self._losses = losses
         if not now and self.trainer.step_number != 1 and self.trainer.step_number % self.line_every:

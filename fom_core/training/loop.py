@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +21,7 @@ from .checkpoint import DEFAULT, Checkpointing, carry_over, describe_checkpoint,
 from .config import Stage, TrainConfig
 from .contact_sheet import contact_sheet, pairs_sheet
 from .data.augment import Pairs
+from .data.clips import ClipEntry
 from .data.feed import Feed, items, open_feed
 from .data.frame_cache import FrameCache
 from .data.stream import ClipData
@@ -43,22 +45,22 @@ def train_stage(
     report: Callable[[str], None] = log.info,
     stages: Stages = untold,
     configuration: str = "",
+    clips: Sequence[ClipEntry] = (),
 ) -> None:
     """Run one stage to its end, going on from the newest checkpoint in ``folder``.
 
     With every checkpoint goes a picture, with ``validation`` figures of the averaged weights. Who stops the stage
     (KeyboardInterrupt, SystemExit) finds a checkpoint of the last whole step; of several processes, all stop after the
     step in which one is told to.
-    The first process measures and writes; checkpoints keep the name ``configuration``. Raises TrainingDiverged, and
-    WriteError when the disk is full; checkpoints of earlier steps stay whole.
+    The first process measures and writes: the name ``configuration`` into checkpoints, ``clips`` into the run's folder.
+    Raises TrainingDiverged, and WriteError when the disk is full; checkpoints of earlier steps stay whole.
     """
     resume(trainer, feed, folder, configuration)
-    journal = None
-    if not rank():
-        journal = TrainingLog(trainer, folder, report, keep=checkpointing.keep, configuration=configuration)
+    books = partial(TrainingLog, keep=checkpointing.keep, configuration=configuration, clips=clips)
+    journal = None if rank() else books(trainer, folder, report)
+    if journal is not None:
         journal.rewind()
-    drawn = feed.state()
-    number = trainer.step_number
+    drawn, number = feed.state(), trainer.step_number
     try:
         # Several processes do the same steps, and save together: signals wait until all know.
         with (
@@ -215,6 +217,7 @@ def train(
             report=report,
             stages=stages,
             configuration=config.name,
+            clips=data.entries,
         )
         previous = trainer.average.state_dict()
     assert trainer is not None

@@ -61,6 +61,24 @@ def test_a_mistake_is_one_line_and_leaves_nothing(fom, tiny_weights, tmp_path, w
     assert not outcome.results
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_who_stops_it_is_told_that_the_same_command_goes_on(fom, tiny_weights, tmp_path, monkeypatch, there):
+    def stopped(*_: object, **__: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("fom_core.compress.compress.compress_from_folder", stopped)
+    run = tmp_path / "run"
+    if there:
+        run.mkdir()
+
+    outcome = fom("compress", tmp_path, "--teacher", tiny_weights, "--output", run)
+
+    assert outcome.status == 130
+    assert outcome.messages == [f"{run} keeps what is done: the same command goes on from there."] * there + [
+        "Stopped."
+    ]
+
+
 def test_a_teacher_that_is_no_model_is_one_line(fom, tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"not weights")
     outcome = fom("compress", tmp_path, "--teacher", tmp_path / "bad.safetensors", "--output", tmp_path / "run")

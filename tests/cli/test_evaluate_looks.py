@@ -28,6 +28,23 @@ def test_looks_print_a_table_and_leave_it_with_a_sheet(fom, words, tmp_path):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"looks.json", "looks.png"}
 
 
+def test_looks_take_the_short_names_and_a_part_and_speak_of_no_still_driver(fom, words, picture_file, clip_file):
+    own = words.index("--source-image")
+    words[own : own + 4] = ["-s", picture_file, "-d", clip_file, "--duration", "0.2"]
+
+    done = fom(*words, "--frames", 1)
+
+    assert done.status == 0
+    assert not [line for line in done.messages if "still picture" in line]
+
+
+def test_a_part_of_a_driver_is_for_looks_alone(fom, tmp_path):
+    done = fom("evaluate", tmp_path, "--duration", "1")
+
+    assert done.status == 2
+    assert "--start and --duration are for --looks" in done.messages[-1]
+
+
 def test_every_source_is_moved_by_every_driver(fom, words, picture_file, clip_file, tmp_path):
     other = tmp_path / "other.png"
     write_picture(other, read_picture(picture_file)[::-1])

@@ -43,6 +43,12 @@ def test_the_output_is_the_picture_with_boxes_drawn_in(group, tmp_path):
     assert drawn.shape == source.shape and 0.005 < changed.mean() < 0.2
 
 
+def test_files_that_are_written_are_named(group, tmp_path, capsys):
+    files = [str(tmp_path / "faces.json"), str(tmp_path / "boxes.png")]
+    assert main(["faces", str(group), "--json", files[0], "--output", files[1], "--face_detector", "embedded"]) == 0
+    assert capsys.readouterr().out.splitlines() == files
+
+
 def test_without_a_file_the_json_goes_to_stdout_alone(group, capsys):
     assert main(["faces", str(group), "--face_detector", "embedded", "--crop", "paddlegan"]) == 0
     assert len(json.loads(capsys.readouterr().out)["faces"]) == 3

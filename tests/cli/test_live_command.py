@@ -122,9 +122,9 @@ def test_a_virtual_camera_shows_the_mark_unless_it_is_told_not_to(fom, whole, mo
     ("words", "said"),
     [
         (["--serve", 99999], "must be at most 65535"),
-        (["--camera", 1], "not allowed with argument"),
+        (["--camera", 1], "exclude each other"),
         (["--gain", 2, "--no_relative"], "--gain weighs relative motion"),
-        (["--mark", "--no_mark"], "not allowed with argument"),
+        (["--mark", "--no_mark"], "exclude each other"),
         (["--chunk_size", 4], "--chunk_size"),
     ],
 )

@@ -88,7 +88,17 @@ def test_a_picture_that_fails_is_listed_at_the_end_and_the_others_go_on(fom, alb
     assert outcome.status == 1
     assert outcome.results == [str(tmp_path / "anna.mp4"), str(tmp_path / "bert.mp4")]
     assert outcome.messages[-2] == "fom: 1 of 3 jobs failed; the results of the others are there."
-    assert "broken.png" in outcome.messages[-1]
+    assert outcome.messages[-1].count("broken.png") == 1
+
+
+def test_failed_jobs_count_neither_as_done_nor_for_the_time_left(fom, album, words, tmp_path):
+    (album / "aaa.png").write_text("no picture")
+
+    outcome = fom("animate", "--source_image", album, *words, "--output", tmp_path)
+
+    first, second = [line for line in outcome.messages if " jobs done" in line]
+    assert first == "0 of 3 jobs done, 1 failed."
+    assert second.startswith("1 of 3 jobs done, 1 failed, about ")
 
 
 def test_a_second_call_goes_on_where_the_first_stopped(fom, album, words, tmp_path):
@@ -179,6 +189,9 @@ def test_a_folder_of_other_files_tells_what_was_looked_for_and_what_is_there(fom
     outcome = fom("animate", "--source_image", folder, *words)
     assert outcome.status == 1
     assert ".webp. In it lies a.mp4 and 1 more; folders below it are not looked into." in outcome.messages[-1]
+    assert (
+        "a.mp4 is a video: name it itself, as --driving_video, or what moves as --source_video." in outcome.messages[-1]
+    )
 
 
 def test_progress_of_many_names_the_picture(fom, album, words, tmp_path, monkeypatch):

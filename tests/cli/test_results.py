@@ -121,7 +121,7 @@ def test_a_part_of_a_saved_motion_is_the_part_of_its_video(fom, whole_picture, t
         (["--crf", 52], "must be from 0 (best) to 51, got 52"),
         (["--return", "soon"], "argument --return: must be a number"),
         (["--preview", 0], "must be at least 1, got 0"),
-        (["--scale", 1, "--width", 90], "not allowed with argument"),
+        (["--scale", 1, "--width", 90], "exclude each other"),
     ],
 )
 def test_values_that_make_no_sense_are_refused_in_one_line(fom, whole_picture, tmp_path, options, said):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -15,7 +16,7 @@ import pytest
 from fom_core.cli import main
 from fom_core.cli.train import config_path
 from fom_core.files.paths import CONFIGS
-from fom_core.media import VideoWriter
+from fom_core.media import VideoWriter, write_picture
 from tests.tiny_training import NETWORKS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,6 +53,36 @@ def test_a_small_training_ends_with_a_model(tmp_path, clip, capsys):
     assert status == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "run" / "tiny.safetensors")
     assert (tmp_path / "run" / "1-tiny" / "step-000002").is_dir()
+
+
+def test_a_training_that_is_refused_leaves_no_note_of_its_clips(tmp_path, clip, capsys):
+    for split in ("train", "test"):
+        (tmp_path / "data" / split).mkdir(parents=True)
+    with VideoWriter(tmp_path / "data" / "train" / "blob.mp4", 25) as writer:
+        writer.write(clip)
+    config, run = tmp_path / "tiny.yaml", tmp_path / "run"
+    config.write_text(TINY, encoding="utf-8")
+    words = [*map(str, ["train", tmp_path / "data", "--config", config, "--output", run])]
+    words += ["-o", "train.num_epochs=2", "-o", "train_params.num_repeats=2"]
+
+    assert main(words) == 1
+    assert "test holds no clips and is empty" in capsys.readouterr().err
+    assert not run.exists()
+
+    (tmp_path / "data" / "test").rmdir()
+    assert main(words) == 0
+    assert [fact["file"] for fact in json.loads((run / "trained_on.json").read_text())] == ["blob.mp4"]
+
+
+@pytest.mark.parametrize("words", [["nofolder"], ["photos"]])
+def test_what_there_is_to_learn_from_is_looked_at_first(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    write_picture(tmp_path / "photos" / "a.png", np.zeros((8, 8, 3), np.uint8))
+
+    assert main(["train", *words]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "does not exist" in line or "in photographs nothing moves" in line
 
 
 @pytest.mark.parametrize(

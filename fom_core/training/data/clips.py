@@ -20,6 +20,7 @@ from ...documents.readers import read_csv, wrong_as
 from ...errors import MediaError, WriteError
 from ...files.paths import replacing, require_file
 from ...media import VIDEO_SUFFIXES, WRITTEN_SUFFIXES, VideoReader, list_pictures
+from ...media.header import declared_size
 from ...media.limits import PICTURE_PIXELS, most_pixels
 from ...media.noise import hushed
 from ...media.pictures import read_coded
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 SPLITS = {"train": ("train",), "val": ("val", "test"), "test": ("test",)}  # folders that hold a split
 LOSSLESS = frozenset({".gif", *WRITTEN_SUFFIXES})  # sources whose frames are packed without loss
+_HEADER = 1 << 16  # bytes of a picture in which its size is looked for
 QUALITY = 95  # of JPEG, for frames that a video has coded with loss already
 
 
@@ -65,16 +67,50 @@ def find_entries(
             for path in paths
             if not path.name.startswith(".") and _is_clip(path)
         ]
+        if not entries and roots:
+            raise MediaError(
+                f"The folder {root} holds no clips{' and is empty' if not paths else ''}. Clips there are the split "
+                f"{split}: put videos, frame folders or frame strips there, or remove the folder."
+            )
     if not entries:
         asked = [f"of the split {split}"] if split else []
         asked += [f"of the licence class {' or '.join(licence_classes)}"] if licence_classes else []
         there = _splits(folder) if split else []
         hint = f"The splits there: {', '.join(there)}. " if there else ""
+        hint += "`fom evaluate --split train` measures on that one. " if split != "train" and "train" in there else ""
         raise MediaError(
             f"Wanted clips in {folder}{' '.join(['', *asked])} and found none. {hint}"
             "Give a folder of videos, of frame folders or of frame strips, or one with an index.csv that has such rows."
         )
     return entries
+
+
+def without_photographs(folder: Path, entries: Sequence[ClipEntry]) -> list[ClipEntry]:
+    """The entries but for single pictures in the place of clips, which a line counts: nothing moves in them.
+
+    Raises MediaError where nothing else is there.
+    """
+    single = {entry.path for entry in entries if entry.kind == "video" and _is_single(entry.path)}
+    if len(single) == len(entries):
+        raise MediaError(
+            f"{folder} holds {len(single)} pictures and no clips: in photographs nothing moves, so there is nothing to "
+            "learn from. Give videos, folders of frames, or pictures with the frames in a row."
+        )
+    if single:
+        log.warning("%d pictures in %s are photographs and no clips; they are left out.", len(single), folder)
+    return [entry for entry in entries if entry.path not in single]
+
+
+def _is_single(path: Path) -> bool:
+    """Whether a file is a picture and no row of square frames, by its header."""
+    if path.suffix.lower() not in WRITTEN_SUFFIXES or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            size = declared_size(file.read(_HEADER))
+    except OSError:
+        return False
+    return size is not None and (size[1] < 2 * size[0] or size[1] % size[0] > 0)
 
 
 def _splits(folder: Path) -> list[str]:

@@ -52,12 +52,15 @@ class FrameCache:
     Raises MediaError for a folder that does not hold one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, entries: Sequence[ClipEntry] = ()) -> None:
+        """``entries``: what it was made from, if that is known."""
         self.folder = folder
         self.frames = _mapped(folder / FRAMES)
         self.landmarks = np.array(_mapped(folder / LANDMARKS))
         with wrong_as(MediaError, folder / CLIPS, ANEW):
             self.clips = _clips(read_json(folder / CLIPS), len(self.frames) if self.frames.ndim else 0)
+        used = {(clip.name, clip.identity) for clip in self.clips}
+        self.entries = [entry for entry in entries if (entry.path.stem, entry.identity) in used]
         side = self.frames.shape[1:2]
         right = self.frames.dtype == np.uint8 and self.frames.shape[1:] == (*side, *side, 3)
         if not right or self.landmarks.shape != (len(self.frames), 5, 2):
@@ -93,7 +96,7 @@ class FrameCache:
                     if progress is not None:
                         progress(done, len(entries))
             _finish(folder, clips, landmarks, made_of)
-        return cls(folder)
+        return cls(folder, entries)
 
     def resized(self, folder: Path, size: int) -> FrameCache:
         """The same clips at a smaller size, kept in ``folder``."""

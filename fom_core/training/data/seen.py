@@ -24,10 +24,14 @@ Fact = dict[str, str | int | None]
 
 
 def note_seen(folder: Path, entries: Sequence[ClipEntry]) -> None:
-    """Add the clips of a training to those that models in ``folder`` have learnt from."""
-    before = _noted(folder)
+    """Add the clips of a training to those that models in ``folder`` have learnt from.
+
+    Where there is no model yet, nothing was learnt before, whatever is noted.
+    """
+    noted = _noted(folder)
+    before = noted if _has_learnt(folder) else []
     facts = {_key(fact): fact for fact in (*before, *map(_fact, entries))}
-    if len(facts) > len(before):
+    if len(facts) != len(before) or len(before) != len(noted):
         with replacing(folder / SEEN) as temporary:
             temporary.write_text(json.dumps(list(facts.values()), indent=0) + "\n", encoding="utf-8")
 
@@ -41,7 +45,7 @@ def seen_header(folder: Path) -> dict[str, str]:
 def tell_other_clips(folder: Path, entries: Sequence[ClipEntry]) -> None:
     """A warning where the training in ``folder`` goes on from checkpoints, and with other clips than before."""
     before, now = {_key(fact) for fact in _noted(folder)}, {_key(_fact(entry)) for entry in entries}
-    if before and before != now and any(folder.glob("*/step-*")):
+    if before and now and before != now and any(folder.glob("*/step-*")):
         log.warning(
             "%s was begun with other clips: of these %d it knows %d, and %d that it learnt from are missing. It goes "
             "on from its checkpoints all the same; choose another --output to begin anew.",
@@ -76,6 +80,10 @@ def _short(fact: Fact) -> tuple[str, str]:
     parts = f"{fact.get('file')}/{fact.get('bytes')}", str(fact.get("identity"))
     digests = [hashlib.sha256(part.encode("utf-8", "surrogateescape")).hexdigest()[:_DIGITS] for part in parts]
     return digests[0], digests[1]
+
+
+def _has_learnt(folder: Path) -> bool:
+    return any(folder.glob("*/step-*")) or any(folder.glob("*.safetensors"))
 
 
 def _noted(folder: Path) -> list[Fact]:

@@ -86,6 +86,13 @@ def test_a_driver_who_leaves_the_picture_is_warned_about(caplog):
     assert "out of sight in 4 of 10" in caplog.text
 
 
+def test_a_part_whose_looked_at_frames_show_no_face_moves_nothing_and_says_so(caplog):
+    found_between = [[], [face(300, 200)], [], []]  # frames 0, 3, 5 and 10 are looked at
+    face_view(video(11), Script(found_between), every=5, name="part.mp4")
+    (record,) = caplog.records
+    assert record.message.startswith("None of the 3 looked-at frames of part.mp4 shows the driver's face, so nothing")
+
+
 TWO_PEOPLE = [face(450, 200, 130), face(150, 200)]
 
 

@@ -144,6 +144,16 @@ def test_damaged_pictures_are_refused_in_one_line(tmp_path, content):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_a_picture_that_is_cut_off_is_told_as_that(tmp_path, suffix):
+    whole, path = tmp_path / f"whole{suffix}", tmp_path / f"cut{suffix}"
+    write_picture(whole, np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8))
+    path.write_bytes(whole.read_bytes()[:20])
+
+    with pytest.raises(MediaError, match=rf"cut{suffix} breaks off after 20 bytes: its copy did not finish"):
+        read_picture(path)
+
+
 def test_missing_pictures_and_folders_are_refused(tmp_path):
     with pytest.raises(MediaError, match="does not exist"):
         read_picture(tmp_path / "nothing.png")

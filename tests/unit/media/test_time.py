@@ -185,6 +185,18 @@ def test_a_short_quick_part_of_a_slow_clip_raises_the_rate():
     assert np.abs(clock.slots / float(clock.rate) - times / 1000).max() <= IN_STEP_S
 
 
+@pytest.mark.parametrize("first", [24, 30])
+def test_a_clip_of_two_rates_has_the_higher_one_and_keeps_every_frame(first):
+    second = 54 - first
+    times = np.concatenate([np.arange(72) / first, 72 / first + np.arange(95) / second])
+
+    clock = clock_of(np.round(times * 15360).astype(int), Fraction(1, 15360), (Fraction(132, 5),), Fraction(25))
+
+    assert (clock.rate, clock.kept) == (30, True)
+    assert len(np.unique(clock.slots)) == 167
+    assert np.abs(clock.slots / 30 - times).max() <= IN_STEP_S
+
+
 def test_more_frames_than_any_rate_holds_give_way_to_one_another():
     times = np.concatenate([np.arange(200), 10_000 + np.arange(200) * 40])
 

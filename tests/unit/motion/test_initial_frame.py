@@ -84,6 +84,14 @@ def test_nothing_is_told_where_the_frame_is_as_asked_or_does_not_matter(caplog, 
     assert caplog.records == []
 
 
+@pytest.mark.parametrize(
+    ("seen", "told"), [(None, True), ((True, True), True), ((False, False), False), ((True, False), False)]
+)
+def test_a_still_driver_is_called_a_still_picture_unless_its_face_is_out_of_sight(caplog, seen, told):
+    with_initial_frame(motion(0, 0, seen=seen), MotionTransfer())
+    assert ("still picture" in caplog.text) == told
+
+
 def test_the_best_frame_is_left_to_each_source():
     transfer = MotionTransfer(initial_frame="best")
     assert with_initial_frame(motion(0, 1), transfer) is transfer

@@ -49,6 +49,11 @@ def test_another_file_is_refused_in_one_line(tmp_path, content):
     assert "wave.safetensors" in str(error.value) and "\n" not in str(error.value)
 
 
+def test_a_video_in_the_place_of_a_motion_file_is_told_as_one(sound_clip):
+    with pytest.raises(FomError, match=r"is a video and not a motion file\. Give it as --driving_video"):
+        load_motion(sound_clip)
+
+
 def test_a_motion_that_is_cut_off_is_told_as_such(motion, tmp_path):
     path = tmp_path / "wave.safetensors"
     save_motion(motion, path)

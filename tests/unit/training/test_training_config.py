@@ -226,6 +226,8 @@ def test_options_of_the_command_line_win():
     )
     assert changed("stages.picture.steps=5", path=CONFIGS / "mini.yaml").stages[1].steps == 5
     assert changed("stages.0.steps=5", path=CONFIGS / "mini.yaml").stages[0].steps == 5
+    with pytest.raises(UsageError, match=r"no item first in a list of 2: motion, picture\."):
+        changed("stages.first.steps=5", path=CONFIGS / "mini.yaml")
 
 
 @pytest.mark.parametrize(

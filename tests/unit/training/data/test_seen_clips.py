@@ -49,6 +49,22 @@ def test_a_model_that_was_moved_or_converted_still_tells(trained, clips, tmp_pat
     assert seen_before(elsewhere, clips) == (1, 1)
 
 
+def test_clips_of_a_training_that_never_learnt_are_forgotten(clips, tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    note_seen(run, clips[:2])  # and no model came of it
+    note_seen(run, clips[2:])
+
+    assert [fact["file"] for fact in json.loads((run / SEEN).read_text())] == ["bert_1.mp4"]
+
+
+def test_clips_of_earlier_trainings_stay_where_a_model_is(trained, clips):
+    note_seen(trained.parent, clips[2:])
+
+    names = [fact["file"] for fact in json.loads((trained.parent / SEEN).read_text())]
+    assert names == ["anna_1.mp4", "bert_1.mp4"]
+
+
 def test_the_file_tells_no_names(trained):
     assert "anna" not in told_by_header(trained)["fom.trained_on"]
 

@@ -10,7 +10,14 @@ import pytest
 
 from fom_core.errors import MediaError, WriteError
 from fom_core.media import VideoWriter, write_picture
-from fom_core.training.data.clips import ClipEntry, ClipReader, find_entries, has_split, read_frames
+from fom_core.training.data.clips import (
+    ClipEntry,
+    ClipReader,
+    find_entries,
+    has_split,
+    read_frames,
+    without_photographs,
+)
 from fom_core.training.data.frame_cache import FrameCache
 
 SIZE = (32, 32)
@@ -131,6 +138,43 @@ def test_test_is_a_split_and_others_are_answered_with_those_there_are(tmp_path):
         find_entries(tmp_path / "folders", "tset")
     with pytest.raises(MediaError, match=r"found none\. The splits there: train, val\."):
         find_entries(tmp_path, "test")
+
+
+def test_an_empty_folder_of_a_split_is_named(tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / split).mkdir()
+
+    with pytest.raises(MediaError, match=r"test holds no clips and is empty\. Clips there are the split val: put"):
+        find_entries(tmp_path, "val")
+
+
+def test_clips_for_learning_alone_are_measured_by_their_own_split(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "a.mp4").touch()
+
+    with pytest.raises(MediaError, match=r"The splits there: train\. `fom evaluate --split train` measures on that"):
+        find_entries(tmp_path, "val")
+
+
+@pytest.mark.parametrize("sizes", [[(8, 8), (6, 9)], [(8, 20)]])
+def test_photographs_alone_are_refused(tmp_path, sizes):
+    for number, size in enumerate(sizes):
+        write_picture(tmp_path / f"{number}.png", np.zeros((*size, 3), np.uint8))
+
+    with pytest.raises(MediaError, match=rf"{len(sizes)} pictures and no clips"):
+        without_photographs(tmp_path, find_entries(tmp_path))
+
+
+def test_photographs_beside_clips_are_left_out_in_one_line(tmp_path, caplog):
+    for name, size in {"one": (8, 8), "other": (9, 6), "row": (8, 24)}.items():
+        write_picture(tmp_path / f"{name}.png", np.zeros((*size, 3), np.uint8))
+    (tmp_path / "talk.mp4").touch()
+
+    kept = without_photographs(tmp_path, find_entries(tmp_path))
+
+    assert [entry.path.name for entry in kept] == ["row.png", "talk.mp4"]
+    (record,) = caplog.records
+    assert record.message.startswith("2 pictures in ") and record.message.endswith("no clips; they are left out.")
 
 
 def test_an_index_without_a_column_is_explained(tmp_path):
