@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..faces.detectors.yunet import YuNetDetector
-from ..files.paths import named_yaml
+from ..files.paths import named_yaml, require_file
 from ..networks import ModelConfig
 from ..parallel.distributed import first_alone, rank
 from ..weights.catalogue import catalogue, is_file
@@ -141,8 +141,11 @@ def find_clips(config: TrainConfig, inputs: TrainingInputs) -> FoundClips:
     """The clips of a training, before anything is decoded.
 
     Raises UsageError where no folder is named, MediaError where there is nothing to learn from, or nothing of what is
-    set apart for figures.
+    set apart for figures, and for weights that are no file.
     """
+    for path in (inputs.yunet, inputs.vgg):
+        if is_file(path):
+            require_file(path, "The weights file")
     folder, classes = clip_folder(config, inputs), config.dataset.licence_classes
     train = find_entries(folder, "train", classes)
     if not config.streamed:  # else strips have frames of any shape

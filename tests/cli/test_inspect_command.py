@@ -71,7 +71,7 @@ def test_one_face_is_looked_at_a_time(fom, faces, pair):
 
 def test_a_saved_motion_is_looked_at_without_its_pictures(fom, pair, tmp_path):
     points = 0.2 * np.random.default_rng(0).standard_normal((6, 4, 2))
-    keypoints = Keypoints(torch.tensor(points, dtype=torch.float32))
+    keypoints = Keypoints(torch.tensor(points, dtype=torch.float32), torch.eye(2).expand(6, 4, 2, 2).contiguous())
     save_motion(Motion(keypoints, 25.0, "tiny", (64, 64)), tmp_path / "m.safetensors")
     place = pair.index("-d")
 

@@ -71,7 +71,7 @@ def test_a_piece_that_declares_gigabytes_is_refused_before_memory_is_taken(tmp_p
 
     assert declared_size(path.read_bytes()) is None
     for read in (read_picture, decode_picture):
-        with pytest.raises(MediaError, match=r"cut\.png is not a picture"):
+        with pytest.raises(MediaError, match=r"cut\.png breaks off after 105 bytes"):
             read(path)
 
 
@@ -110,7 +110,7 @@ def test_a_header_that_ends_early_or_means_nothing_is_refused(name, tmp_path):
     path = tmp_path / "short.png"
     path.write_bytes(whole[:9])
 
-    with pytest.raises(MediaError, match="not a picture"):
+    with pytest.raises(MediaError, match=r"not a picture|breaks off"):
         read_picture(path)
 
 
