@@ -48,7 +48,7 @@ NAMED = re.compile(r"^([a-z_]\w*(?:, [a-z_]\w*)*): +(\S.*)$")
 # The order of the pages beside each: a page, and what stands below it. GitHub's pages need none of this.
 BELOW = {
     "README": {
-        "Use": ["command-line", "nodes", "chains", "python", "formats", "weights"],
+        "Use": ["command-line", "motions", "nodes", "chains", "python", "formats", "weights"],
         "Know": ["looks", "performance", "reliability", "responsible-use", "licences", "peers"],
         "Make models": ["training", "compression", "export", "browser"],
         "The project": ["architecture", "decisions", "contributing", "releasing", "/CHANGELOG", "/SECURITY"],

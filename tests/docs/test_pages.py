@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib.util
 import re
 import shlex
@@ -154,3 +155,15 @@ def test_no_page_keeps_the_place_of_words_to_come():
     pages = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md")))
 
     assert [page.name for page in pages if places.search(page.read_text(encoding="utf-8"))] == []
+
+
+def test_every_page_stands_below_another_on_the_site():
+    source = ast.parse((ROOT / "docs" / "conf.py").read_text(encoding="utf-8"))
+    (below,) = (
+        ast.literal_eval(node.value)
+        for node in source.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "BELOW"
+    )
+    named = {page for groups in below.values() for pages in groups.values() for page in pages}
+
+    assert {page.stem for page in (ROOT / "docs").glob("*.md")} <= named
