@@ -52,7 +52,7 @@ def token_of(page):
 
 
 def redness(jpeg):
-    return float(np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB))[..., 0].mean())
+    return float(np.asarray(cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR))[..., 2].mean())
 
 
 def parts_of(answer, count):
