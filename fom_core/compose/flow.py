@@ -144,10 +144,13 @@ def unfolded(d: np.ndarray) -> tuple[np.ndarray, float]:
     return d, calmed
 
 
-def areas(d: np.ndarray) -> np.ndarray:
-    """What becomes of areas under a displacement (h, w, 2) in half sides: det(I + ∇d), 1 at rest, negative in folds."""
-    height, width = d.shape[:2]
-    (xy, xx), (yy, yx) = (np.gradient(d[..., i], 2 / height, 2 / width) for i in (0, 1))
+def areas(d: np.ndarray, spacing: tuple[float, float] | None = None) -> np.ndarray:
+    """What becomes of areas under a displacement (h, w, 2): det(I + ∇d), 1 at rest, negative in folds.
+
+    spacing: from a cell to the next to the right and down, in the unit of the displacement; None for half sides.
+    """
+    across, down = spacing or (2 / d.shape[1], 2 / d.shape[0])
+    (xy, xx), (yy, yx) = (np.gradient(d[..., i], down, across) for i in (0, 1))
     return (1 + xx) * (1 + yy) - xy * yx
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
+from ..compose.flow import areas
 from ..types import Box
 from .view import crop_distance, ellipse, gradients, moved, outward, slices_of
 
@@ -99,9 +100,7 @@ def folded_share(displacement: np.ndarray, spacing: tuple[float, float] = (1.0, 
     """
     if min(displacement.shape[:2]) < 2:
         return np.nan
-    (xx, yx), (xy, yy) = (np.moveaxis(np.gradient(displacement, step, axis=axis), -1, 0) for step, axis in
-                          ((spacing[0], 1), (spacing[1], 0)))  # fmt: skip
-    return float(((1 + xx) * (1 + yy) - xy * yx < FOLDED).mean())
+    return float((areas(displacement, spacing) < FOLDED).mean())
 
 
 def folded_in(flow: np.ndarray, crop: Box) -> float:
