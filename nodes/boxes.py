@@ -16,6 +16,13 @@ from .marked import Marks, marked_boxes
 LARGEST_BOX = 4  # in sides of the picture; the crop around a larger one would fill the memory
 
 
+def middle_square(height: int, width: int) -> tuple[int, int, int, int]:
+    """The largest square in the middle of a picture."""
+    side = min(height, width)
+    left, top = (width - side) // 2, (height - side) // 2
+    return left, top, left + side, top + side
+
+
 def as_bounding_box(face: FaceRegion) -> dict[str, Any]:
     """A face's box as ComfyUI's nodes pass boxes."""
     x0, y0, x1, y1 = face.box_px

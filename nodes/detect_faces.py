@@ -21,7 +21,7 @@ from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import catalogue, size_text
 from . import host, marked
 from .base import Node
-from .boxes import as_bounding_box, faces_from_boxes, given_boxes
+from .boxes import as_bounding_box, faces_from_boxes, given_boxes, middle_square
 from .sockets import ALIASES, CATEGORY, FaceLandmarks, Faces, NumberedBox, PictureFaces, Segments
 from .video_frames import PICTURES, VIDEO, follow, middle_track
 
@@ -318,9 +318,7 @@ def nothing_found(detector: Detector | None) -> str:
 
 def middle_of(height: int, width: int) -> FaceSet:
     """The largest square in the middle of a picture, as if it were a face."""
-    side = min(height, width)
-    left, top = (width - side) // 2, (height - side) // 2
-    return FaceSet.from_crops([(left, top, left + side, top + side)], (height, width))
+    return FaceSet.from_crops([middle_square(height, width)], (height, width))
 
 
 def face_mask(sets: tuple[FaceSet, ...]) -> torch.Tensor:

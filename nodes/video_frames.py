@@ -13,6 +13,7 @@ from ..fom_core.faces.regions import CropRule
 from ..fom_core.faces.tracks import FaceTrack, FaceTracks, picked_tracks, select_tracks
 from ..fom_core.pipeline import FPS
 from . import host
+from .boxes import middle_square
 
 PICTURES, VIDEO = "pictures", "frames of one video"
 
@@ -49,8 +50,6 @@ def follow(
 
 def middle_track(height: int, width: int, count: int) -> FaceTracks:
     """The largest square in the middle of all frames, as if it were a face."""
-    side = min(height, width)
-    left, top = (width - side) // 2, (height - side) // 2
-    boxes = np.tile(np.array([left, top, left + side, top + side], np.float32), (count, 1))
+    boxes = np.tile(np.array(middle_square(height, width), np.float32), (count, 1))
     track = FaceTrack(0, boxes, np.ones(count, np.float32), 1.0)
     return FaceTracks((track,), (height, width), count, crop="box")
