@@ -15,7 +15,7 @@ from ..backends import Backend
 from ..compose import Composition
 from ..driver import needs_face
 from ..errors import UsageError
-from ..faces.regions import whole_picture
+from ..faces.regions import to_rgb, whole_picture
 from ..files.places import Work, keep_apart
 from ..live import (
     Camera,
@@ -105,9 +105,11 @@ def _animator(args: argparse.Namespace, model: Backend) -> LiveAnimator:
     detector = common.open_detector(args, model.device) if on_faces or follows else None
     pictures: list[tuple[np.ndarray, FaceSet]] = []
     for path in args.source_image:
-        picture = read_picture(path, max_size=args.max_size)
-        if read_picture(path, alpha=True, max_size=args.max_size)[..., 3].min() < 255:
+        picture = read_picture(path, alpha=True, max_size=args.max_size)
+        if picture[..., 3].min() < 255:
             log.warning("%s is transparent, which live frames are not: it is laid on white.", path)
+            picture = read_picture(path, max_size=args.max_size)
+        picture = np.ascontiguousarray(to_rgb(picture))
         faces = whole_picture(picture.shape[:2])
         if on_faces and detector is not None:
             every = args.multi_person or args.faces is not None
