@@ -8,7 +8,8 @@ of a batch stand below each other in one tall grid, so that the source is one pi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 
@@ -88,20 +89,21 @@ class PlainDenseMotion(nn.Module):
 
     def __init__(self, trained: DenseMotionNetwork, size: tuple[int, int]) -> None:
         super().__init__()
-        self.trained = trained
+        self.hourglass, self.mask, self.occlusion = trained.hourglass, trained.mask, trained.occlusion
+        self.kp_variance = trained.kp_variance
         self.grid = _Grid(size)
+        self.warp = _Warp(align_corners=trained.align_corners)
 
     def forward(self, small: Tensor, source: PointPlanes, driving: PointPlanes) -> PlainMotion:
         offset_x, offset_y = self._offsets(driving)
         difference = _behind(self._heatmap(offset_x, offset_y) - self._heatmap(*self._offsets(source)))
         moves = [_behind(move) for move in self._moves(source, driving, offset_x, offset_y)]
         places = [move + plane for move, plane in zip(moves, self.grid.planes(), strict=True)]
-        shares, hidden = self.trained.maps(self._seen(small, difference, places))
-        mask = shares.softmax(dim=1)
+        features = self.hourglass(self._seen(small, difference, places))
+        mask = self.mask(features).softmax(dim=1)
+        occlusion_map = None if self.occlusion is None else self.occlusion(features).sigmoid()
         displacement = torch.cat([(mask * move).sum(dim=1, keepdim=True) for move in moves], dim=1)
-        return PlainMotion(
-            displacement, displacement + self.grid.both, None if hidden is None else hidden.sigmoid(), mask
-        )
+        return PlainMotion(displacement, displacement + self.grid.both, occlusion_map, mask)
 
     def _offsets(self, points: PointPlanes) -> tuple[Tensor, Tensor]:
         """z - p: two planes (B, K, h, w)."""
@@ -109,7 +111,7 @@ class PlainDenseMotion(nn.Module):
         return x - points.x, y - points.y
 
     def _heatmap(self, x: Tensor, y: Tensor) -> Tensor:
-        return torch.exp((x * x + y * y) * (-0.5 / self.trained.kp_variance))
+        return torch.exp((x * x + y * y) * (-0.5 / self.kp_variance))
 
     def _moves(self, source: PointPlanes, driving: PointPlanes, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """p_source + J_source J_driving⁻¹ (z - p_driving) - z: two planes (B, K, h, w)."""
@@ -123,7 +125,7 @@ class PlainDenseMotion(nn.Module):
         """For each slot the difference of heatmaps and the source as it alone moves it: (B, (K+1)(1+C), h, w)."""
         slots, (height, width) = difference.shape[1], self.grid.size
         tall = torch.cat([plane.reshape(1, -1, width, 1) for plane in places], dim=3)
-        moved = _sampled(small, tall, align_corners=self.trained.align_corners)  # (1, C, B (K+1) h, w)
+        moved = self.warp(small, tall)  # (1, C, B (K+1) h, w)
         moved = moved.reshape(small.shape[1], -1, slots, height * width).permute(1, 2, 0, 3)
         seen = torch.cat([difference.reshape(-1, slots, 1, height * width), moved], dim=2)
         return seen.reshape(-1, slots * (1 + small.shape[1]), height, width)
@@ -132,12 +134,18 @@ class PlainDenseMotion(nn.Module):
 class PlainGenerator(nn.Module):
     """Features of a source, its keypoints and those of B frames → pictures: :class:`.GeneratorSteps`."""
 
+    border_share: Tensor
+    inside: Tensor
+
     def __init__(self, trained: OcclusionAwareGenerator, small: tuple[int, int], features: tuple[int, int]) -> None:
         super().__init__()
         assert trained.dense_motion_network is not None
-        self.trained = trained
+        self.displacement_flow, self.border_blend = trained.displacement_flow, trained.border_blend
+        self.mobile = trained.config.mobile
+        self.painter = nn.Sequential(trained.bottleneck, *trained.up_blocks, trained.final)
         self.motion = PlainDenseMotion(trained.dense_motion_network, small)
         self.grid = _Grid(features)
+        self.warp = _Warp(align_corners=trained.align_corners)
         share, inside = border_weight(*features, like=torch.ones(())), torch.zeros(features)
         inside[BORDER_PX:-BORDER_PX, BORDER_PX:-BORDER_PX] = 1
         self.register_buffer("border_share", share[None, None], persistent=False)
@@ -149,31 +157,35 @@ class PlainGenerator(nn.Module):
         motion = self.motion(small, source, driving)
         channels, (height, width) = features.shape[1], self.grid.size
         tall = self._flow(motion).permute(0, 2, 3, 1).reshape(1, -1, width, 2)
-        moved = _sampled(features, tall, align_corners=self.trained.align_corners)  # (1, F, B h, w)
+        moved = self.warp(features, tall)  # (1, F, B h, w)
         moved = moved.reshape(channels, -1, height, width).permute(1, 0, 2, 3)
         if motion.occlusion_map is not None:
             moved = moved * self._visibility(motion.occlusion_map)
-        return self.trained.decode(moved), motion
+        return self.painter(moved).sigmoid(), motion
 
     def _flow(self, motion: PlainMotion) -> Tensor:
         """Where each place of the features takes its value from: (B, 2, h, w)."""
-        if self.trained.displacement_flow:
+        if self.displacement_flow:
             flow = _resized(motion.displacement, self.grid.size) + self.grid.both
         else:
             flow = _resized(motion.place, self.grid.size)
-        if self.trained.border_blend:
+        if self.border_blend:
             flow = self.grid.both + (flow - self.grid.both) * self.border_share
         return flow
 
     def _visibility(self, occlusion_map: Tensor) -> Tensor:
         visible = _resized(occlusion_map, self.grid.size)
-        if self.trained.border_blend and not self.trained.config.mobile:
+        if self.border_blend and not self.mobile:
             visible = visible * self.inside + (1 - self.inside)
         return visible
 
 
 class _Grid(nn.Module):
     """The identity grid of a size: ``both`` (1, 2, h, w), and its planes x and y, (1, 1, h, w)."""
+
+    x: Tensor
+    y: Tensor
+    both: Tensor
 
     def __init__(self, size: tuple[int, int]) -> None:
         super().__init__()
@@ -216,8 +228,54 @@ def _behind(planes: Tensor) -> Tensor:
     return F.pad(planes, (0, 0, 0, 0, 1, 0))
 
 
-def _sampled(image: Tensor, grid: Tensor, *, align_corners: bool) -> Tensor:
-    return F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=align_corners)
+class _Warp(nn.Module):
+    """One picture (1, C, H, W) and a tall grid (1, n, w, 2) → (1, C, n, w); zeros outside."""
+
+    def __init__(self, *, align_corners: bool) -> None:
+        super().__init__()
+        self.align_corners = align_corners
+        self.by_rows = False
+
+    def forward(self, image: Tensor, grid: Tensor) -> Tensor:
+        if self.by_rows:
+            return _rows_sampled(image, grid, align_corners=self.align_corners)
+        return F.grid_sample(image, grid, mode="bilinear", padding_mode="zeros", align_corners=self.align_corners)
+
+
+@contextmanager
+def warped_by_rows(module: nn.Module) -> Iterator[None]:
+    """Let a part warp by rows of a table meanwhile, for runtimes without an operator that warps."""
+    warps = [part for part in module.modules() if isinstance(part, _Warp)]
+    for warp in warps:
+        warp.by_rows = True
+    try:
+        yield
+    finally:
+        for warp in warps:
+            warp.by_rows = False
+
+
+def _rows_sampled(image: Tensor, grid: Tensor, *, align_corners: bool) -> Tensor:
+    """The same as a weighted sum of four rows of a table that has a row of channels for each pixel, zeros around."""
+    _, channels, height, width = image.shape
+    _, rows, columns, _ = grid.shape
+    span = grid.new_tensor([width, height])
+    place = (
+        (grid.reshape(-1, 2) + 1) * ((span - 1) / 2) if align_corners else ((grid.reshape(-1, 2) + 1) * span - 1) / 2
+    )
+    place = torch.minimum(place.clamp(min=-1), span)
+    corner = place.floor()
+    (right, down), line = (place - corner).unbind(dim=1), width + 3
+    table = F.pad(image, (1, 2, 1, 2))[0].permute(1, 2, 0).reshape(-1, channels)
+    first = ((corner[:, 1] + 1) * line + corner[:, 0] + 1).int()
+    corners = [
+        (0, (1 - right) * (1 - down)),
+        (1, right * (1 - down)),
+        (line, (1 - right) * down),
+        (line + 1, right * down),
+    ]
+    four = [F.embedding(first + step, table) * share[:, None] for step, share in corners]
+    return (four[0] + four[1] + four[2] + four[3]).reshape(1, rows, columns, channels).permute(0, 3, 1, 2)
 
 
 def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
