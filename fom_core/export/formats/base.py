@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ...backends import ExportedPart
 from ...backends.exported import Run
-from ...backends.package import FLOAT32
 from ...errors import MissingPackage
 from ..int8 import GraphInputs
 from ..parts import Graph
@@ -105,7 +104,7 @@ def _require(module: str, package: str, form: Format) -> None:
         ) from error
 
 
-def in_order(part: ExportedPart, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+def as_listed(part: ExportedPart, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
     """The inputs in the order of ``model.json``."""
     return [np.ascontiguousarray(inputs[name]) for name in part.inputs]
 
@@ -115,6 +114,3 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "of unknown version"
-
-
-__all__ = ["FLOAT32", "NEVER_RUN", "Format", "Material", "in_order"]

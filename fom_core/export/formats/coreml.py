@@ -7,9 +7,10 @@ import zipfile
 from importlib import import_module
 from pathlib import Path
 
+from ...backends.package import FLOAT32
 from ..archive import trace
 from ..graph_file import quietly
-from .base import FLOAT32, Format, Material
+from .base import Format, Material
 
 
 def _write(material: Material, path: Path, precision: str) -> None:

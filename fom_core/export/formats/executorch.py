@@ -12,9 +12,10 @@ import torch
 
 from ...backends import ExportedPart
 from ...backends.exported import Run
+from ...backends.package import FLOAT32
 from ..archive import trace
 from ..graph_file import quietly
-from .base import FLOAT32, Format, Material, in_order
+from .base import Format, Material, as_listed
 
 
 def _write(material: Material, path: Path, precision: str) -> None:
@@ -46,7 +47,7 @@ def _open(path: Path, part: ExportedPart) -> Run:
     method = program.load_method("forward")
 
     def run(inputs: dict[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        results = method.execute([torch.from_numpy(value) for value in in_order(part, inputs)])
+        results = method.execute([torch.from_numpy(value) for value in as_listed(part, inputs)])
         return {name: np.array(value) for name, value in zip(part.outputs, results, strict=True)}
 
     return run

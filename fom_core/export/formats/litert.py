@@ -12,10 +12,11 @@ from torch import nn
 from ...backends import ExportedPart
 from ...backends.exported import Run
 from ...backends.litert import open_graph
+from ...backends.package import FLOAT32
 from ..graph_file import quietly
 from ..parts import Graph
 from ..plain import warped_by_rows
-from .base import FLOAT32, Format, Material
+from .base import Format, Material
 
 
 class _Named(nn.Module):

@@ -14,8 +14,9 @@ import torch
 
 from ...backends import ExportedPart
 from ...backends.exported import Run
+from ...backends.package import FLOAT32
 from ...errors import FomError
-from .base import FLOAT32, Format, Material, in_order
+from .base import Format, Material, as_listed
 
 SMALLER = {FLOAT32: [], "float16": ["--fp16"], "int8": ["--weightQuantBits", "8"]}
 
@@ -41,7 +42,7 @@ def _open(path: Path, part: ExportedPart) -> Run:
             modules[batch] = nn.load_module_from_file(
                 str(path), list(part.inputs), list(part.outputs), runtime_manager=nn.create_runtime_manager(settings)
             )
-        given = [expr.const(value, list(value.shape), expr.NCHW) for value in in_order(part, inputs)]
+        given = [expr.const(value, list(value.shape), expr.NCHW) for value in as_listed(part, inputs)]
         results = modules[batch].forward(given)
         results = results if isinstance(results, list) else [results]
         arrays = [np.array(expr.convert(value, expr.NCHW).read()) for value in results]

@@ -11,9 +11,10 @@ import numpy as np
 
 from ...backends import ExportedPart
 from ...backends.exported import Run, one_by_one
+from ...backends.package import FLOAT32
 from ...errors import FomError
 from ..graph_file import quietly
-from .base import FLOAT32, Format, Material, in_order
+from .base import Format, Material, as_listed
 
 OPTIONS = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage")
 
@@ -43,7 +44,7 @@ def _open(path: Path, part: ExportedPart) -> Run:
 
     def run(inputs: dict[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         extractor = net.create_extractor()
-        mats = [ncnn.Mat(value[0].copy()).clone() for value in in_order(part, inputs)]
+        mats = [ncnn.Mat(value[0].copy()).clone() for value in as_listed(part, inputs)]
         for number, value in enumerate(mats):
             extractor.input(f"in{number}", value)
         return {name: np.array(extractor.extract(f"out{i}")[1])[None] for i, name in enumerate(part.outputs)}

@@ -7,8 +7,9 @@ from pathlib import Path
 from ...backends import ExportedPart
 from ...backends.exported import Run
 from ...backends.openvino import open_graph
+from ...backends.package import FLOAT32
 from ...backends.quiet import import_openvino
-from .base import FLOAT32, Format, Material
+from .base import Format, Material
 
 
 def _write(material: Material, path: Path, precision: str) -> None:
