@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from ...backends import ExportedPart
 from ...backends.exported import Run
+from ...backends.quiet import import_openvino
 from ...errors import MissingPackage
 from ..int8 import GraphInputs
 from ..parts import Graph
 
 NEVER_RUN = "never run here"
+QUIET: dict[str, Callable[[str], Any]] = {"openvino": lambda _: import_openvino()}  # opened without their reports
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Format:
 
 def _require(module: str, package: str, form: Format) -> None:
     try:
-        importlib.import_module(module)
+        QUIET.get(module, import_module)(module)
     except ImportError as error:
         raise MissingPackage(
             f"The format {form.name} needs the package {package}, which does not open here ({error}). Run: "
