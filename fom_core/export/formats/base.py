@@ -15,6 +15,7 @@ from ...backends import ExportedPart
 from ...backends.exported import Run
 from ...backends.quiet import import_openvino
 from ...errors import MissingPackage
+from ..graph_file import quietly
 from ..int8 import GraphInputs
 from ..parts import Graph
 
@@ -70,8 +71,9 @@ class Format:
 
     def require(self) -> None:
         """Raise MissingPackage where one of its packages is not installed."""
-        for module, package in self.needs.items():
-            _require(module, package, self)
+        with quietly():
+            for module, package in self.needs.items():
+                _require(module, package, self)
 
     def files_of(self, path: Path) -> list[Path]:
         """The files that belong to one of its files."""
