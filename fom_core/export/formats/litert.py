@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -59,7 +61,7 @@ def _quantise(plain: Path, path: Path, precision: str) -> None:
         algorithm_key="float_casting" if precision == "float16" else "min_max_uniform_quantize",
     )
     path.unlink(missing_ok=True)
-    with quietly():
+    with quietly(), contextlib.redirect_stderr(io.StringIO()):  # its progress bars
         made.quantize().export_model(str(path))
 
 
