@@ -127,6 +127,67 @@ def test_animate_picture_takes_followed_frames(execute, model, found, frames, dr
     assert made.get_frame_count() == COUNT
 
 
+@pytest.fixture
+def looks(model, monkeypatch) -> list[int]:
+    """How many pictures the model was to find keypoints in, call by call."""
+    network, asked = model.model.network, []
+    detect = network.detect_keypoints
+    monkeypatch.setattr(network, "detect_keypoints", lambda images: asked.append(len(images)) or detect(images))
+    return asked
+
+
+def test_a_changed_gain_reads_the_faces_of_followed_frames_no_more(
+    execute, model, frames, driving, square_finder, looks
+):
+    faces = execute("FOMDetectFaces", image=frames.clone(), batch=VIDEO).args[0]
+
+    def animated(gain):
+        return execute("FOMAnimateFace", model=model, faces=faces, drivers={"driver1": driving}, gain=gain).args[0][0]
+
+    first = animated(2.0)
+    read = sum(looks)
+    changed, again = animated(1.0), animated(2.0)
+
+    assert read > COUNT // 2 and sum(looks) == read
+    assert torch.equal(again, first) and not torch.equal(changed, first)
+
+
+def test_other_frames_and_other_places_are_read_anew(execute, model, frames, driving, square_finder, looks):
+    for image, margin in ((frames.clone(), 0.75), (frames.clone(), 0.75), (frames, 0.5)):
+        faces = execute("FOMDetectFaces", image=image, batch=VIDEO, margin=margin).args[0]
+        before = sum(looks)
+        execute("FOMAnimateFace", model=model, faces=faces, drivers={"driver1": driving})
+        assert sum(looks) > before
+
+
+def test_a_changed_gain_follows_the_faces_of_a_video_no_more(
+    execute, model, frames, driving, square_finder, looks, tmp_path, monkeypatch
+):
+    from comfy_api.latest import InputImpl
+
+    from fom_pack.fom_core.media import VideoWriter, read_video
+    from fom_pack.nodes import picture_videos
+
+    with VideoWriter(tmp_path / "source.mkv", 30, synthetic=False) as writer:
+        writer.write((frames.numpy() * 255).round().astype(np.uint8))
+    follow, followed = picture_videos.follow_faces, []
+    monkeypatch.setattr(
+        picture_videos, "follow_faces", lambda *given, **options: followed.append(1) or follow(*given, **options)
+    )
+
+    def animated(gain):
+        source = InputImpl.VideoFromFile(str(tmp_path / "source.mkv"))
+        video = execute("FOMAnimatePicture", model=model, image=source, driver=driving, gain=gain).args[0]
+        return torch.from_numpy(read_video(video.get_stream_source())[0])
+
+    first = animated(2.0)
+    read = sum(looks)
+    changed, again = animated(1.0), animated(2.0)
+
+    assert len(followed) == 1 and sum(looks) == read > 0
+    assert torch.equal(again, first) and not torch.equal(changed, first)
+
+
 @pytest.mark.parametrize(
     ("node_id", "inputs", "words"),
     [
