@@ -63,6 +63,33 @@ def test_weights_that_are_downloaded_are_told_with_address_and_checksum(graph):
         assert found == wanted, node["type"]
 
 
+@pytest.mark.parametrize("path", sorted(WORKFLOWS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_template_opens_as_a_graph_and_its_app_shows_widgets_that_are_there(path):
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    nodes = {node["id"]: node for node in saved["nodes"]}
+    free = {
+        (node["id"], slot["name"]) for node in nodes.values() for slot in node["inputs"]
+        if "widget" in slot and slot.get("link") is None
+    }  # fmt: skip
+    app = saved["extra"]["linearData"]
+
+    assert saved["extra"]["linearMode"] is False
+    assert {(node, widget) for node, widget, _ in app["inputs"]} <= free
+    assert all(told["description"].endswith(".") for _, _, told in app["inputs"])
+    files = {(node["id"], slot) for node in nodes.values() for slot in ("image", "file") if (node["id"], slot) in free}
+    shown = {(node, widget) for node, widget, _ in app["inputs"]}
+    assert path.stem == "Shared motion" or files <= shown  # whose second part is not of the app
+    savers = {number for number, node in nodes.items() if node["type"] == "SaveVideo"}
+    assert savers <= set(app["outputs"]) <= set(nodes)
+
+
+@pytest.mark.parametrize("path", sorted(WORKFLOWS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_template_has_a_title_for_people(path):
+    """The host shows the file's name as the title, and has no other place for one."""
+    assert re.fullmatch(r"[A-Z][a-z]*( [a-z0-9]+)*", path.stem)
+    assert path.with_suffix(".jpg").is_file()
+
+
 @pytest.mark.parametrize("path", BLUEPRINTS, ids=lambda path: path.stem)
 def test_what_a_blueprint_shows_outside_is_there_inside(path):
     saved = json.loads(path.read_text(encoding="utf-8"))
