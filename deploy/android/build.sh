@@ -26,7 +26,7 @@ cp -r "$here/res/." "$out/stage/res"
 cp "$page/icon-192.png" "$out/stage/res/drawable/icon.png"
 cp -r "$page/." "$out/stage/assets"
 # What a WebView never asks for: it computes on the processor, and keeps nothing that it has already.
-rm -f "$out"/stage/assets/sw.js "$out"/stage/assets/icon-*.png "$out"/stage/assets/assets/*asyncify*
+rm -f "$out"/stage/assets/sw.js "$out"/stage/assets/assets/*asyncify*
 rm -f "$out"/stage/assets/data/mini/{relative_generator,keypoint_detector.int8,source_encoder.int8}*
 if [ -f "$out/stage/assets/data/mini/generator.int8.onnx" ]; then rm -f "$out/stage/assets/data/mini/generator.onnx"; fi
 
@@ -41,6 +41,6 @@ aapt package -f -M "$here/AndroidManifest.xml" -S "$out/stage/res" -A "$out/stag
 zipalign -f 4 "$out/stage/bare.apk" "$out/stage/aligned.apk"
 [ -f "$out/key.jks" ] || keytool -genkeypair -keystore "$out/key.jks" -storepass faces-in-motion -alias app -keyalg RSA -keysize 3072 \
   -validity 10000 -dname "CN=Faces in motion" 2>/dev/null
-apksigner sign --ks "$out/key.jks" --ks-pass pass:faces-in-motion --min-sdk-version 26 --out "$out/faces-in-motion.apk" "$out/stage/aligned.apk"
+apksigner sign --ks "$out/key.jks" --ks-pass pass:faces-in-motion --min-sdk-version 26 --v4-signing-enabled false --out "$out/faces-in-motion.apk" "$out/stage/aligned.apk"
 rm -rf "$out/stage"
 echo "$out/faces-in-motion.apk"
