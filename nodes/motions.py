@@ -95,8 +95,7 @@ def phase_input() -> io.Float.Input:
         optional=True,
         advanced=True,
         tooltip="Seconds by which every face is further in the motion than the one before it, whose end goes over into "
-        "its beginning: a choir that is not in lockstep. 0 moves all at once; sound fits the first face. Faces of a "
-        "video move together.",
+        "its beginning: a choir that is not in lockstep. 0 moves all at once; sound fits the first face.",
     )
 
 
