@@ -88,6 +88,27 @@ def test_outside_the_faces_each_frame_is_itself_bit_for_bit(tiny_model, video, t
     assert late.any() and not late[:, 110:].any()  # the face that left moves nothing any more
 
 
+@pytest.mark.parametrize("roll", [-30.0, 45.0, 90.0])
+def test_a_turned_head_moves_in_its_own_turned_canvas_and_all_outside_stays(tiny_model, video, tracks, driving, roll):
+    rolls = np.linspace(roll, roll + 10, COUNT, dtype=np.float32)
+    lying = replace(tracks, tracks=(replace(tracks.tracks[0], rolls=rolls),))
+
+    result = animated(tiny_model, video, lying, driving, LOUD, fps=25.0)
+
+    assert (
+        result != animated(tiny_model, video, replace(tracks, tracks=tracks.tracks[:1]), driving, LOUD, fps=25.0)
+    ).any()
+    for number in range(COUNT):
+        (face,) = lying.at(number)
+        x0, y0, x1, y1 = canvas_box(face)
+        outside = np.ones(SIZE, bool)
+        outside[y0:y1, x0:x1] = False
+        assert face.roll_deg == rolls[number]
+        assert outside.any() and (result[number] == video[number])[outside].all()
+    assert (result[15] != video[15]).any()
+    assert (animated(tiny_model, video, lying, driving, LOUD, fps=25.0, frames=[7, 15]) == result[[7, 15]]).all()
+
+
 def test_a_driver_who_stands_still_leaves_every_bit_as_it_is(tiny_model, video, tracks, driving):
     still = driving.pick([0] * COUNT)
     assert (animated(tiny_model, video, tracks, still, fps=25.0) == video).all()
