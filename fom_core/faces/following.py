@@ -18,7 +18,7 @@ from .regions import MARGIN, OVERLAP, CropRule, as_box
 from .second_look import second_look
 from .steadying import steadied, steadied_rolls
 from .tracks import FaceTrack, FaceTracks
-from .turned import ACCEPTED, STEP_DEG, TurningDetector, normal
+from .turned import ACCEPTED, BETTER, CONFIDENT, STEP_DEG, TurningDetector, normal
 
 log = logging.getLogger(__name__)
 LOOK_S = 0.2  # between two looks of the detector
@@ -32,7 +32,7 @@ REACH, FASTER = (
     4.0,
 )  # in face sides: how far a face may be from where it is awaited, and more a second out of sight
 GROWN = 1.8  # how much larger or smaller it may be
-LEANS_DEG = (-STEP_DEG, STEP_DEG)  # from its roll so far, at which a head that is lost is looked for
+LEANS_DEG = (-STEP_DEG, STEP_DEG)  # from its roll so far, at which a head that is lost or doubtful is looked for
 ALIKE_AFTER_CUT = 0.35  # least likeness behind a cut, where places tell nothing
 APART = 1.5  # face sides between two faces that are not in each other's surroundings
 CUT, STEP = 30.0, 40  # mean difference in levels between two frames of different scenes; every 40th pixel tells
@@ -191,10 +191,12 @@ class _Following:
         """A face where it is awaited, at the roll that it has by now."""
         place = as_box(path.awaited(number, COASTS_S * self._fps))
         face = second_look(frame, self._detector, place, path.roll_deg)
-        if face is None and path.last == number - self._every:  # heads that lean over are lost on the way
+        doubtful = face is None or (not face.roll_deg and face.score < CONFIDENT)
+        if doubtful and path.last == number - self._every:  # a head that leans over by now
+            least = ACCEPTED if face is None else max(ACCEPTED, face.score + BETTER)
             sides = [second_look(frame, self._detector, place, normal(path.roll_deg + lean)) for lean in LEANS_DEG]
-            face = max((each for each in sides if each is not None), key=lambda each: each.score, default=None)
-            face = face if face is not None and face.score >= ACCEPTED else None
+            better = [side for side in sides if side is not None and side.score >= least]
+            face = max(better, key=lambda side: side.score, default=face)
         return self._turning.again(frame, face) if face is not None and face.roll_deg else face
 
     def _fit(self, path: _Path, box: np.ndarray, look: np.ndarray, number: int) -> float:
