@@ -28,6 +28,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
+CONFIG = ROOT / "fom_core" / "configs" / "mini.yaml"
 SECONDS = 640.0  # of a whole call, 20 short of eleven minutes
 GRACE_S = 20.0  # between asking a step to end and ending it
 LIMITS = {  # seconds of each step, in this order; training: what is left
@@ -142,8 +143,8 @@ def _training(args: argparse.Namespace, work: Path, limit_s: float, yunet: list[
     if args.state is not None and args.state.is_dir():
         shutil.copytree(args.state, run)
         before = _seconds_of(run)
-    elif args.state is not None:
-        start = ["--init_from", str(args.state)]
+    elif args.state is not None or args.config == CONFIG:
+        start = ["--init_from", str(args.state or "mini")]
     stage["minutes"] = round((before + 0.8 * limit_s) / 60, 3)  # decoding takes time, too
     written = work / "stage.yaml"
     written.write_text(yaml.safe_dump(values), encoding="utf-8")
@@ -169,9 +170,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--model", default="mini", help="that is checked and timed")
-    parser.add_argument("--config", type=Path, default=ROOT / "fom_core" / "configs" / "mini.yaml")
+    parser.add_argument("--config", type=Path, default=CONFIG)
     parser.add_argument("--clips", type=Path, default=ROOT / "clips")
-    parser.add_argument("--state", type=Path, help="a run's folder or weights (default: what was packed)")
+    parser.add_argument("--state", type=Path, help="a run's folder or weights (default: what was packed, or mini)")
     parser.add_argument("--yunet", type=Path, default=ROOT / "yunet.onnx")
     parser.add_argument("--steps", type=lambda text: text.split(","), default=list(LIMITS), help=",".join(LIMITS))
     args = parser.parse_args()

@@ -36,9 +36,10 @@ class Outcome:
     losses: dict[str, Tensor]
     prediction: Tensor
     driving: Keypoints
+    importance: Tensor | None = None  # of places, where mouth or eyes count more
 
     def detached(self) -> Outcome:
-        return Outcome({}, self.prediction.detach(), _detached(self.driving))
+        return Outcome({}, self.prediction.detach(), _detached(self.driving), self.importance)
 
 
 class Objective(nn.Module):
@@ -90,8 +91,8 @@ class Objective(nn.Module):
             losses |= self._keypoint_losses(resting, driving, pairs, transform)
         losses |= self._further_losses(pairs, resting, driving, generated)
         if self.discriminator is not None:
-            losses |= self._discriminator_losses(generated.prediction, pairs.driving, driving)
-        return Outcome(losses, generated.prediction, driving)
+            losses |= self._discriminator_losses(generated.prediction, pairs.driving, driving, importance)
+        return Outcome(losses, generated.prediction, driving, importance)
 
     def discriminator_loss(self, target: Tensor, outcome: Outcome) -> Tensor:
         """The discriminator's own loss on a batch that was generated before."""
@@ -99,7 +100,7 @@ class Objective(nn.Module):
         points = _detached(outcome.driving)
         fake = self.discriminator(self.discriminator_pyramid(outcome.prediction.detach()), points)
         real = self.discriminator(self.discriminator_pyramid(target), points)
-        return self.stage.weights.discriminator_gan * discriminator_gan_loss(real, fake)
+        return self.stage.weights.discriminator_gan * discriminator_gan_loss(real, fake, outcome.importance)
 
     def _generated(self, features: SourceFeatures, driving: Keypoints) -> Generated:
         """What the networks make of a batch; through a painter that stays as it is, no gradients flow."""
@@ -194,12 +195,14 @@ class Objective(nn.Module):
         """Losses that a kind of training adds to those of the paper."""
         return {}
 
-    def _discriminator_losses(self, prediction: Tensor, target: Tensor, driving: Keypoints) -> dict[str, Tensor]:
+    def _discriminator_losses(
+        self, prediction: Tensor, target: Tensor, driving: Keypoints, importance: Tensor | None
+    ) -> dict[str, Tensor]:
         assert self.discriminator is not None
         points, weights = _detached(driving), self.stage.weights
         fake = self.discriminator(self.discriminator_pyramid(prediction), points)
         real = self.discriminator(self.discriminator_pyramid(target), points)
-        losses = {"generator_gan": weights.generator_gan * generator_gan_loss(fake)}
+        losses = {"generator_gan": weights.generator_gan * generator_gan_loss(fake, importance)}
         if any(weights.feature_matching):
             losses["feature_matching"] = feature_matching_loss(real, fake, weights.feature_matching)
         return losses

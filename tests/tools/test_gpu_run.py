@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_training import NETWORKS
 
 from fom_core.files.paths import ASSETS
 from fom_core.media import write_picture
 from fom_core.training.checkpoint import load_checkpoint
 from fom_core.weights.load import load_module
+from tests.tiny_training import NETWORKS
 from tools.gpu_checks import is_beyond
 from tools.gpu_pack import write_pack
 from tools.gpu_run import LIMITS, go, run_step
