@@ -52,7 +52,7 @@ def test_the_sheet_shows_source_driver_and_the_worst_moments(tiny_model, clip, w
     assert found.sheet.shape[0] > 3 * 320  # source and driver, two moments, words
     assert (found.model, found.initial_frame) == ("tiny", 2)
     assert found.course is not None and len(found.course.frames) == len(clip)
-    assert found.verdict.splitlines() == [finding.text for finding in found.findings]
+    assert found.verdict.splitlines() == [f"{'!' if each.warns else '-'} {each.text}" for each in found.findings]
 
 
 def test_a_motion_without_pictures_is_looked_at_too(tiny_model, clip, whole, motion):

@@ -213,3 +213,21 @@ def test_a_motion_of_a_model_without_a_known_face_stays_what_it_is(ramp):
     from fom_core.motion import carried
 
     assert carried(ramp, "mini") is ramp
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"play": "backward"}, "play is one of once, loop, ping-pong"),
+        ({"then": "shake"}, 'not their names: \\(fom_core.open_motion\\("shake"\\),\\)'),
+        ({"then": ("shake",)}, 'Open it: fom_core.open_motion\\("shake"\\)'),
+        ({"mix": "smile"}, "pairs of a motion and its share"),
+        ({"mix": None}, "pairs of a motion and its share"),
+        ({"mix": (("smile", 1.0),)}, "mix takes motions"),
+        ({"mix": ((motion_of(0.0, 0.2), 5.0),)}, "is from 0 to 3; got 5"),
+        ({"speed": "fast"}, "speed is a number"),
+    ],
+)
+def test_an_edit_of_another_kind_is_refused_where_it_is_made(values, told):
+    with pytest.raises(UsageError, match=told):
+        MotionEdit(**values)

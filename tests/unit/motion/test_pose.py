@@ -15,6 +15,7 @@ from fom_core.motion import (
     save_directions,
     transfer_motion,
 )
+from fom_core.motion.pose import pose_text
 from fom_core.types import MotionTransfer
 
 
@@ -185,3 +186,20 @@ def test_the_embedded_model_comes_first_among_those_that_can_be_posed(tmp_path, 
     monkeypatch.setenv("FOM_MODELS", str(tmp_path))
     save_directions(directions, tmp_path / "another_pose.safetensors")
     assert posed_models() == ["mini", "another"]
+
+
+def test_after_its_last_key_frame_a_pose_stays_for_half_a_second():
+    motion = pose_motion("0:yaw=0;1:yaw=10", fps=20)
+    arrived = motion.keypoints.value[20:]
+    assert len(motion) == 30
+    torch.testing.assert_close(arrived, arrived[:1].expand(10, -1, -1))
+
+
+def test_a_text_is_read_again_from_the_key_frames_that_it_gave():
+    keys = parse_pose("yaw=10,smile=0.25;1.5:yaw=-3")
+    assert parse_pose(pose_text(keys)) == keys
+
+
+def test_an_empty_key_frame_is_shown_as_it_was_typed():
+    with pytest.raises(UsageError, match="got '1:'"):
+        parse_pose("0:yaw=10;1:")
