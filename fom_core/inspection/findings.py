@@ -172,8 +172,8 @@ def _start(measured: Measured) -> Iterator[Finding]:
     frame, course = measured.better
     if frame != measured.first and measured.course.worst > FOLDS and course.usual <= FEWER * measured.course.usual:
         text = (
-            f"A better initial frame is {frame} (`--initial_frame {frame}`): {percent(course.usual)} of the flow folds "
-            f"from there on average, and {percent(measured.course.usual)} from frame {measured.first}."
+            f"A better initial frame is {frame}: {percent(course.usual)} of the flow folds from there on average, and "
+            f"{percent(measured.course.usual)} from frame {measured.first}. `--initial_frame {frame}` takes it."
         )
         figures = {"folded": course.usual, "folded_now": measured.course.usual, "initial_frame": measured.first}
         yield Finding("better_initial_frame", True, text, ((frame, frame),), figures)
@@ -206,7 +206,7 @@ def _gain(measured: Measured) -> Iterator[Finding]:
         yield Finding("gain", True, text)
         return
     most = "at least " * (gain == GAINS[-1])
-    text = f"The largest gain at which no more than {percent(FOLDS)} folds is {most}{gain:g} (`--gain`)."
+    text = f"The largest gain (`--gain`) at which no more than {percent(FOLDS)} folds is {most}{gain:g}."
     yield Finding("gain", gain < measured.asked, text, figures={"gain": gain})
 
 

@@ -10,7 +10,7 @@ from ..geometry import inverse_2x2
 from ..types import Keypoints, Motion
 from .directions import load_directions
 from .notes import is_in_time, pose_of, renoted
-from .pose import PoseKey, parse_pose, pose_text, posed_keypoints
+from .pose import PoseKey, parse_pose, text_of_keys, posed_keypoints
 from .rest import anchored, rested
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def without_head(motion: Motion) -> Motion:
     value, jacobian = motion.keypoints.value - whole.value + kept.value, motion.keypoints.jacobian
     if jacobian is not None and whole.jacobian is not None and kept.jacobian is not None:
         jacobian = kept.jacobian @ inverse_2x2(whole.jacobian) @ jacobian
-    return replace(motion, keypoints=Keypoints(value, jacobian), metadata=renoted(motion, pose_text(less)))
+    return replace(motion, keypoints=Keypoints(value, jacobian), metadata=renoted(motion, text_of_keys(less)))
 
 
 def _head_of(keys: Sequence[PoseKey]) -> list[str]:

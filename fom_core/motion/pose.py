@@ -84,7 +84,7 @@ def pose_motion(
         )  # fmt: skip
     return Motion(
         directions.keypoints(controls), fps, directions.model, directions.image_size,
-        noted(pose_text(keys), count, fps), neutral=directions.neutral,
+        noted(text_of_keys(keys), count, fps), neutral=directions.neutral,
     )  # fmt: skip
 
 
@@ -93,7 +93,7 @@ def posed_keypoints(keys: Sequence[PoseKey], directions: PoseDirections, count: 
     return directions.keypoints(bounded(_tracks(keys, count, fps), directions)[0])
 
 
-def pose_text(keys: Sequence[PoseKey]) -> str:
+def text_of_keys(keys: Sequence[PoseKey]) -> str:
     """Key frames as the text that :func:`parse_pose` reads; nothing for none."""
     shown = [
         (f"{key.seconds:.9g}", ",".join(f"{name}={value:.9g}" for name, value in key.values.items())) for key in keys
