@@ -38,7 +38,7 @@ def test_without_paste_faces_the_picture_stands_still(server, portrait):
 
     finished = server.run(without(portrait, "FOMPasteFaces", picture))
 
-    (video,) = [VideoReader(file) for files in finished.files.values() for file in files if file.suffix == ".mp4"]
+    video = VideoReader(*finished.files[of_type(portrait, "SaveVideo")])
     assert (len(list(video)), video.size) == (1, (512, 512))
 
 
@@ -67,5 +67,5 @@ def test_without_its_optional_links_a_node_goes_by_its_own_values(server, ffmpeg
 
     finished = server.run(prompt)
 
-    (video,) = [VideoReader(file) for files in finished.files.values() for file in files if file.suffix == ".mp4"]
+    video = VideoReader(*finished.files[of_type(prompt, "SaveVideo")])
     assert (len(list(video)), video.size) == (FEW, (512, 512))
