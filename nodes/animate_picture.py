@@ -182,9 +182,9 @@ class AnimatePicture(Node):
         if is_video(image, faces):
             return animated_video(
                 model, image, faces, driver, tuned, kept, progress,
-                options=SourceOptions(source_motion, keep_head), face_choice=face_choice, detector=detector,
-                mask=mask, feather=feather, colour_match=colour_match, quality_crf=quality_crf, chunk_size=chunk_size,
-                mark=mark, audio=audio, pose=pose,
+                options=SourceOptions(source_motion, keep_head, phase_s=phase_s),
+                face_choice=face_choice, detector=detector, mask=mask, feather=feather, colour_match=colour_match,
+                quality_crf=quality_crf, chunk_size=chunk_size, mark=mark, audio=audio, pose=pose,
             )  # fmt: skip
         picture = one_picture(image)
         with motions.opened([driver]) as (opened,):

@@ -84,6 +84,18 @@ def test_the_chain_gives_one_batch_of_frames_that_are_composed_bit_for_bit(execu
     assert untouched.any() and (pasted[untouched] == frames[untouched]).all()
 
 
+def test_with_a_phase_the_second_face_of_a_video_is_ahead(execute, model, found, driving):
+    from dataclasses import replace
+
+    faces = found[0]
+    (track,) = faces.tracks
+    twins = replace(faces, tracks=replace(faces.tracks, tracks=(track, replace(track, id=1))))
+    settings = {"model": model, "faces": twins, "drivers": {"driver1": driving}, "frames": "as painted", "gain": 2.0}
+    together, apart = (execute("FOMAnimateFace", **settings, phase_s=phase_s).args[0] for phase_s in (0.0, 0.2))
+    assert (together[0] == together[1]).all()
+    assert (apart[0][6] - apart[1][6]).abs().max() > 1e-3
+
+
 def test_painted_faces_are_pasted_where_each_frame_has_them(execute, model, found, frames, driving):
     faces = found[0]
     animated = execute(
