@@ -162,6 +162,7 @@ def animate_picture(
     enhance: Enhance | None = None,
     frames: Sequence[int] | None = None,
     progress: Progress | None = None,
+    face_masks: Sequence[np.ndarray] | None = None,
 ) -> Iterator[np.ndarray]:
     """Animate faces of a picture where they are: yields (t, H, W, C), as wide and deep as ``picture``.
 
@@ -173,7 +174,7 @@ def animate_picture(
     frames:  numbers of those to paint, in this order; all by default.
     The rest is as of :func:`animate` and :class:`~fom_core.compose.Composition`, and so are the errors.
     """
-    composition = Composition(mask, ratio, feather, colour_match, enhance)
+    composition = Composition(mask, ratio, feather, colour_match, enhance, face_masks)
     require_picture(picture)
     scene = Scene(picture, as_face_set(faces, picture.shape[:2]), driving, transfer)
     return compose_picture(model, scene, composition, RunOptions(chunk_size, progress, frames))

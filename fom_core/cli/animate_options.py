@@ -16,6 +16,7 @@ from ..source_video import SourceOptions
 from . import common, drivers, edits
 from .backend import add_backend_options
 from .enhancement import add_enhancement_options
+from .face_parts import add_landmarks_option, add_parsing_option
 from .names import FILENAME, RESULTS, listed
 from .results import Sound, add_result_options
 
@@ -152,6 +153,10 @@ def add_face_options(group: argparse._ActionsContainer) -> None:
         help=f"how faces are numbered, and so which driver moves which face (default: {LEFT_TO_RIGHT})",
     )
     common.add_detector_option(group)
+    add_landmarks_option(
+        group, "steady the driver's crop and the restorer's view by the points of faces, in place of their boxes"
+    )
+    add_parsing_option(group, "move heads alone: the picture stays as it is where a face's crop shows none of its head")
     group.add_argument(
         "--source_crop",
         default="auto",

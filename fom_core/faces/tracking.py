@@ -14,6 +14,7 @@ from ..types import Box, Progress
 from .boxes import iou
 from .detect import face_side
 from .detection import Detection, Detector
+from .points import steady_box
 from .regions import LIFT, MARGIN
 from .selection import NEAR_BEST
 
@@ -148,7 +149,7 @@ def face_view(
             same = _same_face(last, faces)
             found[index] = same is not None
             if same is not None:
-                boxes[index] = last = np.array(same.box_px)
+                boxes[index] = last = np.array(steady_box(same.box_px, same.landmarks_px))
         if last is not None and (closely or index in boxes):
             contrasts[index] = _contrast(frame, last)
         count = index + 1
