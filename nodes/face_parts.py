@@ -11,7 +11,7 @@ import numpy as np
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..fom_core.faces.landmarks import AWING, load_points, with_points
+from ..fom_core.faces.landmarks import AWING, load_points, with_face_points
 from ..fom_core.faces.parsing import PARSERS, HeadParser, head_mask, load_parser, parse_heads
 from ..fom_core.faces.points import COUNTS, lines
 from ..fom_core.faces.regions import to_rgb
@@ -75,7 +75,7 @@ def with_landmarks(pictures: Tensor, sets: Sequence[FaceSet], landmarks: str) ->
     finder = load_points(device=str(host.torch_device()), folders=folders_with_points(landmarks))
     pointed, progress = [], host.Progress(len(sets))
     for index, (picture, faces) in enumerate(zip(pictures, sets, strict=True)):
-        pointed.append(with_points(host.to_uint8(picture), faces, finder, count) if len(faces) else faces)
+        pointed.append(with_face_points(host.to_uint8(picture), faces, finder, count) if len(faces) else faces)
         progress(index + 1)
     return tuple(pointed)
 

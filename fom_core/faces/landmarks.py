@@ -99,7 +99,7 @@ def points_of(finder: PointFinder, picture: np.ndarray, box: Box, roll_deg: floa
     return np.column_stack([centres, np.ones(len(centres))]) @ crop_matrix(region, size).T + 0.5
 
 
-def with_points(picture: np.ndarray, faces: FaceSet, finder: PointFinder, count: int) -> FaceSet:
+def with_face_points(picture: np.ndarray, faces: FaceSet, finder: PointFinder, count: int) -> FaceSet:
     """The faces of a picture (H, W, C) uint8 with 98 or 68 points in place of what was known of their landmarks."""
     seen = to_rgb(picture)
 
