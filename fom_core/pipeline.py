@@ -28,6 +28,7 @@ from .faces.regions import as_face_set, crop_face
 from .motion import transfer_sequence, with_initial_frame
 from .parallel.batching import MovingFace, generated, in_batches
 from .parallel.overlap import map_in_background, prefetch
+from .parallel.paintings import Paintings
 from .parallel.workers import workers_for
 from .pictures import require_picture, resize_picture, to_batch
 from .resources.memory import in_chunks
@@ -78,6 +79,7 @@ class Scene:
     """What is animated: a picture (H, W, 3 or 4) uint8, those of its faces that move, and what moves them and how.
 
     sources: the faces, where they are encoded already.
+    paintings: what was painted of it before, with drivers that are a list of motions; and is kept for the next time.
     """
 
     picture: np.ndarray
@@ -85,6 +87,7 @@ class Scene:
     driving: Drivings
     transfer: MotionTransfer | None = None
     sources: Sequence[SourceFeatures] | None = None
+    paintings: Paintings | None = None
 
     @property
     def motions(self) -> Sequence[Motion]:
@@ -169,8 +172,7 @@ def animate_picture(
     mask:    "flow" composes the frames, see :class:`~fom_core.compose.Composer`: the picture's own pixels move, and the
              model's are laid in where the picture has none to show. The others paste what the model paints, see
              :class:`~fom_core.compose.Paster`, with ``ratio`` and ``feather``; pixels outside stay bit-identical.
-    enhance: takes frames (t, C, h, w) of a face's crop, and the face, and gives better ones of any size, such as
-             :class:`~fom_core.enhance.FaceEnhancer`; it sees composed frames.
+    enhance: makes composed frames of a face's crop better, such as :class:`~fom_core.enhance.FaceEnhancer`.
     frames:  numbers of those to paint, in this order; all by default.
     The rest is as of :func:`animate` and :class:`~fom_core.compose.Composition`, and so are the errors.
     """
@@ -202,10 +204,15 @@ def finished(
 ) -> Generator[Callable[[], np.ndarray], None, None]:
     """Chunk by chunk, calls that wait for the frames of :func:`animate_picture` or make them, in any thread."""
     sparing = Sparing(finisher.begin, np.concatenate)
-    for chunk in animate_details(
-        model, sources, scene.driving, scene.transfer,
-        chunk_size=run.chunk_size, frames=run.frames, progress=run.progress,
-    ):  # fmt: skip
+
+    def details(frames: Sequence[int] | None) -> Iterator[list[Generated]]:
+        return animate_details(
+            model, sources, scene.driving, scene.transfer,
+            chunk_size=run.chunk_size, frames=frames, progress=run.progress,
+        )  # fmt: skip
+
+    kept = scene.paintings if run.frames is None else None
+    for chunk in details(run.frames) if kept is None else kept.completed(len(scene.motions[0]), details):
         for piece in sparing.pieces(chunk):
             yield sparing.begin(piece)
 

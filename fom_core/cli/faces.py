@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,14 +16,14 @@ from ..faces.detect import detect_faces
 from ..faces.drawing import draw_faces
 from ..faces.parsing import on_picture, parse_heads, shares
 from ..faces.points import COUNTS
-from ..faces.regions import CropRule
 from ..files.paths import replacing
 from ..files.places import Work, keep_apart
 from ..media.pictures import read_picture, require_written, write_picture
 from ..types import FaceRegion, FaceSet
-from .common import CROP_HELP, add_detector_option, file_path, open_detector, zero_to_one
+from .common import add_detector_option, file_path, open_detector, zero_to_one
 from .face_parts import add_landmarks_option, add_parsing_option, open_parser
 from .names import listed
+from .source_faces import add_crop_option
 from .verbs import HELP
 
 LOSSLESS = (".png", ".bmp", ".tif", ".tiff")
@@ -48,7 +48,7 @@ def add_parser(subparsers: Any) -> None:
         help="also write the picture here, with boxes numbered from 1 as for fom animate --faces",
     )
     add_detector_option(parser)
-    parser.add_argument("--crop", default="square", choices=get_args(CropRule), help=CROP_HELP)
+    add_crop_option(parser)
     parser.add_argument(
         "--threshold",
         type=zero_to_one,
