@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import NoFaceFound
 from ..faces.detect import detect_faces
 from ..faces.detection import Detector
-from ..faces.points import five_points, standing_box
+from ..faces.points import five_of, standing_box
 from ..faces.regions import crop_matrix, turn
 from ..faces.selection import most_prominent
 from ..types import FaceRegion
@@ -67,7 +67,7 @@ def align_face(face: FaceRegion, crop_size: tuple[int, int] | None = None) -> Al
 
     Without landmarks they are estimated from the box, as of a head that is turned in the picture plane alone.
     """
-    found = five_points(face.landmarks_px)
+    found = five_of(face.landmarks_px)
     points = estimated_landmarks(face) if found is None else found
     if crop_size is None:
         return align_to_template(points)

@@ -53,7 +53,7 @@ def to_68(points: np.ndarray) -> np.ndarray:
     return np.concatenate([points[0:33:2], brows, points[51:60], points[list(_EYES_IN_98)], points[76:96]])
 
 
-def five_points(points: Iterable[Sequence[float]] | np.ndarray | None) -> np.ndarray | None:
+def five_of(points: Iterable[Sequence[float]] | np.ndarray | None) -> np.ndarray | None:
     """Eyes, nose and mouth corners (5, 2) of 5, 68 or 98 points; None for none, and for sets of another meaning."""
     if points is None:
         return None
@@ -75,7 +75,7 @@ def steady_box(box: Box, points: Sequence[Sequence[float]] | np.ndarray | None) 
 
     The mean of many points trembles less than a box, and does not grow as the mouth opens.
     """
-    found = five_points(points)
+    found = five_of(points)
     if points is None or found is None or len(points) == 5:
         return box
     eye, other_eye, _, mouth, other_mouth = found

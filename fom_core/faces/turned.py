@@ -9,7 +9,7 @@ import numpy as np
 
 from .boxes import keep_best
 from .detection import Detection, Detector, around
-from .points import five_points
+from .points import five_of
 from .second_look import looks_at_turned, second_look
 
 CONFIDENT = 0.92  # an upright face of this score says that the picture is upright: turned heads score less
@@ -121,7 +121,7 @@ class TurningDetector:
 
 def leaning(face: Detection) -> float:
     """By how many degrees eyes and mouth lean clockwise from the roll that the face was seen at; 0 without them."""
-    points = five_points(face.landmarks_px)
+    points = five_of(face.landmarks_px)
     if points is None:
         return 0.0
     eye, other_eye, _, mouth, other_mouth = points

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fom_core.errors import UsageError
-from fom_core.faces.points import COUNTS, five_points, lines, steady_box, to_68
+from fom_core.faces.points import COUNTS, five_of, lines, steady_box, to_68
 
 BOX = (100.0, 50.0, 200.0, 187.0)
 
@@ -27,21 +27,21 @@ def face(count: int, box: tuple[float, float, float, float] = BOX) -> np.ndarray
 @pytest.mark.parametrize("count", COUNTS)
 def test_five_points_are_eyes_nose_and_mouth_corners(count):
     expected = [(127, 104.115), (174, 104.115), (151.5, 130.83), (129.5, 150.01), (171, 150.01)]
-    found = five_points(face(count))
+    found = five_of(face(count))
     assert found is not None
     np.testing.assert_allclose(found, expected)
 
 
 def test_five_points_stay_five_and_other_sets_have_none():
     five = [(1.0, 2.0)] * 5
-    np.testing.assert_array_equal(five_points(five), five)
-    assert five_points([(0.0, 0.0)] * 6) is None and five_points(None) is None
+    np.testing.assert_array_equal(five_of(five), five)
+    assert five_of([(0.0, 0.0)] * 6) is None and five_of(None) is None
 
 
 def test_the_gaze_does_not_move_the_eyes():
     points = face(98)
     points[[96, 97]] += 5  # the pupils
-    np.testing.assert_array_equal(five_points(points), five_points(face(98)))
+    np.testing.assert_array_equal(five_of(points), five_of(face(98)))
 
 
 def test_68_of_98_points_keep_their_places():
