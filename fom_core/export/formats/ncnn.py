@@ -62,8 +62,8 @@ NCNN = Format(
     _open,
     "ncnn",
     "1, a dimension that is left out",
-    "In Python keep the arrays until the outputs are there: an ncnn.Mat only points to them, and a clone() of one is no "
-    "copy. Turn use_fp16_packed, use_fp16_storage, use_fp16_arithmetic and use_bf16_storage off for the differences "
+    "In Python keep the arrays until the outputs are there: an ncnn.Mat only points to them, a clone() of one as well. "
+    "Turn use_fp16_packed, use_fp16_storage, use_fp16_arithmetic and use_bf16_storage off for the differences "
     "told here.",
     layout="as in ONNX without the batch: pictures (channels, height, width)",
     names="in0, in1 and so on for the inputs, out0, out1 and so on for the outputs, in the order that they have here",
