@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ...backends import ExportedPart
 from ...backends.exported import Run, one_by_one
@@ -37,6 +38,7 @@ def _write(material: Material, path: Path, precision: str) -> None:
 def _open(path: Path, part: ExportedPart) -> Run:
     ncnn = import_module("ncnn")
     net = ncnn.Net()
+    net.opt.num_threads = torch.get_num_threads()
     for option in OPTIONS:  # else it computes in half precision where the processor has that
         setattr(net.opt, option, False)
     if net.load_param(str(path)) or net.load_model(str(path.with_suffix(".bin"))):

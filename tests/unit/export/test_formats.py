@@ -142,4 +142,4 @@ def test_every_format_computes_what_pytorch_does(tiny_model, clip_file, tmp_path
     assert name in result.package.precisions
     for part in result.package.parts.values():
         apart = part.files[name].differences
-        assert apart["prediction_max"] <= 1e-4 if FORMATS[name].open_file else apart == {}
+        assert apart["prediction_max"] <= 5e-4 if FORMATS[name].open_file else apart == {}
