@@ -56,6 +56,6 @@ MNN = Format(
     _open,
     "MNN",
     "free",
-    "Ask for the precision high. Its convolutions round more than others' (0.00015 of mini's pictures). Of files of earlier "
-    "graphs MNN answered NaN where the batch grew on one module; these hold it.",
+    "Ask for the precision high. Its convolutions round more than others', so that pictures of mini differ by 0.00015; one "
+    "module takes batches that grow and shrink.",
 )
