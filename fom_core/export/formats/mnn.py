@@ -56,6 +56,6 @@ MNN = Format(
     _open,
     "MNN",
     "free",
-    "Ask for the precision high. Its convolutions round more than others', so that pictures of mini differ by 0.00015; one "
+    "Ask for the precision high. Its convolutions round more than others': pictures of mini differ by 0.00015. One "
     "module takes batches that grow and shrink.",
 )
