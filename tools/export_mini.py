@@ -18,10 +18,11 @@ from fom_core.files.paths import ASSETS, CONFIGS
 from fom_core.media import write_picture
 from fom_core.networks.model import MotionModel, create_model
 from fom_core.training.checkpoint import latest_checkpoint, load_checkpoint, part
-from fom_core.training.config import TrainConfig, load_config
+from fom_core.training.config import load_config
 from fom_core.training.contact_sheet import contact_sheet
 from fom_core.training.data.frame_cache import FrameCache
 from fom_core.training.figures import reconstruction_figures
+from fom_core.training.settings import TrainConfig
 from fom_core.weights.load import load_module, save_model
 
 from .card import StageFacts, write_card

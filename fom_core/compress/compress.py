@@ -20,7 +20,6 @@ from ..files.places import Work, keep_apart
 from ..networks.model import MotionModel, create_model
 from ..parallel.distributed import first_alone, rank, training_group, world_size
 from ..training.checkpoint import DEFAULT, Checkpointing
-from ..training.config import Stage, TrainConfig
 from ..training.data.augment import Transform
 from ..training.data.feed import Feed, items, open_feed
 from ..training.data.frame_cache import FrameCache
@@ -29,6 +28,7 @@ from ..training.given import TrainingInputs, find_clips, open_clips, open_featur
 from ..training.journal import Stages, untold
 from ..training.loop import stage_data, stage_line, train_stage
 from ..training.perceptual import VggFeatures
+from ..training.settings import Stage, TrainConfig
 from ..training.trainer import Trainer
 from ..weights.catalogue import is_file
 from ..weights.load import load_module, save_model

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from ..geometry import resize_flow, resize_map
 from ..networks.config import ModelConfig
 from ..networks.model import MotionModel
-from ..training.config import TEACHER_LOSSES, Stage
 from ..training.data.augment import Pairs, Transform
 from ..training.losses import pyramid_l1
 from ..training.objective import Objective, Outcome
 from ..training.perceptual import VggFeatures
+from ..training.settings import TEACHER_LOSSES, Stage
 from ..types import DenseMotion, Generated, Keypoints
 
 NETWORKS = ("keypoint_detector", "generator")

@@ -21,7 +21,7 @@ from ..pictures import resize_picture
 from ..training.data.clips import SPLITS, ClipEntry, find_entries, has_split, read_frames
 from ..training.data.seen import seen_before
 from ..types import Progress
-from .reconstruction import METHODS, OptionalMetrics, Scores, animate_pair, reconstruct
+from .reconstruction import METHODS, TURNS, OptionalMetrics, Scores, animate_pair, reconstruct
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,9 @@ def evaluate_folder(
         "image_size": list(model.config.image_size),
         "split": split,
         "reconstruction": {"clips": len(clips), "frames": reconstruction.frames, "methods": reconstruction.means()},
+        "turns": {
+            turn: {"frames": scores.frames, "methods": scores.means()} for turn, scores in reconstruction.turns.items()
+        },
         "animation": {"pairs": len(chosen), "frames": animation.frames, "methods": animation.means()},
     }
     return _write(results, output, _which(data, split))
@@ -169,6 +172,11 @@ def _write(results: dict[str, Any], output: Path, clips: str) -> str:
                 head,
                 methods_table(part["methods"]) if any(part["methods"].values()) else NO_POINTS,
             ]
+    for turn, most in TURNS.items():
+        if turn in results["turns"]:
+            part = results["turns"][turn]
+            bound = f", up to {most:g} degrees" if most < 360 else ""
+            parts += [f"Of these, {part['frames']} frames of {turn} turns{bound}", methods_table(part["methods"])]
     text = "\n\n".join(parts) + "\n"
     for name, content in (("evaluation.json", json.dumps(results, indent=1) + "\n"), ("evaluation.md", text)):
         with replacing(output / name) as temporary:

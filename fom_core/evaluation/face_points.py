@@ -15,6 +15,8 @@ from ..files.paths import require_file
 FacePoints = Callable[[np.ndarray], "np.ndarray | None"]
 """A picture (H, W, 3) uint8 → the points (N, 2) of its largest face in pixels, or None where none is found."""
 
+FIVE_OF_68 = ((36, 42), (42, 48), (30, 31), (48, 49), (54, 55))  # eyes, nose, mouth corners, as detectors name them
+PROTRUDES = 0.6  # of the way from the eyes to the mouth, by which a nose stands out of their plane
 PFLD_SIZE = 112
 PFLD_MARGIN = 1.1  # side of the crop over the longer side of the box
 
@@ -56,6 +58,31 @@ def detector_points(detector: Detector) -> FacePoints:
         return np.array(max(faces, key=lambda face: _area(face.box_px)).landmarks_px) if faces else None
 
     return find
+
+
+def five_points(points: np.ndarray | None) -> np.ndarray | None:
+    """Eyes, nose and mouth corners (5, 2) of the points of a face; None where they are others."""
+    if points is None or len(points) not in {5, 68}:
+        return None
+    return points if len(points) == 5 else np.stack([points[slice(*part)].mean(0) for part in FIVE_OF_68])
+
+
+def turned_deg(five: np.ndarray, other: np.ndarray) -> float:
+    """About how far a head is turned, nodded and tilted against another picture of it, by their five points."""
+    yaw, pitch, roll = np.subtract(_angles_deg(five), _angles_deg(other))
+    return float(np.sqrt(yaw**2 + pitch**2 + ((roll + 180) % 360 - 180) ** 2))
+
+
+def _angles_deg(five: np.ndarray) -> tuple[float, float, float]:
+    """Yaw and pitch by where the nose is against eyes and mouth, and roll by the line between the eyes."""
+    eyes, mouth = five[:2].mean(0), five[3:].mean(0)
+    across = five[1] - five[0]
+    across = across / max(float(np.hypot(*across)), 1e-6)
+    length = max(float(np.hypot(*(mouth - eyes))), 1e-6)
+    away = (five[2] - (eyes + mouth) / 2) / (PROTRUDES * length)
+    parts = np.arcsin(np.clip([away @ across, away @ np.array([-across[1], across[0]])], -1, 1))
+    yaw, pitch = np.rad2deg(parts).tolist()
+    return yaw, pitch, float(np.rad2deg(np.arctan2(across[1], across[0])))
 
 
 def _largest_box(picture: np.ndarray, detector: Detector) -> tuple[float, float, float, float] | None:

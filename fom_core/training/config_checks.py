@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import lcm
-from typing import TYPE_CHECKING
 
 from ..documents.options import SettingsError, Table
-
-if TYPE_CHECKING:
-    from .config import DatasetConfig, Stage
+from .settings import PARTS, DatasetConfig, Stage
 
 POSITIVE = ("batch_size", "accumulate", "num_repeats", "keypoints_every", "candidates")
 NOT_NEGATIVE = (
@@ -22,7 +19,7 @@ NOT_NEGATIVE = (
     "warm_up",
     "clip_norm",
 )
-SHARES = ("decay_share", "still_share", "mouth_share", "ema", "prune")
+SHARES = ("decay_share", "still_share", "mouth_share", "pose_share", "ema", "prune")
 
 
 def check_stage(stage: Stage, options: Table) -> None:
@@ -106,6 +103,11 @@ def _check_ranges(stage: Stage, options: Table) -> None:
     for name in SHARES:
         if not 0 <= getattr(stage, name) <= 1:
             raise options.wrong(name, f"has to be from 0 to 1, found {getattr(stage, name):g}.")
+    unknown = [name for name in stage.fixed if name not in PARTS]
+    if unknown:
+        raise options.wrong("fixed", f"lists {unknown[0]}, and the parts are {', '.join(PARTS)}.")
+    if stage.mouth_share + stage.pose_share > 1:
+        raise options.wrong("pose_share", f"and mouth_share are {stage.mouth_share + stage.pose_share:g} of all pairs.")
     if stage.cuda_graphs and stage.precision == "float16":
         raise options.wrong("cuda_graphs", "does not go with precision float16, whose steps wait. Take bfloat16.")
     if not stage.scales or not all(0 < scale <= 1 for scale in stage.scales):
@@ -160,3 +162,6 @@ def _check_losses(stage: Stage, options: Table) -> None:
         raise options.wrong("equivariance_jacobian", "wants jacobians, and estimate_jacobian is false.")
     if weights.warp and not stage.model.generator.estimate_occlusion_map:
         raise options.wrong("warp", "wants an occlusion map, and estimate_occlusion_map is false.")
+    for name in ("composed", "evidence"):
+        if getattr(weights, name) and not stage.model.generator.estimate_occlusion_map:
+            raise options.wrong(name, "wants an occlusion map, and estimate_occlusion_map is false.")

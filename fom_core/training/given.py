@@ -14,13 +14,14 @@ from ..networks import ModelConfig
 from ..parallel.distributed import first_alone, rank
 from ..weights.catalogue import catalogue, is_file
 from ..weights.store import named_file, path_on_disk
-from .config import TrainConfig, load_config
+from .config import load_config
 from .data.clips import ClipEntry, find_entries, has_split, without_photographs
 from .data.frame_cache import FrameCache
 from .data.seen import tell_other_clips
 from .data.stream import ClipData
 from .journal import Stages, untold
 from .perceptual import VggFeatures, read_weights
+from .settings import TrainConfig
 
 log = logging.getLogger(__name__)
 MOST_VALIDATION_CLIPS = 24

@@ -18,7 +18,6 @@ from ..networks.model import MotionModel
 from ..parallel.distributed import first_alone, from_all, from_first, rank, world_size
 from ..resources.faults import pass_on
 from .checkpoint import DEFAULT, Checkpointing, carry_over, describe_checkpoint, latest_checkpoint, load_latest
-from .config import Stage, TrainConfig
 from .contact_sheet import contact_sheet, pairs_sheet
 from .data.augment import Pairs
 from .data.clips import ClipEntry
@@ -30,6 +29,7 @@ from .given import random_features
 from .journal import Stages, TrainingLog, untold
 from .perceptual import VggFeatures
 from .report import write_report
+from .settings import Stage, TrainConfig
 from .trainer import Trainer
 
 log = logging.getLogger(__name__)

@@ -78,17 +78,29 @@ def feature_matching_loss(real: Sequence[Critique], fake: Sequence[Critique], we
     return total
 
 
-def generator_gan_loss(fake: Sequence[Critique]) -> Tensor:
-    """Least-squares GAN, the generator's half: 0 when the discriminator calls every patch real."""
-    return torch.stack([(1 - scale.score).square().mean() for scale in fake]).sum()
+def generator_gan_loss(fake: Sequence[Critique], importance: Tensor | None = None) -> Tensor:
+    """Least-squares GAN, the generator's half: 0 when the discriminator calls every patch real.
+
+    ``importance`` (B, 1, h, w) of any size counts patches in some places more, such as those of the mouth.
+    """
+    return torch.stack([_patches((1 - scale.score).square(), importance) for scale in fake]).sum()
 
 
-def discriminator_gan_loss(real: Sequence[Critique], fake: Sequence[Critique]) -> Tensor:
+def discriminator_gan_loss(
+    real: Sequence[Critique], fake: Sequence[Critique], importance: Tensor | None = None
+) -> Tensor:
     """Least-squares GAN, the discriminator's half."""
     scales = zip(real, fake, strict=True)
     return torch.stack(
-        [(1 - ours.score).square().mean() + theirs.score.square().mean() for ours, theirs in scales]
+        [_patches((1 - ours.score).square() + theirs.score.square(), importance) for ours, theirs in scales]
     ).sum()
+
+
+def _patches(values: Tensor, importance: Tensor | None) -> Tensor:
+    """Mean over patches (B, 1, h, w), by importance where it is given."""
+    if importance is None:
+        return values.mean()
+    return (values * F.adaptive_avg_pool2d(importance, (values.shape[2], values.shape[3]))).mean()
 
 
 def face_importance(landmarks: Tensor, size: int, mouth: float, eyes: float) -> Tensor:

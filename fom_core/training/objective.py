@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,8 +10,8 @@ from torch import Tensor, nn
 
 from ..networks.discriminator import ImagePyramid, MultiScaleDiscriminator
 from ..networks.model import MotionModel, create_model
-from ..types import Generated, Keypoints
-from .config import Stage
+from ..types import Generated, Keypoints, SourceFeatures
+from .composed import compose_pictures
 from .data.augment import Pairs, Transform
 from .losses import (
     anchor_loss,
@@ -23,7 +24,9 @@ from .losses import (
     perceptual_loss,
     pyramid_l1,
 )
+from .motion_losses import evidence_loss, fold_penalty, singular_penalty
 from .perceptual import VggFeatures
+from .settings import Stage
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,10 @@ class Outcome:
     losses: dict[str, Tensor]
     prediction: Tensor
     driving: Keypoints
+    importance: Tensor | None = None  # of places, where mouth or eyes count more
 
     def detached(self) -> Outcome:
-        return Outcome({}, self.prediction.detach(), _detached(self.driving))
+        return Outcome({}, self.prediction.detach(), _detached(self.driving), self.importance)
 
 
 class Objective(nn.Module):
@@ -46,6 +50,9 @@ class Objective(nn.Module):
         self.stage = stage
         discriminator, channels = stage.discriminator, stage.model.num_channels
         self.model = create_model(stage.model)
+        self.held = _held(self.model, stage.fixed)
+        for network in self.held:
+            network.requires_grad_(False)
         self.features = features
         self.pyramid = ImagePyramid(stage.scales, channels).requires_grad_(False)
         self.discriminator = None if discriminator is None else MultiScaleDiscriminator(discriminator)
@@ -58,20 +65,34 @@ class Objective(nn.Module):
         """All that compute in a step, whether they learn or not."""
         return [self.model]
 
+    def train(self, mode: bool = True) -> Objective:
+        """Parts that stay as they are keep the statistics of their normalisation, too."""
+        super().train(mode)
+        for network in self.held:
+            network.eval()
+        if "statistics" in self.stage.fixed:
+            for module in self.model.modules():
+                if isinstance(module, nn.BatchNorm2d | nn.SyncBatchNorm):
+                    module.eval()
+        return self
+
     def generator_losses(self, pairs: Pairs, transform: Transform, learns_keypoints: bool = True) -> Outcome:
         """All losses of generator and keypoint detector; ``transform`` is the warp of the equivariance losses."""
+        learns_keypoints = learns_keypoints and "keypoint_detector" not in self.stage.fixed
         with torch.set_grad_enabled(learns_keypoints):
             resting = self.model.keypoint_detector(pairs.source)
             driving = self.model.keypoint_detector(pairs.driving)
         features = self.model.generator.encode(pairs.source, resting)
-        generated = self.model.generate(features, driving, details=bool(self.stage.weights.warp))
-        losses = self._picture_losses(generated, pairs)
+        generated = self._generated(features, driving)
+        importance = self._importance(pairs)
+        losses = self._picture_losses(generated, pairs, importance)
+        losses |= self._motion_losses(generated, features, pairs, importance)
         if learns_keypoints:
             losses |= self._keypoint_losses(resting, driving, pairs, transform)
         losses |= self._further_losses(pairs, resting, driving, generated)
         if self.discriminator is not None:
-            losses |= self._discriminator_losses(generated.prediction, pairs.driving, driving)
-        return Outcome(losses, generated.prediction, driving)
+            losses |= self._discriminator_losses(generated.prediction, pairs.driving, driving, importance)
+        return Outcome(losses, generated.prediction, driving, importance)
 
     def discriminator_loss(self, target: Tensor, outcome: Outcome) -> Tensor:
         """The discriminator's own loss on a batch that was generated before."""
@@ -79,13 +100,60 @@ class Objective(nn.Module):
         points = _detached(outcome.driving)
         fake = self.discriminator(self.discriminator_pyramid(outcome.prediction.detach()), points)
         real = self.discriminator(self.discriminator_pyramid(target), points)
-        return self.stage.weights.discriminator_gan * discriminator_gan_loss(real, fake)
+        return self.stage.weights.discriminator_gan * discriminator_gan_loss(real, fake, outcome.importance)
 
-    def _picture_losses(self, generated: Generated, pairs: Pairs) -> dict[str, Tensor]:
+    def _generated(self, features: SourceFeatures, driving: Keypoints) -> Generated:
+        """What the networks make of a batch; through a painter that stays as it is, no gradients flow."""
+        weights, generator = self.stage.weights, self.model.generator
+        details = bool(weights.warp or weights.evidence)
+        if "painter" not in self.stage.fixed or generator.dense_motion_network is None:
+            return self.model.generate(features, driving, details=details)
+        motion = generator.dense_motion_network(features, driving, details=details)
+        deformed = generator.deform(features.image, motion.deformation) if details else None
+        with torch.no_grad():
+            prediction = generator.paint(features.features, motion)
+        return Generated(prediction, motion, deformed)
+
+    def _importance(self, pairs: Pairs) -> Tensor | None:
+        weights = self.stage.weights
+        if not (weights.mouth or weights.eyes):
+            return None
+        return face_importance(pairs.driving_landmarks, pairs.driving.shape[-1], weights.mouth, weights.eyes)
+
+    def _motion_losses(
+        self, generated: Generated, features: SourceFeatures, pairs: Pairs, importance: Tensor | None
+    ) -> dict[str, Tensor]:
+        """What flow and occlusion map are worth behind the network: in the composed picture, and by themselves."""
+        weights, motion, losses = self.stage.weights, generated.dense_motion, {}
+        if motion is None:
+            return losses
+        if weights.fold:
+            losses["fold"] = weights.fold * fold_penalty(motion.deformation)
+        if motion.occlusion_map is None:
+            return losses
+        if weights.evidence and generated.deformed is not None:
+            shown = generated.deformed, generated.prediction, pairs.driving
+            losses["evidence"] = weights.evidence * evidence_loss(motion.occlusion_map, *shown, importance)
+        if weights.composed:
+            at_rest = self._visible_at_rest(features)
+            composed = compose_pictures(pairs.source, generated, at_rest, self.stage.model.flow_unit)
+            pictures = self.pyramid(composed), self.pyramid(pairs.driving)
+            losses["composed"] = weights.composed * pyramid_l1(*pictures, importance)
+        return losses
+
+    @torch.no_grad()
+    def _visible_at_rest(self, features: SourceFeatures) -> Tensor:
+        """The occlusion map of sources in their own pose, by the statistics of animation."""
+        network = self.model.generator.dense_motion_network
+        assert network is not None
+        network.eval()
+        visible = network(features, features.keypoints).occlusion_map
+        self.train(self.training)
+        return visible
+
+    def _picture_losses(self, generated: Generated, pairs: Pairs, importance: Tensor | None) -> dict[str, Tensor]:
         weights, losses = self.stage.weights, {}
-        importance, target = None, pairs.driving
-        if weights.mouth or weights.eyes:
-            importance = face_importance(pairs.driving_landmarks, target.shape[-1], weights.mouth, weights.eyes)
+        target = pairs.driving
         if weights.warp and generated.deformed is not None and generated.dense_motion is not None:
             occlusion_map = generated.dense_motion.occlusion_map
             assert occlusion_map is not None
@@ -95,6 +163,8 @@ class Objective(nn.Module):
             losses["warp"] = weights.warp * judged.photometric
             losses["visibility"] = weights.visibility * judged.visibility
             target = judged.target
+        if "painter" in self.stage.fixed:
+            return losses
         wanted, painted = self.pyramid(target), self.pyramid(generated.prediction)
         if any(weights.perceptual):
             losses["perceptual"] = perceptual_loss(self.features, painted, wanted, weights.perceptual, importance)
@@ -112,6 +182,8 @@ class Objective(nn.Module):
             losses["equivariance_value"] = weights.equivariance_value * value
             if jacobian is not None:
                 losses["equivariance_jacobian"] = weights.equivariance_jacobian * jacobian
+        if weights.singular and driving.jacobian is not None:
+            losses["singular"] = weights.singular * singular_penalty(resting, driving)
         if weights.anchor:
             apart = (resting.value, pairs.source_landmarks), (driving.value, pairs.driving_landmarks)
             losses["anchor"] = weights.anchor * torch.stack([anchor_loss(*each) for each in apart]).mean()
@@ -123,12 +195,14 @@ class Objective(nn.Module):
         """Losses that a kind of training adds to those of the paper."""
         return {}
 
-    def _discriminator_losses(self, prediction: Tensor, target: Tensor, driving: Keypoints) -> dict[str, Tensor]:
+    def _discriminator_losses(
+        self, prediction: Tensor, target: Tensor, driving: Keypoints, importance: Tensor | None
+    ) -> dict[str, Tensor]:
         assert self.discriminator is not None
         points, weights = _detached(driving), self.stage.weights
         fake = self.discriminator(self.discriminator_pyramid(prediction), points)
         real = self.discriminator(self.discriminator_pyramid(target), points)
-        losses = {"generator_gan": weights.generator_gan * generator_gan_loss(fake)}
+        losses = {"generator_gan": weights.generator_gan * generator_gan_loss(fake, importance)}
         if any(weights.feature_matching):
             losses["feature_matching"] = feature_matching_loss(real, fake, weights.feature_matching)
         return losses
@@ -137,3 +211,11 @@ class Objective(nn.Module):
 def _detached(keypoints: Keypoints) -> Keypoints:
     jacobian = keypoints.jacobian
     return replace(keypoints, value=keypoints.value.detach(), jacobian=None if jacobian is None else jacobian.detach())
+
+
+def _held(model: MotionModel, fixed: Sequence[str]) -> list[nn.Module]:
+    """The networks that stay as they are."""
+    held: list[nn.Module] = [model.keypoint_detector] if "keypoint_detector" in fixed else []
+    if "painter" in fixed:
+        held += [part for name, part in model.generator.named_children() if name != "dense_motion_network"]
+    return held

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .config import Stage
+from .settings import Stage
 
 
 def learning_rate_factor(stage: Stage, step: int, progress: float) -> float:

@@ -19,7 +19,6 @@ from ..networks.model import MotionModel
 from ..parallel.distributed import average_gradients, mean_over_all, normalise_together, rank, world_size
 from .averaging import update_average
 from .checkpoint import part, prefixed
-from .config import Stage
 from .data.augment import Pairs, Transform
 from .objective import Objective, Outcome
 from .optimiser import adam
@@ -27,6 +26,7 @@ from .perceptual import VggFeatures
 from .precision import PRECISIONS, use_precision
 from .recording import RecordedStep, TrainingStep
 from .schedule import average_decay, learning_rate_factor
+from .settings import Stage
 from .whole_step import WholeStep
 
 

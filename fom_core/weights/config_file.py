@@ -32,6 +32,7 @@ class _Common:
     num_kp: int
     num_channels: int = 3
     estimate_jacobian: bool = False
+    displacement_flow: bool | None = None  # absent: as the caller's conventions say
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ def model_from_tables(common: Table, detector: Table, generator: Table, **conven
     shared, nets = filled(_Common, common), filled(_Detector, detector)
     if nets.single_jacobian_map and not shared.estimate_jacobian:
         raise detector.wrong("single_jacobian_map", f"contradicts {common.full_name('estimate_jacobian')}: false.")
+    if shared.displacement_flow is not None:
+        conventions["displacement_flow"] = shared.displacement_flow
     config = ModelConfig(
         KeypointDetectorConfig(
             hourglass=HourglassConfig.regular(nets.block_expansion, nets.max_features, nets.num_blocks),

@@ -17,9 +17,9 @@ from fom_core.documents.options import Table
 from fom_core.documents.settings import fill
 from fom_core.geometry import identity_grid
 from fom_core.networks.config import DiscriminatorConfig, ModelConfig
-from fom_core.training.config import LossWeights, Stage
 from fom_core.training.data.augment import Pairs, Transform
 from fom_core.training.perceptual import VggFeatures
+from fom_core.training.settings import LossWeights, Stage
 from fom_core.training.trainer import Trainer
 from fom_core.weights.load import load_module
 from tests.golden import formula, training

@@ -18,13 +18,14 @@ from fom_core.evaluation.evaluate import _listed
 from fom_core.media import VideoReader, read_picture, read_sound
 from fom_core.motion import load_motion
 from fom_core.preprocess.clip_sources import jobs_of_metadata
-from fom_core.training.config import LossWeights, Stage, load_config
+from fom_core.training.config import load_config
 from fom_core.training.data.clips import Pack, decode_picture, find_entries, read_frames
 from fom_core.training.data.feed import Feed, open_feed
 from fom_core.training.data.frame_cache import FrameCache
 from fom_core.training.journal import read_log
 from fom_core.training.loop import resume
 from fom_core.training.perceptual import VggFeatures
+from fom_core.training.settings import LossWeights, Stage
 from fom_core.training.trainer import Trainer
 from fom_core.weights.config_file import read_config
 from fom_core.weights.load import load_module

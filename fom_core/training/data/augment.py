@@ -12,6 +12,7 @@ from ...geometry import identity_grid
 from ...pictures import to_floats
 from .landmarks import MIRRORED
 from .sampler import RawPairs
+from .tones import DAMAGES, TONES, change_tones, damage
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ class AugmentConfig:
     shift: float = 0.08  # of half the picture
     rotation_deg: float = 10.0
     colour: float = 0.15  # brightness, contrast and per-channel gain, relative
+    tone: float = 0.0  # share of pairs that are made grey, sepia or like a painting
+    damage: float = 0.0  # share of pairs with blur, JPEG's blocks, low light or noise
     still_affine: float = 0.06  # of the warp that makes a pair of one portrait
     still_tps: float = 0.004
 
@@ -138,10 +141,21 @@ class Augment:
         source_points, driving_points = _exchange(swap, source_points, driving_points)
         gain, offset = (change[part].to(device) for change in self._colour(batch))
         source, driving = ((image * gain + offset).clamp(0, 1) for image in (source, driving))
+        if self.config.tone:
+            source, driving = change_tones(source, driving, self._kinds(batch, self.config.tone, len(TONES))[part])
+        if self.config.damage:
+            kinds, strength = self._kinds(batch, self.config.damage, len(DAMAGES)), self._uniform(batch, 0.5) + 0.5
+            seed = int(torch.randint(2**62, (), generator=self.random))
+            source, driving = damage(source, driving, kinds[part], strength[part], seed)
         return Pairs(source, driving, source_points, driving_points, still)
 
     def _uniform(self, batch: int, limit: float) -> Tensor:
         return (2 * torch.rand(batch, generator=self.random) - 1) * limit
+
+    def _kinds(self, batch: int, share: float, count: int) -> Tensor:
+        """(B,) numbers of changes, -1 for none."""
+        chosen = torch.rand(batch, generator=self.random) < share
+        return torch.where(chosen, torch.randint(count, (batch,), generator=self.random), -1)
 
     def _framing(self, batch: int) -> Tensor:
         """(B, 2, 3) maps from output to input coordinates: zoom, rotation, shift and mirror."""

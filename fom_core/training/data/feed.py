@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 
 from ...parallel.distributed import rank, world_size
-from ..config import Stage
+from ..settings import Stage
 from .augment import Augment, Pairs
 from .frame_cache import FrameCache
 from .sampler import PairSampler
@@ -41,7 +41,8 @@ class CacheFeed:
     """Pairs drawn from decoded clips, and changed as the stage says, on the device where they are needed."""
 
     def __init__(self, cache: FrameCache, stage: Stage, seed: int, device: torch.device | str = "cpu") -> None:
-        options = {"still_share": stage.still_share, "candidates": stage.candidates, "mouth_share": stage.mouth_share}
+        names = ("still_share", "candidates", "mouth_share", "pose_share")
+        options = {name: getattr(stage, name) for name in names}
         self.sampler = PairSampler(cache, seed, device=device, **options)
         self.augment = Augment(stage.model.image_size[0], stage.augment, seed)
         self.batch = stage.batch_size * world_size()

@@ -49,8 +49,9 @@ class FrameStore:
 class PairSampler:
     """Draws pairs of frames of one clip: identity first, so that long clips do not dominate.
 
-    Of a few candidate driving frames the one that differs most from the source is taken, in ``mouth_share`` of the
-    pairs by the mouth alone and else by the whole face: random pairs of a talking head are nearly equal.
+    Of a few candidate driving frames the one that differs most from the source is taken: in ``mouth_share`` of the
+    pairs by the mouth alone, in ``pose_share`` by how far the head is turned, nodded and tilted, and else by the whole
+    face. Random pairs of a talking head are nearly equal.
     """
 
     def __init__(
@@ -61,13 +62,15 @@ class PairSampler:
         still_share: float = 0.2,
         candidates: int = 4,
         mouth_share: float = 0.5,
+        pose_share: float = 0.0,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.cache, self.candidates, self.mouth_share = cache, candidates, mouth_share
+        self.cache, self.candidates, self.mouth_share, self.pose_share = cache, candidates, mouth_share, pose_share
         self.random = np.random.default_rng(seed)
         self.videos, self.stills = _by_identity(cache.clips, "video"), _by_identity(cache.clips, "still")
         self.still_share = still_share if self.stills and self.videos else float(bool(self.stills))
         self.faces, self.mouths = _thumbnails(cache)
+        self.poses = _shapes(cache.landmarks)
         self.starts = np.array([clip.start for clip in cache.clips])
         self.lengths = np.array([clip.length for clip in cache.clips])
         self.frames = FrameStore(cache.frames, torch.device(device))
@@ -79,9 +82,10 @@ class PairSampler:
         source, *others = self.starts[clips] + self.random.integers(
             self.lengths[clips], size=(1 + self.candidates, batch_size)
         )
-        by_mouth = self.random.random(batch_size) < self.mouth_share
+        decides = self.random.random(batch_size)
+        by_mouth, by_pose = decides < self.mouth_share, decides >= 1 - self.pose_share
         source = source[part]
-        driving = self._most_different(source, np.stack(others)[:, part], by_mouth[part])
+        driving = self._most_different(source, np.stack(others)[:, part], by_mouth[part], by_pose[part])
         landmarks = torch.from_numpy(self.cache.landmarks)
         return RawPairs(
             self.frames[source],
@@ -102,12 +106,23 @@ class PairSampler:
             clips[row] = group[int(which * len(group))]
         return clips
 
-    def _most_different(self, source: np.ndarray, others: np.ndarray, by_mouth: np.ndarray) -> np.ndarray:
+    def _most_different(
+        self, source: np.ndarray, others: np.ndarray, by_mouth: np.ndarray, by_pose: np.ndarray
+    ) -> np.ndarray:
         """Of (C, B) candidates the one for each source (B,) that differs most from it."""
+        by_pose = by_pose & ~np.isnan(self.poses[np.concatenate([source[None], others])]).any(axis=(0, 2))
         apart = np.empty(others.shape, np.float32)
-        for thumbnails, rows in ((self.mouths, by_mouth), (self.faces, ~by_mouth)):
-            apart[:, rows] = np.abs(thumbnails[others[:, rows]] - thumbnails[source[rows]]).mean(axis=(2, 3))
+        for shown, rows in ((self.mouths, by_mouth), (self.faces, ~by_mouth & ~by_pose), (self.poses, by_pose)):
+            difference = np.abs(shown[others[:, rows]] - shown[source[rows]])
+            apart[:, rows] = difference.mean(axis=tuple(range(2, difference.ndim)))
         return others[apart.argmax(axis=0), np.arange(len(source))]
+
+
+def _shapes(landmarks: np.ndarray) -> np.ndarray:
+    """(N, 10) places of the landmarks, wherever the face is and however large: what turns and tilts change."""
+    centred = landmarks - landmarks.mean(axis=1, keepdims=True)
+    size = np.sqrt(np.square(centred).sum(axis=(1, 2), keepdims=True))
+    return (centred / np.maximum(size, 1e-6)).reshape(len(landmarks), -1).astype(np.float32)
 
 
 def _by_identity(clips: Sequence[CachedClip], kind: str) -> list[list[int]]:

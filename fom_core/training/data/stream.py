@@ -22,7 +22,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from ...errors import MediaError
-from ..config import DatasetConfig, Stage
+from ..settings import DatasetConfig, Stage
 from .augment import Pairs
 from .clips import ClipEntry, ClipReader
 from .pair_augment import PairAugmentation, augment_pair

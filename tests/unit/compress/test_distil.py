@@ -11,9 +11,9 @@ import torch
 
 from fom_core.compress.distil import Distillation, learning_model
 from fom_core.networks import create_model
-from fom_core.training.config import LossWeights, Stage
 from fom_core.training.data.augment import Pairs, Transform
 from fom_core.training.perceptual import VggFeatures
+from fom_core.training.settings import LossWeights, Stage
 from fom_core.training.trainer import Trainer
 
 WEIGHTS = LossWeights(

@@ -10,6 +10,7 @@ import pytest
 
 from fom_core.errors import MediaError
 from fom_core.evaluation.evaluate import evaluate_folder
+from fom_core.evaluation.face_points import turned_deg
 from fom_core.evaluation.reconstruction import OptionalMetrics, Scores, animate_pair, reconstruct
 from fom_core.media import VideoReader, VideoWriter, write_picture
 
@@ -41,7 +42,8 @@ def test_in_reconstruction_both_modes_agree_and_copying_leaves_the_points_behind
     means = scores.means()
     assert scores.frames == len(clip) - 1
     assert means["relative"]["l1"] == pytest.approx(means["absolute"]["l1"], abs=2e-3)
-    assert set(means["copy"]) == {"l1", "psnr_db", "ssim", "akd_px", "missed"}
+    assert set(means["copy"]) == {"l1", "psnr_db", "ssim", "akd_px", "missed", "motion_px"}
+    assert all(0 <= means[method]["folded"] <= 1 for method in ("relative", "absolute", "composed"))
     assert means["copy"]["akd_px"] > 5  # of 64 pixels, on a circle of 11 pixels' radius
     assert means["copy"]["missed"] == 0
     assert (shown["copy"] == shown["source"]).all()
@@ -52,7 +54,9 @@ def test_a_perfect_model_has_perfect_figures(tiny_model, clip):
 
     reconstruct(tiny_model, np.stack([clip[0]] * 3), JUDGES, scores)
 
-    assert scores.means()["copy"] == pytest.approx({"l1": 0, "psnr_db": 80, "ssim": 1, "akd_px": 0, "missed": 0})
+    perfect = {"l1": 0, "psnr_db": 80, "ssim": 1, "akd_px": 0, "missed": 0, "motion_px": 0}
+    assert scores.means()["copy"] == pytest.approx(perfect)
+    assert scores.means()["composed"] == pytest.approx({**perfect, "folded": 0})
 
 
 def test_a_pair_is_judged_by_where_points_are_how_they_move_and_what_shape_they_make(tiny_model, clip):
@@ -64,6 +68,30 @@ def test_a_pair_is_judged_by_where_points_are_how_they_move_and_what_shape_they_
     assert copy["motion_px"] > 5
     assert copy["akd_px"] > 5
     assert copy["shape_px"] == pytest.approx(0, abs=1e-9)
+
+
+FACE = np.array([[20.0, 20], [40, 20], [30, 30], [24, 42], [36, 42]])  # eyes, nose, mouth corners
+
+
+def test_a_turn_is_told_by_the_nose_and_a_tilt_by_the_eyes():
+    shifted, turned, tilted = FACE * 1.5 + 3, FACE.copy(), (FACE - 30) @ np.array([[0.0, 1], [-1, 0]]) + 30
+    turned[2, 0] += 0.6 * 22 * 0.5  # half of what stands out: asin(0.5)
+
+    assert turned_deg(FACE, shifted) == pytest.approx(0)
+    assert turned_deg(FACE, turned) == pytest.approx(30)
+    assert turned_deg(tilted, FACE) == pytest.approx(90)
+
+
+def test_figures_are_split_by_the_turn_and_look_at_the_mouth(tiny_model, clip):
+    nose = np.array([[0, 0], [0, 0], [1, 0], [0, 0], [0, 0]])
+    places = iter([FACE + dx * nose for dx in (0.0, 0.0, 3.0, 6.6)] * 5)
+    scores = Scores()
+
+    reconstruct(tiny_model, clip[:4], OptionalMetrics(face_points=lambda _: next(places)), scores)
+
+    assert {turn: part.frames for turn, part in scores.turns.items()} == {"small": 1, "middle": 1, "large": 1}
+    assert scores.turns["large"].values["copy"]["l1"] == scores.values["copy"]["l1"][2:]
+    assert all(0 < value < 1 for value in scores.values["copy"]["l1_mouth"])
 
 
 def test_a_clip_of_one_frame_is_refused(tiny_model, clip):
@@ -78,7 +106,7 @@ def test_an_evaluation_writes_tables_figures_and_grids(tiny_model, data, tmp_pat
     assert results["reconstruction"]["clips"] == 2
     assert results["reconstruction"]["frames"] == 8
     assert results["animation"]["pairs"] == 2
-    assert set(results["animation"]["methods"]) == {"relative", "absolute", "copy"}
+    assert set(results["animation"]["methods"]) == {"relative", "absolute", "composed", "copy"}
     assert text == (tmp_path / "out" / "evaluation.md").read_text()
     assert text.count("| copy |") == 2
     grid = VideoReader(tmp_path / "out" / "reconstruction.mp4")

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from fom_core.networks.config import ModelConfig
-from fom_core.training.config import LossWeights, Stage
 from fom_core.training.data.frame_cache import CachedClip, FrameCache
 from fom_core.training.perceptual import VggFeatures
+from fom_core.training.settings import LossWeights, Stage
 from fom_core.training.trainer import Trainer
 
 

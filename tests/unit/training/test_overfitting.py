@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from fom_core.networks.model import create_model
-from fom_core.training.config import LossWeights
 from fom_core.training.data.augment import AugmentConfig
 from fom_core.training.data.feed import CacheFeed
+from fom_core.training.settings import LossWeights
 
 
 def test_the_jacobians_of_a_fresh_model_are_the_identity(tiny_config):

@@ -15,6 +15,7 @@ from fom_core.training.data.augment import Pairs
 from fom_core.training.data.feed import CacheFeed
 from fom_core.training.perceptual import VggFeatures
 from fom_core.training.schedule import learning_rate_factor
+from fom_core.training.settings import LossWeights
 from fom_core.training.trainer import Trainer
 
 CRITIC = DiscriminatorConfig(block_expansion=4, max_features=8, num_blocks=2)
@@ -193,3 +194,38 @@ def test_a_training_with_recorded_steps_goes_on_without(stage, pairs, new_traine
     second.restore(weights, state)
 
     assert second.step(pairs) == first.step(pairs)
+
+
+MOTION = LossWeights(perceptual=(0.0,), warp=5.0, visibility=0.0, evidence=1.0, composed=5.0, fold=1.0)
+
+
+def test_what_is_fixed_stays_as_it_is_and_the_rest_learns(stage, pairs, new_trainer):
+    stage = replace(stage, weights=MOTION, fixed=("keypoint_detector", "painter", "statistics"))
+    trainer = new_trainer(stage)
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+
+    losses = trainer.step(pairs)
+
+    changed = {name for name, value in trainer.model.state_dict().items() if not torch.equal(value, before[name])}
+    assert {"warp", "evidence", "composed", "fold"} <= set(losses)
+    assert changed
+    assert all(name.startswith("generator.dense_motion_network.") for name in changed)
+    assert not any("running" in name or "num_batches" in name for name in changed)
+
+
+def test_the_composed_picture_teaches_painting_too(stage, pairs, new_trainer):
+    weights = LossWeights(perceptual=(0.0,), composed=5.0, singular=1.0)
+    trainer = new_trainer(replace(stage, weights=weights))
+    before = {name: value.clone() for name, value in trainer.model.named_parameters()}
+
+    losses = trainer.step(pairs)
+
+    parts = ("keypoint_detector.", "generator.final.", "generator.dense_motion_network.mask.")
+    for part in parts:
+        assert any(
+            not torch.equal(value, before[name])
+            for name, value in trainer.model.named_parameters()
+            if name.startswith(part)
+        )
+    assert losses["composed"] > 0
+    assert losses["singular"] >= 0

@@ -8,8 +8,9 @@ import pytest
 
 from fom_core.errors import UsageError
 from fom_core.files.paths import CONFIGS
-from fom_core.training.config import Stage, TrainConfig, load_config
+from fom_core.training.config import load_config
 from fom_core.training.data.pair_augment import Flips, Jitter
+from fom_core.training.settings import Stage, TrainConfig
 from fom_core.weights.config_file import read_config
 
 VOX = CONFIGS / "vox-256.yaml"
@@ -107,6 +108,35 @@ def test_the_authors_schedule_is_counted_in_epochs_until_the_data_is_known():
     assert (stage.num_epochs, stage.num_repeats, stage.epoch_milestones) == (100, 75, (60, 90))
     assert counted.steps == 100 * 375
     assert counted.step_milestones == (60 * 375, 90 * 375)
+
+
+def test_the_embedded_model_learns_its_flow_as_animation_resizes_it_and_last_for_the_composed_picture():
+    stages = load_config(CONFIGS / "mini.yaml").stages
+
+    assert all(stage.model.displacement_flow for stage in stages)
+    assert not load_config(CONFIGS / "vox-128.yaml").stages[0].model.displacement_flow
+    last = stages[-1]
+    assert min(last.weights.composed, last.weights.evidence, last.weights.fold, last.weights.singular) > 0
+    assert last.fixed == ()
+
+
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("train_params.fixed=[mouth]", "fixed lists mouth, and the parts are keypoint_detector, painter, statistics."),
+        ("train_params.pose_share=0.9", "pose_share and mouth_share are"),
+        ("train_params.pose_share=1.5", "pose_share has to be from 0 to 1"),
+    ],
+)
+def test_what_a_stage_cannot_leave_as_it_is_is_named(override, reason):
+    assert reason in complaint(VOX, "train_params.mouth_share=0.5", override)
+
+
+@pytest.mark.parametrize("loss", ["composed", "evidence"])
+def test_losses_of_the_occlusion_map_want_one(loss):
+    without = "model_params.generator_params.estimate_occlusion_map=false"
+
+    assert "wants an occlusion map" in complaint(VOX, without, f"train_params.loss_weights.{loss}=1")
 
 
 def test_without_a_weight_for_it_there_is_no_discriminator():
@@ -226,7 +256,7 @@ def test_options_of_the_command_line_win():
     )
     assert changed("stages.picture.steps=5", path=CONFIGS / "mini.yaml").stages[1].steps == 5
     assert changed("stages.0.steps=5", path=CONFIGS / "mini.yaml").stages[0].steps == 5
-    with pytest.raises(UsageError, match=r"no item first in a list of 2: motion, picture\."):
+    with pytest.raises(UsageError, match=r"no item first in a list of 3: motion, picture, composed\."):
         changed("stages.first.steps=5", path=CONFIGS / "mini.yaml")
 
 
@@ -252,7 +282,7 @@ def test_a_wrong_override_is_named(override, reason):
             "train_params.batch_size=4",
             "-o train_params.batch_size=4: train_params.batch_size has no effect: every stage",
         ),
-        ("train.batch_size=4", "Change stages.motion.batch_size and stages.picture.batch_size instead."),
+        ("train.batch_size=4", "Change stages.motion.batch_size and stages.picture.batch_size and stages.composed."),
         ("train_params.loss_weights.warp=2", "Change stages.motion.loss_weights.warp and stages.picture.loss_weights"),
         (
             "train_params.loss_weights={warp: 2}",

@@ -14,7 +14,7 @@ from fom_core.errors import TrainingDiverged, UsageError
 from fom_core.networks.config import DiscriminatorConfig
 from fom_core.networks.model import create_model
 from fom_core.training.checkpoint import Checkpointing, carry_over, latest_checkpoint, load_latest
-from fom_core.training.config import TrainConfig, load_config
+from fom_core.training.config import load_config
 from fom_core.training.contact_sheet import contact_sheet
 from fom_core.training.data.augment import Augment, AugmentConfig
 from fom_core.training.data.feed import CacheFeed
@@ -22,6 +22,7 @@ from fom_core.training.data.frame_cache import CachedClip
 from fom_core.training.data.sampler import PairSampler
 from fom_core.training.figures import reconstruction_figures
 from fom_core.training.loop import train, train_stage
+from fom_core.training.settings import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -181,6 +181,18 @@ def test_discriminators_that_are_sure_have_no_loss_and_fooled_ones_do():
     assert generator_gan_loss(fake) == 1
 
 
+def test_discriminators_count_patches_of_the_mouth_more():
+    """One patch of four is unmasked; it lies where three times as much counts as in the mean."""
+    score = torch.ones(1, 1, 2, 2)
+    score[..., 1, 0] = 0
+    importance = torch.tensor([[[[1 / 3, 1 / 3], [3.0, 1 / 3]]]]).repeat_interleave(8, 2).repeat_interleave(8, 3)
+
+    assert generator_gan_loss([Critique((), score)]) == pytest.approx(1 / 4)
+    assert generator_gan_loss([Critique((), score)], importance) == pytest.approx(3 / 4)
+    real, fake = Critique((), torch.ones_like(score)), Critique((), 1 - score)
+    assert discriminator_gan_loss([real], [fake], importance) == pytest.approx(3 / 4)
+
+
 LAYERS = {  # channels of the convolutions, narrow; M is pooling
     "vgg11": [2, "M", 3, "M", 4, 4, "M", 5, 5, "M", 5, 5, "M"],
     "vgg13": [2, 2, "M", 3, 3, "M", 4, 4, "M", 5, 5, "M", 5, 5, "M"],

@@ -12,10 +12,10 @@ import pytest
 
 from fom_core.errors import WriteError
 from fom_core.training.checkpoint import Checkpointing, describe_checkpoint, latest_checkpoint
-from fom_core.training.config import TrainConfig
 from fom_core.training.journal import LOG, TrainingLog, open_board, read_log
 from fom_core.training.loop import train
 from fom_core.training.report import curve, write_report
+from fom_core.training.settings import TrainConfig
 
 
 @pytest.fixture

@@ -15,11 +15,11 @@ from fom_core.networks import DenseMotionConfig, GeneratorConfig, HourglassConfi
 from fom_core.networks.config import DiscriminatorConfig
 from fom_core.parallel.distributed import rank, training_group
 from fom_core.training.checkpoint import Checkpointing
-from fom_core.training.config import LossWeights, Stage
 from fom_core.training.data.feed import CacheFeed
 from fom_core.training.data.frame_cache import FrameCache
 from fom_core.training.loop import train_stage
 from fom_core.training.perceptual import VggFeatures
+from fom_core.training.settings import LossWeights, Stage
 from fom_core.training.trainer import Trainer
 
 TINY = ModelConfig(

@@ -136,6 +136,39 @@ def test_frames_of_a_pair_differ_more_than_by_chance(cache):
     assert difference(chosen) > 1.2 * difference(chance)
 
 
+def test_poses_decide_where_they_are_asked_to(cache):
+    """The face of frame n of the long clip has its nose n hundredths to the right of where it was in the first."""
+    landmarks = np.array([[-0.3, -0.3], [0.3, -0.3], [0, 0], [-0.2, 0.4], [0.2, 0.4]], np.float32)
+    cache.landmarks = np.repeat(landmarks[None], len(cache.frames), axis=0)
+    long = next(clip for clip in cache.clips if clip.identity == "long")
+    cache.landmarks[long.start : long.start + long.length, 2, 0] += 0.01 * np.arange(long.length)
+
+    def apart(pose_share: float) -> float:
+        raw = PairSampler(cache, seed=2, candidates=3, mouth_share=0.0, pose_share=pose_share, still_share=0).draw(400)
+        return float((raw.source_landmarks - raw.driving_landmarks).abs()[:, 2, 0].mean())
+
+    cache.frames = np.zeros_like(cache.frames)  # nothing else to go by
+    assert apart(1.0) > 1.3 * apart(0.0)
+
+
+def test_where_no_landmarks_are_known_the_face_decides_instead_of_the_pose(cache):
+    by_pose, by_face = (PairSampler(cache, seed=2, mouth_share=0.0, pose_share=share).draw(50) for share in (1.0, 0.0))
+
+    assert torch.equal(by_pose.driving, by_face.driving)
+
+
+def test_tones_and_damage_are_drawn_for_their_share_of_the_pairs():
+    frame, points = picture_with_marks()
+    changes = replace(STILL, tone=1.0, damage=0.5)
+
+    pairs = Augment(64, changes, seed=0)(unmoved(frame, points, 200))
+
+    plain = Augment(64, STILL, seed=0)(unmoved(frame, points, 200))
+    grey = (pairs.source.std(1).amax(dim=(1, 2)) < 1e-5).float().mean()
+    assert 0.1 < grey < 0.5  # a third, less those with coloured noise
+    assert all(not torch.equal(ours, theirs) for ours, theirs in zip(pairs.source, plain.source, strict=True))
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_batches_made_on_a_gpu_are_those_of_the_processor(cache, stage):

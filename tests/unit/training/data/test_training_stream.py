@@ -14,7 +14,6 @@ import torch
 from fom_core.errors import MediaError
 from fom_core.media import write_picture
 from fom_core.networks.config import ModelConfig
-from fom_core.training.config import DatasetConfig, LossWeights, Stage, TrainConfig
 from fom_core.training.data.clips import find_entries
 from fom_core.training.data.pair_augment import (
     Crop,
@@ -28,6 +27,7 @@ from fom_core.training.data.pair_augment import (
 )
 from fom_core.training.data.stream import ClipData, PairDataset, StreamFeed, readers
 from fom_core.training.loop import train
+from fom_core.training.settings import DatasetConfig, LossWeights, Stage, TrainConfig
 
 NONE = PairAugmentation()
 SIZE = (32, 32)

@@ -1,0 +1,129 @@
+"""One call on a machine with a card, rehearsed on the processor: what travels, steps that fail, and what comes back."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fom_core.files.paths import ASSETS
+from fom_core.media import write_picture
+from fom_core.training.checkpoint import load_checkpoint
+from fom_core.weights.load import load_module
+from tests.tiny_training import NETWORKS
+from tools.gpu_checks import is_beyond
+from tools.gpu_pack import write_pack
+from tools.gpu_run import LIMITS, go, run_step
+
+STAGE = """
+train_params: {scales: [1], loss_weights: {perceptual: [1], l1: 10}, warm_up: 0}
+stages:
+  - {name: motion, steps: 1000, batch_size: 2}
+  - {name: picture, steps: 3, batch_size: 2}
+"""
+
+
+@pytest.fixture
+def clips(clip, tmp_path) -> Path:
+    """Two people, one under a licence that forbids learning from them, in an index."""
+    rows = ["file,kind,split,identity,licence_class"]
+    for name, licence in (("anna", "permissive"), ("bert", "noncommercial")):
+        write_picture(tmp_path / "clips" / f"{name}.png", np.concatenate(list(clip[:6]), axis=1))
+        rows.append(f"{name}.png,video,train,{name},{licence}")
+    (tmp_path / "clips" / "index.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path / "clips"
+
+
+def options(tmp_path: Path, clips: Path, steps: str, **changed: object) -> argparse.Namespace:
+    (tmp_path / "tiny.yaml").write_text("name: tiny\n" + NETWORKS + STAGE)
+    values = {
+        "output": tmp_path / "out", "seconds": 300.0, "device": "cpu", "model": "mini",
+        "config": tmp_path / "tiny.yaml",
+        "clips": clips, "state": None, "yunet": tmp_path / "none.onnx", "steps": steps.split(","),
+    }  # fmt: skip
+    return argparse.Namespace(**{**values, **changed})
+
+
+def test_a_step_that_takes_too_long_is_ended_with_all_it_started(tmp_path):
+    command = [sys.executable, "-c", "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"]
+    waits = [sys.executable, "-c", "import time; print('{\"a\": 1}', flush=True); time.sleep(100)"]
+
+    failed = run_step("first", command, 60, tmp_path / "log.txt", dict(os.environ))
+    late = run_step("second", waits, 1.0, tmp_path / "log.txt", dict(os.environ))
+
+    assert failed.status in {"ok", "failed"}
+    assert (late.status, late.figures) == ("out of time", {"a": 1})
+    assert late.seconds < 20
+    assert "== second: out of time" in (tmp_path / "log.txt").read_text()
+
+
+@pytest.mark.slow
+def test_a_failing_check_does_not_keep_the_training_from_coming_back(tmp_path, clips):
+    status = go(options(tmp_path, clips, "look,core,train,collect", model="no-such-model"))
+
+    results = {each["name"]: each for each in json.loads((tmp_path / "out" / "figures.json").read_text())}
+    assert status == 1
+    assert list(results) == list(LIMITS)
+    assert results["core"]["status"] == "failed" and "no-such-model" in (tmp_path / "out" / "log.txt").read_text()
+    assert results["train"]["status"] == results["collect"]["status"] == "ok"
+    assert results["collect"]["figures"]["steps"] == 3, "of the last stage alone"
+    assert load_module(tmp_path / "out" / "model.safetensors").config.image_size == (32, 32)
+    with tarfile.open(tmp_path / "out" / "state.tar.0") as tar:
+        tar.extractall(tmp_path / "back", filter="data")
+    weights, state = load_checkpoint(tmp_path / "back" / "1-picture" / "step-000003")
+    assert state["step"] == 3 and any(name.startswith("average.") for name in weights)
+
+
+@pytest.mark.slow
+def test_a_training_goes_on_from_the_state_that_came_back(tmp_path, clips):
+    go(options(tmp_path, clips, "train,collect"))
+    with tarfile.open(tmp_path / "out" / "state.tar.0") as tar:
+        tar.extractall(tmp_path / "state", filter="data")
+    text = (tmp_path / "tiny.yaml").read_text().replace("steps: 3", "steps: 5")
+    (tmp_path / "longer.yaml").write_text(text)
+
+    again = options(tmp_path, clips, "train,collect", state=tmp_path / "state", config=tmp_path / "longer.yaml")
+    go(argparse.Namespace(**{**vars(again), "output": tmp_path / "again"}))
+
+    assert "going on from step 3" in (tmp_path / "again" / "log.txt").read_text()
+    results = json.loads((tmp_path / "again" / "figures.json").read_text())
+    assert next(each for each in results if each["name"] == "collect")["figures"]["steps"] == 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check", ["look", "core", "compose", "graphs", "half"])
+def test_the_processor_agrees_with_itself(tmp_path, clips, check):
+    status = go(options(tmp_path, clips, check))
+
+    results = {each["name"]: each for each in json.loads((tmp_path / "out" / "figures.json").read_text())}
+    assert status == 0, (tmp_path / "out" / "log.txt").read_text()
+    assert results[check]["figures"]
+
+
+def test_figures_beyond_their_bounds_are_seen():
+    assert not is_beyond("flow", 1e-4)
+    assert is_beyond("flow", 1.0)
+    assert is_beyond("flow", float("nan"))
+    assert not is_beyond("card", "none")
+
+
+def test_a_pack_holds_the_code_the_clips_that_may_be_learnt_from_and_weights_to_start_from(tmp_path, clips):
+    weights = ASSETS / "mini.safetensors"
+    args = argparse.Namespace(
+        pack=tmp_path / "pack.tar", clips=clips, licence_class="permissive", state=weights, wheels=None, yunet=None
+    )
+
+    status = write_pack(args)
+
+    with tarfile.open(args.pack) as tar:
+        names = set(tar.getnames())
+        index = tar.extractfile("clips/index.csv")
+        assert index is not None and b"anna" in (text := index.read()) and b"bert" not in text
+    assert status == 0
+    assert {"fom_core/configs/mini.yaml", "pyproject.toml", "clips/video/anna.png", "state.safetensors"} <= names
