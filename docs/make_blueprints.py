@@ -42,7 +42,7 @@ BLUEPRINTS = (
     Blueprint(
         "Animate a group photo",
         "Moves every face of a picture like the person in a driving video, and keeps the video's sound.",
-        "group_photo_with_sound",
+        "Group photo with sound",
         (("image", 1, 0), ("driver", 2, 0)),
         (3, 4, 5, 6, 7),
         7,
@@ -52,7 +52,7 @@ BLUEPRINTS = (
     Blueprint(
         "One driver per face",
         "Moves face 1 like the first driving video and face 2, with all the rest, like the second.",
-        "one_driver_per_face",
+        "One driver per face",
         (("image", 1, 0), ("driver 1", 2, 0), ("driver 2", 9, 0)),
         (3, 4, 5, 6, 7),
         7,
@@ -62,7 +62,7 @@ BLUEPRINTS = (
     Blueprint(
         "Talking portrait",
         "Lets the faces of a picture talk, by a motion that comes with the pack: no driving video is needed.",
-        "shared_motion",
+        "Shared motion",
         (("image", 1, 0),),
         (3, 4, 5),
         5,

@@ -8,6 +8,7 @@ the model cards. ffmpeg: what the bundled program says of itself.
 
 from __future__ import annotations
 
+import json
 import platform
 import re
 import subprocess
@@ -55,6 +56,16 @@ Embedded ones come with the project; all others are downloaded when somebody ask
 What the embedded ones were trained on, repository by repository, stands in their cards:
 [mini](../fom_core/assets/mini.md), [face detector](../fom_core/assets/face_detector.md),
 [check frames](../fom_core/assets/check_frames.md).
+
+## The page, the program in C++ and the app
+
+The built [page](browser.md), and so the [app for Android](mobile.md#an-app-for-android), holds `onnxruntime-web`, and
+with it the libraries that ONNX Runtime names in its `ThirdPartyNotices.txt`; the other packages of
+`deploy/web/package.json` only build and test it. The demo's picture in it is of NASA, in the public domain. The
+[program](mobile.md#without-python) is linked with ONNX Runtime (MIT), and takes in the headers of nlohmann-json (MIT)
+and stb (MIT or public domain). Nothing built is in the repository.
+
+{page}
 """
 
 
@@ -83,6 +94,7 @@ def page(known: dict[str, str]) -> str:
         weights="\n".join(["| name | what | licence |", "| --- | --- | --- |", *weights]),
         ffmpeg=metadata.version("imageio-ffmpeg"),
         system=platform.system(),
+        page="\n".join(["| package of the page | licence |", "| --- | --- |", *page_rows()]),
         terms=terms,
         options=options,
     )
@@ -100,6 +112,13 @@ def requirements() -> tuple[list[str], dict[str, set[str]]]:
         else:
             extras.setdefault(name[0], set()).add(extra[1])
     return sorted(required, key=str.lower), extras
+
+
+def page_rows() -> list[str]:
+    """The packages that the page names, after its lock file."""
+    held = json.loads((ROOT / "deploy" / "web" / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    wanted = {**held[""].get("dependencies", {}), **held[""].get("devDependencies", {})}
+    return [f"| `{name}` | {held[f'node_modules/{name}']['license']} |" for name in sorted(wanted)]
 
 
 def package_row(name: str, groups: str, known: dict[str, str]) -> str:

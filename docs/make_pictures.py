@@ -63,7 +63,7 @@ def main(videos: Path) -> None:
     save(HELP / "preview_keypoints.jpg", explained(crops_of(portrait)[0], frames, motion, 33))
     moment, sheet = tuned(portrait, frames, motion, 33)
     save(HELP / "preview_animation.jpg", resize_picture(moment, (450, round(450 * moment.shape[1] / moment.shape[0]))))
-    save(CARDS / "tuning.jpg", resize_picture(sheet[: round(sheet.shape[1] * 9 / 16)], CARD))
+    save(CARDS / "Tuning.jpg", resize_picture(sheet[: round(sheet.shape[1] * 9 / 16)], CARD))
 
 
 def cards(videos: Path) -> None:
@@ -75,22 +75,22 @@ def cards(videos: Path) -> None:
         return [every[number] for number in numbers]
 
     height, width = CARD
-    for card, name, number in (("group_photo_with_sound", "group", 33), ("chained_with_other_nodes", "chained", 47)):
+    for card, name, number in (("Group photo with sound", "group", 33), ("Chained with other nodes", "chained", 47)):
         save(CARDS / f"{card}.jpg", resize_picture(frames(name, number)[0], CARD))
     four = [resize_picture(frame, (height // 2, width // 2)) for frame in frames("long", 0, 24, 47, 65)]
-    save(CARDS / "long_video_in_one_node.jpg", np.vstack([np.hstack(four[:2]), np.hstack(four[2:])]))
+    save(CARDS / "Long video in one node.jpg", np.vstack([np.hstack(four[:2]), np.hstack(four[2:])]))
     two = [resize_picture(frame, CARD)[30 : 30 + height // 2] for frame in frames("three_drivers", 24, 60)]
-    save(CARDS / "one_driver_per_face.jpg", np.vstack(two))
+    save(CARDS / "One driver per face.jpg", np.vstack(two))
     three = [middle(resize_picture(frame, (height, height)), 214) for frame in frames("portrait", 0, 24, 47)]
-    save(CARDS / "single_portrait.jpg", np.hstack(three)[:, 1:-1])
+    save(CARDS / "Single portrait.jpg", np.hstack(three)[:, 1:-1])
     with VideoReader(INPUTS / "fom_driving_2.mp4") as video:
         sources = [frame for number, frame in enumerate(video) if number in (16, 32)]
     both = [np.hstack(pair) for pair in zip(sources, frames("video", 16, 32), strict=True)]
     rows = [resize_picture(pair, (width // 2, width))[40 : 40 + height // 2] for pair in both]
-    save(CARDS / "video_to_video.jpg", np.vstack(rows))
+    save(CARDS / "Video to video.jpg", np.vstack(rows))
     still, many = frames("motion_portrait", 60)[0], frames("motion_group", 60)[0]
     halves = middle(resize_picture(still, (height, height)), 280), middle(resize_picture(many, CARD), 360)
-    save(CARDS / "shared_motion.jpg", np.hstack(halves))
+    save(CARDS / "Shared motion.jpg", np.hstack(halves))
 
 
 def driver(name: str) -> tuple[list[np.ndarray], Motion]:

@@ -18,7 +18,7 @@ from .faces.detect import load_detector
 from .faces.detection import Detector
 from .faces.regions import crop_face
 from .faces.tracking import DrivingCrop, DrivingView, look_for_driver
-from .motion import Length, align, held, smooth
+from .motion import Length, align, bridged, held, smooth
 from .parallel.overlap import prefetch
 from .parallel.workers import ALONE, Workers, workers_for
 from .pictures import require_frames, resize_picture, to_batch
@@ -72,7 +72,7 @@ def read_driver(
         view = find_view(model, video, detector, crop=crop, choose=choose, name=name, stages=stages)
     with (stages or _untold)("reading the motion") as progress:
         motion = (read or read_motion)(model, video, fps, box=view.box, chunk_size=chunk_size, progress=progress)
-    return replace(motion, seen=view.seen)
+    return bridged(replace(motion, seen=view.seen), view.covered)
 
 
 def find_view(

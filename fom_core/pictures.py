@@ -106,9 +106,9 @@ def to_levels(values: Tensor, *, truncate: bool = False) -> Tensor:
 
     ``truncate`` cuts fractions off instead, as PaddleGAN does.
     """
-    scaled = values.detach().float().clamp(0, 1) * 255
+    scaled = values.detach().float().clamp(0, 1).mul_(255)
     # A hair more than nothing, or k / 255 × 255 may truncate to k - 1.
-    return (scaled + 1e-3).floor() if truncate else scaled.round()
+    return scaled.add_(1e-3).floor_() if truncate else scaled.round_()
 
 
 def to_uint8(values: np.ndarray) -> np.ndarray:

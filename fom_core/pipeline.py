@@ -28,6 +28,7 @@ from .faces.regions import as_face_set, crop_face
 from .motion import transfer_sequence, with_initial_frame
 from .parallel.batching import MovingFace, generated, in_batches
 from .parallel.overlap import map_in_background, prefetch
+from .parallel.paintings import Paintings
 from .parallel.workers import workers_for
 from .pictures import require_picture, resize_picture, to_batch
 from .resources.memory import in_chunks
@@ -78,6 +79,7 @@ class Scene:
     """What is animated: a picture (H, W, 3 or 4) uint8, those of its faces that move, and what moves them and how.
 
     sources: the faces, where they are encoded already.
+    paintings: what was painted of it before, with drivers that are a list of motions; and is kept for the next time.
     """
 
     picture: np.ndarray
@@ -85,6 +87,7 @@ class Scene:
     driving: Drivings
     transfer: MotionTransfer | None = None
     sources: Sequence[SourceFeatures] | None = None
+    paintings: Paintings | None = None
 
     @property
     def motions(self) -> Sequence[Motion]:
@@ -201,10 +204,15 @@ def finished(
 ) -> Generator[Callable[[], np.ndarray], None, None]:
     """Chunk by chunk, calls that wait for the frames of :func:`animate_picture` or make them, in any thread."""
     sparing = Sparing(finisher.begin, np.concatenate)
-    for chunk in animate_details(
-        model, sources, scene.driving, scene.transfer,
-        chunk_size=run.chunk_size, frames=run.frames, progress=run.progress,
-    ):  # fmt: skip
+
+    def details(frames: Sequence[int] | None) -> Iterator[list[Generated]]:
+        return animate_details(
+            model, sources, scene.driving, scene.transfer,
+            chunk_size=run.chunk_size, frames=frames, progress=run.progress,
+        )  # fmt: skip
+
+    kept = scene.paintings if run.frames is None else None
+    for chunk in details(run.frames) if kept is None else kept.completed(len(scene.motions[0]), details):
         for piece in sparing.pieces(chunk):
             yield sparing.begin(piece)
 

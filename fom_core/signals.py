@@ -19,7 +19,8 @@ from typing import Any, NoReturn
 
 STOPPED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 WORDS = {STOPPED: "Stopped.", TERMINATED: "Terminated."}
-AGAIN_S = 0.02  # by then Python has left the place that drops exceptions
+AGAIN_S = 0.02  # by then Python has left the place that drops exceptions, or where a lock would stay taken
+_TAKING = (threading.Condition.__enter__.__code__, threading.Condition.__exit__.__code__)
 _arrived = 0
 _holding = 0
 _waiting: int | None = None
@@ -78,6 +79,9 @@ def _stop(number: int, *_: object) -> NoReturn:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     global _arrived, _waiting  # noqa: PLW0603 - a program has one keyboard
+    if frame is not None and frame.f_code in _TAKING:  # raised in there, other threads would wait for ever
+        _arrive_again(number)
+        return
     _arrived += 1
     if _arrived == 1:
         if not _holding:
@@ -102,10 +106,14 @@ def _raise_again(problem: Any) -> None:
         sys.__unraisablehook__(problem)
         return
     _arrived = 0
+    _arrive_again(number)
+
+
+def _arrive_again(number: int) -> None:
     threading.Timer(AGAIN_S, _arrive, (number,)).start()
 
 
-def _arrive(number: signal.Signals) -> None:
+def _arrive(number: int) -> None:
     if os.name == "nt":  # where os.kill ends the process at once
         _thread.interrupt_main(number)
     else:

@@ -123,7 +123,7 @@ class DenseMotion:
     mask: Tensor
     sparse_deformed: Tensor | None = None
 
-    def __getitem__(self, frames: slice) -> DenseMotion:
+    def __getitem__(self, frames: slice | Tensor) -> DenseMotion:
         return DenseMotion(
             self.deformation[frames],
             None if self.occlusion_map is None else self.occlusion_map[frames],
@@ -154,7 +154,7 @@ class Generated:
     dense_motion: DenseMotion | None
     deformed: Tensor | None = None
 
-    def __getitem__(self, frames: slice) -> Generated:
+    def __getitem__(self, frames: slice | Tensor) -> Generated:
         return Generated(
             self.prediction[frames],
             None if self.dense_motion is None else self.dense_motion[frames],

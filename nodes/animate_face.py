@@ -174,8 +174,8 @@ class AnimateFace(Node):
             )
             compose = frames == COMPOSED and is_for_faces(host.name_of(model))
             if faces.tracks is not None:
-                options = SourceOptions(source_motion, keep_head, motions.LENGTHS[length])
-                video = source_videos.VideoFaces(network, faces, reading, tuned, options, pose)
+                options = SourceOptions(source_motion, keep_head, motions.LENGTHS[length], phase_s)
+                video = source_videos.VideoFaces(network, faces, reading, tuned, options, kept, pose)
                 return video.animated(compose, chunk_size, progress, opened)
             source_videos.tell_many(faces, reading.length)
             handing_out = HandingOut(network, faces, compose, kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any, get_args
 
 import numpy as np
@@ -27,7 +28,8 @@ from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions, transfers
 from .base import Node
 from .detect_faces import detector_explanation, open_detector
-from .kept import encoded
+from .kept import Kept, encoded, found_faces
+from .paintings import paintings_of
 from .picture_videos import DRIVER, SOUNDS, animated_video, is_video
 from .sockets import ALIASES, CATEGORY, Faces, Model, PictureFaces, Tuned
 
@@ -180,14 +182,14 @@ class AnimatePicture(Node):
         if is_video(image, faces):
             return animated_video(
                 model, image, faces, driver, tuned, kept, progress,
-                options=SourceOptions(source_motion, keep_head), face_choice=face_choice, detector=detector,
-                mask=mask, feather=feather, colour_match=colour_match, quality_crf=quality_crf, chunk_size=chunk_size,
-                mark=mark, audio=audio, pose=pose,
+                options=SourceOptions(source_motion, keep_head, phase_s=phase_s),
+                face_choice=face_choice, detector=detector, mask=mask, feather=feather, colour_match=colour_match,
+                quality_crf=quality_crf, chunk_size=chunk_size, mark=mark, audio=audio, pose=pose,
             )  # fmt: skip
         picture = one_picture(image)
         with motions.opened([driver]) as (opened,):
             on_faces = faces is not None or is_for_faces(host.name_of(model))
-            chosen_faces = choose(picture, faces, detector, face_choice, on_faces)
+            chosen_faces = choose(picture, faces, detector, face_choice, on_faces, kept)
             network = host.motion_model(model, chunk_size, len(chosen_faces))
             reading = motions.read(network, [opened], progress, kept=kept, tuned=tuned, chunk_size=chunk_size)
             drivers = reading.for_faces(len(chosen_faces), phase_s, pose, tuned.transfer.initial_frame)
@@ -208,6 +210,7 @@ class AnimatePicture(Node):
                     sources=encoded(kept, network, picture, chosen_faces),
                 )  # fmt: skip
                 look = Composition(look_of(mask, model, on_faces), feather=feather, colour_match=colour_match)
+                scene = replace(scene, paintings=paintings_of(kept, network, scene, look))
                 for frames in compose_picture(network, scene, look, RunOptions(chunk_size)):
                     write(frames)
                     done += len(frames)
@@ -241,12 +244,14 @@ def one_picture(image: Tensor) -> np.ndarray:
     return to_rgb(pictures[0])
 
 
-def choose(picture: np.ndarray, given: PictureFaces | None, detector: str, choice: str, on_faces: bool) -> FaceSet:
+def choose(
+    picture: np.ndarray, given: PictureFaces | None, detector: str, choice: str, on_faces: bool, kept: Kept
+) -> FaceSet:
     """The faces to animate; the whole picture for a model that is not for faces. Raises NoFaceFound, UsageError."""
     if not on_faces:
         return whole_picture(picture.shape[:2])
     if given is None:
-        faces = detect_faces(picture, open_detector(detector))
+        faces = found_faces(kept, picture, detector, lambda: detect_faces(picture, open_detector(detector)))
     elif len(given.sets) == 1:
         faces = given.sets[0]
     else:

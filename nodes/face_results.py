@@ -25,7 +25,7 @@ class Result:
     def add(self, start: int, generated: Generated, shown: np.ndarray | Tensor) -> None:
         """Take the frames from number ``start`` on; ``shown`` is what is handed out of them."""
         part = slice(start, start + len(generated.prediction))
-        self.frames[part] = host.to_images(shown)
+        host.fill(self.frames[part], shown)
         self.area.add(generated)
         motion = generated.dense_motion
         if motion is not None and motion.occlusion_map is not None:

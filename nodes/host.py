@@ -194,7 +194,7 @@ class ManagedModel(nn.Module):
 
     def to(self, *device: Any, **options: Any) -> ManagedModel:
         """What the host calls to load and to unload."""
-        self.kept.sources.clear()
+        self.kept.clear_pictures()
         self.network.release()
         self.network.to(*device, **options)
         return self
@@ -272,7 +272,7 @@ def to_pictures(images: Tensor, what: str = "The picture") -> np.ndarray:
 
 def to_uint8(images: Tensor) -> np.ndarray:
     """Floats in [0, 1] → uint8, rounded."""
-    return (images.float().clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+    return images.float().clamp(0, 1).mul_(255).round_().to(torch.uint8).cpu().numpy()
 
 
 def check_images(images: Any, what: str = "The picture", smallest_px: int = SMALLEST_PX) -> None:
@@ -287,19 +287,32 @@ def check_images(images: Any, what: str = "The picture", smallest_px: int = SMAL
         raise MediaError(
             f"{what} is {width}x{height} pixels; at least {smallest_px}x{smallest_px} are needed. Use a larger one."
         )
-    if not all(bool(image.isfinite().all()) for image in images):  # one at a time: a batch may be gigabytes
+    if not all(is_finite(image) for image in images):  # one at a time: a batch may be gigabytes
         raise MediaError(f"{what} has pixels that are not numbers (NaN or infinite). Mend the node it comes from.")
+
+
+def is_finite(image: Tensor) -> bool:
+    """Whether all values are numbers. Their sum tells at once that they are; where it does not, each is looked at."""
+    return bool(image.sum().isfinite()) or bool(image.isfinite().all())
 
 
 def to_images(frames: np.ndarray | Tensor) -> Tensor:
     """(T, H, W, C) uint8, or (T, C, H, W) float in [0, 1], → IMAGE where the host keeps intermediate results."""
     if isinstance(frames, np.ndarray):
-        images = torch.from_numpy(frames).to(memory.intermediate_device(), torch.float32) / 255
+        images = torch.from_numpy(frames).to(memory.intermediate_device(), torch.float32).div_(255)
     else:
         images = frames.movedim(1, -1).to(memory.intermediate_device()).clamp(0, 1)
         if images.shape[-1] == 1:
             images = images.expand(-1, -1, -1, 3)
     return images.to(memory.intermediate_dtype()).contiguous()
+
+
+def fill(images: Tensor, frames: np.ndarray | Tensor) -> None:
+    """Put into an IMAGE what :func:`to_images` would make of these frames; bytes become floats there and then."""
+    if isinstance(frames, np.ndarray):
+        images.copy_(torch.from_numpy(frames)).div_(255)
+    else:
+        images.copy_(to_images(frames))
 
 
 def to_masks(maps: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""What was read of drivers and pictures, kept for the next run: a changed gain reads neither of them again.
+"""What was read of drivers, pictures and videos, kept for the next run: a changed gain reads none of them again.
 
 It is found by content, belongs to one model and goes with it. Never more than a fixed number of bytes is held, of
-drivers and of faces each: large faces never cost a driver, which takes far longer to read.
+what was read and of faces each: large faces never cost a driver, which takes far longer to read.
 """
 
 from __future__ import annotations
@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
-from typing import Any, TypeVar
+from dataclasses import replace
+from itertools import count
+from typing import Any, Generic, TypeVar
+from weakref import ref
 
 import numpy as np
 import torch
@@ -17,12 +20,15 @@ from torch import Tensor
 
 from ..fom_core.backends import Backend
 from ..fom_core.faces.regions import crop_face
+from ..fom_core.faces.tracks import FaceTrack, FaceTracks
+from ..fom_core.parallel.paintings import Paintings
 from ..fom_core.pipeline import encode_face
-from ..fom_core.types import FaceRegion, SourceFeatures
+from ..fom_core.types import FaceRegion, FaceSet, Keypoints, Motion, SourceFeatures
 
 Value = TypeVar("Value")
-MOST_DRIVERS = 32 << 20  # bytes of all that is kept of one model's drivers: two of the longest, dozens of short ones
-MOST_SOURCES = 64 << 20  # and of faces: many at 256 pixels, one at 1024, where the smallest model takes 60 MiB
+MOST_DRIVERS = 32 << 20  # bytes of all that was read for one model: two of the longest drivers, dozens of short ones
+MOST_SOURCES = 64 << 20  # and of faces: many at 256 pixels, one at 1024, where the smallest model takes 60 MiB; in what
+# they leave of it lie the frames that were painted last: 270 of one face at 256 pixels
 
 
 class Shelf:
@@ -56,20 +62,51 @@ class Shelf:
         self._values.clear()
 
 
+class Remembered(Generic[Value]):
+    """Values of things that are told apart by being themselves, each as long as its thing lives."""
+
+    def __init__(self) -> None:
+        self._values: dict[int, tuple[ref[Any], Value]] = {}
+
+    def get(self, thing: Any, make: Callable[[], Value]) -> Value:
+        """The value of a thing, made once."""
+        at = id(thing)
+        known = self._values.get(at)
+        if known is not None and known[0]() is thing:
+            return known[1]
+        value = make()
+        self._values[at] = ref(thing, lambda _: self._values.pop(at, None)), value
+        return value
+
+
+_digests: Remembered[bytes] = Remembered()
+_identities: Remembered[Hashable] = Remembered()
+_next = count()
+
+
 class Kept:
-    """What is kept of one model: drivers, and encoded faces."""
+    """What is kept of one model: what was read of drivers and sources, encoded faces, and what was painted last.
+
+    Faces and paintings share one room, and paintings are what gives way.
+    """
 
     def __init__(self) -> None:
         self.drivers, self.sources = Shelf(MOST_DRIVERS), Shelf(MOST_SOURCES)
+        self.painted = Paintings()
 
     @property
     def size(self) -> int:
         """In bytes."""
-        return self.drivers.size + self.sources.size
+        return self.drivers.size + self.sources.size + self.painted.size
 
     def clear(self) -> None:
         self.drivers.clear()
+        self.clear_pictures()
+
+    def clear_pictures(self) -> None:
+        """Give up what is on the model's device."""
         self.sources.clear()
+        self.painted.clear()
 
 
 def encoded(kept: Kept, model: Backend, picture: np.ndarray, faces: Iterable[FaceRegion]) -> list[SourceFeatures]:
@@ -79,18 +116,67 @@ def encoded(kept: Kept, model: Backend, picture: np.ndarray, faces: Iterable[Fac
 
 def encoded_crop(kept: Kept, model: Backend, crop: np.ndarray) -> SourceFeatures:
     key = (crop.shape, hashlib.sha256(np.ascontiguousarray(crop).data).digest())
-    return kept.sources.get(key, lambda: encode_face(model, crop), bytes_of_source)
+    source = kept.sources.get(key, lambda: encode_face(model, crop), bytes_of_source)
+    if kept.sources.size + kept.painted.size > MOST_SOURCES:
+        kept.painted.clear()
+    return source
+
+
+def found_faces(kept: Kept, picture: np.ndarray, detector: str, find: Callable[[], FaceSet]) -> FaceSet:
+    """The faces that a detector finds in a picture (H, W, C) uint8; it looks once at each picture."""
+    key = "found", detector, picture.shape, hashlib.sha256(np.ascontiguousarray(picture).data).digest()
+    return kept.drivers.get(key, find, lambda faces: 512 * (len(faces) + len(faces.others)))
+
+
+def followed_faces(
+    kept: Kept, video: Hashable | None, fps: float, detector: str, follow: Callable[[], FaceTracks]
+) -> FaceTracks:
+    """The faces of a source video, followed once; ``video`` tells its frames from all others'."""
+    key = None if video is None else ("followed", video, fps, detector)
+    return kept.drivers.get(key, follow, bytes_of_tracks)
+
+
+def source_motions(
+    kept: Kept, video: Hashable | None, tracks: FaceTracks, fps: float, read: Callable[[], list[Motion]]
+) -> list[Motion]:
+    """How the faces of a source video move by themselves, read once for each way in which they are followed."""
+    key = None if video is None else ("moving", video, *_look(tracks))
+    motions = kept.drivers.get(key, read, lambda found: sum(bytes_of_keypoints(each.keypoints) for each in found))
+    return [replace(motion, fps=fps) for motion in motions]
+
+
+def _look(tracks: FaceTracks) -> tuple[Hashable, ...]:
+    """All of a video's faces that decides what the model sees of them."""
+    boxes = [(track.id, hashlib.sha256(track.boxes.tobytes()).digest()) for track in tracks]
+    return tracks.frame_size, tracks.frame_count, tracks.crop, tracks.margin, *boxes
 
 
 def bytes_of_source(source: SourceFeatures) -> int:
-    points = [source.keypoints.value, source.keypoints.jacobian]
-    tensors = [source.image, source.small, source.features, *(part for part in points if part is not None)]
-    return sum(tensor.nbytes for tensor in tensors)
+    tensors = [source.image, source.small, source.features]
+    return sum(tensor.nbytes for tensor in tensors) + bytes_of_keypoints(source.keypoints)
+
+
+def bytes_of_keypoints(points: Keypoints) -> int:
+    return points.value.nbytes + (0 if points.jacobian is None else points.jacobian.nbytes)
+
+
+def bytes_of_tracks(tracks: FaceTracks) -> int:
+    both: tuple[FaceTrack, ...] = (*tracks.tracks, *tracks.others)
+    return sum(track.boxes.nbytes + track.shown.nbytes for track in both)
 
 
 def digest(images: Tensor) -> bytes:
-    """Tells an IMAGE batch (B, H, W, C) from every other one."""
+    """Tells an IMAGE batch (B, H, W, C) from every other one. Each batch is looked through once while it lives."""
+    return _digests.get(images, lambda: _digest(images))
+
+
+def _digest(images: Tensor) -> bytes:
     found = hashlib.sha256(repr((tuple(images.shape), images.dtype)).encode())
     for image in images:  # one at a time: a batch may be gigabytes, and on a device
         found.update(image.cpu().contiguous().view(torch.uint8).numpy().data)
     return found.digest()
+
+
+def identity_of(images: Tensor) -> Hashable:
+    """Tells an IMAGE batch from every other one, even of the same content, while it lives; that costs nothing."""
+    return _identities.get(images, lambda: ("batch", next(_next)))

@@ -13,7 +13,7 @@ from comfy_api.latest import io
 from ..fom_core.backends import Backend
 from ..fom_core.driver import ReadingStage, align_drivers, find_view, needs_face
 from ..fom_core.errors import UsageError
-from ..fom_core.motion import Length, chorus, mixed
+from ..fom_core.motion import Length, bridged, chorus, mixed
 from ..fom_core.types import CHUNK_SIZE, InitialFrame, Motion
 from . import host, sockets
 from .detect_faces import open_detector
@@ -95,8 +95,7 @@ def phase_input() -> io.Float.Input:
         optional=True,
         advanced=True,
         tooltip="Seconds by which every face is further in the motion than the one before it, whose end goes over into "
-        "its beginning: a choir that is not in lockstep. 0 moves all at once; sound fits the first face. Faces of a "
-        "video move together.",
+        "its beginning: a choir that is not in lockstep. 0 moves all at once; sound fits the first face.",
     )
 
 
@@ -226,7 +225,8 @@ def look_and_read(
     view = find_view(model, driver, detector, crop=crop, choose=tuned.driving_face or None, stages=stages)
     with stages("reading the motion") as told:
         read = read_and_watch(model, driver, fps, box=view.box, chunk_size=chunk_size, progress=told)
-    return replace(read, motion=replace(read.motion, seen=view.seen), found=view)
+    motion = bridged(replace(read.motion, seen=view.seen), view.covered)
+    return replace(read, motion=motion, found=view)
 
 
 def animated(done: int, length: int) -> tuple[int, int]:

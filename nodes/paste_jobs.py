@@ -141,7 +141,7 @@ def lay_parts(parts: list[tuple[Rect, np.ndarray]], pasted: np.ndarray, frame: T
         x1, y1 = min(right, frame.shape[1]), min(bottom, frame.shape[0])
         share = torch.from_numpy(part[: y1 - y0, : x1 - x0])
         spot = frame[y0:y1, x0:x1]
-        colours = (torch.from_numpy(pasted[y0:y1, x0:x1, : frame.shape[2]]).float() / 255).to(spot)
-        spot.copy_(torch.where((share > 0).to(spot.device)[..., None], colours, spot))
+        colours = torch.from_numpy(pasted[y0:y1, x0:x1, : frame.shape[2]]).float().div_(255).to(spot)
+        torch.where((share > 0).to(spot.device)[..., None], colours, spot, out=spot)
         known = cover[y0:y1, x0:x1]
         torch.maximum(known, share, out=known)

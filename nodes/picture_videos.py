@@ -22,7 +22,7 @@ from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions
 from .detect_faces import open_detector
 from .drivers import Driver, open_driver
-from .kept import Kept
+from .kept import Kept, followed_faces, source_motions
 from .sockets import PictureFaces, Tuned
 
 DRIVER, SOURCE, SILENT = "driver", "source", "none"
@@ -60,14 +60,17 @@ def animated_video(
     with open_driver(image, "The video in the place of the picture") as source, motions.opened([driver]) as (opened,):
         rate = source.rate or tuned.fps
         on_faces = faces is not None or is_for_faces(host.name_of(model))
-        tracks = tracks_of(source, faces, float(rate), detector, face_choice, on_faces, progress)
+        tracks = tracks_of(source, faces, float(rate), detector, face_choice, on_faces, progress, kept)
         network = host.motion_model(model, chunk_size, len(tracks))
         reading = motions.read(network, [opened], progress, kept=kept, tuned=tuned, chunk_size=chunk_size)
         moving = motions.posed(reading.motions, pose, tuned.transfer.initial_frame)
         drivers = driving_motions(network, [smooth(motion, tuned.smoothing) for motion in moving], len(tracks))
-        own = read_source_motions(
-            network, source, tracks, float(rate),
-            chunk_size=chunk_size, progress=motions.part_of(progress, FOUND, SEEN, tracks.frame_count),
+        hears = motions.part_of(progress, FOUND, SEEN, tracks.frame_count)
+        own = source_motions(
+            kept, source.identity, tracks, float(rate),
+            lambda: read_source_motions(
+                network, source, tracks, float(rate), chunk_size=chunk_size, progress=hears
+            ),
         )  # fmt: skip
         length = options.frame_count(tracks, drivers, float(rate))
         composition = Composition(mask if on_faces else "box", feather=feather, colour_match=colour_match)
@@ -102,6 +105,7 @@ def tracks_of(
     choice: str,
     on_faces: bool,
     progress: host.Progress,
+    kept: Kept,
 ) -> FaceTracks:
     """The faces to animate; whole frames for a model that is not for faces. Raises NoFaceFound, UsageError."""
     if not on_faces:
@@ -116,7 +120,10 @@ def tracks_of(
         found = given
     else:
         hears = motions.part_of(progress, motions.READING, FOUND, source.frame_count)
-        found = follow_faces(source, open_detector(detector), fps=fps, progress=hears)
+        found = followed_faces(
+            kept, source.identity, fps, detector,
+            lambda: follow_faces(source, open_detector(detector), fps=fps, progress=hears),
+        )  # fmt: skip
     if not len(found):
         raise NoFaceFound(
             "No face was found in the video. Use one that shows a face for a while, choose another detector, or "

@@ -15,6 +15,7 @@ from ..fom_core.faces.tracking import DrivingView
 from ..fom_core.pipeline import look_at
 from ..fom_core.types import Box, Motion, Progress
 from .drivers import Driver
+from .kept import bytes_of_keypoints
 
 MOST_VIEW_BYTES = 16 << 20  # of one driver's small pictures: some minutes of it
 VIEW_QUALITY = 90
@@ -37,9 +38,7 @@ class Read:
 
     def bytes_of(self) -> int:
         """How much memory it takes."""
-        points = self.motion.keypoints
-        jacobian = 0 if points.jacobian is None else points.jacobian.nbytes
-        return points.value.nbytes + jacobian + sum(map(len, self.views))
+        return bytes_of_keypoints(self.motion.keypoints) + sum(map(len, self.views))
 
     def view(self, frame: int) -> np.ndarray | None:
         """What the model saw in a frame, (H, W, 3) uint8; None where that was not kept."""

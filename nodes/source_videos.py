@@ -21,6 +21,7 @@ from . import host, motions
 from .canvases import newest
 from .drivers import Driver, sound_of
 from .face_results import Result
+from .kept import Kept, identity_of, source_motions
 from .room import foresee
 from .sockets import PictureFaces, Tuned
 from .video_frames import VIDEO, Frames
@@ -55,9 +56,11 @@ class VideoFaces:
         reading: motions.Reading,
         tuned: Tuned,
         options: SourceOptions,
+        kept: Kept,
         pose: Motion | None = None,
     ) -> None:
         assert faces.tracks is not None
+        self._kept, self._identity = kept, identity_of(faces.pictures)
         self._network, self._tracks, self._reading = network, faces.tracks, reading
         self._video, self._channels = Frames(faces.pictures), 4 if faces.pictures.shape[-1] == 4 else 3
         self._tuned, self._fps, self._options = tuned, tuned.fps, options
@@ -92,7 +95,7 @@ class VideoFaces:
             if whole is not None:
                 for face in range(len(results)):
                     if face not in generated:
-                        results[face].frames[number] = host.to_images(cut(whole, windows[face], number))[0]
+                        host.fill(results[face].frames[number : number + 1], cut(whole, windows[face], number))
             shown = next(iter(generated.values()), None)
             picture = newest(shown) if shown is not None and progress.wants_preview else None
             done = KEYPOINTS + (1 - KEYPOINTS) * (number + 1) / self.length
@@ -115,7 +118,12 @@ class VideoFaces:
         """Frame by frame its number, the composed frame if that is wanted, and what each face in it became."""
         tracks, network = self._tracks, self._network
         reading = motions.part_of(progress, motions.READING, KEYPOINTS, tracks.frame_count)
-        own = read_source_motions(network, self._video, tracks, self._fps, chunk_size=chunk_size, progress=reading)
+        own = source_motions(
+            self._kept, self._identity, tracks, self._fps,
+            lambda: read_source_motions(
+                network, self._video, tracks, self._fps, chunk_size=chunk_size, progress=reading
+            ),
+        )  # fmt: skip
         faces, length = moving_tracks(
             network, tracks, own, self._drivers,
             transfer=self._tuned.transfer, options=self._options, fps=self._fps,

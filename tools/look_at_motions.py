@@ -1,14 +1,16 @@
-"""Shows pictures moved by every embedded motion, and by every control of a pose at its limits, and measures folds.
+"""Shows pictures moved by every embedded motion, and by the controls of a pose at their limits, and measures folds.
 
     python -m tools.look_at_motions PICTURE [PICTURE ...] --output FOLDER
 
-Writes ``motions/`` and ``limits/`` as `fom evaluate --looks` does: a contact sheet and figures, of which ``folded`` is
-the share of the flow that is inside out. Take pictures of many kinds: a painting, an old photograph, glasses, a beard.
+Writes ``motions/``, ``limits/`` (one control at a time) and ``together/`` (all at their ends, as far as a pose lets
+them) as `fom evaluate --looks` does: a contact sheet and figures, of which ``folded`` is the share of the flow that is
+inside out. Take pictures of many kinds: a painting, an old photograph, glasses, a beard.
 """
 
 from __future__ import annotations
 
 import argparse
+from itertools import product
 from pathlib import Path
 
 from fom_core.backends.load import load_model
@@ -30,6 +32,7 @@ from fom_core.types import MotionTransfer
 LONGEST_SIDE = 1400  # of a picture
 FRAMES = 9  # of a motion
 HELD_S = 0.2  # of a pose; figures take three frames
+EVERY = 9  # of the combinations of all controls at their ends is looked at
 
 
 def source_of(path: Path) -> LooksSource:
@@ -50,13 +53,16 @@ def main() -> None:
     motions = [NamedMotion(name, smooth(embedded_motion(name), SMOOTHING)) for name in args.motion]
     transfer = MotionTransfer(initial_frame="medoid", fade_in_s=FADE_IN_S)
     print(evaluate_looks(model, sources, motions, args.output / "motions", transfer=transfer, frames=FRAMES))
-    poses = [
-        NamedMotion(f"{name}={limit:g}", pose_motion({name: limit}, "mini", seconds=HELD_S))
-        for name, limits in load_directions("mini").limits.items()
-        for limit in limits
-        if limit
-    ]
-    print(evaluate_looks(model, sources, poses, args.output / "limits", frames=1))
+    limits = load_directions("mini").limits
+    alone = [{name: end} for name, ends in limits.items() for end in ends if end]
+    together = [dict(zip(limits, ends, strict=True)) for ends in product(*limits.values())][::EVERY]
+    for folder, poses in (("limits", alone), ("together", together)):
+        held = [NamedMotion(_named(pose), pose_motion(pose, "mini", seconds=HELD_S)) for pose in poses]
+        print(evaluate_looks(model, sources, held, args.output / folder, frames=1))
+
+
+def _named(pose: dict[str, float]) -> str:
+    return ",".join(f"{name}={value:g}" for name, value in pose.items())
 
 
 if __name__ == "__main__":

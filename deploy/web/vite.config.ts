@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config'
 import openWabt from 'wabt'
+import { offline } from './tools/offline.ts'
 
 // Threads of WebAssembly need a page that is isolated from other origins; whatever serves the built page may send these.
 const isolated = {
@@ -13,11 +14,19 @@ export default defineConfig({
   // The runtime's binaries stay files of their own: its threads start from them.
   resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'development|production'] },
   optimizeDeps: { exclude: ['onnxruntime-web'] },
-  build: { target: 'es2022', assetsInlineLimit: 0 },
+  build: {
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    rollupOptions: {
+      input: ['index.html', 'src/offline/sw.ts'],
+      output: { entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js') } // a worker's scope is its folder
+    }
+  },
   worker: { format: 'es' },
   server: here,
   preview: here,
   plugins: [
+    offline(),
     {
       name: 'assemble-wat',
       async transform(text, id) {

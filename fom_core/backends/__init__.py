@@ -1,7 +1,7 @@
-"""What computes a model: PyTorch's fast form of it, or an export under ONNX Runtime or OpenVINO."""
+"""What computes a model: PyTorch's fast form of it, or an export under another runtime."""
 
 from .exported import ExportedModel
-from .open import RUNTIMES, is_exported, open_exported
+from .open import RUNTIMES, fitting_backend, is_exported, open_exported
 from .package import MANIFEST, ExportedPart, Package, Variant, read_package, write_manifest
 from .protocol import Backend
 
@@ -13,6 +13,7 @@ __all__ = [
     "ExportedPart",
     "Package",
     "Variant",
+    "fitting_backend",
     "is_exported",
     "open_exported",
     "read_package",

@@ -11,18 +11,33 @@ from torch import Tensor
 
 from ..errors import UnsupportedModel, UsageError
 from ..types import DenseMotion, Generated, Keypoints, SourceFeatures
-from .package import STREAMING, Package
+from .package import STREAMING, Package, format_and_precision
 
 Run = Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]
 """Computes one graph: its inputs by name to its outputs by name."""
+
+
+def one_by_one(run: Run) -> Run:
+    """For a graph of a fixed batch of one: any batch, frame after frame."""
+
+    def each(inputs: dict[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        batch = max(len(value) for value in inputs.values())
+        frames = [
+            run({name: value if len(value) == 1 else value[i : i + 1] for name, value in inputs.items()})
+            for i in range(batch)
+        ]
+        return frames[0] if batch == 1 else {name: np.concatenate([one[name] for one in frames]) for name in frames[0]}
+
+    return each
 
 
 class ExportedModel:
     """The graphs of a :class:`Package` behind the calls of :class:`Backend`. Tensors live on the processor.
 
     open_graph: opens one graph file with the runtime that is to compute it.
-    precision:  "float32", "float16" or "int8"; parts without a file of that precision compute in float32.
-    Raises UnsupportedModel for a precision that the package lacks, and for missing files.
+    precision:  of the files, as :func:`.variant_name` calls it, such as "float32", "int8" or "litert"; parts without a
+                file of that precision compute in float32.
+    Raises UnsupportedModel for a variant that the package lacks, and for missing files.
     """
 
     def __init__(
@@ -90,9 +105,10 @@ class ExportedModel:
             )
 
 
-def _why(package: Package, precision: str) -> str:
+def _why(package: Package, variant: str) -> str:
     """The rest of a sentence that says which files there are, and how to get others where that is possible."""
     here = f"only {', '.join(package.precisions)}. Choose one of them"
-    if lines := package.left_out.get(precision):
+    if lines := package.left_out.get(variant):
         return f" ({' '.join(lines).removesuffix('.')}), {here}"
-    return f", {here}, or export the model again with --precision {precision}"
+    form, precision = format_and_precision(variant)
+    return f", {here}, or export the model again with --format {form} --precision {precision}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,27 +17,38 @@ from ..networks.limits import check_config
 
 FORMAT = "fom-export-1"
 MANIFEST = "model.json"
+ONNX, FLOAT32 = "onnx", "float32"
 STREAMING = ("keypoint_detector", "source_encoder", "generator")  # the parts that an animation needs
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One file of a part. ``differences`` from the PyTorch model, as found on real frames before it was kept."""
+    """One file of a part. ``differences`` from the PyTorch model, as found on real frames before it was kept.
+
+    beside: what else belongs to it, by name with its checksum: formats that keep weights in a file of their own.
+    size:   of all of them.
+    """
 
     file: str
     size: int
     sha256: str
     differences: dict[str, float] = field(default_factory=dict)
+    beside: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, path: Path, differences: Mapping[str, float]) -> Variant:
-        """Describe a file as it lies there."""
-        return cls(path.name, path.stat().st_size, sha256_of(path), dict(differences))
+    def of(cls, path: Path, differences: Mapping[str, float], beside: Sequence[Path] = ()) -> Variant:
+        """Describe a file as it lies there, and those beside it."""
+        size = sum(each.stat().st_size for each in (path, *beside))
+        return cls(path.name, size, sha256_of(path), dict(differences), {each.name: sha256_of(each) for each in beside})
 
 
 @dataclass(frozen=True)
 class ExportedPart:
-    """A graph: its inputs and outputs by name with their shapes ("batch" is free), its file for each precision."""
+    """A graph: its inputs and outputs by name with their shapes ("batch" is free), its files by variant.
+
+    A variant is a precision of ONNX ("float32", "float16", "int8"), "archive", or a format and its precision
+    (:func:`variant_name`).
+    """
 
     inputs: dict[str, list[int | str]]
     outputs: dict[str, list[int | str]]
@@ -48,7 +59,8 @@ class ExportedPart:
 class Package:
     """An exported model. ``frames`` tells what its files were compared with PyTorch on.
 
-    left_out: by precision, a sentence for each file that was not kept, because it differed too much from PyTorch.
+    left_out: by variant, a sentence for each file that was not kept, because it differed too much from PyTorch.
+    formats:  by format beside ONNX, in words: layout, batch, names, what made and compared it, and its trap.
     """
 
     name: str
@@ -57,19 +69,38 @@ class Package:
     parts: dict[str, ExportedPart]
     frames: str = ""
     left_out: dict[str, list[str]] = field(default_factory=dict)
+    formats: dict[str, dict[str, str]] = field(default_factory=dict)
 
-    def file_of(self, folder: Path, part: str, precision: str) -> Path:
-        """The file of a part: of that precision, or float32 where the part has none. Raises UnsupportedModel."""
+    def file_of(self, folder: Path, part: str, variant: str) -> Path:
+        """The file of a part: of that variant, or float32 where the part has none. Raises UnsupportedModel."""
         files = self.parts[part].files
-        path = folder / (files.get(precision) or files["float32"]).file
-        if not path.is_file():
-            raise UnsupportedModel(f"{folder} lacks {path.name}, which its {MANIFEST} names. Export the model again.")
-        return path
+        plain = variant_name(format_and_precision(variant)[0])
+        if not (found := files.get(variant) or files.get(plain)):
+            raise UnsupportedModel(f"The export in {folder} has no {plain} file of the {part}. Export the model again.")
+        for name in (found.file, *found.beside):
+            if not (folder / name).is_file():
+                raise UnsupportedModel(f"{folder} lacks {name}, which its {MANIFEST} names. Export the model again.")
+        return folder / found.file
 
     @property
     def precisions(self) -> list[str]:
-        """Those that at least one part of an animation has a file of."""
-        return list(dict.fromkeys(precision for name in STREAMING for precision in self.parts[name].files))
+        """The variants that at least one part of an animation has a file of."""
+        return list(dict.fromkeys(variant for name in STREAMING for variant in self.parts[name].files))
+
+
+def variant_name(form: str, precision: str = FLOAT32) -> str:
+    """What files of a format and precision are called: "int8", "litert", "litert-int8"."""
+    if form == ONNX:
+        return precision
+    return form if precision == FLOAT32 else f"{form}-{precision}"
+
+
+def format_and_precision(variant: str) -> tuple[str, str]:
+    """The inverse of :func:`variant_name`."""
+    if variant in (FLOAT32, "float16", "int8"):
+        return ONNX, variant
+    form, _, precision = variant.partition("-")
+    return form, precision or FLOAT32
 
 
 def write_manifest(package: Package, path: Path) -> None:
@@ -85,6 +116,7 @@ def write_manifest(package: Package, path: Path) -> None:
         "opset": package.opset,
         "compared_on": package.frames,
         "left_out": package.left_out,
+        "formats": package.formats,
     }
     parts = {name: asdict(part) for name, part in package.parts.items()}
     with replacing(path) as temporary:
@@ -111,9 +143,13 @@ def read_package(folder: Path) -> Package:
         if missing:
             raise ValueError(f"no part {missing[0]}")
         left_out = {str(name): [str(line) for line in lines] for name, lines in values.get("left_out", {}).items()}
+        formats = {
+            str(name): {str(key): str(word) for key, word in words.items()}
+            for name, words in values.get("formats", {}).items()
+        }
         config, frames = ModelConfig.from_dict(values["config"]), str(values.get("compared_on", ""))
         check_config(config)
-        return Package(str(values["name"]), config, int(values["opset"]), parts, frames, left_out)
+        return Package(str(values["name"]), config, int(values["opset"]), parts, frames, left_out, formats)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         reason = error if isinstance(error, ValueError) else repr(error)
         raise UnsupportedModel(
@@ -123,10 +159,11 @@ def read_package(folder: Path) -> Package:
 
 
 def _part(values: dict[str, Any]) -> ExportedPart:
-    files = {str(precision): Variant(**variant) for precision, variant in values["files"].items()}
-    if "float32" not in files:
-        raise ValueError("a part without a float32 file")
+    files = {str(name): Variant(**variant) for name, variant in values["files"].items()}
+    if not files:
+        raise ValueError("a part without a file")
     for variant in files.values():
-        if Path(variant.file).name != variant.file:
-            raise ValueError(f"the file name {variant.file[:40]!r}")
+        for name in (variant.file, *variant.beside):
+            if Path(name).name != name:
+                raise ValueError(f"the file name {name[:40]!r}")
     return ExportedPart(dict(values["inputs"]), dict(values["outputs"]), files)

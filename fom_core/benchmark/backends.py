@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..backends import RUNTIMES, Backend, open_exported
+from ..backends.open import format_for
 from ..backends.pytorch import PyTorchModel
 from ..export import export_model
 from ..motion import transfer_motion
@@ -36,7 +37,11 @@ def measure_backends(
     backends: dict[str, Backend] = {"torch": model}
     wanted = {name: EXPORTED[name] for name in names if name != "torch"}
     if wanted:
-        export_model(model.as_trained(), folder / "exported", variants=[precision for _, precision in wanted.values()])
+        precisions, formats = (
+            [precision for _, precision in wanted.values()],
+            [format_for(name) for name, _ in wanted.values()],
+        )
+        export_model(model.as_trained(), folder / "exported", variants=precisions, formats=formats)
         for name, (runtime, precision) in wanted.items():
             backends[name] = open_exported(folder / "exported", runtime, precision=precision)
     frames = to_batch(

@@ -7,8 +7,6 @@ from typing import get_args
 
 from ..compose import Composition, Look
 from ..compose.masks import FADING
-from ..faces.regions import CropRule
-from ..faces.selection import LEFT_TO_RIGHT, ORDERS
 from ..media.encoders import ENCODERS, SOFTWARE
 from ..media.mark import BOTTOM_RIGHT, Corner
 from ..motion import SourceMotion
@@ -18,6 +16,7 @@ from .backend import add_backend_options
 from .enhancement import add_enhancement_options
 from .names import FILENAME, RESULTS, listed
 from .results import Sound, add_result_options
+from .source_faces import add_source_face_options
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -145,20 +144,7 @@ def add_face_options(group: argparse._ActionsContainer) -> None:
         help='animate these, by their numbers from 1 in --order: "all", "2", "1,3" or "2-4"; `fom faces --output` '
         "draws them from left to right",
     )
-    group.add_argument(
-        "--order",
-        default=LEFT_TO_RIGHT,
-        choices=list(ORDERS),
-        help=f"how faces are numbered, and so which driver moves which face (default: {LEFT_TO_RIGHT})",
-    )
-    common.add_detector_option(group)
-    group.add_argument(
-        "--source_crop",
-        default="auto",
-        choices=["auto", "face", "none"],
-        help="animate faces, or the picture as a whole (default: auto, by what the model is for)",
-    )
-    group.add_argument("--crop", default="square", choices=get_args(CropRule), help=common.CROP_HELP)
+    add_source_face_options(group)
     group.add_argument(
         "--mask",
         default=Composition.mask,

@@ -64,7 +64,7 @@ def animate_source_video(args: argparse.Namespace, opened: Opened, label: str) -
         match_drivers(len(driving), len(tracks))
         drivers.check_initial_frame(transfer, driving)
         motions = driving_motions(model, opened.motions(args, model, driving, detector), len(tracks))
-        options = SourceOptions(args.source_motion, args.keep_head, args.length)
+        options = SourceOptions(args.source_motion, args.keep_head, args.length, args.phase_s, args.blend_s)
         length = options.frame_count(tracks, motions, source.fps)
         tell_return(args, length / source.fps)
         shown = results.Shown(args, source, driving, length, source.fps)

@@ -8,8 +8,9 @@ import json
 import logging
 from pathlib import Path
 
-from ..backends import MANIFEST, RUNTIMES, Backend, is_exported, open_exported, read_package
-from ..backends.package import FORMAT
+from ..backends import MANIFEST, RUNTIMES, Backend, fitting_backend, is_exported, open_exported, read_package
+from ..backends.open import RUNTIME_NAMES, format_for, graph_opener
+from ..backends.package import FORMAT, ONNX, format_and_precision, variant_name
 from ..errors import UsageError
 from ..files.paths import sha256_of
 from ..weights.store import locate, models_dir
@@ -25,13 +26,14 @@ def add_backend_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--backend",
         choices=["torch", *RUNTIMES],
-        help="what computes the model (default: torch; onnx where --model is a folder of `fom export`)",
+        help="what computes the model (default: torch; for a folder of `fom export` as --model what "
+        "computes its files, onnx or litert)",
     )
     group.add_argument(
         "--provider",
         metavar="NAME",
         help="of --backend onnx: cpu, cuda, tensorrt, openvino, coreml, directml; of openvino: CPU, GPU, NPU "
-        "(default: cuda where it starts, else the processor)",
+        "(default: cuda where it starts, else the processor, which is all that opencv and litert use)",
     )
     group.add_argument(
         "--precision",
@@ -48,7 +50,7 @@ def open_backend(args: argparse.Namespace) -> Backend:
     """
     folder = None if args.model is None else Path(args.model)
     given = folder is not None and is_exported(folder)
-    backend = args.backend or ("onnx" if given else "torch")
+    backend = args.backend or (fitting_backend(read_package(folder)) if given and folder else "torch")
     if backend == "torch":
         _refuse(args, given)
         return common.open_model(args)
@@ -56,13 +58,13 @@ def open_backend(args: argparse.Namespace) -> Backend:
         raise UsageError(f"--dtype is of the backend torch. With --backend {backend}, choose --precision.")
     precision = args.precision or "float32"
     if not given or folder is None:
-        folder = _exported(args, precision)
+        graph_opener(backend, _provider(args, backend))  # what is missing shows before the export
+        folder = _exported(args, format_for(backend), precision)
     elif args.image_size is not None:
         _check_size(folder, args.image_size)
     model = open_exported(folder, backend, _provider(args, backend), precision)
-    runtime = {"onnx": "ONNX Runtime", "openvino": "OpenVINO"}[backend]
     rest = f" ({', '.join(model.in_float32)} in float32)" if model.in_float32 else ""
-    log.info("Computing %s with %s, %s%s.", model.name, runtime, precision, rest)
+    log.info("Computing %s with %s, %s%s.", model.name, RUNTIME_NAMES[backend], precision, rest)
     return model
 
 
@@ -80,7 +82,9 @@ def _refuse(args: argparse.Namespace, exported: bool) -> None:
         raise UsageError(f"{args.model} is an exported model, which torch does not compute. Choose another --backend.")
     for option in ("provider", "precision"):
         if getattr(args, option) is not None:
-            raise UsageError(f"--{option} is of exported models. Add --backend onnx or openvino, or leave it out.")
+            raise UsageError(
+                f"--{option} is of exported models. Add --backend onnx or another one for them, or leave it out."
+            )
 
 
 def _provider(args: argparse.Namespace, backend: str) -> str:
@@ -91,17 +95,22 @@ def _provider(args: argparse.Namespace, backend: str) -> str:
     return device if backend == "onnx" or device == "cpu" else "auto"
 
 
-def _exported(args: argparse.Namespace, precision: str) -> Path:
-    """The folder of the model's export, made now if it is not there. What was left out once is not tried again."""
+def _exported(args: argparse.Namespace, form: str, precision: str) -> Path:
+    """The folder of the model's export in a format, made now if it is not there.
+
+    What was left out once is not tried again.
+    """
     from ..export import export_model  # noqa: PLC0415 - of little use to most commands
 
     model = common.open_model(argparse.Namespace(**{**vars(args), "device": "cpu"}))
-    folder = models_dir() / "exports" / f"{model.name}-{_fingerprint(args, model)}"
+    kind = "" if form == ONNX else f"-{form}"
+    folder = models_dir() / "exports" / f"{model.name}-{_fingerprint(args, model)}{kind}"
     package = read_package(folder) if (folder / MANIFEST).is_file() else None
     here = [] if package is None else [*package.precisions, *package.left_out]
-    if precision not in here:
+    if variant_name(form, precision) not in here:
         log.info("Exporting %s to %s, once.", model.name, folder)
-        export_model(model.as_trained(), folder, variants=[*here, precision])
+        precisions = [*(format_and_precision(variant)[1] for variant in here), precision]
+        export_model(model.as_trained(), folder, variants=precisions, formats=[form])
     return folder
 
 

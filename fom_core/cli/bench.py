@@ -108,7 +108,7 @@ def _add_results(other: argparse._ActionsContainer) -> None:
         type=_backends,
         default=(),
         metavar="A,B",
-        help="torch, onnx, openvino, onnx-int8, openvino-int8: the networks under each of these, on the processor",
+        help=f"{', '.join(BACKENDS)}: the networks under each of these, on the processor",
     )
     other.add_argument(
         "--against",

@@ -21,10 +21,6 @@ from ..weights.catalogue import Entry, catalogue, is_file, is_for_faces, preferr
 from ..weights.store import best_on_disk
 
 log = logging.getLogger(__name__)
-CROP_HELP = (
-    "what of the picture the model is shown of a face: a square with room around it, PaddleGAN's upright part, or the "
-    "detector's box alone (default: square)"
-)
 MOST, LONGEST_NUMBER = 2**31 - 1, 30
 
 

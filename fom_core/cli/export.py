@@ -8,6 +8,7 @@ from typing import Any
 
 from ..export import export_model
 from ..export.export import files_in
+from ..export.formats import FORMATS
 from ..export.inputs_size import EXAMPLE, size_from_inputs
 from ..files.places import Work, keep_apart
 from ..weights.load import load_module
@@ -22,9 +23,9 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "export",
         help=HELP["export"],
-        description="Write a model's keypoint detector, source encoder and generator as ONNX files, compared with "
-        "PyTorch on real frames before they are kept. One that is stopped leaves an earlier export as it was, and "
-        "the next call starts anew.",
+        description="Write a model's keypoint detector, source encoder and generator as ONNX files, or in the formats "
+        "of other runtimes, compared with PyTorch on real frames before they are kept. One that is stopped leaves an "
+        "earlier export as it was, and the next call starts anew.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -50,6 +51,14 @@ def add_parser(subparsers: Any) -> None:
         choices=["float32", "float16", "int8"],
         help="files to write; float32 is always among them. int8 is calibrated on the frames",
     )
+    parser.add_argument(
+        "--format",
+        nargs="+",
+        default=["onnx"],
+        choices=["onnx", *FORMATS],
+        dest="formats",
+        help="formats to write, each by the packages of its extra (default: onnx)",
+    )
     parser.add_argument("--archive", action="store_true", help="also write torch.export archives (.pt2)")
     parser.add_argument(
         "--frames",
@@ -73,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
     output = args.output or Path("exports") / model.name
     keep_apart([Work(inputs, files_in(output), folders=[output])])
     with ProgressBar("exporting", unit="files", beats=True) as bar:
-        exported = export_model(model, output, variants=variants, frames=args.frames, progress=bar)
+        exported = export_model(
+            model, output, variants=variants, formats=args.formats, frames=args.frames, progress=bar
+        )
     print(exported.folder)
     return 0

@@ -5,18 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any, get_args
+from typing import Any
 
 import torch
 
 from ..faces.detect import detect_faces
 from ..faces.drawing import draw_faces
-from ..faces.regions import CropRule
 from ..files.paths import replacing
 from ..files.places import Work, keep_apart
 from ..media.pictures import read_picture, require_written, write_picture
 from ..types import FaceRegion, FaceSet
-from .common import CROP_HELP, add_detector_option, file_path, open_detector, zero_to_one
+from .common import add_detector_option, file_path, open_detector, zero_to_one
+from .source_faces import add_crop_option
 from .verbs import HELP
 
 
@@ -39,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
         help="also write the picture here, with boxes numbered from 1 as for fom animate --faces",
     )
     add_detector_option(parser)
-    parser.add_argument("--crop", default="square", choices=get_args(CropRule), help=CROP_HELP)
+    add_crop_option(parser)
     parser.add_argument(
         "--threshold",
         type=zero_to_one,

@@ -178,11 +178,7 @@ ANIMATE = (
         ),
         "--blend",
     ),
-    Idle(
-        "phase_s",
-        _any(_WHOLE, _if(lambda args: args.source_video is not None, "the faces of a video move together")),
-        "--phase",
-    ),
+    Idle("phase_s", _WHOLE, "--phase"),
     Idle("driving_crop", _SAVED),
     Idle(
         "driving_face",

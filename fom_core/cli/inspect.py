@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +16,7 @@ from ..backends import Backend
 from ..driver import find_view
 from ..errors import UsageError
 from ..faces.detection import Detector
-from ..faces.regions import CropRule, whole_picture
-from ..faces.selection import LEFT_TO_RIGHT, ORDERS
+from ..faces.regions import whole_picture
 from ..faces.tracking import DrivingView
 from ..files.paths import replacing
 from ..files.places import Work, keep_apart
@@ -30,6 +29,7 @@ from . import animate, common, drivers, edits
 from .backend import add_backend_options, open_backend
 from .faces import face_as_json
 from .progress import ProgressBar, one_line
+from .source_faces import add_source_face_options
 from .verbs import HELP
 
 STDOUT = Path("-")
@@ -75,20 +75,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="NUMBER",
         help="look at this one, by its number from 1 in --order (default: the most prominent)",
     )
-    faces.add_argument(
-        "--order",
-        default=LEFT_TO_RIGHT,
-        choices=list(ORDERS),
-        help=f"how faces are numbered (default: {LEFT_TO_RIGHT})",
-    )
-    common.add_detector_option(faces)
-    faces.add_argument(
-        "--source_crop",
-        default="auto",
-        choices=["auto", "face", "none"],
-        help="look at a face, or at the picture as a whole (default: auto, by what the model is for)",
-    )
-    faces.add_argument("--crop", default="square", choices=get_args(CropRule), help=common.CROP_HELP)
+    add_source_face_options(faces)
     motion = parser.add_argument_group("motion")
     drivers.add_motion_options(motion)
     edits.add_edit_options(motion)

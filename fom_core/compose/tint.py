@@ -22,7 +22,7 @@ class Tint:
         height, width = still.prediction.shape[2:]
         deep = picture.dtype == np.uint16
         crop = crop_face((picture >> 8).astype(np.uint8) if deep else picture, face, (height, width))
-        self._grey = float(np.ptp(crop.astype(np.int16), axis=2).mean()) < GREY
+        self._grey = is_grey(crop)
         self._fit: tuple[Tensor, Tensor] | None = None
         if strength:
             everywhere = np.ones((colour_fit.SIDE, colour_fit.SIDE), np.float32)
@@ -45,3 +45,8 @@ class Tint:
             weights = paintings.new_tensor(LUMA)[:, None, None]
             paintings = (paintings * weights).sum(dim=1, keepdim=True).expand(-1, 3, -1, -1)
         return paintings
+
+
+def is_grey(crop: np.ndarray) -> bool:
+    """Whether a face (h, w, 3 or 4) uint8 has no colours, so that it is painted grey."""
+    return float(np.ptp(crop.astype(np.int16), axis=2).mean()) < GREY

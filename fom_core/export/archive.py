@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..backends.exported import Run
 from .parts import BATCH, Graph
 
 
-def trace(graph: Graph) -> Any:
-    """The graph as an ``ExportedProgram`` with a free batch."""
+def trace(graph: Graph, module: nn.Module | None = None) -> Any:
+    """The graph as an ``ExportedProgram`` with a free batch; ``module`` may stand in the place of its own."""
     with torch.no_grad():
         program = torch.export.export(
-            graph.module, tuple(graph.inputs.values()), dynamic_shapes=free_batch(graph), strict=False
+            module or graph.module, tuple(graph.inputs.values()), dynamic_shapes=free_batch(graph), strict=False
         )
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # it names folders of this machine

@@ -11,15 +11,17 @@ from itertools import chain
 from pathlib import Path
 
 from ..backends import MANIFEST, ExportedModel, Package, write_manifest
+from ..backends.package import ONNX, format_and_precision, variant_name
 from ..errors import FomError, UsageError
 from ..files.handover import hand_over
 from ..files.leftovers import READY, reserve_folder, temporary_name
 from ..files.paths import missing_folders, remove_empty, unwritable
 from ..networks import MotionModel
 from .compare import ExportCheck, read_check_frames
+from .formats import FORMATS, NEVER_RUN
 from .graph_file import OPSET, require_onnx
 from .parts import PARTS, RELATIVE, graphs_of
-from .variants import FLOAT16, FLOAT32, SUFFIXES, Writer
+from .variants import ARCHIVE, BESIDE, FLOAT16, FLOAT32, SUFFIXES, Writer
 
 log = logging.getLogger(__name__)
 Progress = Callable[[int, "int | None"], None]
@@ -38,19 +40,23 @@ def export_model(
     folder: str | Path,
     *,
     variants: Sequence[str] = (),
+    formats: Sequence[str] = (ONNX,),
     frames: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Exported:
-    """Write a model's parts as ONNX with ``model.json`` into a folder.
+    """Write a model's parts as ONNX, or in other formats, with ``model.json`` into a folder.
 
     model:    on the processor; :meth:`.MotionModel.at_size` chooses the size of the pictures.
     variants: beside float32: "float16", "int8" and "archive" (``torch.export``). Files that differ from PyTorch by
               more than the variant's bound are left out, with a line that says so.
+    formats:  "onnx", and names of :data:`.FORMATS`, in float32 and those of the variants that they have.
     frames:   a video to compare with PyTorch on; None is an embedded clip.
     progress: is told of each file that was written and compared.
-    Raises FomError when the float32 graphs do not compute what PyTorch does; nothing is written then.
+    Raises FomError when the float32 graphs do not compute what PyTorch does, MissingPackage where a format's packages
+    are not installed; nothing is written then.
     """
     require_onnx()
+    wanted = _wanted(variants, formats)
     folder = Path(folder)
     pictures = read_check_frames(model.config, None if frames is None else Path(frames))
     graphs = graphs_of(model)
@@ -59,14 +65,30 @@ def export_model(
         keeper = _Keeper(
             check, Writer(graphs, work, check), Package(model.name, model.config, OPSET, {}, pictures.name)
         )
-        wanted = list(dict.fromkeys((FLOAT32, *variants)))
         done = (name for variant in wanted for name in keeper.add(variant))
         for number, _ in enumerate(chain([""], done)):
             if progress is not None:
                 progress(number, len(wanted) * len(graphs))
+        keeper.drop([] if ONNX in formats else [FLOAT32])
         write_manifest(keeper.package, work / MANIFEST)
         _hand_over(work, folder)
     return Exported(folder, keeper.package)
+
+
+def _wanted(variants: Sequence[str], formats: Sequence[str]) -> list[str]:
+    """The variants to make, float32 first. Raises UsageError for an unknown format, MissingPackage."""
+    if unknown := [name for name in formats if name not in (ONNX, *FORMATS)]:
+        raise UsageError(f"There is no format {unknown[0]!r}. Choose from {', '.join((ONNX, *FORMATS))}.")
+    small = [variant for variant in variants if variant not in (FLOAT32, ARCHIVE)]
+    wanted = [FLOAT32, *(small if ONNX in formats else []), *([ARCHIVE] if ARCHIVE in variants else [])]
+    for form in (FORMATS[name] for name in formats if name != ONNX):
+        form.require()
+        for precision in (FLOAT32, *small):
+            if precision in form.suffixes:
+                wanted.append(variant_name(form.name, precision))
+            else:
+                log.warning("The format %s is written without %s files.", form.name, precision)
+    return list(dict.fromkeys(wanted))
 
 
 class _Keeper:
@@ -82,9 +104,17 @@ class _Keeper:
 
         Raises FomError where float32 differs.
         """
-        made = self.writer.write(self.package, variant)
+        made, failed = self.writer.write(self.package, variant)
         kept = {}
+        for name, reason in failed.items():
+            self._leave_out(variant, f"{name}{SUFFIXES[variant]} is not kept: its converter failed ({reason}).")
+        form = FORMATS.get(format_and_precision(variant)[0])
         for name in made.parts:
+            if form and form.open_file is None:
+                log.info("%s: converted, %s", made.parts[name].files[variant].file, NEVER_RUN)
+                kept[name] = {}
+                yield name
+                continue
             apart = self._compared(made, name, variant)
             if variant == FLOAT16:
                 made, apart = self._with_care(made, name, apart)
@@ -92,12 +122,23 @@ class _Keeper:
                 kept[name] = apart
             yield name
         package = _with(self.package, made, variant, kept)
-        if any(name != RELATIVE for name in kept):
+        if form and kept:
+            package.formats.setdefault(form.name, form.about())
+        if not (form and form.open_file is None) and any(name != RELATIVE for name in kept):
             apart = self.check.of_all(self._model(package, variant))
             if not self._holds(f"{variant}, all parts together", variant, apart):
                 package = _with(self.package, made, variant, {name: kept[name] for name in kept if name == RELATIVE})
         self.package = package
         self.writer.remove_others(package)
+
+    def drop(self, variants: Sequence[str]) -> None:
+        """Delete the files of variants that were only made for others."""
+        parts = {
+            name: replace(part, files={key: file for key, file in part.files.items() if key not in variants})
+            for name, part in self.package.parts.items()
+        }
+        self.package = replace(self.package, parts=parts)
+        self.writer.remove_others(self.package)
 
     def _with_care(self, made: Package, name: str, apart: dict[str, float]) -> tuple[Package, dict[str, float]]:
         """While a float16 part is outside its bound, keep one more size of its feature maps in float32."""
@@ -118,11 +159,17 @@ class _Keeper:
         return self.check.of_part(name, self._model(made, variant))
 
     def _model(self, package: Package, variant: str) -> ExportedModel:
-        return ExportedModel(package, self.writer.folder, lambda path: self.writer.open_file(package, path), variant)
+        """A model of this variant, its other parts in float32 as ONNX."""
+        parts = {
+            name: replace(part, files={variant: part.files[FLOAT32], **part.files})
+            for name, part in {**self.package.parts, **package.parts}.items()
+        }
+        whole = replace(package, parts=parts)
+        return ExportedModel(whole, self.writer.folder, lambda path: self.writer.open_file(whole, path), variant)
 
     def _holds(self, what: str, variant: str, apart: dict[str, float]) -> bool:
         """Whether differences are within the bound of the variant; the log and the package's ``left_out`` tell."""
-        wrong = self.check.verdict(variant, apart)
+        wrong = self.check.verdict(format_and_precision(variant)[1], apart)
         if wrong is None:
             log.info("%s: %s", what, differences_text(apart))
             return True
@@ -131,10 +178,12 @@ class _Keeper:
                 f"The exported {self.package.name} does not paint what PyTorch paints ({what}: {wrong}). Nothing was "
                 "written."
             )
-        line = f"{what} is not kept: {wrong}."
+        self._leave_out(variant, f"{what} is not kept: {wrong}.")
+        return False
+
+    def _leave_out(self, variant: str, line: str) -> None:
         self.package.left_out.setdefault(variant, []).append(line)
         log.warning("%s", line)
-        return False
 
 
 def differences_text(apart: dict[str, float]) -> str:
@@ -175,7 +224,7 @@ def _work_folder(folder: Path) -> Iterator[Path]:
 
 def files_in(folder: Path) -> list[Path]:
     """All that an export may write into a folder, or remove from it."""
-    names = [f"{part}{suffix}" for part in PARTS for suffix in SUFFIXES.values()]
+    names = [f"{part}{suffix}" for part in PARTS for suffix in (*SUFFIXES.values(), *BESIDE)]
     return [folder / name for name in (*names, MANIFEST)]
 
 

@@ -93,13 +93,19 @@ def _name_batch(model: Any, graph: Graph) -> None:
 
 @contextlib.contextmanager
 def quietly() -> Any:
-    """Without the chatter of PyTorch's exporters: they print, log and warn of their own affairs."""
-    loud = logging.getLogger("torch.onnx")
-    level = loud.level
+    """Without the chatter of exporters and converters: they print, log and warn of their own affairs.
+
+    Some of them set up the root logger, or give advice through it; it is as before at the end.
+    """
+    loud, root = logging.getLogger("torch.onnx"), logging.getLogger()
+    levels, handlers = (loud.level, root.level), list(root.handlers)
     loud.setLevel(logging.ERROR)
+    root.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        loud.setLevel(level)
+        loud.setLevel(levels[0])
+        root.setLevel(levels[1])
+        root.handlers[:] = handlers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from ..backends.quiet import import_onnxruntime
 from ..errors import MissingPackage
-from .graph_file import require_onnx
+from .graph_file import quietly, require_onnx
 
 GraphInputs = Mapping[str, np.ndarray]
 """The inputs of a graph by name."""
@@ -34,10 +33,7 @@ def write_int8(source: Path, target: Path, samples: Sequence[GraphInputs]) -> No
         def get_next(self) -> GraphInputs | None:  # type: ignore[override]
             return next(self._rest, None)
 
-    root = logging.getLogger()
-    level, handlers = root.level, list(root.handlers)
-    root.setLevel(logging.ERROR)  # the quantiser gives advice through the root logger, and sets that up
-    try:
+    with quietly():
         quantization.quantize_static(
             str(source),
             str(target),
@@ -48,7 +44,4 @@ def write_int8(source: Path, target: Path, samples: Sequence[GraphInputs]) -> No
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
         )
-    finally:
-        root.setLevel(level)
-        root.handlers[:] = handlers
     onnx.checker.check_model(str(target), full_check=True)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import UnsupportedModel
-from ..motion import transfer_motion
 from ..networks import MotionModel
-from ..types import Generated, Keypoints, MotionTransfer, SourceFeatures
+from ..types import MotionTransfer
+from .plain import PlainDetector, PlainGenerator, PointPlanes, transferred
 
 BATCH = "batch"
 RELATIVE = "relative_generator"
@@ -55,8 +55,8 @@ def graphs_of(model: MotionModel) -> list[Graph]:
     """
     _check_moves(model)
     pictures = torch.rand(2, model.config.num_channels, *model.config.image_size)
-    detector, encoder = _Detector(model).eval(), _Encoder(model).eval()
     with torch.no_grad():
+        detector, encoder = _Detector(model, pictures).eval(), _Encoder(model).eval()
         points, encoded = detector(pictures), encoder(pictures[:1])
     names = _point_names(model)
 
@@ -71,8 +71,12 @@ def graphs_of(model: MotionModel) -> list[Graph]:
     return [
         _graph("keypoint_detector", detector, image, {}, names, batched=image),
         _graph("source_encoder", encoder, still, {}, tuple(features), batched=()),
-        _graph("generator", _Generator(model), features, source | driving, _painted_names(model), batched=driving),
-        _graph(RELATIVE, _Relative(model), still, driving | initial | source, ("prediction",), batched=driving),
+        _graph(
+            "generator", _Generator(model, *encoded), features, source | driving, _painted_names(model), batched=driving
+        ),
+        _graph(
+            RELATIVE, _Relative(model, *encoded), still, driving | initial | source, ("prediction",), batched=driving
+        ),
     ]
 
 
@@ -105,20 +109,12 @@ def _painted_names(model: MotionModel) -> tuple[str, ...]:
     return ("prediction", "deformation", *occlusion, "mask")
 
 
-def _keypoints(tensors: Sequence[Tensor]) -> Keypoints:
-    return Keypoints(tensors[0], tensors[1] if len(tensors) > 1 else None)
-
-
-class _Detector(nn.Module):
+class _Detector(PlainDetector):
     """image (B, C, H, W) → value (B, K, 2), jacobian (B, K, 2, 2)."""
 
-    def __init__(self, model: MotionModel) -> None:
-        super().__init__()
-        self.detector = model.keypoint_detector
-
-    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        found = self.detector(image)
-        return (found.value,) if found.jacobian is None else (found.value, found.jacobian)
+    def __init__(self, model: MotionModel, pictures: Tensor) -> None:
+        logits, _ = model.keypoint_detector.maps(pictures)
+        super().__init__(model.keypoint_detector, _sides(logits))
 
 
 class _Encoder(nn.Module):
@@ -138,32 +134,31 @@ class _Encoder(nn.Module):
 class _Generator(nn.Module):
     """features, small, keypoints of the source, keypoints of B driving frames → all that a frame's animation gives."""
 
-    def __init__(self, model: MotionModel) -> None:
+    def __init__(self, model: MotionModel, features: Tensor, small: Tensor) -> None:
         super().__init__()
-        self.generator = model.generator
+        self.generator = PlainGenerator(model.generator, _sides(small), _sides(features))
 
     def forward(self, features: Tensor, small: Tensor, *points: Tensor) -> tuple[Tensor, ...]:
         half = len(points) // 2
-        source = SourceFeatures(features, small, features, _keypoints(points[:half]))
-        return _painted(self.generator(source, _keypoints(points[half:])))
+        source, driving = PointPlanes.of(points[:half]), PointPlanes.of(points[half:])
+        prediction, motion = self.generator(features, small, source, driving)
+        occlusion = () if motion.occlusion_map is None else (motion.occlusion_map,)
+        return (prediction, motion.place.permute(0, 2, 3, 1), *occlusion, motion.mask)
 
 
 class _Relative(nn.Module):
     """source (1, C, H, W), keypoints of B driving frames, of the initial one and of the source → prediction."""
 
-    def __init__(self, model: MotionModel) -> None:
+    def __init__(self, model: MotionModel, features: Tensor, small: Tensor) -> None:
         super().__init__()
-        self.generator = model.generator
+        self.encoder = _Encoder(model)
+        self.generator = PlainGenerator(model.generator, _sides(small), _sides(features))
 
     def forward(self, source: Tensor, *points: Tensor) -> Tensor:
         third = len(points) // 3
-        driving, initial, still = (_keypoints(points[i * third : (i + 1) * third]) for i in range(3))
-        moved = transfer_motion(still, driving, initial, AS_PADDLEGAN)
-        return self.generator(self.generator.encode(source, still), moved).prediction
+        driving, initial, still = (PointPlanes.of(points[i * third : (i + 1) * third]) for i in range(3))
+        return self.generator(*self.encoder(source), still, transferred(still, driving, initial))[0]
 
 
-def _painted(generated: Generated) -> tuple[Tensor, ...]:
-    motion = generated.dense_motion
-    assert motion is not None
-    occlusion = () if motion.occlusion_map is None else (motion.occlusion_map,)
-    return (generated.prediction, motion.deformation, *occlusion, motion.mask)
+def _sides(maps: Tensor) -> tuple[int, int]:
+    return maps.shape[2], maps.shape[3]

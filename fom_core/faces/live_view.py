@@ -9,9 +9,10 @@ from ..types import Box
 from .boxes import iou
 from .detect import face_side
 from .detection import Detection, Detector, scaled, scaled_size
+from .driver_face import SAME
 from .regions import MARGIN, as_box
 from .second_look import second_look
-from .tracking import PREPARED, SAME, WIDEST, DrivingCrop, fixed_view
+from .tracking import PREPARED, WIDEST, DrivingCrop, fixed_view
 
 EVERY = 10  # frames from one look at the face to the next while all is well …
 SEARCHING = 3  # … and while it is not where it was, or nowhere

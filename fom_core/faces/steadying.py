@@ -40,6 +40,21 @@ def steadied(
     return results
 
 
+def steadied_rolls(rolls: Mapping[int, float], cuts: Sequence[int], count: int, fps: float) -> np.ndarray | None:
+    """How far a head is turned, (T,) float32 in degrees, from the looks that found it; None where it is upright."""
+    if not any(rolls.values()):
+        return None
+    turned = np.zeros(count, np.float32)
+    for first, stop in pairwise(sorted({0, *cuts, count})):
+        frames = sorted(frame for frame in rolls if first <= frame < stop)
+        if frames:
+            known = np.unwrap([rolls[frame] for frame in frames], period=360)
+            turned[first:stop] = _averaged(np.interp(np.arange(first, stop), frames, known)[:, None], SIZE_S * fps)[
+                :, 0
+            ]
+    return turned
+
+
 def _runs(
     looks: Looks, others: Sequence[Looks], scene: tuple[int, int], gap: float, every: int
 ) -> Iterator[tuple[int, int, Looks]]:

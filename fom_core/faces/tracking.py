@@ -5,20 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
 from ..errors import NoFaceFound, UsageError
 from ..types import Box, Progress
-from .boxes import iou
-from .detect import face_side
 from .detection import Detection, Detector
+from .driver_face import DriverFace
 from .regions import LIFT, MARGIN
 from .selection import NEAR_BEST
 
 log = logging.getLogger(__name__)
-SAME = 0.05  # least overlap with where the face was; something small in its place is not the driver
 PRESENT = 0.9  # a driver seen in a smaller share of the frames is worth a warning
 ROOM = 1.12  # the view is at least this much larger than everything the face passes through …
 WIDEST = 2.3  # … but no larger than this many faces, or the face would be too small for the model
@@ -41,6 +40,7 @@ class DrivingView:
           was found it counts as seen. None where nobody looked, or no frame shows a face.
     face_px: the longer side of the driver's face, the median of the frames in which it was found; None without one.
     looked:  whether anybody looked for a face.
+    covered: for every frame, whether somebody else is where the driver was seen before and is seen again.
     faces:   how many faces the first frame that shows any has, without doubtful ones; the driver is one of them.
     """
 
@@ -49,6 +49,7 @@ class DrivingView:
     face_px: float | None = None
     faces: int = 0
     looked: bool = False
+    covered: tuple[bool, ...] | None = None
 
 
 def look_for_driver(
@@ -136,21 +137,23 @@ def face_view(
     boxes: dict[int, np.ndarray] = {}  # by the number of the frame
     found: dict[int, bool] = {}
     contrasts: dict[int, float] = {}  # of the face, where it is or was last
-    frame_size, count, last, first_faces = (0, 0), 0, None, 0
+    hidden: dict[int, bool] = {}  # behind somebody else
+    driver = DriverFace()
+    frame_size, count, first_faces = (0, 0), 0, 0
     for index, frame in enumerate(frames):
         closely = index < ENTRANCE and index % CLOSELY == 0
-        if index % every == 0 or (closely and last is None):
+        if index % every == 0 or (closely and driver.box is None):
             frame_size = frame.shape[0], frame.shape[1]
             faces = detector.detect(frame)
             first_faces = first_faces or _convincing_ones(faces)
-            if choose is not None and last is None and faces:
+            if choose is not None and driver.box is None and faces:
                 faces = [_from_the_left(faces, choose, name)]
-            same = _same_face(last, faces)
-            found[index] = same is not None
+            same = driver.among(frame, faces)
+            found[index], hidden[index] = same is not None, driver.covered
             if same is not None:
-                boxes[index] = last = np.array(same.box_px)
-        if last is not None and (closely or index in boxes):
-            contrasts[index] = _contrast(frame, last)
+                boxes[index] = np.array(same.box_px)
+        if driver.box is not None and (closely or index in boxes):
+            contrasts[index] = _contrast(frame, driver.box)
         count = index + 1
         if progress:
             progress(count, None)
@@ -168,6 +171,7 @@ def face_view(
         usual_side(np.array(kept)),
         first_faces,
         looked=True,
+        covered=_covered(found, hidden, count),
     )
 
 
@@ -200,6 +204,20 @@ def _between(found: dict[int, bool], count: int) -> tuple[bool, ...]:
     return tuple(seen)
 
 
+def _covered(found: dict[int, bool], hidden: dict[int, bool], count: int) -> tuple[bool, ...] | None:
+    """For each of ``count`` frames whether the face is behind somebody else, and seen before and after; None for never.
+
+    From one look that shows it to the next, where one in between finds somebody else in its place.
+    """
+    if not any(hidden.values()):
+        return None
+    covered = np.zeros(count, bool)
+    there = [frame for frame in sorted(found) if found[frame]]
+    for before, after in pairwise(there):
+        covered[before + 1 : after] = any(hidden[frame] for frame in found if before < frame < after)
+    return tuple(covered.tolist())
+
+
 def _lasting(marks: dict[int, bool], count: int) -> list[bool]:
     """For each of ``count`` frames the last mark up to it."""
     lasting, mark = [], False
@@ -226,16 +244,6 @@ def _from_the_left(found: list[Detection], number: int, name: str) -> Detection:
             "left to drive. Choose a lower number, or the largest."
         )
     return sorted(found, key=lambda face: face.box_px[0] + face.box_px[2])[number - 1]
-
-
-def _same_face(last: np.ndarray | None, found: list[Detection]) -> Detection | None:
-    """The detection that continues the track: the largest at first, then the one that overlaps the last box most."""
-    if not found:
-        return None
-    if last is None:
-        return max(found, key=face_side)
-    overlap = iou(last, np.array([detection.box_px for detection in found]))
-    return found[int(overlap.argmax())] if overlap.max() >= SAME else None
 
 
 def fixed_view(boxes: np.ndarray, frame_size: tuple[int, int], margin: float) -> Box:

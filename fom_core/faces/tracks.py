@@ -10,7 +10,8 @@ import numpy as np
 
 from ..errors import NoFaceFound, UsageError
 from ..types import FaceRegion, FaceSet
-from .regions import MARGIN, CropRule, regions_from_boxes
+from .detection import Detection
+from .regions import MARGIN, CropRule, as_box, regions_from_detections
 from .selection import LEFT_TO_RIGHT, PROMINENT_FIRST, chosen, face_area, prominence
 
 _NOWHERE = 1e9  # behind everybody
@@ -23,12 +24,15 @@ class FaceTrack:
     boxes: (T, 4) float32 in pixels, steadied over time; NaN in frames that do not show the face.
     shown: (T,) float32 how far the face may be moved: 1 in full sight, less where it comes and goes, 0 out of sight.
     score: mean of the detector's.
+    rolls: (T,) float32 how far the head is turned clockwise, in degrees; None for an upright one. The boxes are those
+           before they are turned about their middles.
     """
 
     id: int
     boxes: np.ndarray
     shown: np.ndarray
     score: float
+    rolls: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -38,7 +42,8 @@ class FaceTrack:
         box = self.boxes[frame]
         if np.isnan(box[0]):
             return None
-        (face,) = regions_from_boxes([box], frame_size, crop, margin=margin, scores=[self.score])
+        roll = 0.0 if self.rolls is None else float(self.rolls[frame])
+        (face,) = regions_from_detections([Detection(as_box(box), self.score, None, roll)], frame_size, crop, margin)
         return replace(face, id=self.id)
 
     def runs(self) -> list[slice]:

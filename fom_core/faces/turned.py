@@ -37,13 +37,22 @@ class TurningDetector:
         return self.detector.name
 
     def detect(self, image: np.ndarray) -> list[Detection]:
-        found = self.detector.detect(image)
-        found = [self._by_landmarks(image, face) for face in found]
+        found = self.as_they_lie(image, self.detector.detect(image))
         if any(face.score >= CONFIDENT and stands(face) for face in found):
             return found
         rolled = self._turned(image, found)
         kept = [face for face in found if not any(lies_in(face, head) for head in rolled)]
         return [*kept, *rolled]
+
+    def again(self, image: np.ndarray, head: Detection) -> Detection:
+        """A turned head, seen at the roll that it had a moment ago, at the roll that it has now."""
+        if head.landmarks_px is None:
+            return self._between(image, head)
+        return self._refined(image, head, head.roll_deg + leaning(head)) or head
+
+    def as_they_lie(self, image: np.ndarray, found: Sequence[Detection]) -> list[Detection]:
+        """Faces that were found upright, turned where their eyes and mouths say so."""
+        return [self._by_landmarks(image, face) for face in found]
 
     def _by_landmarks(self, image: np.ndarray, face: Detection) -> Detection:
         """A face whose eyes and mouth say that it is turned, as it is when seen upright; others unchanged."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from fractions import Fraction
 from importlib import import_module
 from pathlib import Path
-from queue import Full, Queue
+from queue import SimpleQueue
 from typing import Any
 
 import cv2
@@ -135,7 +135,8 @@ class LiveRecording:
         self._writer = VideoWriter(path, fps, audio_from=audio_from)
         self.began_s: float | None = None
         self._size = size
-        self._coming: Queue[tuple[np.ndarray, float] | None] = Queue(WAITING)
+        # A signal that raises within a Queue may lose what wakes the thread; a simple one is put into as a whole.
+        self._coming: SimpleQueue[tuple[np.ndarray, float] | None] = SimpleQueue()
         self._error: Exception | None = None
         self._last: np.ndarray | None = None
         self._thread = threading.Thread(target=self._write, name="fom-recording", daemon=True)
@@ -153,10 +154,8 @@ class LiveRecording:
     def show(self, frame: np.ndarray, captured_s: float, state: str) -> None:
         if self._error is not None:
             raise self._error
-        try:
-            self._coming.put_nowait((frame, captured_s))
-        except Full:
-            return
+        if self._coming.qsize() < WAITING:
+            self._coming.put((frame, captured_s))
 
     def close(self) -> None:
         """Complete the file; without a frame there is none. Raises what writing met."""

@@ -108,7 +108,7 @@ def _usual_rates(steps: np.ndarray, tick: float, hints: Sequence[Fraction]) -> I
     for part, share in product(_ALIKE, _SHARES):
         step = np.percentile(steps, share)
         alike = steps[np.abs(steps - step) <= max(step / part, tick)]
-        exact = 1 / float(alike.mean())
+        exact = 1 / float(alike.mean() if len(alike) else step)  # between steps that are far apart
         meant = min((*hints, *_USUAL), key=lambda rate: abs(float(rate) - exact))
         measured = Fraction(exact).limit_denominator(1001)
         for rate in (meant, measured) if abs(float(meant) / exact - 1) < 0.01 else (measured,):

@@ -22,7 +22,7 @@ from .pose import PoseKey, parse_pose, pose_motion
 from .reel import BLEND_S, SPEEDS, Play, chorus, closed, concatenated, ping_pong, played, retimed
 from .rest import rested
 from .size import hull_area, movement_scale
-from .timing import SMOOTHING, Length, align, fit_length, held, resample, smooth
+from .timing import SMOOTHING, Length, align, bridged, fit_length, held, resample, smooth
 from .transfer import FADE_IN_S, eased, fade_in, fade_out, transfer_motion, transfer_sequence
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "SourceMotion",
     "align",
     "amplified",
+    "bridged",
     "carried",
     "chorus",
     "closed",

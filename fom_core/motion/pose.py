@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -14,10 +15,12 @@ from ..errors import UsageError
 from ..types import Motion
 from .directions import PoseDirections, load_directions
 
+log = logging.getLogger(__name__)
 HELD_S = 2.0  # length of a pose without key frames
 FPS = 25.0
 LONGEST_S = 3600.0
 AT_REST = {"zoom": 1.0}  # all other controls rest at 0
+ROUNDING, LEAST = 1e-4, 1e-6
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ def pose_motion(
 
     Between key frames a control goes smoothly; before its first one it comes from rest, after its last one it stays.
     seconds: how long the motion is; None: to the last key frame, and a pose without key frames 2 s.
+    Several controls at once reach as far as a face holds, see :func:`bounded`; a line tells where less is left.
     Raises UsageError for a control that the model has not, or a value beyond its limits.
     """
     if isinstance(directions, str):
@@ -67,6 +71,12 @@ def pose_motion(
     times = torch.arange(max(1, round(length_s * fps) + (seconds is None and last > 0))) / fps
     names = list(dict.fromkeys(name for key in keys for name in key.values))
     controls = {name: _track(name, keys, times) for name in names} or {"zoom": torch.ones(len(times))}
+    controls, left = bounded(controls, directions)
+    if left < 1:
+        log.warning(
+            "So much of a pose at once bends the face: of the controls together, %.0f %% is left where that is too "
+            "much. Fewer of them, or less of each, come through whole.", 100 * left,
+        )  # fmt: skip
     return Motion(
         directions.keypoints(controls), fps, directions.model, directions.image_size, {"origin": "by hand"},
         neutral=directions.neutral,
@@ -88,6 +98,26 @@ def check_values(values: Mapping[str, float], directions: PoseDirections) -> Non
                 f"{name} goes from {low:g} to {high:g} with the model '{directions.model}'; got {value:g}. Beyond "
                 "that the picture breaks. Choose a value in between."
             )
+
+
+def bounded(controls: Mapping[str, Tensor], directions: PoseDirections) -> tuple[dict[str, Tensor], float]:
+    """Controls (T,) as far from rest as a face takes them all at once, and the smallest share that is left of them.
+
+    Each has a share of its limit; the root of the sum of their squares is at most 1, so that a single control reaches
+    its limit, and of several all are nearer to rest by one factor.
+    """
+    if not controls:
+        return {}, 1.0
+    rest = {name: AT_REST.get(name, 0.0) for name in controls}
+    shares = []
+    for name, track in controls.items():
+        low, high = directions.limits[name]
+        away = track - rest[name]
+        shares.append(away / torch.where(away > 0, high - rest[name], rest[name] - low).clamp(min=LEAST))
+    together = torch.stack(shares).square().sum(dim=0).sqrt()
+    left = torch.where(together > 1 + ROUNDING, 1 / together, 1.0)
+    nearer = {name: rest[name] + left * (track - rest[name]) for name, track in controls.items()}
+    return {name: torch.where(left < 1, nearer[name], track) for name, track in controls.items()}, float(left.min())
 
 
 def _key(text: str) -> PoseKey:

@@ -96,17 +96,22 @@ def chorus(
     phase_s: float,
     blend_s: float = BLEND_S,
     initial: InitialFrame = "medoid",
+    *,
+    length: int | None = None,
 ) -> list[Motion]:
     """A motion for each of the faces, every one so many seconds further in it: a choir that is not in lockstep.
 
     The first motion is for the first face, and so on, the last one for all the rest; their ends go over into their
     beginnings. They count from their pose at rest, or that of ``initial``.
+
+    length: of the results, in frames; the rings go on for so long. None: each motion's own.
     """
     rings = [closed(rested(motion, initial), blend_s) for motion in motions]
     found = []
     for face in range(faces):
         which = min(face, len(motions) - 1)
-        frames = torch.arange(len(motions[which])) + round(face * phase_s * motions[which].fps)
+        count = len(motions[which]) if length is None else length
+        frames = torch.arange(count) + round(face * phase_s * motions[which].fps)
         found.append(rings[which].pick(frames % len(rings[which])))
     return found
 

@@ -17,6 +17,7 @@ from ..types import Keypoints, Motion
 Length = Literal["hold", "loop", "shortest"]
 """Of several drivers: as long as the longest, where the others hold their last frame or start anew; or the shortest."""
 
+COVERED_S = 1.5  # for which a face may be behind another one, counted between two looks that show it
 WINDOW_S = 1.4  # at full strength; 0.2 looks at 7 frames at 25 a second
 M = TypeVar("M", Keypoints, Motion)
 
@@ -55,6 +56,27 @@ def held(motion: Motion) -> Motion:
     if last - first == len(motion) - 1:
         return motion
     return replace(motion, keypoints=motion.keypoints.pick(torch.arange(len(motion)).clamp(first, last)))
+
+
+def bridged(motion: Motion, covered: Sequence[bool] | None, longest_s: float = COVERED_S) -> Motion:
+    """Let a face that was behind another one for a moment go straight from where it was to where it is again.
+
+    What a keypoint detector finds there is somebody else's. ``covered``: of each frame; longer stretches stay.
+    """
+    if covered is None or not any(covered):
+        return motion
+    value, jacobian = motion.keypoints.value.clone(), motion.keypoints.jacobian
+    jacobian = None if jacobian is None else jacobian.clone()
+    marks = torch.tensor([False, *covered[: len(motion)], False]).int()
+    edges = marks.diff().nonzero().flatten().tolist()
+    for first, after in zip(edges[::2], edges[1::2], strict=True):
+        if not 0 < first < after < len(motion) or after - first > longest_s * motion.fps:
+            continue
+        share = (torch.arange(1, after - first + 1) / (after - first + 1)).to(value)
+        for values in (value,) if jacobian is None else (value, jacobian):
+            weight = share.reshape(-1, *[1] * (values.ndim - 1))
+            values[first:after] = torch.lerp(values[first - 1], values[after], weight)
+    return replace(motion, keypoints=Keypoints(value, jacobian))
 
 
 def resample(keypoints: M, fps: float, to_fps: float) -> M:

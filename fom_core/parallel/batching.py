@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 from ..backends import Backend
 from ..resources.memory import in_chunks
@@ -23,6 +24,23 @@ class MovingFace:
     def only(self, frames: Sequence[int]) -> MovingFace:
         """The same face in these frames."""
         return MovingFace(self.source, self.keypoints.pick(frames))
+
+    def painted(self, model: Backend, part: slice) -> Generated:
+        """These frames. On a processor a face that stands still, as behind a driver's end, is painted once."""
+        keypoints = self.keypoints[part]
+        # A graphics card would be asked for another number of frames, by which its rounding differs.
+        moves = moving(keypoints) if model.device.type == "cpu" else None
+        if moves is None or bool(moves.all()):
+            return model.generate(self.source, keypoints)
+        return model.generate(self.source, keypoints.pick(moves.nonzero()[:, 0]))[moves.cumsum(0) - 1]
+
+
+def moving(keypoints: Keypoints) -> Tensor:
+    """(T,) whether a frame is another than the one before it, in any bit; the first one is."""
+    parts = [keypoints.value] if keypoints.jacobian is None else [keypoints.value, keypoints.jacobian]
+    moves = torch.ones(len(keypoints), dtype=torch.bool)
+    moves[1:] = torch.stack([(part[1:] != part[:-1]).flatten(1).any(dim=1) for part in parts]).any(dim=0)
+    return moves
 
 
 @dataclass
@@ -50,7 +68,7 @@ class Batch:
     def _together(self, model: Backend, part: slice, group: slice) -> list[Generated]:
         faces = self.faces[group]
         if len(faces) == 1:
-            return [model.generate(faces[0].source, faces[0].keypoints[part])]
+            return [faces[0].painted(model, part)]
         keypoints = [face.keypoints[part] for face in faces]
         frames = len(keypoints[0])
         key = frames, group.start, group.stop

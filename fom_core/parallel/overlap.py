@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from queue import SimpleQueue
-from threading import Event, Semaphore, Thread
+from threading import Event, Thread
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -32,15 +32,19 @@ def prefetch(items: Iterable[T], depth: int = 1) -> Generator[T, None, None]:
 
     Where the caller stops early, the item being made is the last one, and ``items`` is closed if it is a generator.
     """
+    # Simple queues also count the room: a signal that raises within a Semaphore loses what wakes the other thread.
     made: SimpleQueue[Any] = SimpleQueue()
-    room, stopped = Semaphore(depth), Event()
+    room: SimpleQueue[None] = SimpleQueue()
+    for _ in range(depth):
+        room.put(None)
+    stopped = Event()
 
     def make() -> None:
         iterator: Iterator[T] | None = None
         try:
             iterator = iter(items)
             while True:
-                room.acquire()
+                room.get()
                 if stopped.is_set():
                     break
                 item = next(iterator, _END)
@@ -58,12 +62,12 @@ def prefetch(items: Iterable[T], depth: int = 1) -> Generator[T, None, None]:
         while (item := made.get()) is not _END:
             if isinstance(item, _Failed):
                 raise item.error
-            room.release()
+            room.put(None)
             yield item
             item = None  # or it would be held while the next one is awaited
     finally:
         stopped.set()
-        room.release()
+        room.put(None)
         thread.join()
 
 

@@ -19,18 +19,21 @@ from ..backends import Backend
 from ..backends.fingerprint import fitting_motion
 from ..compose.composition import Composition, Enhance
 from ..compose.masks import Look
-from ..documents.arguments import require_switch, require_word
+from ..documents.arguments import require_amount, require_switch, require_word
 from ..driver import DrivingVideo
 from ..errors import UsageError
 from ..faces.following import follow_faces
 from ..faces.tracks import FaceTracks
 from ..motion import (
+    BLEND_S,
     Length,
     SourceMotion,
+    chorus,
     fit_length,
     held,
     require_frame,
     resample,
+    rested,
     transfer_onto,
     with_initial_frame,
 )
@@ -52,17 +55,23 @@ class SourceOptions:
     keep_head:     their heads stay as they are; off moves them like the driver's as well.
     length:        what a driver that is shorter than the source does: hold its last frame, start anew ("loop"), or end
                    the result ("shortest"). A longer one ends with the source.
+    phase_s:       every face is so many seconds further in its driver's motion than the one before it, see
+                   :func:`~fom_core.motion.chorus`; blend_s: over so many seconds its end goes over into its beginning.
     Raises UsageError for values of another kind.
     """
 
     source_motion: SourceMotion = "add"
     keep_head: bool = True
     length: Length = "hold"
+    phase_s: float = 0.0
+    blend_s: float = BLEND_S
 
     def __post_init__(self) -> None:
         require_word("source_motion", self.source_motion, get_args(SourceMotion))
         require_switch("keep_head", self.keep_head)
         require_word("length", self.length, get_args(Length))
+        require_amount("phase_s", self.phase_s)
+        require_amount("blend_s", self.blend_s)
 
     def frame_count(self, tracks: FaceTracks, motions: Sequence[Motion], fps: float) -> int:
         """Of the result, for a source of ``fps`` frames a second."""
@@ -82,6 +91,7 @@ def animate_video(
     source_motion: SourceMotion = SourceOptions.source_motion,
     keep_head: bool = SourceOptions.keep_head,
     length: Length = SourceOptions.length,
+    phase_s: float = SourceOptions.phase_s,
     chunk_size: int = CHUNK_SIZE,
     mask: Look = Composition.mask,
     ratio: float = Composition.ratio,
@@ -104,7 +114,7 @@ def animate_video(
     options.
     """
     require_frames(video)
-    options = SourceOptions(source_motion, keep_head, length)
+    options = SourceOptions(source_motion, keep_head, length, phase_s)
     rate = fps or float(getattr(video, "fps", FPS))
     tracks = follow_faces(video, fps=rate) if faces is None else faces
     motions = driving_motions(model, driving, len(tracks), chunk_size=chunk_size)
@@ -182,6 +192,9 @@ def moving_tracks(
     if options.keep_head:
         transfer = replace(transfer, head_gain=0.0)
     length = options.frame_count(tracks, motions, fps)
+    if options.phase_s:
+        rests = [rested(motion, transfer.initial_frame) for motion in motions]
+        motions = _in_turn([resample(motion, motion.fps, fps) for motion in rests], len(tracks), length, options)
     driving = [_on_clock(motion, fps, length, options) for motion in motions]
     transfers = [
         with_initial_frame(now, _at_rate(transfer, motion, now)) for motion, now in zip(motions, driving, strict=True)
@@ -193,6 +206,12 @@ def moving_tracks(
         moved = transfer_onto(source, driving[which], transfers[which], options.source_motion, shown=shown)
         moving.append(MovingTrack(track, source.keypoints, moved))
     return moving, length
+
+
+def _in_turn(motions: Sequence[Motion], faces: int, length: int, options: SourceOptions) -> list[Motion]:
+    """A motion for each face, every one further in it than the one before; rings that go on where they are looped."""
+    going_on = length if options.length == "loop" else None
+    return chorus(motions, faces, options.phase_s, options.blend_s, length=going_on)
 
 
 def _on_clock(motion: Motion, fps: float, count: int, options: SourceOptions) -> Motion:

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from fom_core.backends.open import graph_opener
 from fom_core.cli import build_parser
 from fom_core.cli.backend import open_backend
+from fom_core.errors import MissingPackage
 from fom_core.export import compare
 from fom_core.media import read_picture
 
@@ -37,17 +39,41 @@ def by_torch(fom, whole_picture, tmp_path) -> np.ndarray:
     return frames(tmp_path / "torch")
 
 
-@pytest.mark.parametrize("backend", ["onnx", "openvino"])
+@pytest.mark.parametrize("backend", ["onnx", "openvino", "opencv"])
 def test_an_exported_folder_gives_the_frames_of_pytorch(
     fom, whole_picture, exported, by_torch, backend, tmp_path, cache
 ):
-    pytest.importorskip("openvino" if backend == "openvino" else "onnxruntime", reason=f"needs the extra {backend}")
+    try:
+        graph_opener(backend)
+    except MissingPackage as error:
+        pytest.skip(str(error))
     words = without_model(whole_picture)
     outcome = fom(*words, "--model", exported, "--backend", backend, *WHERE, tmp_path / backend)
     assert outcome.status == 0
     found = frames(tmp_path / backend)
     assert found.shape == by_torch.shape
     assert abs(found - by_torch).max() <= 1
+    assert not cache.exists()
+
+
+@pytest.mark.slow
+def test_litert_gives_the_frames_of_pytorch_too(fom, whole_picture, by_torch, tmp_path, cache):
+    pytest.importorskip("litert_torch", reason="needs the extra litert")
+    words = [*whole_picture, "--backend", "litert", *WHERE]
+    assert fom(*words, tmp_path / "litert").status == 0
+    assert abs(frames(tmp_path / "litert") - by_torch).max() <= 1
+    (folder,) = (cache / "exports").iterdir()
+    assert folder.name.endswith("-litert")
+    again = fom(*without_model(whole_picture), "--model", folder, *WHERE, tmp_path / "again")
+    assert again.status == 0 and any("with LiteRT, float32" in line for line in again.messages)
+    assert np.array_equal(frames(tmp_path / "again"), frames(tmp_path / "litert"))
+
+
+def test_an_older_opencv_is_one_line_before_any_export(fom, whole_picture, tmp_path, cache, monkeypatch):
+    monkeypatch.setattr("cv2.__version__", "4.13.0")
+    outcome = fom(*whole_picture, "--backend", "opencv", *WHERE, tmp_path / "out")
+    assert outcome.status == 1
+    assert "needs OpenCV 5, whose dnn knows the warp; this is 4.13.0. Run: pip install" in outcome.messages[-1]
     assert not cache.exists()
 
 
@@ -108,6 +134,7 @@ def test_a_motion_read_by_one_backend_moves_the_other(fom, whole_picture, export
     [
         (["--backend", "onnx", "--provider", "abacus"], "There is no provider 'abacus'"),
         (["--backend", "onnx", "--dtype", "float16"], "choose --precision"),
+        (["--backend", "opencv", "--provider", "cuda"], "computes on the processor, not on cuda"),
         (["--backend", "torch"], "which torch does not compute"),
         (["--image_size", "128"], "was exported for pictures of 64x64"),
     ],
@@ -126,9 +153,16 @@ def test_options_of_exported_models_are_refused_by_torch(fom, whole_picture, tmp
     assert "Add --backend onnx" in outcome.messages[-1]
 
 
-@pytest.mark.parametrize(("backend", "package"), [("onnx", "onnxruntime"), ("openvino", "openvino")])
-def test_a_missing_runtime_is_one_line(fom, whole_picture, exported, tmp_path, monkeypatch, backend, package):
-    monkeypatch.setitem(__import__("sys").modules, package, None)
+@pytest.mark.parametrize(
+    ("backend", "module", "package"),
+    [
+        ("onnx", "onnxruntime", "onnxruntime"),
+        ("openvino", "openvino", "openvino"),
+        ("litert", "ai_edge_litert.interpreter", "ai-edge-litert"),
+    ],
+)
+def test_a_missing_runtime_is_one_line(fom, whole_picture, exported, tmp_path, monkeypatch, backend, module, package):
+    monkeypatch.setitem(__import__("sys").modules, module, None)
     words = [*without_model(whole_picture), "--model", exported, "--backend", backend, "--output", tmp_path / "out"]
     outcome = fom(*words)
     assert outcome.status == 1

@@ -48,8 +48,7 @@ def test_a_signal_at_any_moment_ends_in_a_word(tmp_path, moment, number, status,
     if process.returncode == 0:  # it was faster
         assert results
     else:
-        assert process.returncode == status
-        assert lines[-1:] == [word]
+        assert (process.returncode, lines[-1:]) == (status, [word]), messages
         assert messages.count(word) == 1
         assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
@@ -75,6 +74,24 @@ def test_a_signal_is_not_lost_where_python_drops_it(number, error):
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("heard\n", "")
+
+
+@pytest.mark.parametrize(("number", "error"), [(2, "KeyboardInterrupt"), (15, "SystemExit")])
+def test_a_signal_waits_where_a_lock_would_stay_taken(number, error):
+    code = (
+        "import fom_core.signals as s, functools, signal, threading, time\n"
+        "signal.signal(2, signal.default_int_handler); s.starting(); s.working()\n"  # a shell's & ignores it
+        "class Lock:\n"
+        f" __enter__ = functools.partial(signal.raise_signal, {number})\n"
+        " acquire = release = None\n"
+        " def __exit__(self, *_): print('given back')\n"
+        "try:\n"
+        " with threading.Condition(Lock()): print('taken')\n"
+        " time.sleep(5)\n"
+        f"except {error}: print('heard')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("taken\ngiven back\nheard\n", "")
 
 
 def test_a_second_sigterm_waits_for_the_clearing_away():

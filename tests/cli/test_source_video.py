@@ -80,6 +80,15 @@ def test_a_shorter_driver_holds_starts_anew_or_ends_the_result(fom, of_videos, t
     assert VideoReader(tmp_path / "out.mp4").frame_count == frames
 
 
+def test_with_a_phase_the_second_face_is_ahead(fom, of_videos, tmp_path, two_faces, sound_clip):
+    words = [*of_videos, "--multi_person", "--gain", 2, "--mask", "soft"]
+    for name, further in (("a", []), ("b", ["--phase", 0.3, "--blend", 0]), ("c", ["--phase", 0.0])):
+        outcome = fom(*words, *further, "--output", tmp_path / f"{name}.png")
+        assert not any("--phase has no effect" in line for line in outcome.messages)
+    together, apart, none = (read_picture(tmp_path / f"{name}_000020.png") for name in ("a", "b", "c"))
+    assert (together == none).all() and (together[20:45, 45:70] != apart[20:45, 45:70]).any()
+
+
 def test_source_and_driver_are_shown_beside_the_result_frame_by_frame(fom, of_videos, tmp_path, two_faces, sound_clip):
     fom(*of_videos, "--side_by_side", "--output", tmp_path / "f.png")
 

@@ -60,10 +60,11 @@ def install_pack() -> Callable[[Path, str], Path]:
 def server(
     checkout: Path, python: str, install_pack: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """ComfyUI with the pack and a node that makes unusual pictures, started once for all tests."""
+    """ComfyUI with the pack, nodes that make unusual pictures, and small networks, started once for all tests."""
     base = tmp_path_factory.mktemp("comfyui")
     install_pack(base, PACK)
-    shutil.copy(HERE / "unusual_nodes.py", base / "custom_nodes")
+    for helper in ("unusual_nodes.py", "small_networks.py"):
+        shutil.copy(HERE / helper, base / "custom_nodes")
     with Server(checkout, python, base) as running:
         yield running
 

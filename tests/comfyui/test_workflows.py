@@ -6,6 +6,7 @@ import importlib
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from fom_core.faces.detect import detect_faces
 from fom_core.faces.regions import pixel_box
 from fom_core.media import VideoReader, read_picture, write_picture
 from fom_core.motion import load_motion
-from tests.comfyui.prompts import EARLIER, Prompt, add, of_type, workflow
+from tests.comfyui.prompts import EARLIER, Prompt, add, named, of_type, workflow
 from tests.comfyui.server import PACK, Finished, Server, environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,9 +75,10 @@ def shorten(server: Server, prompt: Prompt, ffmpeg: Callable[..., str]) -> None:
 
 
 def test_every_workflow_is_tested_and_offered_with_a_picture(server):
-    assert sorted(VIDEOS) == sorted(server.ask("/workflow_templates")[PACK])
-    for name in VIDEOS:
-        assert server.fetch(f"/api/workflow_templates/{PACK}/{name}.jpg").startswith(b"\xff\xd8")
+    titles = server.ask("/workflow_templates")[PACK]
+    assert sorted(VIDEOS) == sorted(named(Path(title)) for title in titles)
+    for title in titles:
+        assert server.fetch(f"/api/workflow_templates/{PACK}/{quote(title)}.jpg").startswith(b"\xff\xd8")
 
 
 @pytest.mark.parametrize("name", VIDEOS)

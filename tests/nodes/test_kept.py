@@ -158,3 +158,116 @@ def test_batches_are_told_apart_by_content_shape_and_type(pack):
 
     assert digest(batch) == digest(batch.clone()) == digest(batch[:, :, :, [0, 1, 2]])
     assert len({digest(each) for each in (batch, other, batch.half(), batch.reshape(2, 4, 16, 3))}) == 4
+
+
+def test_a_batch_is_looked_through_once_while_it_lives(animate, driving, monkeypatch):
+    from fom_pack.nodes import kept
+
+    looked = []
+    look = kept._digest
+    monkeypatch.setattr(kept, "_digest", lambda images: looked.append(images.shape) or look(images))
+    batch = driving.clone()
+    animate(batch)
+    animate(batch, gain=0.5)
+
+    assert looked == [driving.shape]
+    animate(driving.clone())
+    assert len(looked) == 2
+
+
+def test_what_is_remembered_of_a_batch_goes_with_it(pack):
+    from fom_pack.nodes.kept import Remembered
+
+    remembered = Remembered()
+    batch, other = torch.zeros(1), torch.zeros(1)
+    numbers = [remembered.get(each, lambda: len(remembered._values)) for each in (batch, other, batch)]
+    del batch
+
+    assert numbers == [0, 1, 0]
+    assert len(remembered._values) == 1
+
+
+def test_a_picture_is_searched_for_faces_once(execute, managed, picture, driving, faces, monkeypatch):
+    from fom_pack.nodes import animate_picture
+
+    searched = []
+
+    def detect_faces(image, detector):
+        searched.append(image.shape)
+        return faces.sets[0]
+
+    monkeypatch.setattr(animate_picture, "is_for_faces", lambda _: True)
+    monkeypatch.setattr(animate_picture, "detect_faces", detect_faces)
+    for image, gain in ((picture, 1.0), (picture.clone(), 0.5), (1 - picture, 0.5)):
+        execute("FOMAnimatePicture", model=managed[0], image=image, driver=driving, gain=gain, driving_crop="none")
+
+    assert searched == [(96, 128, 3)] * 2
+
+
+@pytest.fixture
+def video_of(execute, managed, picture, faces, driving, monkeypatch):
+    """Animate Picture's frames with these settings, and how many frames the generator has painted so far."""
+    from fom_pack.fom_core.media import read_video
+
+    network, painted = managed[0].model.network, []
+    generate = network.generate
+
+    def counted(source, keypoints, details=False):
+        painted.append(len(keypoints))
+        return generate(source, keypoints, details)
+
+    monkeypatch.setattr(network, "generate", counted)
+
+    def run(**settings):
+        common = {"image": picture, "faces": faces, "driver": driving, "driving_crop": "none", "quality_crf": 0}
+        video = execute("FOMAnimatePicture", model=managed[0], **common | settings).args[0]
+        return torch.from_numpy(read_video(video.get_stream_source())[0]), sum(painted)
+
+    return run
+
+
+@pytest.mark.parametrize("change", [{"feather": 0.9}, {"mask": "ellipse"}, {"mask": "box"}, {"mark": "bottom right"}])
+def test_another_look_paints_no_face_again(video_of, managed, change):
+    _, before = video_of(mask="soft")
+    changed, after = video_of(**{"mask": "soft"} | change)
+    managed[0].model.kept.clear()
+    anew, _ = video_of(**{"mask": "soft"} | change)
+
+    assert after == before >= 24
+    assert torch.equal(changed, anew)
+
+
+def test_composing_what_was_pasted_paints_only_what_it_is_measured_by(video_of, managed, monkeypatch):
+    from fom_pack.nodes import animate_picture
+
+    monkeypatch.setattr(animate_picture, "is_for_faces", lambda _: True)
+    _, before = video_of(mask="soft")
+    composed, after = video_of(mask="flow")
+    managed[0].model.kept.clear()
+    anew, _ = video_of(mask="flow")
+
+    assert after == before + 2  # each face in its own pose
+    assert torch.equal(composed, anew)
+
+
+@pytest.mark.parametrize("change", [{"gain": 0.5}, {"mask": "paddlegan"}, {"colour_match": 0.5}])
+def test_what_bytes_cannot_tell_is_painted_anew(video_of, managed, change):
+    _, before = video_of(mask="soft")
+    changed, after = video_of(**{"mask": "soft"} | change)
+    managed[0].model.kept.clear()
+    anew, _ = video_of(**{"mask": "soft"} | change)
+
+    assert after >= before + 24
+    assert torch.equal(changed, anew)
+
+
+def test_paintings_give_way_to_faces(video_of, animate, managed, driving, monkeypatch):
+    from fom_pack.nodes import kept
+
+    video_of(mask="soft")
+    held = managed[0].model.kept
+    assert held.painted.size > 0
+    monkeypatch.setattr(kept, "MOST_SOURCES", held.sources.size + held.painted.size - 1)
+    animate(driving)
+
+    assert held.painted.size == 0 < held.sources.size

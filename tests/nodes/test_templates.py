@@ -14,6 +14,7 @@ from tests.comfyui.prompts import WORKFLOWS
 ROOT = WORKFLOWS.parent
 BLUEPRINTS = sorted((ROOT / "subgraphs").glob("*.json"))
 SNAPSHOT = ROOT / "tests/comfyui/object_info.json"
+TITLE_PX = 30  # above a node's place
 FOLDERS = {"enhancer": "facerestore_models", "model": "fom"}
 
 
@@ -33,6 +34,21 @@ def test_every_node_of_the_pack_tells_managers_where_it_comes_from(graph):
 
     assert registered is not None and ours
     assert {node["properties"].get("cnr_id") for node in ours} == {registered[1]}
+
+
+def test_no_node_lies_over_another(graph):
+    for nodes in (graph["nodes"], *(inner["nodes"] for inner in graph.get("definitions", {}).get("subgraphs", ()))):
+        boxes = [(*node["pos"], *node["size"]) for node in nodes]
+        for number, (x, y, width, height) in enumerate(boxes):
+            for left, top, right, bottom in ((a, b - TITLE_PX, a + c, b + d) for a, b, c, d in boxes[number + 1 :]):
+                beside = x + width <= left or right <= x
+                assert beside or y + height <= top or bottom <= y - TITLE_PX, nodes[number]["type"]
+
+
+def test_notes_have_no_code_which_the_new_look_paints_blue_on_blue(graph):
+    notes = [node["widgets_values"][0] for node in graph["nodes"] if node["type"] == "MarkdownNote"]
+
+    assert not any("`" in note for note in notes)
 
 
 def test_every_node_of_the_pack_was_saved_with_all_that_it_takes(graph):
@@ -61,6 +77,33 @@ def test_weights_that_are_downloaded_are_told_with_address_and_checksum(graph):
             for model in node["properties"].get("models", ())
         ]
         assert found == wanted, node["type"]
+
+
+@pytest.mark.parametrize("path", sorted(WORKFLOWS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_template_opens_as_a_graph_and_its_app_shows_widgets_that_are_there(path):
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    nodes = {node["id"]: node for node in saved["nodes"]}
+    free = {
+        (node["id"], slot["name"]) for node in nodes.values() for slot in node["inputs"]
+        if "widget" in slot and slot.get("link") is None
+    }  # fmt: skip
+    app = saved["extra"]["linearData"]
+
+    assert saved["extra"]["linearMode"] is False
+    assert {(node, widget) for node, widget, _ in app["inputs"]} <= free
+    assert all(re.fullmatch(r".{8,36}\.", told["description"]) for _, _, told in app["inputs"])  # more is cut off
+    files = {(node["id"], slot) for node in nodes.values() for slot in ("image", "file") if (node["id"], slot) in free}
+    shown = {(node, widget) for node, widget, _ in app["inputs"]}
+    assert path.stem == "Shared motion" or files <= shown  # whose second part is not of the app
+    savers = {number for number, node in nodes.items() if node["type"] == "SaveVideo"}
+    assert savers <= set(app["outputs"]) <= set(nodes)
+
+
+@pytest.mark.parametrize("path", sorted(WORKFLOWS.glob("*.json")), ids=lambda path: path.stem)
+def test_a_template_has_a_title_for_people(path):
+    """The host shows the file's name as the title, and has no other place for one."""
+    assert re.fullmatch(r"[A-Z][a-z]*( [a-z0-9]+)*", path.stem)
+    assert path.with_suffix(".jpg").is_file()
 
 
 @pytest.mark.parametrize("path", BLUEPRINTS, ids=lambda path: path.stem)

@@ -84,6 +84,18 @@ def test_the_chain_gives_one_batch_of_frames_that_are_composed_bit_for_bit(execu
     assert untouched.any() and (pasted[untouched] == frames[untouched]).all()
 
 
+def test_with_a_phase_the_second_face_of_a_video_is_ahead(execute, model, found, driving):
+    from dataclasses import replace
+
+    faces = found[0]
+    (track,) = faces.tracks
+    twins = replace(faces, tracks=replace(faces.tracks, tracks=(track, replace(track, id=1))))
+    settings = {"model": model, "faces": twins, "drivers": {"driver1": driving}, "frames": "as painted", "gain": 2.0}
+    together, apart = (execute("FOMAnimateFace", **settings, phase_s=phase_s).args[0] for phase_s in (0.0, 0.2))
+    assert (together[0] == together[1]).all()
+    assert (apart[0][6] - apart[1][6]).abs().max() > 1e-3
+
+
 def test_painted_faces_are_pasted_where_each_frame_has_them(execute, model, found, frames, driving):
     faces = found[0]
     animated = execute(
@@ -125,6 +137,67 @@ def test_animate_picture_takes_a_video(execute, model, frames, driving, square_f
 def test_animate_picture_takes_followed_frames(execute, model, found, frames, driving):
     made = execute("FOMAnimatePicture", model=model, image=frames, faces=found[0], driver=driving).args[0]
     assert made.get_frame_count() == COUNT
+
+
+@pytest.fixture
+def looks(model, monkeypatch) -> list[int]:
+    """How many pictures the model was to find keypoints in, call by call."""
+    network, asked = model.model.network, []
+    detect = network.detect_keypoints
+    monkeypatch.setattr(network, "detect_keypoints", lambda images: asked.append(len(images)) or detect(images))
+    return asked
+
+
+def test_a_changed_gain_reads_the_faces_of_followed_frames_no_more(
+    execute, model, frames, driving, square_finder, looks
+):
+    faces = execute("FOMDetectFaces", image=frames.clone(), batch=VIDEO).args[0]
+
+    def animated(gain):
+        return execute("FOMAnimateFace", model=model, faces=faces, drivers={"driver1": driving}, gain=gain).args[0][0]
+
+    first = animated(2.0)
+    read = sum(looks)
+    changed, again = animated(1.0), animated(2.0)
+
+    assert read > COUNT // 2 and sum(looks) == read
+    assert torch.equal(again, first) and not torch.equal(changed, first)
+
+
+def test_other_frames_and_other_places_are_read_anew(execute, model, frames, driving, square_finder, looks):
+    for image, margin in ((frames.clone(), 0.75), (frames.clone(), 0.75), (frames, 0.5)):
+        faces = execute("FOMDetectFaces", image=image, batch=VIDEO, margin=margin).args[0]
+        before = sum(looks)
+        execute("FOMAnimateFace", model=model, faces=faces, drivers={"driver1": driving})
+        assert sum(looks) > before
+
+
+def test_a_changed_gain_follows_the_faces_of_a_video_no_more(
+    execute, model, frames, driving, square_finder, looks, tmp_path, monkeypatch
+):
+    from comfy_api.latest import InputImpl
+
+    from fom_pack.fom_core.media import VideoWriter, read_video
+    from fom_pack.nodes import picture_videos
+
+    with VideoWriter(tmp_path / "source.mkv", 30, synthetic=False) as writer:
+        writer.write((frames.numpy() * 255).round().astype(np.uint8))
+    follow, followed = picture_videos.follow_faces, []
+    monkeypatch.setattr(
+        picture_videos, "follow_faces", lambda *given, **options: followed.append(1) or follow(*given, **options)
+    )
+
+    def animated(gain):
+        source = InputImpl.VideoFromFile(str(tmp_path / "source.mkv"))
+        video = execute("FOMAnimatePicture", model=model, image=source, driver=driving, gain=gain).args[0]
+        return torch.from_numpy(read_video(video.get_stream_source())[0])
+
+    first = animated(2.0)
+    read = sum(looks)
+    changed, again = animated(1.0), animated(2.0)
+
+    assert len(followed) == 1 and sum(looks) == read > 0
+    assert torch.equal(again, first) and not torch.equal(changed, first)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,26 @@ def test_faces_in_one_batch_are_the_faces_one_by_one(tiny_model, picture, clip):
             torch.testing.assert_close(ours.dense_motion.deformation, alone.dense_motion.deformation, rtol=0, atol=1e-5)
 
 
+def test_a_face_that_stands_still_is_painted_once_with_the_same_bits(tiny_model, picture, clip, monkeypatch):
+    crop = crop_face(picture, FACES[0], (64, 64))
+    (face,), _ = _moving_faces(tiny_model, [crop], clip, MotionTransfer(), 8)
+    face = face.only([0, 1, 2, 2, 2, 1, 1, 4])
+    expected = tiny_model.generate(face.source, face.keypoints)
+    generate, asked = tiny_model.generate, []
+
+    def counted(source, keypoints):
+        asked.append(len(keypoints))
+        return generate(source, keypoints)
+
+    monkeypatch.setattr(tiny_model, "generate", counted)
+    (painted,) = Batch([face]).generate(tiny_model, slice(0, 8))
+
+    assert asked == [5]
+    assert torch.equal(painted.prediction, expected.prediction)
+    assert torch.equal(painted.dense_motion.deformation, expected.dense_motion.deformation)
+    assert torch.equal(painted.dense_motion.occlusion_map, expected.dense_motion.occlusion_map)
+
+
 @pytest.mark.parametrize("faces", [FACES, FACES[:1]], ids=["two faces", "one face"])
 def test_the_number_of_threads_never_changes_a_pixel(tiny_model, picture, clip, faces):
     before = torch.get_num_threads()

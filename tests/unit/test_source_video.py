@@ -15,7 +15,7 @@ from fom_core.compose.windows import FaceWindows
 from fom_core.driver import read_motion
 from fom_core.errors import UsageError
 from fom_core.faces.tracks import FaceTrack, FaceTracks
-from fom_core.motion import resample
+from fom_core.motion import chorus, fit_length, resample
 from fom_core.source_video import SourceOptions, animate_video, compose_video, moving_tracks
 from fom_core.types import Keypoints, Motion, MotionTransfer, RunOptions
 
@@ -88,6 +88,27 @@ def test_outside_the_faces_each_frame_is_itself_bit_for_bit(tiny_model, video, t
     assert late.any() and not late[:, 110:].any()  # the face that left moves nothing any more
 
 
+@pytest.mark.parametrize("roll", [-30.0, 45.0, 90.0])
+def test_a_turned_head_moves_in_its_own_turned_canvas_and_all_outside_stays(tiny_model, video, tracks, driving, roll):
+    rolls = np.linspace(roll, roll + 10, COUNT, dtype=np.float32)
+    lying = replace(tracks, tracks=(replace(tracks.tracks[0], rolls=rolls),))
+
+    result = animated(tiny_model, video, lying, driving, LOUD, fps=25.0)
+
+    assert (
+        result != animated(tiny_model, video, replace(tracks, tracks=tracks.tracks[:1]), driving, LOUD, fps=25.0)
+    ).any()
+    for number in range(COUNT):
+        (face,) = lying.at(number)
+        x0, y0, x1, y1 = canvas_box(face)
+        outside = np.ones(SIZE, bool)
+        outside[y0:y1, x0:x1] = False
+        assert face.roll_deg == rolls[number]
+        assert outside.any() and (result[number] == video[number])[outside].all()
+    assert (result[15] != video[15]).any()
+    assert (animated(tiny_model, video, lying, driving, LOUD, fps=25.0, frames=[7, 15]) == result[[7, 15]]).all()
+
+
 def test_a_driver_who_stands_still_leaves_every_bit_as_it_is(tiny_model, video, tracks, driving):
     still = driving.pick([0] * COUNT)
     assert (animated(tiny_model, video, tracks, still, fps=25.0) == video).all()
@@ -98,6 +119,31 @@ def test_each_face_has_its_own_driver(tiny_model, video, tracks, driving):
     result = animated(tiny_model, video, tracks, [still, driving], LOUD, fps=25.0)
     moved = np.concatenate([np.abs(result[t].astype(int) - video[t]).max(axis=2)[None] for t in range(12)])
     assert moved[:, 55:65, 90:100].any() and not moved[:, :30, :40].any()
+
+
+@pytest.mark.parametrize("length", ["hold", "loop"])
+def test_with_a_phase_every_face_is_further_in_the_motion_than_the_one_before(
+    tiny_model, video, tracks, driving, length
+):
+    goes_on = COUNT if length == "loop" else None
+    each = [fit_length(motion, COUNT, "hold") for motion in chorus([driving], 2, 0.2, initial=0, length=goes_on)]
+
+    apart = animated(tiny_model, video, tracks, driving, LOUD, fps=25.0, length=length, phase_s=0.2)
+
+    assert (apart == animated(tiny_model, video, tracks, each, LOUD, fps=25.0)).all()
+    together = animated(tiny_model, video, tracks, [each[0], each[0]], LOUD, fps=25.0)
+    assert (apart[:, :30, :40] == together[:, :30, :40]).all() and (apart != together).any()
+
+
+def test_a_phase_counts_from_the_drivers_own_frame_at_any_rate(tiny_model, video, tracks, driving):
+    slow, first = replace(driving, fps=12.5), MotionTransfer(initial_frame=6, gain=2.0)
+    ours = animated(tiny_model, video, tracks, slow, first, fps=25.0, phase_s=0.2)
+    expected = animated(
+        tiny_model, video, tracks, resample(slow, 12.5, 25.0), replace(first, initial_frame=12), fps=25.0, phase_s=0.2
+    )
+    assert (ours == expected).all()
+    with pytest.raises(UsageError, match="one of the 12 driving frames"):
+        animated(tiny_model, video, tracks, slow, replace(first, initial_frame=12), fps=25.0, phase_s=0.2)
 
 
 @pytest.mark.parametrize(("length", "count"), [("hold", 20), ("loop", 20), ("shortest", 12)])
@@ -198,7 +244,9 @@ def test_without_faces_it_is_as_long_as_with_them(tiny_model, video, driving, le
     assert (result == video[:count]).all() and len(result) == count
 
 
-@pytest.mark.parametrize("wrong", [{"source_motion": "both"}, {"keep_head": "yes"}, {"length": "longest"}])
+@pytest.mark.parametrize(
+    "wrong", [{"source_motion": "both"}, {"keep_head": "yes"}, {"length": "longest"}, {"phase_s": -1}]
+)
 def test_options_of_another_kind_are_refused_before_the_source_is_read(tiny_model, driving, wrong):
     with pytest.raises(UsageError, match=f"{next(iter(wrong))} is"):
         SourceOptions(**wrong)

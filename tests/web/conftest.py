@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -45,18 +46,15 @@ def site(browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def url(site: Path) -> Iterator[str]:
     """Where the page is served, isolated from other origins so that WebAssembly may have threads."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Isolated, directory=str(site)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
+    with served(site, _Isolated) as address:
+        yield address
 
 
 @pytest.fixture
 def drive(url: str, browser: dict[str, str], tmp_path: Path) -> Drive:
     """Plays a scenario of drive_page.mjs with these files; what it tells has no errors and no foreign requests."""
 
-    def play(scenario: str, *files: object) -> dict[str, Any]:
+    def play(scenario: str, *files: object, url: str = url) -> dict[str, Any]:
         command = ["node", str(SCRIPT), url, scenario, str(tmp_path), *map(str, files)]
         ended = subprocess.run(command, env=browser, capture_output=True, text=True, timeout=400, check=False)
         assert ended.returncode == 0, ended.stderr
@@ -67,17 +65,33 @@ def drive(url: str, browser: dict[str, str], tmp_path: Path) -> Drive:
     return play
 
 
-class _Isolated(SimpleHTTPRequestHandler):
+@contextmanager
+def served(folder: Path, handler: type[PlainHost] | None = None) -> Iterator[str]:
+    """The address at which a folder's files are served until the end."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler or PlainHost, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class PlainHost(SimpleHTTPRequestHandler):
+    """A host that sends files and no headers of its own."""
+
     def guess_type(self, path: str | os.PathLike[str]) -> str:
         return TYPES.get(Path(path).suffix) or super().guess_type(path)
 
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+class _Isolated(PlainHost):
     def end_headers(self) -> None:
         self.send_header("Cross-Origin-Opener-Policy", "same-origin")
         self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
         super().end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
 
 
 def _newer(made: Path, *sources: Path) -> bool:

@@ -4,6 +4,8 @@ import type { ModelFiles, Painted, Ready } from './engine/engine'
 import type { Backend } from './engine/runtime'
 import { cropsOf } from './faces/regions'
 import { FADE_IN_S } from './motion/transfer'
+import { phoneApp, saveByApp } from './offline/app'
+import { Device } from './offline/device'
 import { Player } from './player'
 import { Recorder } from './recorder'
 import { FaceList } from './ui/faces'
@@ -24,9 +26,11 @@ export class App {
   private readonly marker = new Marker()
   private readonly recorder = new Recorder()
   private readonly faces = new FaceList(this.stage, () => void this.useFaces().catch(complain))
+  readonly device = new Device()
   readonly performer = new Performer(this.engine, (driver) => this.use(driver), () => this.ready?.model)
   private readonly player = new Player(this.engine, {
-    draw: (painted) => this.draw(painted),
+    draw: (painted, replayed) => this.draw(painted, replayed),
+    computed: (milliseconds) => this.rate.computed(milliseconds),
     moment: (at) => this.showMoment(at),
     failed: (error) => this.stopped(error)
   })
@@ -39,6 +43,7 @@ export class App {
     await this.performer.listMotions(`${DATA}/motions`)
     await this.performer.chooseMotion()
     this.tellNext()
+    void this.device.keep(this.ready!.backend)
   }
 
   /** Open a model, or the present one anew for another processor. */
@@ -166,11 +171,11 @@ export class App {
     element('controls').hidden = false
     element<HTMLButtonElement>('mark').disabled = false
     const picture = this.stage.show(image)
-    this.faces.set([])
+    this.faces.set([], picture)
     say('Looking for faces …')
     const found = await this.engine.call('detect', picture)
     if (picture !== this.stage.picture) return // another one was opened meanwhile
-    this.faces.set(cropsOf(found))
+    this.faces.set(cropsOf(found), picture)
     if (this.faces.size) return this.useFaces()
     await this.player.set(null)
     say('No face was found.')
@@ -229,6 +234,7 @@ export class App {
     const button = element('play')
     button.classList.toggle('playing', this.player.playing)
     button.setAttribute('aria-label', this.player.playing ? 'Pause' : 'Play')
+    element('view').classList.toggle('playing', this.player.playing)
   }
 
   private showMoment(at: number): void {
@@ -238,21 +244,26 @@ export class App {
     bar.setAttribute('aria-valuetext', `${seconds.toFixed(1)} seconds`)
   }
 
-  private draw(painted: Painted): void {
+  private draw(painted: Painted, replayed: boolean): void {
     if (!this.ready || painted.faces.length !== this.faces.chosen.length) return
-    const started = performance.now()
     this.stage.draw(painted.faces)
-    if (this.player.playing) this.rate.add(painted.milliseconds + performance.now() - started)
+    if (this.player.playing) this.rate.shown(replayed)
   }
 
   private keep(video: Blob): void {
+    if (!video.size) throw new Error('Nothing had moved yet, so that nothing was recorded. Record for a little longer.')
     const url = URL.createObjectURL(video)
     const number = element('recordings').children.length + 1
     const item = document.createElement('li')
     const player = Object.assign(document.createElement('video'), { src: url, controls: true, loop: true, playsInline: true })
     player.setAttribute('aria-label', `Recording ${number}`)
-    const link = Object.assign(document.createElement('a'), { href: url, download: `faces-in-motion-${number}.webm` })
+    const link = Object.assign(document.createElement('a'), { href: url, download: `faces-in-motion-${number}.${/mp4/.test(video.type) ? 'mp4' : 'webm'}` })
     link.textContent = `Save recording ${number} (${(video.size / 1e6).toFixed(1)} MB)`
+    const app = phoneApp()
+    if (app) link.addEventListener('click', (event) => {
+      event.preventDefault()
+      void saveByApp(app, video, link.download).catch(complain)
+    })
     item.append(player, link)
     element('recordings').prepend(item)
     link.focus()

@@ -18,6 +18,7 @@ onClick('record', () => app.toggleRecording())
 onClick('mark', () => app.markFace())
 onClick('camera', () => app.performer.toggleCamera())
 onClick('recentre', () => app.performer.recentre())
+onClick('install', () => app.device.install())
 
 for (const button of document.querySelectorAll<HTMLButtonElement>('[data-picture]')) {
   button.addEventListener('click', () => void attempt(() => app.openExample(button.dataset.picture!)))
@@ -25,7 +26,7 @@ for (const button of document.querySelectorAll<HTMLButtonElement>('[data-picture
 for (const radio of document.querySelectorAll<HTMLInputElement>('[name="driver"]')) {
   radio.addEventListener('change', () => void attempt(() => app.performer.choose(radio.value as Kind)))
 }
-element('motion').addEventListener('change', () => void attempt(() => app.performer.chooseMotion()))
+element('motions').addEventListener('change', () => void attempt(() => app.performer.chooseMotion()))
 element('backend').addEventListener('change', () => void attempt(() => app.openModel()))
 element('seek').addEventListener('input', () => void attempt(() => app.seek()))
 for (const id of ['gain', 'relative', 'adapt', 'best']) element(id).addEventListener('input', () => void attempt(() => app.applySettings()))

@@ -10,8 +10,10 @@ const MOST_KEPT_BYTES = 128 << 20
 
 /** What the player tells the page. */
 export interface Listener {
-  /** Faces to show. */
-  draw(painted: Painted): void
+  /** Faces to show; `replayed` tells that they were computed before and kept. */
+  draw(painted: Painted, replayed: boolean): void
+  /** A frame was computed in so many milliseconds, to be shown now or later. */
+  computed(milliseconds: number): void
   /** The moment shown: frames of a motion, hundredths of a second of a video. */
   moment(at: number): void
   /** Something failed; playing has stopped. */
@@ -74,14 +76,15 @@ export class Player {
     if (driver?.kind !== 'motion') return this.repaint()
     this.at = frame
     this.startedAt = performance.now() - (1000 * frame) / driver.motion.fps
+    const replayed = this.kept.has(frame)
     const painted = await this.painted(driver, frame)
-    if (this.at === frame && this.driver === driver) this.present(frame, painted)
+    if (this.at === frame && this.driver === driver) this.present(frame, painted, replayed)
   }
 
   /** Paint the moment that a video or a motion stands at. */
   async repaint(): Promise<void> {
     if (this.driver?.kind === 'motion') await this.show(this.at)
-    else if (this.driver) this.listener.draw(await this.look(this.driver))
+    else if (this.driver) this.listener.draw(await this.look(this.driver), false)
   }
 
   private async playMotion(driver: MotionDriver, run: number): Promise<void> {
@@ -92,7 +95,7 @@ export class Player {
       if (run !== this.run) return
       const frame = now()
       const painted = this.kept.get(frame)
-      if (painted && frame !== this.at) this.present(frame, painted)
+      if (painted && frame !== this.at) this.present(frame, painted, true)
       requestAnimationFrame(display)
     }
     requestAnimationFrame(display)
@@ -104,7 +107,7 @@ export class Player {
       else {
         const painted = await this.painted(driver, frame)
         last = frame
-        if (run === this.run && frame === wanted) this.present(frame, painted)
+        if (run === this.run && frame === wanted) this.present(frame, painted, false)
       }
     }
   }
@@ -118,7 +121,7 @@ export class Player {
         last = driver.video.currentTime
         const painted = await this.look(driver)
         if (run !== this.run) return
-        this.listener.draw(painted)
+        this.listener.draw(painted, false)
         this.listener.moment(Math.round(100 * last))
       }
     }
@@ -128,7 +131,9 @@ export class Player {
     const started = performance.now()
     const keypoints = await this.engine.call('look', grab(driver.video), driver.view)
     const { faces } = await this.engine.call('paint', keypoints, this.initial, this.transfer)
-    return { faces, milliseconds: performance.now() - started }
+    const milliseconds = performance.now() - started
+    this.listener.computed(milliseconds)
+    return { faces, milliseconds }
   }
 
   private async painted(driver: MotionDriver, frame: number): Promise<Painted> {
@@ -136,13 +141,14 @@ export class Player {
     if (known) return known
     const initial = this.initial
     const painted = await this.engine.call('paint', driver.motion.frames[frame], initial, this.transfer, frame / driver.motion.fps)
+    this.listener.computed(painted.milliseconds)
     if (initial === this.initial && this.room(painted, driver)) this.kept.set(frame, painted)
     return painted
   }
 
-  private present(frame: number, painted: Painted): void {
+  private present(frame: number, painted: Painted, replayed: boolean): void {
     this.at = frame
-    this.listener.draw(painted)
+    this.listener.draw(painted, replayed)
     this.listener.moment(frame)
   }
 

@@ -1,7 +1,7 @@
-const TYPES = ['video/webm;codecs=vp9,opus', 'video/webm;codecs=vp8,opus', 'video/webm']
+const TYPES = ['video/webm;codecs=vp9,opus', 'video/webm;codecs=vp8,opus', 'video/webm', 'video/mp4'] // Safari writes MP4
 const BITS_PER_SECOND = 8_000_000
 
-/** Records what a canvas shows as WebM, with the driving video's sound where it has any. */
+/** Records what a canvas shows as WebM, or MP4 where the browser has no WebM, with the driving video's sound where it has any. */
 export class Recorder {
   private recorder: MediaRecorder | null = null
 
@@ -12,7 +12,7 @@ export class Recorder {
   /** Begin. Resolves with the video once {@link stop} is called. Throws where the browser cannot record. */
   start(canvas: HTMLCanvasElement, sound: HTMLVideoElement | null): Promise<Blob> {
     const type = typeof MediaRecorder === 'undefined' ? undefined : TYPES.find((kind) => MediaRecorder.isTypeSupported(kind))
-    if (!type) throw new Error('This browser cannot record WebM. Try Firefox, Chrome or Edge.')
+    if (!type) throw new Error('This browser cannot record videos. Try Firefox, Chrome or Edge.')
     const stream = canvas.captureStream()
     const tracks = soundOf(sound)
     for (const track of tracks) stream.addTrack(track)
@@ -24,7 +24,7 @@ export class Recorder {
       recorder.onerror = () => reject(new Error('The browser stopped recording.'))
       recorder.onstop = () => {
         for (const track of stream.getTracks()) track.stop()
-        resolve(new Blob(parts, { type: 'video/webm' }))
+        resolve(new Blob(parts, { type: type.split(';')[0] }))
       }
       recorder.start(1000)
     })

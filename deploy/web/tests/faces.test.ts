@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { distinct, iou } from '../src/faces/boxes'
 import { detectFaces } from '../src/faces/detector'
-import { cropsOf, fixedView, followFace, viewOf } from '../src/faces/regions'
+import { cropsOf, faceAt, fixedView, followFace, viewOf } from '../src/faces/regions'
 import { crop, isGrey, resize, toBatch, toPixels, withoutColours } from '../src/pixels'
 import { fixtures, near, picture } from './fixtures'
 
@@ -20,6 +20,11 @@ describe('faces', () => {
   it('are followed by overlap, and not replaced by a larger one elsewhere', () => {
     const person = (x: number, side = 50) => ({ box: [x, 0, x + side, side] as [number, number, number, number], score: 0.9 })
     expect(followFace([[person(0)], [person(10), person(200, 90)], [], [person(15)]]).map(([x]) => x)).toEqual([0, 10, 15])
+  })
+
+  it('are found under a finger: the nearest of those around it', () => {
+    const crops = [[0, 0, 100, 100], [60, 0, 160, 100]] as [number, number, number, number][]
+    expect([faceAt(crops, 70, 50), faceAt(crops, 90, 50), faceAt(crops, 150, 50), faceAt(crops, 50, 120)]).toEqual([0, 1, 1, -1])
   })
 
   it('overlap by their boxes', () => {

@@ -63,7 +63,7 @@ def test_half_graphs_hold_float16_weights_and_warp_in_float32(exported: Path):
     graph = onnx.load(exported / "generator.fp16.onnx").graph
     halves = {tensor.name for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT16}
     assert all(node.input[1] in halves for node in graph.node if node.op_type == "Conv")
-    types = {value.name: value.type.tensor_type.elem_type for value in graph.value_info}
+    types = {value.name: value.type.tensor_type.elem_type for value in [*graph.input, *graph.value_info]}
     warps = [node for node in graph.node if node.op_type == "GridSample"]
     assert len(warps) == 2
     assert all(types[name] == onnx.TensorProto.FLOAT for node in warps for name in node.input)

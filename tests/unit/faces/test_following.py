@@ -34,7 +34,7 @@ class Squares:
             rows, columns = np.flatnonzero(there.any(axis=1)), np.flatnonzero(there.any(axis=0))
             if len(rows) and columns[-1] - columns[0] > 0.5 * (rows[-1] - rows[0]):
                 box = (float(columns[0]), float(rows[0]), columns[-1] + 1.0, rows[-1] + 1.0)
-                found.append(Detection(box, 0.9))
+                found.append(Detection(box, 0.95))  # surely upright
         return found
 
 

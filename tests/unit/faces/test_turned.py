@@ -6,9 +6,12 @@ import pytest
 
 from fom_core.faces.detect import detect_faces, load_detector
 from fom_core.faces.detection import Detection, around, scaled
+from fom_core.faces.following import follow_faces
 from fom_core.faces.regions import crop_face, regions_from_detections, turn
 from fom_core.faces.second_look import second_look
+from fom_core.faces.steadying import steadied_rolls
 from fom_core.faces.turned import TurningDetector, leaning, normal
+from fom_core.media import VideoReader
 from fom_core.media.pictures import read_picture
 
 PORTRAITS = ("portrait_lady1.jpg", "fom_source_image.png")
@@ -67,6 +70,50 @@ def test_an_upright_head_is_found_as_ever_and_looked_at_once():
 def test_a_head_that_leans_a_little_counts_as_upright():
     (face,) = detect_faces(arrow(15), Arrow(eyes=True))
     assert face.roll_deg == 0
+
+
+@pytest.mark.parametrize("eyes", [False, True])
+@pytest.mark.parametrize(
+    "rolls", [np.full(40, 60.0), np.full(40, -90.0), np.linspace(40, 110, 60), np.linspace(200, 160, 40)]
+)
+def test_a_turned_head_is_followed_through_a_video_as_it_lies(rolls, eyes):
+    (track,) = follow_faces([arrow(roll) for roll in rolls], Arrow(eyes), fps=25.0)
+
+    assert track.rolls is not None and not np.isnan(track.boxes).any()
+    assert max(abs(normal(float(found - roll))) for found, roll in zip(track.rolls, rolls, strict=True)) < 8
+    np.testing.assert_allclose(
+        (track.boxes[:, :2] + track.boxes[:, 2:]) / 2, np.tile([150, 120], (len(rolls), 1)), atol=4
+    )
+    face = track.region(20, (260, 320), "square", 0.75)
+    assert face is not None and face.roll_deg == track.rolls[20]
+
+
+@pytest.mark.parametrize("eyes", [False, True])
+def test_a_head_that_leans_over_and_comes_back_is_never_lost(eyes):
+    rolls = 80 * np.sin(np.linspace(0, np.pi, 75))
+    (track,) = follow_faces([arrow(roll) for roll in rolls], Arrow(eyes), fps=25.0)
+
+    assert track.rolls is not None and not np.isnan(track.boxes).any()
+    assert np.abs(track.rolls - rolls).max() < 40 and np.abs(track.rolls - rolls)[30:45].max() < 15
+
+
+def test_an_upright_head_is_followed_as_ever():
+    detector = Arrow()
+    (track,) = follow_faces([arrow(5)] * 50, detector, fps=25.0)
+    assert track.rolls is None and detector.looks == 10
+
+
+def test_the_roll_of_one_scene_does_not_reach_into_another():
+    rolls = steadied_rolls({0: 90.0, 5: 90.0, 10: 0.0, 15: 0.0}, [10], 20, 25.0)
+    assert rolls is not None
+    np.testing.assert_allclose(rolls, np.repeat([90, 0], 10), atol=1e-4)
+    assert steadied_rolls({0: 0.0, 5: 0.0}, [], 10, 25.0) is None
+
+
+def test_a_roll_goes_the_short_way_over_half_a_turn():
+    rolls = steadied_rolls({0: 170.0, 10: -170.0}, [], 11, 25.0)
+    assert rolls is not None
+    assert [normal(float(rolls[frame])) for frame in (0, 5, 10)] == pytest.approx([170, 180, -170], abs=0.1)
 
 
 def test_a_picture_without_a_head_has_none_whichever_way_it_is_turned():
@@ -159,3 +206,17 @@ def test_a_face_in_a_picture_of_another_size_stays_turned():
     face = Detection((10, 20, 30, 40), 0.8, ((12.0, 22.0),), roll_deg=90)
 
     assert scaled(face, 2, 3) == Detection((20, 60, 60, 120), 0.8, ((24.0, 66.0),), roll_deg=90)
+
+
+@pytest.mark.parametrize("roll", [30, -45, 90])
+def test_a_turned_head_of_a_real_clip_is_followed_as_it_lies(shared, roll):
+    reader = VideoReader(shared / "data/media/talk_audio_524.mp4")
+    frames = [
+        turned(cv2.resize(frame[..., :3], (300, 300)), roll)[0] for frame, _ in zip(reader, range(30), strict=False)
+    ]
+
+    (track,) = follow_faces(frames, "embedded", fps=25.0)
+
+    assert track.rolls is not None and not np.isnan(track.boxes).any()
+    assert abs(float(np.median(track.rolls)) - roll) < 15
+    assert np.abs(np.diff(track.rolls)).max() < 3

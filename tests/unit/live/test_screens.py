@@ -1,6 +1,8 @@
 """A recording, a virtual camera and a window."""
 
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +14,7 @@ from fom_core.live import screens as screens_module
 from fom_core.live.screens import fitted
 from fom_core.media import VideoReader
 
+ROOT = Path(__file__).resolve().parents[3]
 SIZE = (48, 64)
 
 
@@ -81,6 +84,42 @@ def test_what_writing_meets_is_raised_and_nothing_is_left(tmp_path, monkeypatch)
     with pytest.raises(WriteError, match="No space"):
         recording.close()
     assert list(tmp_path.iterdir()) == []
+
+
+INTERRUPTED = """
+import faulthandler, random, signal, sys
+import numpy as np
+from fom_core.live import LiveRecording
+
+class Stop(BaseException): pass
+def stop(*_): raise Stop
+
+signal.signal(signal.SIGALRM, stop)
+faulthandler.dump_traceback_later(40, exit=True)
+frame = np.zeros((2, 2, 3), np.uint8)
+for _ in range(40):
+    recording = LiveRecording(sys.argv[1] + "/live.png", 10, (2, 2))
+    recording._add = lambda *_: None
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-4, 2e-3))
+            while True: recording.show(frame, 0.0, "")
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            recording.close()
+    except Stop:
+        pass
+print("ended")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a timer that raises in the main thread")
+def test_a_signal_at_any_moment_lets_a_recording_end(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(tmp_path)],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("ended\n", "")
 
 
 @pytest.mark.parametrize(("shape", "place"), [((48, 64), (0, 48, 0, 64)), ((24, 64), (12, 36, 0, 64)),

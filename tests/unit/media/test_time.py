@@ -207,5 +207,14 @@ def test_more_frames_than_any_rate_holds_give_way_to_one_another():
     assert np.abs(clock.slots / float(clock.rate) - times / 1000).max() <= IN_STEP_S
 
 
+def test_steps_of_which_no_two_are_alike_still_have_a_clock():
+    times = np.array([0, 373, 538, 669, 722, 809, 812, 923, 1005, 1376])
+
+    clock = clock_of(times, Fraction(1, 1000), (), Fraction(25))
+
+    assert clock.kept
+    assert np.abs(clock.slots / float(clock.rate) - times / 1000).max() <= IN_STEP_S
+
+
 def test_delays_that_viewers_lengthen_are_lengthened():
     assert unhurry(np.array([0, 1, 5, 5]), Fraction(1, 100)).tolist() == [0, 10, 14, 24]

@@ -149,6 +149,13 @@ def test_a_choir_sings_one_after_the_other_and_counts_from_one_rest(ramp):
     assert second.neutral is first.neutral is ring.neutral
 
 
+def test_a_choir_that_sings_for_longer_goes_round_without_a_jump(ramp):
+    ring = ping_pong(ramp)
+    first, second = chorus([ring], 2, 0.2, length=50)
+    assert shifts(first) == (3 * shifts(ring))[:50]
+    assert shifts(second) == (3 * shifts(ring))[2:52]
+
+
 def test_of_several_motions_the_last_one_is_for_all_further_faces(ramp):
     found = chorus([ping_pong(ramp), motion_of(*[0.5] * 20)], 3, 0.1)
     assert [shifts(motion)[0] for motion in found] == [0.0, 0.5, 0.5]

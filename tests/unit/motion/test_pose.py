@@ -100,6 +100,44 @@ def test_a_held_pose_moves_a_face_though_it_stands_still(directions):
     assert (moved.value - source.value).norm(dim=-1).max() > 0.08
 
 
+REST = {"zoom": 1.0}
+
+
+def nearer(values, share):
+    """Controls of which so much is left."""
+    return {name: REST.get(name, 0.0) + share * (value - REST.get(name, 0.0)) for name, value in values.items()}
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_all_controls_at_their_ends_go_as_far_together_as_one_alone(directions, caplog, end):
+    values = {name: limits[end] for name, limits in directions.limits.items() if limits[end]}
+
+    ours = pose_motion(values)
+
+    share = len(values) ** -0.5
+    expected = pose_motion(nearer(values, share))
+    torch.testing.assert_close(ours.keypoints.value, expected.keypoints.value, rtol=0, atol=1e-5)
+    assert [f"{100 * share:.0f} % is left" in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_a_control_alone_reaches_its_end_and_nothing_is_told(directions, caplog):
+    for name, (low, high) in directions.limits.items():
+        for value in (low, high):
+            ours = pose_motion({name: value}).keypoints.value
+            exact = directions.keypoints({name: torch.full((len(ours),), float(value))})
+            assert torch.equal(ours, exact.value)
+    assert not caplog.records
+
+
+def test_of_several_controls_only_moments_that_are_too_much_are_taken_back(caplog):
+    motion = pose_motion("0:yaw=15;1:pitch=10;2:pitch=0")
+    begin, middle, end = (shift(motion, frame) for frame in (0, 25, 50))
+    torch.testing.assert_close(begin, shift(pose_motion("yaw=15")), rtol=0, atol=1e-6)
+    torch.testing.assert_close(end, begin, rtol=0, atol=1e-6)
+    torch.testing.assert_close(middle, shift(pose_motion(f"yaw={15 / 2**0.5},pitch={10 / 2**0.5}")), rtol=0, atol=1e-5)
+    assert "71 % is left" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("pose", "told"),
     [

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fom_core.errors import UsageError
-from fom_core.motion import align, fit_length, resample, smooth
+from fom_core.motion import align, bridged, fit_length, resample, smooth
 from fom_core.types import Keypoints, Motion
 
 
@@ -196,3 +196,30 @@ def test_near_the_ends_windows_hold_whole_frames_alone(jitter, width):
     torch.testing.assert_close(partly[:2], whole[:2])
     torch.testing.assert_close(partly[-2:], whole[-2:])
     assert (partly[5:-5] != whole[5:-5]).any()
+
+
+def test_a_face_that_is_covered_for_a_moment_goes_straight_on():
+    found = course(0.0, 0.1, 0.9, -0.9, 0.4, 0.5)
+    motion = Motion(found, 25.0, "tiny", (64, 64), seen=(True, True, False, False, True, True))
+
+    ours = bridged(motion, (False, False, True, True, False, False))
+
+    assert places(ours.keypoints) == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    assert ours.keypoints.jacobian is not None
+    assert ours.keypoints.jacobian[:, 0, 1, 1].tolist() == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    assert places(motion.keypoints)[2] == pytest.approx(0.9) and ours.seen == motion.seen
+
+
+@pytest.mark.parametrize(
+    "covered", [None, (False,) * 6, (True, True, False, False, False, False), (False, False, False, False, True, True)]
+)
+def test_what_is_not_covered_between_two_sights_stays(covered):
+    motion = Motion(course(0.0, 0.1, 0.9, -0.9, 0.4, 0.5), 25.0, "tiny", (64, 64))
+    assert torch.equal(bridged(motion, covered).keypoints.value, motion.keypoints.value)
+
+
+def test_a_face_that_is_covered_for_long_is_not_made_up():
+    motion = Motion(course(*range(60)), 25.0, "tiny", (64, 64))
+    covered = [10 <= frame < 50 for frame in range(60)]
+    assert torch.equal(bridged(motion, covered).keypoints.value, motion.keypoints.value)
+    assert bridged(motion, covered, longest_s=2.0) is not motion

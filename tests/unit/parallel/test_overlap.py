@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from fom_core.parallel.overlap import map_in_background, prefetch, run_in_background
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -122,3 +127,35 @@ def wait_for(condition) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.001)
+
+
+INTERRUPTED = """
+import faulthandler, random, signal
+from fom_core.parallel.overlap import prefetch
+
+class Stop(BaseException): pass
+def stop(*_): raise Stop
+
+signal.signal(signal.SIGALRM, stop)
+faulthandler.dump_traceback_later(40, exit=True)
+for _ in range(400):
+    try:
+        items = prefetch(iter(int, 1), depth=8)
+        try:
+            signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-4, 2e-3))
+            for _ in items: pass
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            items.close()
+    except Stop:
+        pass
+print("ended")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a timer that raises in the main thread")
+def test_a_signal_at_any_moment_leaves_no_thread_waiting():
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("ended\n", "")

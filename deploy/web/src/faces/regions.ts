@@ -68,6 +68,15 @@ export function followFace(moments: Detection[][]): Box[] {
   return track
 }
 
+/** Of the crops around a place that whose middle is nearest; -1 where there is none. */
+export function faceAt(crops: readonly Box[], x: number, y: number): number {
+  const distance = ([x0, y0, x1, y1]: Box): number =>
+    x < x0 || x > x1 || y < y0 || y > y1 ? Infinity : Math.hypot(x - (x0 + x1) / 2, y - (y0 + y1) / 2) / (x1 - x0)
+  const distances = crops.map(distance)
+  const least = Math.min(...distances)
+  return least < Infinity ? distances.indexOf(least) : -1
+}
+
 function median(values: number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1

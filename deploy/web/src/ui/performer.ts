@@ -8,7 +8,7 @@ export type Kind = 'motion' | 'video' | 'camera'
 /** Where the movement comes from: a motion of the list, a video file, the camera. */
 export class Performer {
   private readonly video = element<HTMLVideoElement>('driver')
-  private readonly list = element<HTMLSelectElement>('motion')
+  private readonly list = element('motions')
   private readonly motions = new Map<string, Motion>()
 
   /** `use` takes each new driver; null while there is none. `model` names the model that motions must belong to. */
@@ -34,7 +34,7 @@ export class Performer {
   }
 
   async chooseMotion(): Promise<void> {
-    const [motion, model] = [this.motions.get(this.list.value), this.model()]
+    const [motion, model] = [this.motions.get(this.chosen), this.model()]
     if (!motion || !model) return
     if (motion.model === model) return this.use({ kind: 'motion', motion })
     await this.use(null)
@@ -44,7 +44,7 @@ export class Performer {
   async openMotion(file: File): Promise<void> {
     const name = file.name.replace(/\.safetensors$/, '')
     this.addMotion(name, readMotion(await file.arrayBuffer(), file.name))
-    this.list.value = name
+    this.radio(name)!.checked = true
     await this.choose('motion')
   }
 
@@ -79,9 +79,24 @@ export class Performer {
   }
 
   private addMotion(name: string, motion: Motion): void {
-    const seconds = (motion.frames.length / motion.fps).toFixed(1)
-    if (!this.motions.has(name)) this.list.add(new Option(`${name} (${seconds} s)`, name))
     this.motions.set(name, alignDriver(motion))
+    if (this.radio(name)) return
+    const radio = Object.assign(document.createElement('input'), { type: 'radio', name: 'motion', value: name, checked: !this.chosen })
+    const label = Object.assign(document.createElement('span'), { textContent: name.replaceAll('_', ' ') })
+    const length = Object.assign(document.createElement('small'), { textContent: `${(motion.frames.length / motion.fps).toFixed(1)} s` })
+    const chip = document.createElement('label')
+    label.append(' ', length)
+    chip.append(radio, label)
+    this.list.append(chip)
+  }
+
+  /** The name of the motion that is ticked; empty before there is one. */
+  private get chosen(): string {
+    return this.list.querySelector<HTMLInputElement>(':checked')?.value ?? ''
+  }
+
+  private radio(name: string): HTMLInputElement | undefined {
+    return [...this.list.querySelectorAll('input')].find(({ value }) => value === name)
   }
 
   /** Show the controls of one kind, with the camera off. */

@@ -1,35 +1,48 @@
 import { element } from './page'
+import { Counter } from './counter'
 
-const WINDOW_MS = 1000
+const TOLD_EVERY_MS = 250
 
-/** The frames shown a second and the milliseconds that one takes to compute. */
+/** What is shown a second, and where it comes from: computed now, or kept from a round before. */
 export class Rate {
   private readonly output = element('rate')
-  private shown: number[] = []
-  private cost = 0
+  private counter = new Counter()
   private toldAt = 0
 
-  /** Count a frame; `milliseconds` is what it took, also if that was earlier. */
-  add(milliseconds: number): void {
+  /** A frame was shown; `replayed` tells that it had been computed before. */
+  shown(replayed: boolean): void {
     const now = performance.now()
-    this.shown = [...this.shown.filter((at) => now - at < WINDOW_MS), now]
-    this.cost = this.cost ? 0.9 * this.cost + 0.1 * milliseconds : milliseconds
-    if (now - this.toldAt > WINDOW_MS / 4 && this.shown.length > 1) {
-      this.toldAt = now
-      const rate = (1000 * (this.shown.length - 1)) / (now - this.shown[0])
-      this.tell(`${rate.toFixed(rate < 10 ? 1 : 0)} frames/s`, `${Math.round(this.cost)} ms to compute`)
-    }
+    this.counter.shown(now, replayed)
+    if (now - this.toldAt < TOLD_EVERY_MS) return
+    this.toldAt = now
+    this.tell(now)
+  }
+
+  /** A frame was computed in so many milliseconds. */
+  computed(milliseconds: number): void {
+    this.counter.computed(performance.now(), milliseconds)
   }
 
   clear(): void {
-    this.shown = []
-    this.cost = 0
+    this.counter = new Counter()
     this.output.replaceChildren()
   }
 
-  private tell(rate: string, cost: string): void {
+  private tell(now: number): void {
+    const told = this.counter.rates(now)
+    if (!told) return
     const strong = document.createElement('b')
-    strong.textContent = rate
-    this.output.replaceChildren(strong, ` ${cost}`)
+    strong.textContent = `${plain(told.shown)} frames/s`
+    const cost = told.milliseconds === null ? '' : `, ${Math.round(told.milliseconds)} ms each`
+    this.output.replaceChildren(strong, line(`computed ${plain(told.computed)}/s${cost}`), line(`replayed ${plain(told.replayed)}/s`))
+    Object.assign(this.output.dataset, { computed: told.computed.toFixed(1), replayed: told.replayed.toFixed(1) })
   }
+}
+
+function line(text: string): HTMLSpanElement {
+  return Object.assign(document.createElement('span'), { textContent: text })
+}
+
+function plain(rate: number): string {
+  return rate.toFixed(rate > 0 && rate < 10 ? 1 : 0)
 }

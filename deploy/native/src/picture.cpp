@@ -1,0 +1,71 @@
+#include "picture.h"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+
+#include "failure.h"
+
+#define STB_IMAGE_IMPLEMENTATION
+#define STBI_ONLY_PNG
+#define STBI_ONLY_JPEG
+#define STBI_MAX_DIMENSIONS 32768
+#include <stb/stb_image.h>
+#define STB_IMAGE_WRITE_IMPLEMENTATION
+#include <stb/stb_image_write.h>
+
+namespace {
+
+constexpr long long MOST_PIXELS = 50'000'000;
+
+}  // namespace
+
+Picture read_picture(const std::filesystem::path& path) {
+  int width = 0, height = 0, channels = 0;
+  const std::string name = path.string();
+  if (!stbi_info(name.c_str(), &width, &height, &channels))
+    throw Failure(name + " is not a PNG or JPEG picture. Convert it to one");
+  if (static_cast<long long>(width) * height > MOST_PIXELS) {
+    throw Failure(name + " has " + std::to_string(width) + "x" + std::to_string(height) +
+                  " pixels. Take a smaller picture, 50 million pixels at most");
+  }
+  const std::unique_ptr<std::uint8_t, void (*)(void*)> pixels(stbi_load(name.c_str(), &width, &height, &channels, 3),
+                                                              stbi_image_free);
+  if (!pixels) throw Failure(name + " is damaged (" + stbi_failure_reason() + "). Save it again as PNG");
+  return {width, height, {pixels.get(), pixels.get() + 3 * static_cast<std::size_t>(width) * height}};
+}
+
+void write_picture(const std::filesystem::path& path, const Picture& picture) {
+  if (!stbi_write_png(path.string().c_str(), picture.width, picture.height, 3, picture.data.data(),
+                      3 * picture.width)) {
+    throw Failure(path.string() + " cannot be written. Choose another folder with --output");
+  }
+}
+
+Picture middle_square(const Picture& picture) {
+  const int side = std::min(picture.width, picture.height);
+  const int left = (picture.width - side) / 2, top = (picture.height - side) / 2;
+  Picture square{side, side, std::vector<std::uint8_t>(3 * static_cast<std::size_t>(side) * side)};
+  for (int y = 0; y < side; ++y) {
+    const auto from = picture.data.begin() + 3 * (static_cast<std::size_t>(top + y) * picture.width + left);
+    std::copy(from, from + 3 * side, square.data.begin() + 3 * static_cast<std::size_t>(y) * side);
+  }
+  return square;
+}
+
+std::vector<float> to_batch(const Picture& picture) {
+  const std::size_t plane = static_cast<std::size_t>(picture.width) * picture.height;
+  std::vector<float> batch(3 * plane);
+  for (std::size_t at = 0; at < 3 * plane; ++at) batch[at % 3 * plane + at / 3] = picture.data[at] / 255.0f;
+  return batch;
+}
+
+Picture to_picture(const float* batch, int width, int height) {
+  const std::size_t plane = static_cast<std::size_t>(width) * height;
+  Picture picture{width, height, std::vector<std::uint8_t>(3 * plane)};
+  for (std::size_t at = 0; at < 3 * plane; ++at) {
+    const float level = batch[at % 3 * plane + at / 3] * 255.0f;
+    picture.data[at] = static_cast<std::uint8_t>(std::lrint(std::clamp(level, 0.0f, 255.0f)));
+  }
+  return picture;
+}

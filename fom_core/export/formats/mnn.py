@@ -1,0 +1,65 @@
+"""MNN: Alibaba's runtime for phones."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...backends import ExportedPart
+from ...backends.exported import Run
+from ...backends.package import FLOAT32
+from ...errors import FomError
+from .base import Format, Material, as_listed
+
+SMALLER = {FLOAT32: [], "float16": ["--fp16"], "int8": ["--weightQuantBits", "8"]}
+
+
+def _write(material: Material, path: Path, precision: str) -> None:
+    words = ["-f", "ONNX", "--modelFile", material.onnx, "--MNNModel", path, "--bizCode", "fom", *SMALLER[precision]]
+    told = subprocess.run(
+        [sys.executable, "-m", "MNN.tools.mnnconvert", *map(str, words)], capture_output=True, text=True, check=False
+    )
+    if told.returncode or not path.is_file():
+        raise FomError(f"MNN does not convert {material.onnx.name}: {(told.stderr or told.stdout).strip()[-200:]}")
+
+
+def _open(path: Path, part: ExportedPart) -> Run:
+    expr, nn = import_module("MNN.expr"), import_module("MNN.nn")
+
+    settings = ({"backend": "CPU", "precision": "high", "numThread": torch.get_num_threads()},)
+    modules: dict[int, Any] = {}
+
+    def run(inputs: dict[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        batch = max(len(value) for value in inputs.values())
+        if batch not in modules:
+            modules[batch] = nn.load_module_from_file(
+                str(path), list(part.inputs), list(part.outputs), runtime_manager=nn.create_runtime_manager(settings)
+            )
+        given = [expr.const(value, list(value.shape), expr.NCHW) for value in as_listed(part, inputs)]
+        results = modules[batch].forward(given)
+        results = results if isinstance(results, list) else [results]
+        arrays = [np.array(expr.convert(value, expr.NCHW).read()) for value in results]
+        return dict(zip(part.outputs, arrays, strict=True))
+
+    return run
+
+
+MNN = Format(
+    "mnn",
+    "MNN",
+    "mnn",
+    {"MNN": "MNN"},
+    {FLOAT32: ".mnn", "float16": ".fp16.mnn", "int8": ".int8.mnn"},
+    _write,
+    _open,
+    "MNN",
+    "free, one module for each size",
+    "Open a module of its own for each batch: where the batch grows on one module, MNN 3.6 answers NaN without a word.",
+)
