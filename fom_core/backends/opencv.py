@@ -14,7 +14,7 @@ from ..errors import MissingPackage, UnsupportedModel, UsageError
 from ..resources.faults import pass_on
 from .exported import Run
 
-LEAST = 5  # 4.8 to 4.14 do not know GridSample, and 4.8 computes only the first picture of a batch rightly
+LEAST = 5  # 4.8 to 4.14 do not know GridSample, and 4.8 errs on batches
 
 
 def require_opencv(provider: str = "auto") -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from .boxes import iou
 from .detect import face_side
 from .detection import Detection
-from .likeness import alike, surroundings
+from .likeness import alike, look_of
 
 SAME = 0.05  # least overlap with where the face was; something small in its place is not the driver
 REMEMBERED = 12  # looks at other people
@@ -37,7 +37,7 @@ class DriverFace:
         if not found:
             return None
         boxes = np.array([face.box_px for face in found])
-        looks = [surroundings(frame, box) for box in boxes]
+        looks = [look_of(frame, box) for box in boxes]
         if self.box is None:
             mine: int | None = max(range(len(found)), key=lambda index: face_side(found[index]))
         else:

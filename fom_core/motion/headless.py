@@ -10,7 +10,7 @@ from ..geometry import inverse_2x2
 from ..types import Keypoints, Motion
 from .directions import load_directions
 from .notes import is_in_time, pose_of, renoted
-from .pose import PoseKey, parse_pose, text_of_keys, posed_keypoints
+from .pose import PoseKey, parse_pose, posed_keypoints, text_of_keys
 from .rest import anchored, rested
 
 log = logging.getLogger(__name__)

@@ -43,6 +43,7 @@ def _quantised(program: Any, material: Material) -> Any:
 
 
 def _open(path: Path, part: ExportedPart) -> Run:
+    import_module("executorch.kernels.quantized")  # makes its operators known
     program = import_module("executorch.runtime").Runtime.get().load_program(path)
     method = program.load_method("forward")
 

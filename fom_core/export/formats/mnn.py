@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -34,16 +33,12 @@ def _open(path: Path, part: ExportedPart) -> Run:
     expr, nn = import_module("MNN.expr"), import_module("MNN.nn")
 
     settings = ({"backend": "CPU", "precision": "high", "numThread": torch.get_num_threads()},)
-    modules: dict[int, Any] = {}
+    runtime = nn.create_runtime_manager(settings)
+    module = nn.load_module_from_file(str(path), list(part.inputs), list(part.outputs), runtime_manager=runtime)
 
     def run(inputs: dict[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        batch = max(len(value) for value in inputs.values())
-        if batch not in modules:
-            modules[batch] = nn.load_module_from_file(
-                str(path), list(part.inputs), list(part.outputs), runtime_manager=nn.create_runtime_manager(settings)
-            )
         given = [expr.const(value, list(value.shape), expr.NCHW) for value in as_listed(part, inputs)]
-        results = modules[batch].forward(given)
+        results = module.forward(given)
         results = results if isinstance(results, list) else [results]
         arrays = [np.array(expr.convert(value, expr.NCHW).read()) for value in results]
         return dict(zip(part.outputs, arrays, strict=True))
@@ -60,6 +55,7 @@ MNN = Format(
     _write,
     _open,
     "MNN",
-    "free, one module for each size",
-    "Open a module of its own for each batch: where the batch grows on one module, MNN 3.6 answers NaN without a word.",
+    "free",
+    "Ask for the precision high. Its convolutions round more than others': pictures of mini differ by 0.00015. One "
+    "module takes batches that grow and shrink.",
 )

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from ...backends import ExportedPart
 from ...backends.exported import Run, one_by_one
@@ -37,6 +38,7 @@ def _write(material: Material, path: Path, precision: str) -> None:
 def _open(path: Path, part: ExportedPart) -> Run:
     ncnn = import_module("ncnn")
     net = ncnn.Net()
+    net.opt.num_threads = torch.get_num_threads()
     for option in OPTIONS:  # else it computes in half precision where the processor has that
         setattr(net.opt, option, False)
     if net.load_param(str(path)) or net.load_model(str(path.with_suffix(".bin"))):
@@ -44,9 +46,9 @@ def _open(path: Path, part: ExportedPart) -> Run:
 
     def run(inputs: dict[str, np.ndarray]) -> Mapping[str, np.ndarray]:
         extractor = net.create_extractor()
-        mats = [ncnn.Mat(value[0].copy()).clone() for value in as_listed(part, inputs)]
-        for number, value in enumerate(mats):
-            extractor.input(f"in{number}", value)
+        frame = [np.ascontiguousarray(value[0]) for value in as_listed(part, inputs)]  # a Mat only points there
+        for number, value in enumerate(frame):
+            extractor.input(f"in{number}", ncnn.Mat(value))
         return {name: np.array(extractor.extract(f"out{i}")[1])[None] for i, name in enumerate(part.outputs)}
 
     return one_by_one(run)
@@ -62,8 +64,9 @@ NCNN = Format(
     _open,
     "ncnn",
     "1, a dimension that is left out",
-    "Turn use_fp16_packed, use_fp16_storage, use_fp16_arithmetic and use_bf16_storage off for the differences told "
-    "here.",
+    "In Python keep the arrays until the outputs are there: an ncnn.Mat only points to them, a clone() of one as well. "
+    "Turn use_fp16_packed, use_fp16_storage, use_fp16_arithmetic and use_bf16_storage off for the differences "
+    "told here.",
     layout="as in ONNX without the batch: pictures (channels, height, width)",
     names="in0, in1 and so on for the inputs, out0, out1 and so on for the outputs, in the order that they have here",
     beside={FLOAT32: (".ncnn.bin",), "float16": (".fp16.ncnn.bin",)},
