@@ -81,8 +81,12 @@ def run(args: argparse.Namespace) -> int:
     reader = opened_video(args.picture)
     if reader is not None:
         refuse_parts(args)
-    detector = open_detector(args, torch.device("cpu"), args.threshold)
-    found, drawn = _of_picture(args, detector) if reader is None else faces_of_video(args, detector, reader)
+        detector = open_detector(args, torch.device("cpu"), args.threshold)
+        found, drawn = faces_of_video(args, detector, reader)
+    else:
+        picture = read_picture(args.picture)
+        detector = open_detector(args, torch.device("cpu"), args.threshold)
+        found, drawn = _of_picture(args, detector, picture)
     if not found["faces"]:
         print(f"No face found in {args.picture} by the detector {detector.name}.", file=sys.stderr)
     text = json.dumps(found, indent=2) + "\n"
@@ -97,9 +101,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _of_picture(args: argparse.Namespace, detector: Detector) -> tuple[dict[str, Any], np.ndarray]:
+def _of_picture(args: argparse.Namespace, detector: Detector, picture: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
     """The faces as plain values, and the picture with their boxes; the parts of heads are written."""
-    picture = read_picture(args.picture)
     parser = open_parser(args, torch.device("cpu"))
     faces = detect_faces(picture, detector, crop=args.crop)
     parsed = [] if parser is None else parse_heads(picture, faces, parser)

@@ -12,7 +12,7 @@ from ..errors import UsageError
 from ..geometry import inverse_2x2
 from ..types import InitialFrame, Keypoints, Motion
 from .elsewhere import mirrored
-from .notes import changed, together
+from .notes import changed, with_others
 from .reach import tell_reach
 from .reel import BLEND_S, Play, concatenated, played, retimed
 from .rest import anchored, rested, same_model
@@ -125,7 +125,7 @@ def mixed(
     for other, share in others:
         along = fit_length(resample(rested(other), other.fps, motion.fps), len(motion), length)
         points = _on_top(points, anchored(along, rest, share), rest)
-    return replace(motion, keypoints=points, metadata=together(motion, others))
+    return replace(motion, keypoints=points, metadata=with_others(motion, others))
 
 
 def with_pose(motion: Motion, pose: Motion, initial: InitialFrame = "medoid") -> Motion:

@@ -40,7 +40,7 @@ def renoted(motion: Motion, text: str) -> dict[str, str]:
     return {**motion.metadata, _POSE: text}
 
 
-def together(motion: Motion, others: Sequence[tuple[Motion, float]]) -> dict[str, str]:
+def with_others(motion: Motion, others: Sequence[tuple[Motion, float]]) -> dict[str, str]:
     """Metadata of a motion with shares of others on top."""
     given = [(other, share) for other, share in others if pose_of(other) and share]
     texts = [text for text in (pose_of(motion), *(pose_of(other) for other, _ in given)) if text]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..types import InitialFrame, Keypoints, Motion
-from .notes import changed, together
+from .notes import changed, with_others
 from .rest import anchored, apart, blended, rested, same_model
 from .timing import fit_length, resample
 
@@ -90,7 +90,7 @@ def concatenated(motions: Sequence[Motion], blend_s: float = BLEND_S) -> Motion:
             whole = Keypoints.cat([whole[: len(whole) - count], seam, following[count:]])
         else:
             whole = Keypoints.cat([whole, following])
-    metadata = together(replace(first, metadata=changed(first)), [(motion, 0.5) for motion in motions[1:]])
+    metadata = with_others(replace(first, metadata=changed(first)), [(motion, 0.5) for motion in motions[1:]])
     return replace(first, keypoints=whole, seen=None, metadata=metadata)
 
 
