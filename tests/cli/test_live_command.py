@@ -53,9 +53,7 @@ def test_it_ends_after_the_time_that_was_asked_for_and_plays_over_and_over(fom, 
     outcome = fom(*whole, "--loop", "--duration", 3, "--output", tmp_path / "live.mp4")
 
     assert outcome.status == 0, outcome.messages
-    assert f"{tmp_path / 'live.mp4'} has its sound once; the rounds of --loop after the first are silent." in [
-        line.removeprefix("fom: ") for line in outcome.messages
-    ]
+    assert any("live.mp4 has its sound once; the rounds of --loop" in line for line in outcome.messages)
     with VideoReader(tmp_path / "live.mp4") as video:
         assert video.duration_s == pytest.approx(3.0, abs=0.3)
 
