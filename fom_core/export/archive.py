@@ -12,21 +12,23 @@ import torch
 from ..backends.exported import Run
 from .parts import BATCH, Graph
 
+MOST = 2**31 - 1  # PyTorch 2.6 wants to be told that a batch is not the largest integer
 
-def trace(graph: Graph) -> Any:
-    """The graph as an ``ExportedProgram`` with a free batch."""
+
+def trace(graph: Graph, most: int = MOST) -> Any:
+    """The graph as an ``ExportedProgram`` with a free batch of at most ``most``."""
     with torch.no_grad():
         program = torch.export.export(
-            graph.module, tuple(graph.inputs.values()), dynamic_shapes=free_batch(graph), strict=False
+            graph.module, tuple(graph.inputs.values()), dynamic_shapes=free_batch(graph, most), strict=False
         )
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # it names folders of this machine
     return program
 
 
-def free_batch(graph: Graph) -> Any:
+def free_batch(graph: Graph, most: int = MOST) -> Any:
     """Which dimensions of the inputs are free, as ``torch.export`` wants it: ``*points`` are one argument."""
-    free = torch.export.Dim(BATCH, max=2**31 - 1)  # PyTorch 2.6 wants to be told that it is not the largest integer
+    free = torch.export.Dim(BATCH, max=most)
     shapes = [{0: free} if name in graph.batched else {} for name in graph.inputs]
     plain = graph.plain_inputs
     return (*shapes[:plain], tuple(shapes[plain:])) if plain < len(shapes) else tuple(shapes)

@@ -16,12 +16,14 @@ from ..archive import trace
 from ..graph_file import quietly
 from .base import Format, Material, as_listed
 
+LARGEST_BATCH = 1024  # XNNPACK keeps the largest length of every dimension in 32 bits, and grids of a batch are one
+
 
 def _write(material: Material, path: Path, precision: str) -> None:
     xnnpack = import_module("executorch.backends.xnnpack.partition.xnnpack_partitioner")
     lower = import_module("executorch.exir").to_edge_transform_and_lower
     with quietly():
-        program = trace(material.graph)
+        program = trace(material.graph, LARGEST_BATCH)
         lowered = lower(program, partitioner=[xnnpack.XnnpackPartitioner()]).to_executorch()
     path.write_bytes(lowered.buffer)
 
@@ -46,7 +48,7 @@ EXECUTORCH = Format(
     _write,
     _open,
     "executorch",
-    "free",
+    f"free, up to {LARGEST_BATCH}",
     "Inputs go in and outputs come out in order, without names. The warp, resizing and reshaping are ExecuTorch's "
     "portable kernels: the runtime of an application must be built with them beside XNNPACK.",
     names="none: inputs and outputs in the order that they have here",
