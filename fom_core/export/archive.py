@@ -8,31 +8,29 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from ..backends.exported import Run
 from .parts import BATCH, Graph
 
+MOST = 2**31 - 1  # PyTorch 2.6 wants to be told that a batch is not the largest integer
 
-def trace(graph: Graph, module: nn.Module | None = None) -> Any:
-    """The graph as an ``ExportedProgram`` with a free batch.
 
-    module: stands in the place of its own, with all inputs named.
-    """
+def trace(graph: Graph, most: int = MOST) -> Any:
+    """The graph as an ``ExportedProgram`` with a free batch of at most ``most``."""
     with torch.no_grad():
-        shapes = free_batch(graph, named=module is not None)
-        inputs = tuple(graph.inputs.values())
-        program = torch.export.export(module or graph.module, inputs, dynamic_shapes=shapes, strict=False)
+        program = torch.export.export(
+            graph.module, tuple(graph.inputs.values()), dynamic_shapes=free_batch(graph, most), strict=False
+        )
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)  # it names folders of this machine
     return program
 
 
-def free_batch(graph: Graph, *, named: bool = False) -> Any:
-    """Which dimensions of the inputs are free, as ``torch.export`` wants it: ``*points`` are one input unless named."""
-    free = torch.export.Dim(BATCH, max=2**31 - 1)  # PyTorch 2.6 wants to be told that it is not the largest integer
+def free_batch(graph: Graph, most: int = MOST) -> Any:
+    """Which dimensions of the inputs are free, as ``torch.export`` wants it: ``*points`` are one argument."""
+    free = torch.export.Dim(BATCH, max=most)
     shapes = [{0: free} if name in graph.batched else {} for name in graph.inputs]
-    plain = len(shapes) if named else graph.plain_inputs
+    plain = graph.plain_inputs
     return (*shapes[:plain], tuple(shapes[plain:])) if plain < len(shapes) else tuple(shapes)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,33 +16,19 @@ from ..archive import trace
 from ..graph_file import quietly
 from .base import Format, Material, as_listed
 
+LARGEST_BATCH = 1024  # XNNPACK keeps the largest length of every dimension in 32 bits, and grids of a batch are one
+
 
 def _write(material: Material, path: Path, precision: str) -> None:
     xnnpack = import_module("executorch.backends.xnnpack.partition.xnnpack_partitioner")
     lower = import_module("executorch.exir").to_edge_transform_and_lower
     with quietly():
-        program = trace(material.graph)
-        if precision != FLOAT32:
-            program = _quantised(program, material)
+        program = trace(material.graph, LARGEST_BATCH)
         lowered = lower(program, partitioner=[xnnpack.XnnpackPartitioner()]).to_executorch()
     path.write_bytes(lowered.buffer)
 
 
-def _quantised(program: Any, material: Material) -> Any:
-    """Convolutions in eight bits, calibrated on the samples."""
-    xnnpack = import_module("executorch.backends.xnnpack.quantizer.xnnpack_quantizer")
-    torchao = import_module("torchao.quantization.pt2e.quantize_pt2e")
-    config = xnnpack.get_symmetric_quantization_config(is_per_channel=True)
-    quantizer = xnnpack.XNNPACKQuantizer().set_operator_type(torch.ops.aten.conv2d.default, config)
-    prepared = torchao.prepare_pt2e(program.module(), quantizer)
-    with torch.no_grad():
-        for sample in material.samples():
-            prepared(*(torch.from_numpy(sample[name]) for name in material.graph.inputs))
-    return trace(material.graph, torchao.convert_pt2e(prepared))
-
-
 def _open(path: Path, part: ExportedPart) -> Run:
-    import_module("executorch.kernels.quantized")  # makes its operators known
     program = import_module("executorch.runtime").Runtime.get().load_program(path)
     method = program.load_method("forward")
 
@@ -59,11 +44,11 @@ EXECUTORCH = Format(
     "ExecuTorch",
     "executorch",
     {"executorch.exir": "executorch"},
-    {FLOAT32: ".pte", "int8": ".int8.pte"},
+    {FLOAT32: ".pte"},
     _write,
     _open,
     "executorch",
-    "free",
+    f"free, up to {LARGEST_BATCH}",
     "Inputs go in and outputs come out in order, without names. The warp, resizing and reshaping are ExecuTorch's "
     "portable kernels: the runtime of an application must be built with them beside XNNPACK.",
     names="none: inputs and outputs in the order that they have here",

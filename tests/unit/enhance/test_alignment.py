@@ -124,5 +124,7 @@ def test_many_points_align_a_face_as_the_five_that_they_make():
     many = np.zeros((68, 2))
     for place, members in zip(five, (range(36, 42), range(42, 48), [30], [48], [54]), strict=True):
         many[list(members)] = place + (np.arange(len(members)) - (len(members) - 1) / 2)[:, None]
-    aligned = (align_face(replace(FACE, landmarks_px=tuple(map(tuple, each.tolist())))) for each in (five, many))
-    np.testing.assert_allclose(*(alignment.matrix for alignment in aligned), atol=1e-9)
+    by_five, by_many = (
+        align_face(replace(FACE, landmarks_px=tuple(map(tuple, each.tolist())))) for each in (five, many)
+    )
+    np.testing.assert_allclose(by_many.matrix, by_five.matrix, atol=1e-9)
