@@ -20,7 +20,7 @@ EMBEDDED_MOTIONS: Mapping[str, str] = {
     "smile": "begins to smile, and stops",
     "surprise": "starts, with an open mouth",
     "look around": "looks to one side, then to the other",
-    "sleepy": "nods off, and wakes up",
+    "sleepy": "nods off, and wakes up, with open eyes",
 }
 """What each of them does, in the order of lists."""
 

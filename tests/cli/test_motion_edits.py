@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -153,3 +155,11 @@ def test_frames_of_a_held_pose_differ_from_the_picture(fom, tmp_path):
     first, last = (read_picture(tmp_path / f"f_{number:06}.png").astype(int) for number in (0, 11))
     assert np.abs(first - read_picture(tmp_path / "in.png")).max() == 0
     assert np.abs(last - first).max() > 50
+
+
+def test_the_list_and_the_page_say_the_same_of_each_motion(fom):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "motions.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in fom("motion", "list").results[2:]]
+    for name, length, does, origin in rows:
+        assert f"| {name} | {length} | {does} |" in page
+        assert (origin == "made by hand") == (f"| {name} | {length} | {does} | made by hand |" in page)
