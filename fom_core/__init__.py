@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .export import export_model
     from .faces.detect import detect_faces, load_detector
     from .faces.following import follow_faces
+    from .faces.parsing import head_mask, parse_heads
     from .faces.regions import crop_face, regions_from_boxes
     from .faces.selection import select_faces
     from .faces.tracking import DrivingView, driving_view
@@ -117,6 +118,7 @@ __all__ = [
     "find_best_frame",
     "find_view",
     "follow_faces",
+    "head_mask",
     "inspect_animation",
     "load_detector",
     "load_model",
@@ -127,6 +129,7 @@ __all__ = [
     "movement_scale",
     "open_composer",
     "open_motion",
+    "parse_heads",
     "paste",
     "pose_motion",
     "read_driver",
@@ -157,6 +160,7 @@ _MODULES = {
     ".export": ("export_model",),
     ".faces.detect": ("detect_faces", "load_detector"),
     ".faces.following": ("follow_faces",),
+    ".faces.parsing": ("head_mask", "parse_heads"),
     ".faces.regions": ("crop_face", "regions_from_boxes"),
     ".faces.selection": ("select_faces",),
     ".faces.tracking": ("DrivingView", "driving_view"),

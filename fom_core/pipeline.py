@@ -165,18 +165,18 @@ def animate_picture(
     enhance: Enhance | None = None,
     frames: Sequence[int] | None = None,
     progress: Progress | None = None,
+    face_masks: Sequence[np.ndarray] | None = None,
 ) -> Iterator[np.ndarray]:
     """Animate faces of a picture where they are: yields (t, H, W, C), as wide and deep as ``picture``.
 
     mask:    "flow" composes the frames, see :class:`~fom_core.compose.Composer`: the picture's own pixels move, and the
              model's are laid in where the picture has none to show. The others paste what the model paints, see
              :class:`~fom_core.compose.Paster`, with ``ratio`` and ``feather``; pixels outside stay bit-identical.
-    enhance: takes frames (t, C, h, w) of a face's crop, and the face, and gives better ones of any size, such as
-             :class:`~fom_core.enhance.FaceEnhancer`; it sees composed frames.
+    enhance: makes composed frames of a face's crop better, such as :class:`~fom_core.enhance.FaceEnhancer`.
     frames:  numbers of those to paint, in this order; all by default.
     The rest is as of :func:`animate` and :class:`~fom_core.compose.Composition`, and so are the errors.
     """
-    composition = Composition(mask, ratio, feather, colour_match, enhance)
+    composition = Composition(mask, ratio, feather, colour_match, enhance, face_masks)
     require_picture(picture)
     scene = Scene(picture, as_face_set(faces, picture.shape[:2]), driving, transfer)
     return compose_picture(model, scene, composition, RunOptions(chunk_size, progress, frames))

@@ -183,7 +183,7 @@ class FaceRegion:
     score: float
     id: int  # stable name of the face; 0 for the leftmost one when detected
     frame_size: tuple[int, int]  # height, width
-    landmarks_px: tuple[tuple[float, float], ...] | None = None  # eyes, nose, mouth corners where the detector has them
+    landmarks_px: tuple[tuple[float, float], ...] | None = None  # eyes, nose, mouth corners; or 68 or 98 points
     roll_deg: float = 0.0
 
 

@@ -20,6 +20,7 @@ from . import host, motions, source_videos, transfers
 from .base import Node
 from .canvases import HandingOut
 from .drivers import sound_of
+from .face_parts import NONE
 from .face_results import Result
 from .room import foresee
 from .sockets import ALIASES, CATEGORY, Faces, Model, Motion, PictureFaces, Tuned
@@ -88,6 +89,7 @@ class AnimateFace(Node):
                 transfers.tuning_input(),
                 motions.phase_input(),
                 motions.pose_input(),
+                motions.driving_landmarks_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -151,6 +153,7 @@ class AnimateFace(Node):
         tuning: Tuned | None = None,
         phase_s: float = 0.0,
         pose: MotionValue | None = None,
+        landmarks: str = NONE,
     ) -> io.NodeOutput:
         if not len(faces):
             raise NoFaceFound(
@@ -165,7 +168,8 @@ class AnimateFace(Node):
             ),
             smoothing, driving_crop, driving_face, fps,
         )  # fmt: skip
-        tuned = replace(tuned, transfer=replace(tuned.transfer, relative_jacobian=relative_jacobian))  # not in tuning
+        transfer = replace(tuned.transfer, relative_jacobian=relative_jacobian)
+        tuned = replace(tuned, transfer=transfer, landmarks=landmarks)  # neither is in tuning
         progress, kept = host.Progress(), host.kept_of(model)
         with motions.opened(values) as opened:
             network = host.motion_model(model, chunk_size, len(faces))

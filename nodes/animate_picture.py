@@ -28,6 +28,7 @@ from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions, transfers
 from .base import Node
 from .detect_faces import detector_explanation, open_detector
+from .face_parts import NONE, head_masks, parsing_input
 from .kept import Kept, encoded, found_faces
 from .paintings import paintings_of
 from .picture_videos import DRIVER, SOUNDS, animated_video, is_video
@@ -127,6 +128,10 @@ class AnimatePicture(Node):
                 transfers.tuning_input(),
                 motions.phase_input(),
                 motions.pose_input(),
+                motions.driving_landmarks_input(),
+                parsing_input(
+                    "Move heads alone: the picture stays as it is where a face's crop shows none of its head."
+                ),
             ],
             outputs=[
                 io.Video.Output(
@@ -171,6 +176,8 @@ class AnimatePicture(Node):
         tuning: Tuned | None = None,
         phase_s: float = 0.0,
         pose: MotionValue | None = None,
+        landmarks: str = NONE,
+        parsing: str = NONE,
     ) -> io.NodeOutput:
         tuned = tuning or Tuned(
             transfers.transfer_of(
@@ -178,8 +185,11 @@ class AnimatePicture(Node):
             ),
             smoothing, driving_crop, driving_face, fps,
         )  # fmt: skip
+        tuned = replace(tuned, landmarks=landmarks)  # which is not in tuning
         progress, kept = host.Progress(), host.kept_of(model)
         if is_video(image, faces):
+            if parsing != NONE:
+                raise UsageError("The heads of a video move out of any mask. Set parsing to none.")
             return animated_video(
                 model, image, faces, driver, tuned, kept, progress,
                 options=SourceOptions(source_motion, keep_head, phase_s=phase_s),
@@ -209,7 +219,12 @@ class AnimatePicture(Node):
                     picture, chosen_faces, drivers, tuned.transfer,
                     sources=encoded(kept, network, picture, chosen_faces),
                 )  # fmt: skip
-                look = Composition(look_of(mask, model, on_faces), feather=feather, colour_match=colour_match)
+                look = Composition(
+                    look_of(mask, model, on_faces),
+                    feather=feather,
+                    colour_match=colour_match,
+                    face_masks=head_masks(picture, chosen_faces, parsing) if on_faces else None,
+                )
                 scene = replace(scene, paintings=paintings_of(kept, network, scene, look))
                 for frames in compose_picture(network, scene, look, RunOptions(chunk_size)):
                     write(frames)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import accumulate, repeat
 from typing import Any
 
 import cv2
@@ -13,7 +15,8 @@ from comfy_api.latest import io, ui
 from ..fom_core.errors import NoFaceFound, UsageError
 from ..fom_core.faces.detect import DETECTORS, MIN_SIZE_PX, detect_faces, load_detector
 from ..fom_core.faces.detection import Detector
-from ..fom_core.faces.drawing import draw_faces
+from ..fom_core.faces.drawing import draw_faces, part_colours, tint_parts
+from ..fom_core.faces.parsing import HeadParser, head_mask
 from ..fom_core.faces.regions import MARGIN, CropRule, crop_face, pixel_box, to_rgb
 from ..fom_core.faces.selection import ORDERS, chosen, in_order, picked
 from ..fom_core.faces.tracks import FaceTracks, select_tracks
@@ -22,6 +25,18 @@ from ..fom_core.weights.catalogue import catalogue, size_text
 from . import host, marked
 from .base import Node
 from .boxes import as_bounding_box, faces_from_boxes, given_boxes, middle_square
+from .face_parts import (
+    NONE,
+    as_face_landmarks,
+    by_picture,
+    count_of,
+    folders_with_points,
+    landmarks_input,
+    open_head_parser,
+    parsed_heads,
+    parsing_input,
+    with_landmarks,
+)
 from .sockets import ALIASES, CATEGORY, FaceLandmarks, Faces, NumberedBox, PictureFaces, Segments
 from .video_frames import PICTURES, VIDEO, follow, middle_track
 
@@ -147,6 +162,11 @@ class DetectFaces(Node):
                     tooltip="Only faces on which one of these points lies: coordinates of a points editor, such as "
                     '[{"x": 120, "y": 80}].',
                 ),
+                landmarks_input("Also find the points of each face, for the output landmarks and the preview."),
+                parsing_input(
+                    "Also tell skin, hair, eyes and other parts of each head apart: for the output parts and the "
+                    "preview, and face_masks become the heads."
+                ),
             ],
             outputs=[
                 Faces.Output(
@@ -162,8 +182,18 @@ class DetectFaces(Node):
                 io.Mask.Output(
                     display_name="face_masks",
                     is_output_list=True,
-                    tooltip="One mask per face over its crop: white where it was marked, else on its box. For "
-                    "face_masks of Paste Faces.",
+                    tooltip="One mask per face over its crop: white on the head with parsing, else where it was "
+                    "marked, else on its box. For face_masks of Paste Faces.",
+                ),
+                FaceLandmarks.Output(
+                    display_name="landmarks",
+                    tooltip="The points of the chosen faces, for ComfyUI's nodes that draw face meshes and masks. With "
+                    "landmarks 68 or 98; else what the detector has.",
+                ),
+                io.Image.Output(
+                    display_name="parts",
+                    is_output_list=True,
+                    tooltip="With parsing: the parts of each head in colours, over its crop; black without.",
                 ),
             ],
             hidden=[io.Hidden.unique_id],
@@ -189,6 +219,8 @@ class DetectFaces(Node):
         marked_faces: Any = None,
         bbox_format: str = marked.AUTO,
         points: str | None = None,
+        landmarks: str = NONE,
+        parsing: str = NONE,
     ) -> io.NodeOutput:
         host.check_images(image)
         given = given_boxes(image, bboxes, face_landmarks, marked_faces, bbox_format)
@@ -199,9 +231,11 @@ class DetectFaces(Node):
                     f"marked_faces and points, or set batch to '{PICTURES}'."
                 )
             finder = open_detector(detector, threshold)
+            parser = open_head_parser(parsing)
             followed = follow(image, finder, threshold, min_size, max_faces, crop, margin)
-            return video_output(cls, image, followed, face_choice, order, if_none, finder)
+            return video_output(cls, image, followed, face_choice, order, if_none, finder, parser, landmarks)
         finder = open_detector(detector, threshold) if given is None else None
+        parser = open_head_parser(parsing)
         found, progress = [], host.Progress(len(image))
         for index, picture in enumerate(map(host.to_uint8, image)):  # one at a time: a batch may be a video
             if finder is not None:
@@ -220,18 +254,12 @@ class DetectFaces(Node):
             if if_none != PASS_THROUGH:
                 raise NoFaceFound(nothing_found(finder))
             found = [middle_of(image.shape[1], image.shape[2])] * len(image)
-        sets = choose(found, face_choice)
-        drawn = numbered(host.to_uint8(image[:PREVIEWS]), found)
+        sets = with_landmarks(image, choose(found, face_choice), landmarks)
         value = PictureFaces(image, sets)
-        return io.NodeOutput(
-            value,
-            [[as_bounding_box(face) for face in one] for one in sets],
-            face_mask(sets),
-            crops_of(value),
-            len(value),
-            face_masks_of(value, given),
-            ui=ui.PreviewImage(host.to_images(drawn), cls=cls),
-        )
+        parsed = parsed_heads(value, parser)
+        shown = host.to_uint8(image[:PREVIEWS])
+        drawn = numbered(shown, found, sets, list(by_picture(parsed, sets)))
+        return outputs_of(cls, value, drawn, parsed, given)
 
 
 def video_output(
@@ -242,6 +270,8 @@ def video_output(
     order: str,
     if_none: str,
     finder: Detector,
+    parser: HeadParser | None,
+    landmarks: str,
 ) -> io.NodeOutput:
     """The outputs for the faces of a video; numbers are the same in all frames."""
     if not len(found):
@@ -250,26 +280,48 @@ def video_output(
         found = middle_track(image.shape[1], image.shape[2], len(image))
     numbers = select_tracks(found, order=order)
     tracks = select_tracks(found, face_choice, order=order)
-    value = PictureFaces(image, tuple(tracks.at(index) for index in range(len(image))), tracks)
+    sets = with_landmarks(image, [tracks.at(index) for index in range(len(image))], landmarks)
+    value = PictureFaces(image, sets, tracks)
     shown = np.unique(np.linspace(0, len(image) - 1, min(PREVIEWS, len(image))).round().astype(int)).tolist()
-    drawn = np.stack([draw_faces(to_rgb(host.to_uint8(image[i])), numbers.at(i), first=1) for i in shown])
+    pictures = np.stack([to_rgb(host.to_uint8(image[i])) for i in shown])
+    drawn = numbered(pictures, [numbers.at(i) for i in shown], [sets[i] for i in shown], same=True)
+    return outputs_of(cls, value, drawn, parsed_heads(value, parser))
+
+
+def outputs_of(
+    cls: type[io.ComfyNode],
+    value: PictureFaces,
+    drawn: np.ndarray,
+    parsed: Sequence[np.ndarray],
+    given: marked.Marks | None = None,
+) -> io.NodeOutput:
+    """All outputs, and the preview (B, H, W, 3)."""
+    crops = crops_of(value)
     return io.NodeOutput(
         value,
         [[as_bounding_box(face) for face in one] for one in value.sets],
         face_mask(value.sets),
-        crops_of(value),
+        crops,
         len(value),
-        face_masks_of(value),
+        face_masks_of(value, given, parsed),
+        as_face_landmarks(value.sets),
+        parts_of(crops, parsed),
         ui=ui.PreviewImage(host.to_images(drawn), cls=cls),
     )
 
 
-def open_detector(name: str, threshold: float = 0.0) -> Detector:
+def open_detector(name: str, threshold: float = 0.0, landmarks: str = NONE) -> Detector:
     """A face detector by its name in the menu; one that was chosen by name is downloaded when it is not here."""
-    folders = host.weights_folders()
+    folders = folders_with_points(landmarks)
     if name != "embedded" and name in catalogue():
         folders = [host.weights(catalogue()[name]).parent, *folders]
-    return load_detector(name, threshold=threshold or None, device=str(host.torch_device()), folders=folders)
+    return load_detector(
+        name,
+        threshold=threshold or None,
+        device=str(host.torch_device()),
+        folders=folders,
+        landmarks=count_of(landmarks),
+    )
 
 
 def detector_explanation() -> str:
@@ -296,11 +348,29 @@ def choose(found: list[FaceSet], choice: str) -> tuple[FaceSet, ...]:
     return tuple(sets)
 
 
-def numbered(pictures: np.ndarray, found: list[FaceSet]) -> np.ndarray:
-    """The pictures with boxes around all faces; numbers run on from picture to picture, as in a choice."""
-    firsts = accumulate(map(len, found), initial=1)
-    rows = zip(pictures, found, firsts, strict=False)  # fewer pictures may be shown than were searched
-    return np.stack([draw_faces(to_rgb(picture), faces, first=first) for picture, faces, first in rows])
+def numbered(
+    pictures: np.ndarray,
+    found: Sequence[FaceSet],
+    sets: Sequence[FaceSet],
+    parsed: Sequence[Sequence[np.ndarray]] = (),
+    *,
+    same: bool = False,
+) -> np.ndarray:
+    """The pictures with boxes around all faces; numbers run on from picture to picture, as in a choice.
+
+    sets:   the chosen ones of each picture, with their points. parsed: the parts of their heads.
+    same:   the pictures are of one video, and numbers mean the same in all of them.
+    """
+    firsts = repeat(1) if same else accumulate(map(len, found), initial=1)
+    heads = parsed or [()] * len(sets)
+    drawn = []  # fewer pictures may be shown than were searched
+    for picture, faces, members, labels, first in zip(pictures, found, sets, heads, firsts, strict=False):
+        pointed = {face.id: face for face in members}
+        canvas = to_rgb(picture).copy()
+        tint_parts(canvas, members, labels)
+        shown = replace(faces, faces=tuple(pointed.get(face.id, face) for face in faces))
+        drawn.append(draw_faces(canvas, shown, first=first))
+    return np.stack(drawn)
 
 
 def nothing_found(detector: Detector | None) -> str:
@@ -332,14 +402,25 @@ def face_mask(sets: tuple[FaceSet, ...]) -> torch.Tensor:
     return host.to_masks(torch.from_numpy(masks))
 
 
-def face_masks_of(faces: PictureFaces, given: marked.Marks | None = None) -> list[torch.Tensor]:
-    """Of each face, what is marked of its crop: MASK (1, h, w)."""
+def face_masks_of(
+    faces: PictureFaces, given: marked.Marks | None = None, parsed: Sequence[np.ndarray] = ()
+) -> list[torch.Tensor]:
+    """Of each face, its head where it was parsed, else what is marked of its crop: MASK (1, h, w)."""
+    if parsed:
+        return [host.to_masks(torch.from_numpy(head_mask(labels))[None]) for labels in parsed]
     known = [marked.masks_by_box(boxes) for boxes in given] if given else [{}] * len(faces.sets)
     if faces.tracks is None:
         masks = [marked.mask_of(face, known[index].get(face.box_px)) for index, face in faces]
     else:
         masks = [marked.mask_of(face, None) for _, (face,) in faces.shown()]
     return [host.to_masks(torch.from_numpy(mask)[None]) for mask in masks]
+
+
+def parts_of(crops: Sequence[torch.Tensor], parsed: Sequence[np.ndarray]) -> list[torch.Tensor]:
+    """The parts of each head in colours: IMAGE (1, h, w, 3), black where none was parsed."""
+    if not parsed:
+        return [torch.zeros_like(crop) for crop in crops]
+    return [host.to_images(part_colours(labels)[None]) for labels in parsed]
 
 
 def crops_of(faces: PictureFaces) -> list[torch.Tensor]:

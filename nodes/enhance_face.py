@@ -20,6 +20,7 @@ from ..fom_core.weights.catalogue import catalogue, entry_for_file
 from . import host
 from .base import Node
 from .detect_faces import open_detector
+from .face_parts import NONE, landmarks_input
 from .room import foresee
 from .sockets import ALIASES, CATEGORY
 
@@ -89,6 +90,7 @@ class EnhanceFace(Node):
                     tooltip="What finds the face. yunet and retinaface see eyes and mouth, also of a tilted head; the "
                     "others see a box, in which an upright face is assumed.",
                 ),
+                landmarks_input("Align the face by the mean of many points, in place of what the detector knows."),
             ],
             outputs=[
                 io.Image.Output(
@@ -115,10 +117,11 @@ class EnhanceFace(Node):
         size: list[str],
         chunk_size: list[int],
         detector: list[str],
+        landmarks: Sequence[str] = (NONE,),
     ) -> io.NodeOutput:
         for number, batch in enumerate(images, 1):
             host.check_images(batch, f"The face {number}" if len(images) > 1 else "The face")
-        finder = open_detector(detector[0])
+        finder = open_detector(detector[0], landmarks=landmarks[0])
         places = [place_of(batch, finder) for batch in images]  # before a download for pictures that show no face
         sizes = [grown_size(batch, place, size[0]) for batch, place in zip(images, places, strict=True)]
         shapes = [(len(batch), *grown, 3) for batch, grown in zip(images, sizes, strict=True)]

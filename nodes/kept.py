@@ -147,8 +147,12 @@ def source_motions(
 
 def _look(tracks: FaceTracks) -> tuple[Hashable, ...]:
     """All of a video's faces that decides what the model sees of them."""
-    boxes = [(track.id, hashlib.sha256(track.boxes.tobytes()).digest()) for track in tracks]
-    return tracks.frame_size, tracks.frame_count, tracks.crop, tracks.margin, *boxes
+    places = [(track.id, *(hashlib.sha256(array.tobytes()).digest() for array in _places(track))) for track in tracks]
+    return tracks.frame_size, tracks.frame_count, tracks.crop, tracks.margin, *places
+
+
+def _places(track: FaceTrack) -> list[np.ndarray]:
+    return [track.boxes] if track.rolls is None else [track.boxes, track.rolls]
 
 
 def bytes_of_source(source: SourceFeatures) -> int:
@@ -162,7 +166,7 @@ def bytes_of_keypoints(points: Keypoints) -> int:
 
 def bytes_of_tracks(tracks: FaceTracks) -> int:
     both: tuple[FaceTrack, ...] = (*tracks.tracks, *tracks.others)
-    return sum(track.boxes.nbytes + track.shown.nbytes for track in both)
+    return sum(track.shown.nbytes + sum(array.nbytes for array in _places(track)) for track in both)
 
 
 def digest(images: Tensor) -> bytes:

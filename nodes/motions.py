@@ -18,6 +18,7 @@ from ..fom_core.types import CHUNK_SIZE, InitialFrame, Motion
 from . import host, sockets
 from .detect_faces import open_detector
 from .drivers import Driver, open_driver
+from .face_parts import landmarks_input
 from .kept import Kept
 from .readings import Read, read_and_watch
 
@@ -57,6 +58,10 @@ def driving_face_input() -> io.Int.Input:
         tooltip="Whose face drives, where a driver shows several: counted from the left in its first frame with faces. "
         "0 is the largest there.",
     )
+
+
+def driving_landmarks_input() -> io.Combo.Input:
+    return landmarks_input("Steady the driver's crop by the points of its face, in place of the detector's box.")
 
 
 def fps_input() -> io.Float.Input:
@@ -193,7 +198,7 @@ def read_one(
     if driver.motion is not None:
         return Read(driver.motion)
     fps = float(driver.rate or tuned.fps)
-    key = None if driver.key is None else (driver.key, tuned.driving_crop, tuned.driving_face)
+    key = None if driver.key is None else (driver.key, tuned.driving_crop, tuned.driving_face, tuned.landmarks)
     found = kept.drivers.get(
         key, lambda: look_and_read(model, driver, fps, progress, share, tuned, chunk_size), Read.bytes_of
     )
@@ -221,7 +226,7 @@ def look_and_read(
         return nullcontext(part_of(progress, *parts[stage], driver.frame_count))
 
     crop = tuned.driving_crop
-    detector = open_detector("auto") if needs_face(model, crop) else None
+    detector = open_detector("auto", landmarks=tuned.landmarks) if needs_face(model, crop) else None
     view = find_view(model, driver, detector, crop=crop, choose=tuned.driving_face or None, stages=stages)
     with stages("reading the motion") as told:
         read = read_and_watch(model, driver, fps, box=view.box, chunk_size=chunk_size, progress=told)

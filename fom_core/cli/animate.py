@@ -32,6 +32,7 @@ from . import common, drivers, results
 from .animate_options import declare
 from .animate_video import animate_source_video
 from .edits import changes_time, further_motions, in_turn, with_model_of
+from .face_parts import head_masks
 from .idle import ANIMATE, tell_idle, tell_overruled, tell_return
 from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
@@ -103,6 +104,7 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
                 "The whole picture is animated, so no faces are chosen. Add --source_crop face, or leave --faces out."
             )
         detector = opened.detector(args, model.device) if on_faces or args.driving_crop == "face" else None
+        parser = opened.parser(args, model.device) if on_faces else None
         every = args.multi_person or len(driving) > 1 or args.faces is not None
         faces = whole_picture(picture.shape[:2])
         if on_faces and detector:
@@ -120,7 +122,8 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
         if enhancer is not None:
             enhancer.restorer.to(model.device)
         mask = args.mask if on_faces else "box"
-        composition = Composition(mask, args.ratio, args.feather, args.colour_match, enhancer)
+        face_masks = head_masks(parser, picture, faces)
+        composition = Composition(mask, args.ratio, args.feather, args.colour_match, enhancer, face_masks)
         run = RunOptions(common.chunk_size(args), frames=shown.frames)
         scene = Scene(picture, faces, motions, transfer)
         write_animation(writer, model, scene, composition, run, label=label, shown=shown)

@@ -14,6 +14,7 @@ from ..source_video import SourceOptions
 from . import common, drivers, edits
 from .backend import add_backend_options
 from .enhancement import add_enhancement_options
+from .face_parts import add_landmarks_option, add_parsing_option
 from .names import FILENAME, RESULTS, listed
 from .results import Sound, add_result_options
 from .source_faces import add_source_face_options
@@ -30,6 +31,10 @@ def declare(parser: argparse.ArgumentParser) -> None:
     edits.add_phase_option(motion)
     faces = parser.add_argument_group("faces")
     add_face_options(faces)
+    add_landmarks_option(
+        faces, "steady the driver's crop and the restorer's view by the points of faces, in place of their boxes"
+    )
+    add_parsing_option(faces, "move heads alone: the picture stays as it is where a face's crop shows none of its head")
     add_enhancement_options(faces)
     _add_video_options(parser.add_argument_group("source video"))
     common.add_model_options(parser)

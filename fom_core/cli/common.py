@@ -133,7 +133,8 @@ def open_detector(args: argparse.Namespace, device: torch.device, threshold: flo
     if name == "auto":
         name = best_detector()
         _suggest_better("face detector", name, catalogue()["yunet"])  # small, and needs no further package
-    return load_detector(name, threshold=threshold, device=str(device))
+    landmarks = getattr(args, "landmarks", None)  # of the commands that have the option
+    return load_detector(name, threshold=threshold, device=str(device), landmarks=landmarks)
 
 
 def chunk_size(args: argparse.Namespace) -> int:

@@ -5,19 +5,28 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
+from ..errors import UsageError
 from ..faces.detect import detect_faces
 from ..faces.drawing import draw_faces
+from ..faces.parsing import on_picture, parse_heads, shares
+from ..faces.points import COUNTS
 from ..files.paths import replacing
 from ..files.places import Work, keep_apart
 from ..media.pictures import read_picture, require_written, write_picture
 from ..types import FaceRegion, FaceSet
 from .common import add_detector_option, file_path, open_detector, zero_to_one
+from .face_parts import add_landmarks_option, add_parsing_option, open_parser
+from .names import listed
 from .source_faces import add_crop_option
 from .verbs import HELP
+
+LOSSLESS = (".png", ".bmp", ".tif", ".tiff")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -46,43 +55,84 @@ def add_parser(subparsers: Any) -> None:
         metavar="SCORE",
         help="least score of a face, 0 to 1 (default: the detector's own)",
     )
+    add_landmarks_option(parser, "also find the points of each face")
+    add_parsing_option(parser, "also tell the parts of each head")
+    parser.add_argument(
+        "--parts",
+        type=file_path,
+        metavar="FILE",
+        help="with --parsing, write the number of the part at each pixel here, as a grey picture such as parts.png",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Detect, then write what was asked for."""
-    keep_apart([Work([args.picture], [path for path in (args.output, args.json) if path is not None])])
-    if args.output is not None:
-        require_written(args.output)  # before the work
+    _check_parts(args)
+    written = [path for path in (args.output, args.parts, args.json) if path is not None]
+    keep_apart([Work([args.picture], written)])
+    for path in (args.output, args.parts):
+        if path is not None:
+            require_written(path)  # before the work
     picture = read_picture(args.picture)
     detector = open_detector(args, torch.device("cpu"), args.threshold)
+    parser = open_parser(args, torch.device("cpu"))
     faces = detect_faces(picture, detector, crop=args.crop)
     if not len(faces):
         print(f"No face found in {args.picture} by the detector {detector.name}.", file=sys.stderr)
-    text = json.dumps(as_json(faces), indent=2) + "\n"
+    parsed = [] if parser is None else parse_heads(picture, faces, parser)
+    text = json.dumps(as_json(faces, parsed), indent=2) + "\n"
     if args.output is not None:
-        write_picture(args.output, draw_faces(picture, faces, first=1))
+        write_picture(args.output, draw_faces(picture, faces, first=1, parsed=parsed))
+    if args.parts is not None:
+        write_picture(args.parts, together(parsed, faces))
     if args.json is None:
         print(text, end="")
     else:
         with replacing(args.json) as temporary:
             temporary.write_text(text, encoding="utf-8")
-        print(*filter(None, (args.json, args.output)), sep="\n")
+        print(*filter(None, (args.json, args.output, args.parts)), sep="\n")
     return 0
 
 
-def as_json(faces: FaceSet) -> dict[str, Any]:
-    """The faces as plain values: pixels of the picture, left to right."""
+def _check_parts(args: argparse.Namespace) -> None:
+    """Raise UsageError for parts that nobody finds, and for a picture that would change their numbers."""
+    if args.parts is None:
+        return
+    if args.parsing is None:
+        raise UsageError("--parts writes what --parsing finds. Add --parsing, or leave --parts out.")
+    if args.parts.suffix.lower() not in LOSSLESS:
+        raise UsageError(
+            f"{args.parts.name} would not keep the parts' numbers as they are. Name a file {listed(LOSSLESS, 'or')}."
+        )
+
+
+def together(parsed: Sequence[np.ndarray], faces: FaceSet) -> np.ndarray:
+    """The parts of all heads of a picture: (H, W) uint8, 0 where there is none; the first face's come first."""
+    parts = np.zeros(faces.frame_size, np.uint8)
+    for labels, face in zip(parsed, faces, strict=True):
+        np.copyto(parts, on_picture(labels, face), where=parts == 0)
+    return parts
+
+
+def as_json(faces: FaceSet, parsed: Sequence[np.ndarray] = ()) -> dict[str, Any]:
+    """The faces as plain values: pixels of the picture, left to right; of ``parsed`` ones, their parts' shares."""
     height, width = faces.frame_size
-    return {"width": width, "height": height, "faces": [face_as_json(face) for face in faces]}
+    told = [face_as_json(face) for face in faces]
+    for values, labels in zip(told, parsed, strict=False):
+        values["parts"] = {part: round(share, 4) for part, share in shares(labels).items()}
+    return {"width": width, "height": height, "faces": told}
 
 
 def face_as_json(face: FaceRegion) -> dict[str, Any]:
     """A face as plain values: pixels of the picture, and degrees clockwise."""
-    return {
+    values: dict[str, Any] = {
         "id": face.id,
         "box": [round(value, 2) for value in face.box_px],
         "crop": [round(value, 2) for value in face.crop_px],
         "score": round(face.score, 4),
         "roll": round(face.roll_deg, 2),
     }
+    if face.landmarks_px is not None and len(face.landmarks_px) in COUNTS:
+        values["landmarks"] = [[round(x, 2), round(y, 2)] for x, y in face.landmarks_px]
+    return values

@@ -115,6 +115,10 @@ ANIMATE = (
             ),
         ),
     ),
+    Idle(
+        "parsing",
+        _any(_WHOLE, _if(lambda args: args.source_video is not None, "the heads of a video move out of any mask")),
+    ),
     Idle("multi_person", _any(_WHOLE, _if(lambda args: args.faces is not None, "--faces says which faces move"))),
     Idle(
         "order",

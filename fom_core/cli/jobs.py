@@ -20,6 +20,7 @@ from ..documents.times import duration_text
 from ..enhance import FaceEnhancer
 from ..errors import DeviceLost, UsageError
 from ..faces.detection import Detector
+from ..faces.parsing import HeadParser
 from ..files.leftovers import tidy
 from ..files.places import NUMBER, Work, place_of, with_number
 from ..media import PICTURE_SUFFIXES, WRITTEN_SUFFIXES, list_pictures
@@ -32,6 +33,7 @@ from . import common, drivers
 from .backend import open_backend
 from .edits import further_motions
 from .enhancement import open_enhancer
+from .face_parts import open_parser
 from .manifest import named
 from .names import ending_of, looks_like_file
 from .progress import each_warning_once, sentence
@@ -218,7 +220,11 @@ class Opened:
         return self._same("model", _asked_model(args), lambda: open_backend(args))
 
     def detector(self, args: argparse.Namespace, device: torch.device) -> Detector:
-        return self._same("detector", (args.face_detector, device), lambda: common.open_detector(args, device))
+        asked = (args.face_detector, args.landmarks, device)
+        return self._same("detector", asked, lambda: common.open_detector(args, device))
+
+    def parser(self, args: argparse.Namespace, device: torch.device) -> HeadParser | None:
+        return self._same("parser", (args.parsing, device), lambda: open_parser(args, device))
 
     def enhancer(self, args: argparse.Namespace) -> FaceEnhancer | None:
         asked = (args.face_enhancement, args.enhancer, args.enhancement_strength)
@@ -232,6 +238,7 @@ class Opened:
     ) -> list[Motion]:
         """The drivers' motions, which the networks need not look for again."""
         ways = (args.driving_crop, args.driving_face, args.smoothing, args.length, args.face_detector)
+        ways += (args.landmarks,)
         ways += (args.source_video is None,)
         asked = (_asked_model(args), _asked_drivers(args), ways, detector is None)
         return self._same("motions", asked, lambda: drivers.read_drivers(args, model, driving, detector))

@@ -16,6 +16,7 @@ from ..types import Motion
 from . import common, edits
 from .backend import add_backend_options, open_backend
 from .drivers import add_driving_crop_options, add_part_options, open_video, part_of, track_driver
+from .face_parts import add_landmarks_option
 from .motion_previews import write_previews
 from .names import OUR_SUFFIXES
 from .verbs import HELP
@@ -58,6 +59,7 @@ def add_parser(subparsers: Any) -> None:
     common.add_detector_option(parser)
     add_part_options(parser)
     add_driving_crop_options(parser)
+    add_landmarks_option(parser, "steady the driver's crop by the points of its face, in place of its box")
     edits.add_edit_options(parser.add_argument_group("edit"))
     common.add_model_options(parser)
     add_backend_options(parser)

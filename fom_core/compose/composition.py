@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor
 
 from ..errors import UsageError
@@ -24,6 +25,8 @@ class Composition:
     feather:      part of the way from the face's middle to the mask's outline over which it fades, 0 to 1.
     colour_match: how much of the difference in colour from the picture is taken out of the faces, 0 to 1.
     enhance:      makes the faces better, such as :class:`~fom_core.enhance.FaceEnhancer`.
+    face_masks:   one per face or one for all, (h, w) in [0, 1] over the crop, of any size, such as
+                  :func:`~fom_core.faces.parsing.head_mask` makes: where they are black the picture stays as it is.
     """
 
     mask: Look = "flow"
@@ -31,6 +34,7 @@ class Composition:
     feather: float = 0.3
     colour_match: float = 0.0
     enhance: Enhance | None = None
+    face_masks: Sequence[np.ndarray] | None = None
 
     def check(self, masks: Sequence[str]) -> None:
         """Raise UsageError for a mask that is not among ``masks``, and for numbers that cannot be."""

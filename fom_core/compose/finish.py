@@ -17,6 +17,7 @@ from ..types import FaceSet, Generated, SourceFeatures
 from .canvas import canvas_box
 from .composer import Composer, can_compose
 from .composition import Composition, Enhance
+from .held import HeldBack
 from .masks import Look, Rect, around_all
 from .paste import Paster
 
@@ -75,7 +76,8 @@ def finisher_at(
     mask, enhance, colour_match = composition.mask, composition.enhance, composition.colour_match
     if mask == "flow":
         composer = Composer(picture, faces, stills, flow_unit=flow_unit, colour_match=colour_match)
-        return _Composing(composer, picture, faces, enhance)
+        held = None if composition.face_masks is None else HeldBack(picture, faces, composition.face_masks)
+        return _Composing(composer, picture, faces, enhance, held)
     at_rest = None
     if colour_match:
         at_rest = [generated.prediction for generated in stills]
@@ -83,7 +85,7 @@ def finisher_at(
             at_rest = [enhance(*pair) for pair in zip(at_rest, faces, strict=True)]
     paster = Paster(
         picture, faces, mask, composition.ratio,
-        feather=composition.feather, colour_match=colour_match, colours_of=at_rest,
+        feather=composition.feather, colour_match=colour_match, colours_of=at_rest, face_masks=composition.face_masks,
     )  # fmt: skip
     return _Pasting(paster, faces, enhance)
 
@@ -110,8 +112,15 @@ def stills_of(model: Backend, sources: Sequence[SourceFeatures]) -> list[Generat
 
 
 class _Composing:
-    def __init__(self, composer: Composer, picture: np.ndarray, faces: FaceSet, enhance: Enhance | None) -> None:
-        self._composer, self._faces, self._enhance = composer, faces, enhance
+    def __init__(
+        self,
+        composer: Composer,
+        picture: np.ndarray,
+        faces: FaceSet,
+        enhance: Enhance | None,
+        held: HeldBack | None,
+    ) -> None:
+        self._composer, self._faces, self._enhance, self._held = composer, faces, enhance, held
         self._paster = None if enhance is None else Paster(picture, faces)
 
     @property
@@ -120,10 +129,10 @@ class _Composing:
 
     def begin(self, chunk: Sequence[Generated]) -> Callable[[], np.ndarray]:
         frames = self._composer.begin(chunk)
-        if self._enhance is None:
-            return frames
         device = chunk[0].prediction.device if chunk else torch.device("cpu")
-        return lambda: self._enhanced(frames(), device)
+        better = frames if self._enhance is None else lambda: self._enhanced(frames(), device)
+        held = self._held
+        return better if held is None else lambda: held(better())
 
     def _enhanced(self, frames: np.ndarray, device: torch.device) -> np.ndarray:
         """The frames with each face enhanced where it lies: what is not its face stays as it was composed."""

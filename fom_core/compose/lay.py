@@ -97,7 +97,7 @@ class CanvasPaster:
         if not self._face_masks:
             return layer.weight
         mask = self._face_masks[layer.face]
-        return layer.weight * _over_canvas(mask[min(time, len(mask) - 1)], self.faces[layer.face], layer.rect)
+        return layer.weight * over_canvas(mask[min(time, len(mask) - 1)], self.faces[layer.face], layer.rect)
 
     def _match(self, layer: Layer, canvas: np.ndarray) -> colour_fit.Correction:
         """What takes a canvas's colours to those of the picture on its rim."""
@@ -154,7 +154,7 @@ def _away(face: FaceRegion, rect: Rect, reach: float) -> np.ndarray:
     return superellipse(*counted(face, *_places(face, rect), reach))
 
 
-def _over_canvas(face_mask: np.ndarray, face: FaceRegion, rect: Rect) -> np.ndarray:
+def over_canvas(face_mask: np.ndarray, face: FaceRegion, rect: Rect) -> np.ndarray:
     """A mask (h, w) over the crop on the pixels of ``rect``; outside the crop its nearest value."""
     u, v = (np.clip(places, *IN_CROP).astype(np.float32) for places in _places(face, rect))
     height, width = face_mask.shape

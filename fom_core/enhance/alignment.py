@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import NoFaceFound
 from ..faces.detect import detect_faces
 from ..faces.detection import Detector
+from ..faces.points import five_of, standing_box
 from ..faces.regions import crop_matrix, turn
 from ..faces.selection import most_prominent
 from ..types import FaceRegion
@@ -33,7 +34,6 @@ TEMPLATE = np.array(
 )
 # The same points as shares of a face's box: medians of YuNet's on 79 upright faces. For detectors without landmarks.
 IN_BOX = np.array([[0.27, 0.395], [0.74, 0.395], [0.515, 0.59], [0.295, 0.73], [0.71, 0.73]])
-TALL = 1.37  # heights of a face's box for one width: median of YuNet's on 162 upright faces
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,8 @@ def align_face(face: FaceRegion, crop_size: tuple[int, int] | None = None) -> Al
 
     Without landmarks they are estimated from the box, as of a head that is turned in the picture plane alone.
     """
-    points = np.array(face.landmarks_px or estimated_landmarks(face), dtype=np.float64)
+    found = five_of(face.landmarks_px)
+    points = estimated_landmarks(face) if found is None else found
     if crop_size is None:
         return align_to_template(points)
     to_picture = np.vstack([crop_matrix(face, crop_size), [0.0, 0.0, 1.0]])
@@ -76,14 +77,11 @@ def align_face(face: FaceRegion, crop_size: tuple[int, int] | None = None) -> Al
 
 def estimated_landmarks(face: FaceRegion) -> np.ndarray:
     """Where eyes, nose and mouth corners probably lie in the picture: (5, 2)."""
-    x0, y0, x1, y1 = face.box_px
+    x0, y0, x1, y1 = standing_box(face)
+    points = [x0, y0] + IN_BOX * [x1 - x0, y1 - y0]
     if not face.roll_deg:
-        return [x0, y0] + IN_BOX * [x1 - x0, y1 - y0]
-    # The upright box around a turned ellipse has the diagonal of the box that stands along it, whatever the turn.
-    width = np.hypot(x1 - x0, y1 - y0) / np.hypot(1, TALL)
-    middle = (x0 + x1) / 2, (y0 + y1) / 2
-    points = middle + (IN_BOX - 0.5) * [width, TALL * width]
-    return np.column_stack([points, np.ones(len(points))]) @ turn(face.roll_deg, middle).T
+        return points
+    return np.column_stack([points, np.ones(len(points))]) @ turn(face.roll_deg, ((x0 + x1) / 2, (y0 + y1) / 2)).T
 
 
 def find_alignment(frame: Callable[[int], np.ndarray], count: int, detector: Detector) -> Alignment:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import UnsupportedModel, UsageError
+from ..errors import UsageError
 from ..pictures import require_picture
 from ..types import FaceSet
 from ..weights.catalogue import catalogue, preferred
-from ..weights.checksums import verify_once
-from ..weights.store import how_to_get, path_on_disk
+from ..weights.store import path_on_disk, require_on_disk
 from .detection import Detection, Detector
 from .detectors.embedded import EmbeddedDetector
 from .detectors.retinaface import RetinaFaceDetector
 from .detectors.s3fd import S3FDDetector
 from .detectors.yunet import YuNetDetector
+from .facexlib_networks import has_facexlib
+from .landmarks import LandmarkDetector, load_points
 from .regions import MARGIN, CropRule, regions_from_detections, to_rgb
 from .turned import TurningDetector
 
@@ -53,6 +53,7 @@ def load_detector(
     threshold: float | None = None,
     device: str = "cpu",
     folders: Sequence[Path] | None = None,
+    landmarks: int | None = None,
 ) -> Detector:
     """Open a face detector by name: embedded, retinaface, retinaface-mobile, s3fd (sfd), yunet, or auto.
 
@@ -60,6 +61,7 @@ def load_detector(
     weights:   the file, where it is not the one of the catalogue (whose checksum is verified); not with auto.
     threshold: least score of a face; None is the detector's own.
     folders:   where to look for weights, in place of the usual folder.
+    landmarks: 98 or 68: also find so many points of each face, by the weights ``awing_fan`` and facexlib.
 
     Raises UnsupportedModel with the command that downloads missing weights, DownloadError for a file that is not the
     catalogue's, MissingPackage, or UsageError.
@@ -70,18 +72,18 @@ def load_detector(
     if name not in _LOADERS:
         raise UsageError(f"The face detector is one of auto, {', '.join(DETECTORS)} (sfd means s3fd), not {name!r}.")
     if weights is None and name in catalogue():  # of one without weights there is no entry
-        weights = path_on_disk(catalogue()[name], folders)
-        if weights is None:
-            raise UnsupportedModel(how_to_get(catalogue()[name]))
-        verify_once(weights, catalogue()[name])
+        weights = require_on_disk(catalogue()[name], folders)
     options = {} if threshold is None else {"threshold": threshold}
-    return _LOADERS[name](weights, device=device, **options)
+    detector = _LOADERS[name](weights, device=device, **options)
+    if landmarks is None:
+        return detector
+    return LandmarkDetector(detector, load_points(device=device, folders=folders), landmarks)
 
 
 def best_detector(folders: Sequence[Path] | None = None) -> str:
     """Name of the best detector that can run here without a download."""
     for entry in preferred("face-detector"):
-        lacks_package = entry.name.startswith("retinaface") and not (find_spec("facexlib") and find_spec("torchvision"))
+        lacks_package = entry.name.startswith("retinaface") and not has_facexlib()
         if path_on_disk(entry, folders) and not lacks_package:
             return entry.name
     return "embedded"

@@ -13,7 +13,7 @@ from ..errors import MediaError
 from ..types import Progress
 from .detect import MIN_SIZE_PX, face_side, load_detector
 from .detection import Detection, Detector, distinct
-from .likeness import alike, distance, middle_of, side_of, surroundings
+from .likeness import alike, look_of, middle_of, side_of, sides_apart
 from .regions import MARGIN, OVERLAP, CropRule, as_box
 from .second_look import second_look
 from .steadying import steadied, steadied_rolls
@@ -149,7 +149,7 @@ class _Following:
             if face_side(face) >= self._min_size_px and face.score >= self._threshold
         ]
         boxes = [np.array(face.box_px) for face in found]
-        looks = [surroundings(frame, box) for box in boxes]
+        looks = [look_of(frame, box) for box in boxes]
         alive = [path for path in self._paths if number - path.last <= KEPT_S * self._fps]
         pairs = sorted(
             (
@@ -167,7 +167,7 @@ class _Following:
             path = alive[mine[d]] if d in mine else _Path()
             if d not in mine:
                 self._paths.append(path)
-            alone = all(distance(boxes[d], other) > APART for o, other in enumerate(boxes) if o != d)
+            alone = all(sides_apart(boxes[d], other) > APART for o, other in enumerate(boxes) if o != d)
             path.add(number, face, looks[d], alone)
 
     def _found(self, number: int, frame: np.ndarray) -> list[Detection]:
@@ -204,7 +204,7 @@ class _Following:
         assert path.likeness is not None
         awaited = path.awaited(number, COASTS_S * self._fps)
         same = alike(look, path.likeness)
-        far = distance(awaited, box)
+        far = sides_apart(awaited, box)
         near = math.exp(-0.5 * (far / NEAR) ** 2)
         if path.behind_cut:
             return same + near / 2 if same >= ALIKE_AFTER_CUT else 0.0

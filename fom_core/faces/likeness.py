@@ -21,12 +21,12 @@ def side_of(box: np.ndarray) -> float:
     return max(float(box[2] - box[0]), float(box[3] - box[1]), 1.0)
 
 
-def distance(box: np.ndarray, other: np.ndarray) -> float:
+def sides_apart(box: np.ndarray, other: np.ndarray) -> float:
     """Between the middles of two boxes, in sides of the smaller one."""
     return float(np.linalg.norm(middle_of(box) - middle_of(other))) / min(side_of(box), side_of(other))
 
 
-def surroundings(frame: np.ndarray, box: np.ndarray) -> np.ndarray:
+def look_of(frame: np.ndarray, box: np.ndarray) -> np.ndarray:
     """What a face and a little around it look like: (8, 8, 3) float32, each the mean of its part of the frame."""
     (x, y), reach = middle_of(box), AROUND * side_of(box) / 2
     height, width = frame.shape[:2]

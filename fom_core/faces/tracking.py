@@ -14,6 +14,7 @@ from ..errors import NoFaceFound, UsageError
 from ..types import Box, Progress
 from .detection import Detection, Detector
 from .driver_face import DriverFace
+from .points import steady_box
 from .regions import LIFT, MARGIN
 from .selection import NEAR_BEST
 
@@ -151,7 +152,7 @@ def face_view(
             same = driver.among(frame, faces)
             found[index], hidden[index] = same is not None, driver.covered
             if same is not None:
-                boxes[index] = np.array(same.box_px)
+                boxes[index] = np.array(steady_box(same.box_px, same.landmarks_px))
         if driver.box is not None and (closely or index in boxes):
             contrasts[index] = _contrast(frame, driver.box)
         count = index + 1

@@ -9,6 +9,7 @@ import numpy as np
 
 from .boxes import keep_best
 from .detection import Detection, Detector, around
+from .points import five_of
 from .second_look import looks_at_turned, second_look
 
 CONFIDENT = 0.92  # an upright face of this score says that the picture is upright: turned heads score less
@@ -120,9 +121,10 @@ class TurningDetector:
 
 def leaning(face: Detection) -> float:
     """By how many degrees eyes and mouth lean clockwise from the roll that the face was seen at; 0 without them."""
-    if face.landmarks_px is None or len(face.landmarks_px) != 5:
+    points = five_of(face.landmarks_px)
+    if points is None:
         return 0.0
-    eye, other_eye, _, mouth, other_mouth = np.array(face.landmarks_px)
+    eye, other_eye, _, mouth, other_mouth = points
     down = (mouth + other_mouth - eye - other_eye) / 2
     across = (other_eye - eye) + (other_mouth - mouth) + [down[1], -down[0]]
     return normal(float(np.degrees(np.arctan2(across[1], across[0]))) - face.roll_deg)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -33,7 +33,9 @@ class Paintings:
         self._clip, self._room = clip, room if not self._chunks else self._room
         return self
 
-    def completed(self, length: int, paint: Callable[[range], Iterator[list[Generated]]]) -> Iterator[list[Generated]]:
+    def completed(
+        self, length: int, paint: Callable[[range], Iterator[list[Generated]]]
+    ) -> Generator[list[Generated], None, None]:
         """All frames of the clip in chunks, what each face became: those that are not there are painted, and kept."""
         yield from self.frames()
         for chunk in paint(range(self.length, length)):

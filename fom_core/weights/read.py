@@ -76,8 +76,13 @@ def read_tree(path: Path) -> tuple[Any, dict[str, str], str]:
 
 
 def read_state_dict(path: Path) -> StateDict:
-    """The tensors of a file that holds a single network, by their names. Raises UnsupportedModel like above."""
+    """The tensors of a file that holds a single network, by their names. Raises UnsupportedModel like above.
+
+    Where a file keeps them under ``state_dict``, beside what training needs, that part alone counts.
+    """
     tree = read_tree(path)[0]
+    if isinstance(tree, Mapping) and isinstance(tree.get("state_dict"), Mapping):
+        tree = tree["state_dict"]
     if not isinstance(tree, Mapping):
         raise UnsupportedModel(f"{path.name} holds a {type(tree).__name__} in place of a state dict. {EXPECTED}")
     tensors = {str(name): value for name, value in tree.items() if isinstance(value, Tensor)}

@@ -59,11 +59,20 @@ def locate(name_or_path: str | Path, kind: str = "model") -> tuple[Path, Entry |
             return path, entry_for_file(path.name)
         names = ", ".join(name for name, known in catalogue().items() if known.kind == kind)
         raise UnsupportedModel(f"There is no weights file {path}, and no {kind} of that name. Known {kind}s: {names}.")
-    path = path_on_disk(entry)
+    return require_on_disk(entry), entry
+
+
+def require_on_disk(entry: Entry, folders: Sequence[Path] | None = None) -> Path:
+    """The file of a catalogue entry, as :func:`path_on_disk` finds it.
+
+    Raises UnsupportedModel with the command that downloads it where it is not there, DownloadError for a file that is
+    not the catalogue's.
+    """
+    path = path_on_disk(entry, folders)
     if path is None:
         raise UnsupportedModel(how_to_get(entry))
     verify_once(path, entry)
-    return path, entry
+    return path
 
 
 def named_file(name_or_path: str | Path) -> Path:

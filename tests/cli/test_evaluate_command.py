@@ -27,9 +27,10 @@ def test_an_evaluation_prints_a_table_with_its_baselines(fom, data, tiny_model, 
     assert done.status == 0
     assert done.results[0] == "tiny on the validation clips of data, at 64x64 pixels"
     assert done.results[-1] == str(tmp_path / "out" / "evaluation.md")
-    assert [line.split("|")[1].strip() for line in done.results if line.startswith("| ")][-3:] == [
+    assert [line.split("|")[1].strip() for line in done.results if line.startswith("| ")][-4:] == [
         "relative",
         "absolute",
+        "composed",
         "copy",
     ]
     assert {path.name for path in (tmp_path / "out").iterdir()} == {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -115,6 +116,35 @@ def test_a_preview_by_two_processes_is_that_of_one(whole_picture, tmp_path):
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines() == [str(tmp_path / f"{count}.png")]
     assert (tmp_path / "1.png").read_bytes() == (tmp_path / "2.png").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_manifest_by_two_processes_makes_the_results_of_one(whole_picture, tmp_path):
+    results = {}
+    for count in (1, 2):
+        jobs = tmp_path / f"{count}.jsonl"
+        targets = [tmp_path / f"{count}_{job}.mkv" for job in "ab"]
+        jobs.write_text("".join(json.dumps({"output": str(path), "duration": 1}) + "\n" for path in targets))
+        done = run(count, *whole_picture, "--manifest", jobs, "--chunk_size", 7)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines() == list(map(str, targets))
+        results[count] = [np.stack(list(VideoReader(path))) for path in targets]
+    assert all((one == several).all() for one, several in zip(results[1], results[2], strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("manifest", [False, True])
+def test_a_source_video_is_refused_by_several_processes_in_one_line(whole_picture, sound_clip, tmp_path, manifest):
+    words = ["animate", "--source_video", sound_clip, *whole_picture[3:]]
+    if manifest:
+        (tmp_path / "jobs.jsonl").write_text(json.dumps({"source_video": str(sound_clip)}) + "\n")
+        words = ["animate", "--manifest", tmp_path / "jobs.jsonl", *whole_picture[3:]]
+    done = run(2, *words, "--output", tmp_path / "out.mp4")
+    assert done.returncode != 0
+    assert (
+        len(ours(done)) == 1 and "A source video is animated by one process. Run it without torchrun." in ours(done)[0]
+    )
+    assert not (tmp_path / "out.mp4").exists()
 
 
 @pytest.mark.slow

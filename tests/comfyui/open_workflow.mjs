@@ -11,7 +11,7 @@ import { join } from 'node:path'
 const { chromium } = createRequire(join(process.env.PLAYWRIGHT_DIR, 'index.js'))('playwright-core')
 const [server, file, picture, ...settings] = process.argv.slice(2)
 const workflow = JSON.parse(readFileSync(file, 'utf8'))
-const told = { unknown: [], red: [], unlinked: [], raised: [], prompt: null }
+const told = { unknown: [], red: [], unlinked: [], raised: [], prompt: null, app: 0 }
 
 // Runs in the page.
 async function open(graph) {
@@ -55,6 +55,11 @@ try {
   await page.evaluate(() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView'))
   await page.waitForTimeout(1500)
   await page.screenshot({ path: picture })
+  if (workflow.extra?.linearData) {
+    await page.evaluate(() => window.app.extensionManager.command.execute('Comfy.ToggleLinear'))
+    await page.waitForTimeout(2500)
+    told.app = await page.getByTestId('app-mode-widget-description').count()
+  }
 } finally {
   await browser.close()
 }

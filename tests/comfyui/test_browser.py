@@ -54,7 +54,9 @@ def opened(server, browser, tmp_path):
 def test_a_workflow_opens_as_it_was_saved(opened, file, new_look):
     told = opened(file, new_look)
 
-    assert inputs(told["prompt"]) == inputs(to_prompt(json.loads(file.read_text(encoding="utf-8"))))
+    saved = json.loads(file.read_text(encoding="utf-8"))
+    assert inputs(told["prompt"]) == inputs(to_prompt(saved))
+    assert told["app"] == len(saved["extra"]["linearData"]["inputs"])
 
 
 @pytest.mark.parametrize("file", sorted(EARLIER.glob("*.json")), ids=lambda file: file.stem)

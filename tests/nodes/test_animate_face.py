@@ -292,7 +292,7 @@ class TwoPeople:
 def test_whose_face_drives_is_chosen_from_the_left_and_is_the_largest_otherwise(animate, driving, monkeypatch):
     from fom_pack.nodes import motions
 
-    monkeypatch.setattr(motions, "open_detector", lambda name: TwoPeople())
+    monkeypatch.setattr(motions, "open_detector", lambda name, **_: TwoPeople())
     largest, left, right = (animate(driving, driving_crop="face", driving_face=number)[0][0] for number in (0, 1, 2))
     assert torch.equal(largest, right) and not torch.equal(largest, left)
     with pytest.raises(Exception, match="no face 3 from the left"):

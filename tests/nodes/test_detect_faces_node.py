@@ -27,7 +27,7 @@ def portrait(pack) -> torch.Tensor:
 
 
 def test_people_are_found_and_numbered_from_left_to_right(execute, group):
-    faces, bboxes, mask, crops, count, _ = execute("FOMDetectFaces", image=group).args
+    faces, bboxes, mask, crops, count, *_ = execute("FOMDetectFaces", image=group).args
     assert count == len(faces) == len(crops) == len(bboxes[0]) == 3
     assert bboxes[0][0]["x"] < bboxes[0][1]["x"]
     assert mask.shape == group.shape[:3]
@@ -38,7 +38,7 @@ def test_people_are_found_and_numbered_from_left_to_right(execute, group):
 
 def test_a_head_on_its_side_is_found_and_its_crop_is_upright(execute, portrait):
     upright = execute("FOMDetectFaces", image=portrait, detector="embedded").args[3][0]
-    faces, _, _, (crop,), count, _ = execute(
+    faces, _, _, (crop,), count, *_ = execute(
         "FOMDetectFaces", image=portrait.rot90(1, (1, 2)), detector="embedded"
     ).args
     assert count == 1
@@ -61,7 +61,9 @@ def test_boxes_come_in_three_shapes(execute, picture, bboxes):
 
 
 def test_one_list_of_boxes_holds_for_every_picture_of_a_batch(execute, picture):
-    faces, *_, crops, count, _ = execute("FOMDetectFaces", image=picture.repeat(3, 1, 1, 1), bboxes=[BOX, OTHER]).args
+    faces, _, _, crops, count, *_ = execute(
+        "FOMDetectFaces", image=picture.repeat(3, 1, 1, 1), bboxes=[BOX, OTHER]
+    ).args
     assert count == len(crops) == 6
     assert [len(each) for each in faces.sets] == [2, 2, 2]
 
@@ -88,7 +90,7 @@ def test_the_preview_numbers_faces_as_a_choice_does(execute, picture, monkeypatc
 
 
 def test_a_grey_picture_is_shown_and_cut_in_colour(execute, picture):
-    *_, crops, count, _ = execute("FOMDetectFaces", image=picture[..., :1], bboxes=BOX).args
+    _, _, _, crops, count, *_ = execute("FOMDetectFaces", image=picture[..., :1], bboxes=BOX).args
     assert count == 1
     assert crops[0].shape[-1] == 3
 
@@ -100,7 +102,7 @@ def test_mediapipe_landmarks_give_the_boxes(execute, picture):
 
 
 def test_the_box_itself_can_be_the_crop(execute, picture):
-    *_, crops, _, _ = execute("FOMDetectFaces", image=picture, bboxes=BOX, crop="box").args
+    _, _, _, crops, *_ = execute("FOMDetectFaces", image=picture, bboxes=BOX, crop="box").args
     torch.testing.assert_close(crops[0], picture[:, 20:50, 10:40], atol=0.5 / 255 + 1e-6, rtol=0)
 
 
@@ -120,7 +122,7 @@ def test_no_face_says_what_to_do(execute, picture):
 
 
 def test_pass_through_takes_the_middle_of_the_picture(execute, picture):
-    faces, *_, count, _ = execute("FOMDetectFaces", image=picture, threshold=0.99, if_none="pass through").args
+    faces, _, _, _, count, *_ = execute("FOMDetectFaces", image=picture, threshold=0.99, if_none="pass through").args
     assert count == 1
     assert faces.sets[0][0].crop_px == (16, 0, 112, 96)
 

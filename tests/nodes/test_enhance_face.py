@@ -59,7 +59,7 @@ def stand_in(restorers: Path, monkeypatch: pytest.MonkeyPatch):
 
     (restorers / FILE).touch()
     opened = []
-    monkeypatch.setattr(enhance_face, "open_detector", lambda name: Middle())
+    monkeypatch.setattr(enhance_face, "open_detector", lambda name, **_: Middle())
     monkeypatch.setattr(enhance_face, "load_restorer", lambda path: opened.append(path) or Negative())
     return opened
 
@@ -193,7 +193,7 @@ def test_an_upscaler_turns_the_node_red_with_a_sentence(execute, restorers, driv
     from fom_pack.fom_core.errors import UnsupportedModel
     from fom_pack.nodes import enhance_face
 
-    monkeypatch.setattr(enhance_face, "open_detector", lambda name: Middle())
+    monkeypatch.setattr(enhance_face, "open_detector", lambda name, **_: Middle())
     build = importlib.import_module("spandrel.architectures.ESRGAN").ESRGAN
     torch.save(build(num_filters=8, num_blocks=1).state_dict(), restorers / "upscaler.pth")
     with pytest.raises(UnsupportedModel, match=r"upscaler\.pth is no face restorer"):

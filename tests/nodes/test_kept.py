@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -271,3 +272,17 @@ def test_paintings_give_way_to_faces(video_of, animate, managed, driving, monkey
     animate(driving)
 
     assert held.painted.size == 0 < held.sources.size
+
+
+def test_heads_that_lie_otherwise_are_read_anew(pack):
+    from fom_pack.fom_core.faces.tracks import FaceTrack, FaceTracks
+    from fom_pack.nodes.kept import Kept, source_motions
+
+    boxes, shown, read = np.full((4, 4), 10, np.float32), np.ones(4, np.float32), []
+    kept = Kept()
+    for roll in (None, 40, 40, -40):
+        rolls = None if roll is None else np.full(4, roll, np.float32)
+        tracks = FaceTracks((FaceTrack(0, boxes, shown, 0.9, rolls),), (96, 128), 4)
+        source_motions(kept, "video", tracks, 25.0, lambda roll=roll: read.append(roll) or [])
+
+    assert read == [None, 40, -40]

@@ -120,7 +120,7 @@ def test_the_faces_that_are_not_pointed_at_hold_their_place(detect):
 
 
 def test_the_masks_fit_the_crops_and_paste_faces(detect, execute, picture):
-    faces, _, _, crops, count, masks = detect(marked_faces=mask_with(LEFT, RIGHT)[None])
+    faces, _, _, crops, count, masks, *_ = detect(marked_faces=mask_with(LEFT, RIGHT)[None])
 
     assert count == len(masks) == 2
     assert [mask.shape[1:] for mask in masks] == [crop.shape[1:3] for crop in crops]

@@ -51,7 +51,7 @@ def owners() -> dict[str, tuple[object, str]]:
         "reading": (PyTorchModel, "detect_keypoints"),
         "generating": (PyTorchModel, "generate"),
         "composing": (HostPainter, "begin"),
-        "handing out": (host, "to_images"),
+        "handing out": (host, "fill"),
         "room for the result": (host, "new_images"),
     }
 

@@ -45,7 +45,7 @@ def found(execute, frames, square_finder):
 
 
 def test_one_face_is_followed_through_all_frames(found, frames):
-    faces, bboxes, mask, crops, count, _ = found
+    faces, bboxes, mask, crops, count, *_ = found
     assert count == len(faces) == len(crops) == 1 and len(faces.sets) == len(bboxes) == COUNT
     lefts = [one[0]["x"] for one in bboxes]
     assert lefts[0] == pytest.approx(20, abs=3) and lefts[-1] == pytest.approx(59, abs=3)

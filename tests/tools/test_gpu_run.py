@@ -31,11 +31,13 @@ stages:
 
 @pytest.fixture
 def clips(clip, tmp_path) -> Path:
-    """Two people, one under a licence that forbids learning from them, in an index."""
+    """Three people in an index, one under a licence that forbids learning from them, one to measure on."""
     rows = ["file,kind,split,identity,licence_class"]
-    for name, licence in (("anna", "permissive"), ("bert", "noncommercial")):
+    for name, split, licence in (
+        ("anna", "train", "permissive"), ("bert", "train", "noncommercial"), ("carl", "val", "permissive"),
+    ):  # fmt: skip
         write_picture(tmp_path / "clips" / f"{name}.png", np.concatenate(list(clip[:6]), axis=1))
-        rows.append(f"{name}.png,video,train,{name},{licence}")
+        rows.append(f"{name}.png,video,{split},{name},{licence}")
     (tmp_path / "clips" / "index.csv").write_text("\n".join(rows) + "\n")
     return tmp_path / "clips"
 

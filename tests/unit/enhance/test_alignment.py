@@ -117,3 +117,14 @@ def test_without_landmarks_those_of_a_rolled_face_are_estimated_along_the_roll(r
     rolled = replace(face, box_px=box, roll_deg=roll)
     expected = np.column_stack([estimated_landmarks(face), np.ones(5)]) @ turn(roll, (100.0, 94.8)).T
     np.testing.assert_allclose(estimated_landmarks(rolled), expected, atol=1e-6)
+
+
+def test_many_points_align_a_face_as_the_five_that_they_make():
+    five = IN_BOX * [80, 110] + [60, 40]
+    many = np.zeros((68, 2))
+    for place, members in zip(five, (range(36, 42), range(42, 48), [30], [48], [54]), strict=True):
+        many[list(members)] = place + (np.arange(len(members)) - (len(members) - 1) / 2)[:, None]
+    by_five, by_many = (
+        align_face(replace(FACE, landmarks_px=tuple(map(tuple, each.tolist())))) for each in (five, many)
+    )
+    np.testing.assert_allclose(by_many.matrix, by_five.matrix, atol=1e-9)

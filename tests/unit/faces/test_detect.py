@@ -91,9 +91,9 @@ def test_auto_is_the_embedded_detector_when_nothing_else_is_here(no_weights):
 def test_auto_prefers_downloaded_weights_whose_packages_are_here(no_weights, monkeypatch):
     (no_weights / "yunet_n_640_640.onnx").touch()
     (no_weights / "detection_Resnet50_Final.pth").touch()
-    monkeypatch.setattr(detect, "find_spec", lambda name: None)
+    monkeypatch.setattr(detect, "has_facexlib", lambda: False)
     assert detect.best_detector() == "yunet"
-    monkeypatch.setattr(detect, "find_spec", lambda name: object())
+    monkeypatch.setattr(detect, "has_facexlib", lambda: True)
     assert detect.best_detector() == "retinaface"
 
 

@@ -234,3 +234,21 @@ class Doubtful:
 
 def test_what_scores_far_below_the_driver_is_no_further_face():
     assert face_view(video(2), Doubtful(), every=1).faces == 1
+
+
+def test_many_points_steady_the_view_of_boxes_that_tremble():
+    points = np.tile([300.0, 200.0], (68, 1))
+    points[36:42], points[42:48], points[48], points[54] = (280, 185), (320, 185), (285, 215), (315, 215)
+
+    class Trembling(Script):
+        def detect(self, image):
+            landmarks = tuple(map(tuple, points.tolist()))
+            return [Detection(box, 0.9, landmarks) for box in next(self.frames)]
+
+    sides = [[face(300 + 5 * (index % 3), 200, 80 + 15 * (index % 4))] for index in range(12)]
+    boxes_alone = face_view(video(12), Script(sides), every=1)
+    steadied = face_view(video(12), Trembling(sides), every=1)
+    other = face_view(video(12), Trembling(sides[::-1]), every=1)
+    assert steadied.box == other.box and steadied.face_px == other.face_px
+    assert steadied.face_px != boxes_alone.face_px
+    assert steadied.face_px == pytest.approx(max(30 / 0.335, 40 / 0.47 * 1.37), rel=0.01)

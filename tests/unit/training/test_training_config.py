@@ -296,7 +296,7 @@ def test_a_change_that_every_stage_overrides_again_is_refused(override, reason):
 
 def test_a_change_that_only_some_stages_override_again_holds_for_the_others():
     stages = changed("train_params.loss_weights.anchor=7", path=CONFIGS / "mini.yaml").stages
-    assert [stage.weights.anchor for stage in stages] == [7, 3]
+    assert [stage.weights.anchor for stage in stages] == [7, 3, 3]
 
 
 def test_files_are_utf_8_whatever_the_locale(tmp_path):
