@@ -11,6 +11,7 @@ from ..faces.parsing import PARSERS, HeadParser, head_mask, load_parser, parse_h
 from ..faces.points import COUNTS
 from ..types import FaceSet
 from .common import whole
+from .missing import told_at_once
 
 POINTS_HELP = "68 points or 98 (--landmarks alone: 68); needs the weights awing_fan and the package facexlib"
 PARSING_HELP = "parsenet or bisenet (--parsing alone: parsenet); both need weights and the package facexlib"
@@ -43,7 +44,8 @@ def add_parsing_option(parser: argparse._ActionsContainer, what: str) -> None:
 
 def open_parser(args: argparse.Namespace, device: torch.device) -> HeadParser | None:
     """What names the parts of heads; None where nobody asked for it."""
-    return None if args.parsing is None else load_parser(args.parsing, device=str(device))
+    with told_at_once(args):
+        return None if args.parsing is None else load_parser(args.parsing, device=str(device))
 
 
 def head_masks(parser: HeadParser | None, picture: np.ndarray, faces: FaceSet) -> list[np.ndarray] | None:
