@@ -2,6 +2,7 @@ import functools
 import hashlib
 import json
 import threading
+from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import MappingProxyType
@@ -163,3 +164,13 @@ def test_a_slip_in_a_name_is_answered_with_the_name(fom):
 
     assert outcome.status == 1
     assert outcome.messages[-1].endswith("Did you mean yunet?")
+
+
+def test_where_one_download_fails_the_others_come_all_the_same(monkeypatch, capsys, entry, folder):
+    lost = replace(entry, name="lost", file="lost.pth.tar", urls=(entry.urls[0].replace("tiny", "lost"),))
+    monkeypatch.setattr(weights, "catalogue", lambda: MappingProxyType({"tiny": entry, "lost": lost}))
+    assert main(["weights", "download", "lost", "vox", "tiny", "--yes"]) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [str(folder / "tiny.pth.tar")]
+    told = [line for line in err.splitlines() if line.startswith("fom: ")]
+    assert ["no weights called 'vox'" in told[0], "lost.pth.tar could not be downloaded" in told[1]] == [True, True]
