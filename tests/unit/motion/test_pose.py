@@ -145,6 +145,7 @@ def test_of_several_controls_only_moments_that_are_too_much_are_taken_back(caplo
         ("yaw=50", "yaw goes from -15 to 15 with the model 'mini'; got 50"),
         ("blink=1", r"no control 'blink' for the model 'mini'\. It has yaw, pitch"),
         ("mouth=1", r"no control 'mouth'.*Did you mean mouth_open\?"),
+        ("jaw=1", r"no control 'jaw'.*Did you mean mouth_open\?"),
     ],
 )
 def test_what_the_model_cannot_do_is_refused(pose, told):
