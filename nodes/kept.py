@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from ..fom_core.backends import Backend
+from ..fom_core.compose.paintings import Paintings
 from ..fom_core.faces.regions import crop_face
 from ..fom_core.faces.tracks import FaceTrack, FaceTracks
-from ..fom_core.parallel.paintings import Paintings
 from ..fom_core.pipeline import encode_face
 from ..fom_core.types import FaceRegion, FaceSet, Keypoints, Motion, SourceFeatures
 
