@@ -27,7 +27,7 @@ from ..fom_core.types import Motion as MotionValue
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions, transfers
 from .base import Node
-from .detect_faces import detector_explanation, open_detector
+from .detectors import detector_explanation, open_detector
 from .face_parts import NONE, head_masks, parsing_input
 from .kept import Kept, encoded, found_faces
 from .paintings import paintings_of

@@ -16,7 +16,7 @@ from ..fom_core.errors import UsageError
 from ..fom_core.motion import Length, bridged, chorus, mixed
 from ..fom_core.types import CHUNK_SIZE, InitialFrame, Motion
 from . import host, sockets
-from .detect_faces import open_detector
+from .detectors import open_detector
 from .drivers import Driver, open_driver
 from .face_parts import landmarks_input
 from .kept import Kept

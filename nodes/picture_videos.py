@@ -20,7 +20,7 @@ from ..fom_core.source_video import SourceOptions, compose_video, read_source_mo
 from ..fom_core.types import Motion, RunOptions
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions
-from .detect_faces import open_detector
+from .detectors import open_detector
 from .drivers import Driver, open_driver
 from .kept import Kept, followed_faces, source_motions
 from .sockets import PictureFaces, Tuned
