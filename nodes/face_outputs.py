@@ -94,9 +94,9 @@ def face_masks_of(
 
 
 def parts_of(crops: Sequence[torch.Tensor], parsed: Sequence[np.ndarray]) -> list[torch.Tensor]:
-    """The parts of each head in colours: IMAGE (1, h, w, 3), black where none was parsed."""
+    """The parts of each head in colours: IMAGE (1, h, w, 3); where none was parsed black, one zero in all places."""
     if not parsed:
-        return [torch.zeros_like(crop) for crop in crops]
+        return [crop.new_zeros(()).expand(crop.shape) for crop in crops]
     return [host.to_images(part_colours(labels)[None]) for labels in parsed]
 
 

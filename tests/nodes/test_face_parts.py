@@ -51,7 +51,9 @@ def test_nothing_is_found_besides_or_downloaded_unless_asked_for(execute, networ
     *_, (mask,), landmarks, (parts,) = execute("FOMDetectFaces", image=picture, bboxes=BOX).args
     assert networks == []
     assert landmarks["frames"][0][0]["landmarks_xy"].shape == (0, 2)
-    assert parts.shape[:3] == mask.shape and not parts.any()
+    assert parts.shape == (*mask.shape, 3) and not parts.any()
+    assert parts.untyped_storage().nbytes() <= 4, "a black picture that nobody asked for takes no memory"
+    assert not (255.0 * parts[0].cpu().numpy()).clip(0, 255).astype(np.uint8).any(), "as the host's nodes show it"
 
 
 @pytest.mark.parametrize("count", [68, 98])
