@@ -176,6 +176,26 @@ def test_a_batch_is_looked_through_once_while_it_lives(animate, driving, monkeyp
     assert len(looked) == 2
 
 
+def test_a_batch_that_a_node_changed_in_place_is_read_anew(animate, managed, driving):
+    batch = driving.clone()
+    animate(batch)
+    batch[7, 20:30, 20:30] = 0
+    animate(batch)
+
+    assert managed[1]["seen"] == 24
+
+
+@pytest.mark.parametrize("frames", [1, 100])
+def test_a_batch_that_was_changed_in_place_is_another_one(pack, frames):
+    from fom_pack.nodes.kept import identity_of
+
+    batch = torch.rand(frames, 64, 64, 3)
+    first, again = identity_of(batch), identity_of(batch)
+    batch[-1, 3:6, 3:6] += 0.1
+
+    assert first == again != identity_of(batch)
+
+
 def test_what_is_remembered_of_a_batch_goes_with_it(pack):
     from fom_pack.nodes.kept import Remembered
 
