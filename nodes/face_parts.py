@@ -91,12 +91,15 @@ def parsed_heads(faces: PictureFaces, parser: HeadParser | None) -> list[np.ndar
     """The parts of each head over its crop, in the order of the crops; nothing without a parser."""
     if parser is None:
         return []
-    return [
-        labels
-        for image, members in faces.shown()
-        if len(members)
-        for labels in parse_heads(to_rgb(host.to_uint8(image)), members, parser)
-    ]
+    parsed, progress = [], host.Progress(len(faces))
+    for image, members in faces.shown():
+        if not len(members):
+            continue
+        picture = to_rgb(host.to_uint8(image))
+        for face in members:
+            parsed += parse_heads(picture, face, parser)
+            progress(len(parsed))
+    return parsed
 
 
 def head_masks(picture: np.ndarray, faces: FaceSet, parsing: str) -> list[np.ndarray] | None:

@@ -90,6 +90,25 @@ def test_a_parsed_head_is_the_mask_and_is_shown_in_colours(execute, networks, pi
     assert parts[0, side // 2, side // 2].any() and not parts[0, side // 2, 1].any()
 
 
+def test_heads_are_counted_while_they_are_parsed_and_may_be_cancelled(execute, networks, picture, monkeypatch):
+    from comfy import model_management
+
+    from fom_pack.nodes import face_parts
+
+    views = []
+
+    def cancelled(view):
+        views.append(view)
+        model_management.interrupt_current_processing()
+        return SkinInTheMiddle()(view)
+
+    monkeypatch.setattr(face_parts, "load_parser", lambda *_, **__: cancelled)
+    boxes = [BOX, BOX | {"x": 140}]
+    with pytest.raises(model_management.InterruptProcessingException):
+        execute("FOMDetectFaces", image=picture, bboxes=boxes, parsing="parsenet")
+    assert len(views) == 1
+
+
 def test_the_frames_of_a_video_have_points_in_every_frame_and_one_mask_a_face(execute, networks, pack):
     from fom_pack.fom_core import read_picture
 
