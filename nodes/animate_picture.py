@@ -27,7 +27,7 @@ from ..fom_core.types import Motion as MotionValue
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions, transfers
 from .base import Node
-from .detectors import detector_explanation, open_detector
+from .detectors import detector_explanation, open_detector, resolved
 from .face_parts import NONE, head_masks, parsing_input
 from .kept import Kept, encoded, found_faces
 from .paintings import paintings_of
@@ -266,7 +266,8 @@ def choose(
     if not on_faces:
         return whole_picture(picture.shape[:2])
     if given is None:
-        faces = found_faces(kept, picture, detector, lambda: detect_faces(picture, open_detector(detector)))
+        name = resolved(detector)
+        faces = found_faces(kept, picture, name, lambda: detect_faces(picture, open_detector(name)))
     elif len(given.sets) == 1:
         faces = given.sets[0]
     else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from ..fom_core.faces.detect import DETECTORS, load_detector
+from ..fom_core.faces.detect import DETECTORS, best_detector, load_detector
 from ..fom_core.faces.detection import Detector
 from ..fom_core.weights.catalogue import catalogue, size_text
 from . import host
 from .face_parts import NONE, count_of, folders_with_points
+
+AUTO = "auto"
 
 
 def open_detector(name: str, threshold: float = 0.0, landmarks: str = NONE) -> Detector:
@@ -35,3 +37,8 @@ def detector_explanation() -> str:
         needs = "; needs the package facexlib" if name.startswith("retinaface") else ""
         lines.append(f"• {name}: {entry.title}; {size}{needs}; licence: {entry.licence}")
     return "\n".join(lines)
+
+
+def resolved(name: str) -> str:
+    """The detector that a name in the menu stands for now: auto is another one once a better one was downloaded."""
+    return best_detector(host.weights_folders()) if name == AUTO else name

@@ -125,7 +125,7 @@ def encoded_crop(kept: Kept, model: Backend, crop: np.ndarray) -> SourceFeatures
 
 
 def found_faces(kept: Kept, picture: np.ndarray, detector: str, find: Callable[[], FaceSet]) -> FaceSet:
-    """The faces that a detector finds in a picture (H, W, C) uint8; it looks once at each picture."""
+    """The faces that a detector, called by its own name, finds in a picture (H, W, C) uint8; it looks once at each."""
     key = "found", detector, picture.shape, hashlib.sha256(np.ascontiguousarray(picture).data).digest()
     return kept.drivers.get(key, find, lambda faces: 512 * (len(faces) + len(faces.others)))
 

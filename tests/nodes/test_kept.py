@@ -225,6 +225,24 @@ def test_a_picture_is_searched_for_faces_once(execute, managed, picture, driving
     assert searched == [(96, 128, 3)] * 2
 
 
+def test_auto_looks_again_once_there_is_a_better_detector(execute, managed, picture, driving, faces, monkeypatch):
+    from fom_pack.nodes import animate_picture, detectors, motions
+
+    best, asked, looked = ["embedded"], [], []
+    monkeypatch.setattr(detectors, "best_detector", lambda folders: best[0])
+    monkeypatch.setattr(animate_picture, "is_for_faces", lambda _: True)
+    monkeypatch.setattr(animate_picture, "open_detector", asked.append)
+    monkeypatch.setattr(animate_picture, "detect_faces", lambda *_: faces.sets[0])
+    monkeypatch.setattr(motions, "open_detector", lambda name, **_: looked.append(name))
+    monkeypatch.setattr(motions, "needs_face", lambda *_: True)
+    for name in ("embedded", "embedded", "yunet"):
+        best[0] = name
+        execute("FOMAnimatePicture", model=managed[0], image=picture, driver=driving, driving_crop="none")
+
+    assert asked == ["embedded", "yunet"]
+    assert len(looked) == 2
+
+
 @pytest.fixture
 def video_of(execute, managed, picture, faces, driving, monkeypatch):
     """Animate Picture's frames with these settings, and how many frames the generator has painted so far."""
