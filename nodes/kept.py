@@ -87,7 +87,7 @@ _next = count()
 
 
 class Kept:
-    """What is kept of one model: what was read of drivers and sources, encoded faces, and what was painted last.
+    """What is kept of one model: what was read of drivers and sources, encoded and parsed faces, what was painted last.
 
     Faces and paintings share one room, and paintings are what gives way.
     """
@@ -118,10 +118,21 @@ def encoded(kept: Kept, model: Backend, picture: np.ndarray, faces: Iterable[Fac
 
 def encoded_crop(kept: Kept, model: Backend, crop: np.ndarray) -> SourceFeatures:
     key = (crop.shape, hashlib.sha256(np.ascontiguousarray(crop).data).digest())
-    source = kept.sources.get(key, lambda: encode_face(model, crop), bytes_of_source)
+    return _of_face(kept, key, lambda: encode_face(model, crop), bytes_of_source)
+
+
+def parsed_view(kept: Kept, view: np.ndarray, parser: str, parse: Callable[[], np.ndarray]) -> np.ndarray:
+    """The parts of a head in a view (h, w, 3) uint8, parsed once by each parser."""
+    key = "parsed", parser, view.shape, hashlib.sha256(np.ascontiguousarray(view).data).digest()
+    return _of_face(kept, key, parse, lambda labels: labels.nbytes)
+
+
+def _of_face(kept: Kept, key: Hashable, make: Callable[[], Value], size_of: Callable[[Value], int]) -> Value:
+    """What is kept of a face; paintings give way to it."""
+    value = kept.sources.get(key, make, size_of)
     if kept.sources.size + kept.painted.size > MOST_SOURCES:
         kept.painted.clear()
-    return source
+    return value
 
 
 def found_faces(kept: Kept, picture: np.ndarray, detector: str, find: Callable[[], FaceSet]) -> FaceSet:

@@ -243,6 +243,25 @@ def test_auto_looks_again_once_there_is_a_better_detector(execute, managed, pict
     assert len(looked) == 2
 
 
+def test_another_look_neither_opens_the_parser_nor_parses_heads_again(video_of, monkeypatch):
+    from fom_pack.nodes import animate_picture, face_parts, host
+
+    opened, views = [], []
+
+    def load_parser(name, *_, **__):
+        opened.append(name)
+        return lambda view: views.append(view) or np.ones((512, 512), np.uint8)
+
+    monkeypatch.setattr(animate_picture, "is_for_faces", lambda _: True)
+    monkeypatch.setattr(host, "weights", lambda entry: None)
+    monkeypatch.setattr(face_parts, "load_parser", load_parser)
+    for feather, parsing in ((0.1, "parsenet"), (0.9, "parsenet"), (0.9, "bisenet")):
+        video_of(mask="soft", feather=feather, parsing=parsing)
+
+    assert opened == ["parsenet", "bisenet"]
+    assert len(views) == 4
+
+
 @pytest.fixture
 def video_of(execute, managed, picture, faces, driving, monkeypatch):
     """Animate Picture's frames with these settings, and how many frames the generator has painted so far."""
