@@ -8,6 +8,7 @@ import torch
 
 from ..faces.parsing import PARSERS, HeadParser, load_parser
 from ..faces.points import COUNTS
+from .common import whole
 
 POINTS_HELP = "68 points or 98 (--landmarks alone: 68); needs the weights awing_fan and the package facexlib"
 PARSING_HELP = "parsenet or bisenet (--parsing alone: parsenet); both need weights and the package facexlib"
@@ -17,7 +18,7 @@ def add_landmarks_option(parser: argparse._ActionsContainer, what: str) -> None:
     """How many points of each face, if any; ``what`` tells what for."""
     parser.add_argument(
         "--landmarks",
-        type=int,
+        type=whole,
         nargs="?",
         const=68,
         choices=sorted(COUNTS),
