@@ -15,6 +15,7 @@ from fom_core.motion import (
     save_directions,
     transfer_motion,
 )
+from fom_core.motion.pose import text_of_keys
 from fom_core.types import MotionTransfer
 
 
@@ -81,7 +82,7 @@ def test_shifts_are_counted_in_faces_and_zoom_in_sizes(directions):
 def test_between_key_frames_a_control_eases_and_after_the_last_it_stays():
     motion = pose_motion("0:yaw=0;1:yaw=10;3:smile=0.5")
     across = [float(shift(motion, frame)[2, 0]) for frame in (0, 12, 13, 25, 50)]
-    assert len(motion) == 76
+    assert len(motion) == 88
     assert across[0] == pytest.approx(0, abs=1e-6)
     assert across[1] < across[3] / 2 < across[2]
     assert across[4] == pytest.approx(across[3], abs=0.01)
@@ -194,3 +195,20 @@ def test_the_embedded_model_comes_first_among_those_that_can_be_posed(tmp_path, 
     monkeypatch.setenv("FOM_MODELS", str(tmp_path))
     save_directions(directions, tmp_path / "another_pose.safetensors")
     assert posed_models() == ["mini", "another"]
+
+
+def test_after_its_last_key_frame_a_pose_stays_for_half_a_second():
+    motion = pose_motion("0:yaw=0;1:yaw=10", fps=20)
+    arrived = motion.keypoints.value[20:]
+    assert len(motion) == 30
+    torch.testing.assert_close(arrived, arrived[:1].expand(10, -1, -1))
+
+
+def test_a_text_is_read_again_from_the_key_frames_that_it_gave():
+    keys = parse_pose("yaw=10,smile=0.25;1.5:yaw=-3")
+    assert parse_pose(text_of_keys(keys)) == keys
+
+
+def test_an_empty_key_frame_is_shown_as_it_was_typed():
+    with pytest.raises(UsageError, match="got '1:'"):
+        parse_pose("0:yaw=10;1:")
