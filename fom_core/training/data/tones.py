@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LUMA = (0.299, 0.587, 0.114)
+from ...pictures import LUMA
+
 TONES = ("grey", "sepia", "painting")
 DAMAGES = ("blur", "blocks", "low light", "noise")
 SEPIA = ((1.07, 0.0, 0.0), (0.0, 0.9, 0.0), (0.0, 0.0, 0.7))  # of the grey picture

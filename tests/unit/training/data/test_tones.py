@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fom_core.training.data.tones import DAMAGES, LUMA, TONES, change_tones, damage
+from fom_core.pictures import LUMA
+from fom_core.training.data.tones import DAMAGES, TONES, change_tones, damage
 
 RANDOM = torch.Generator().manual_seed(0)
 SEEDS = torch.arange(3, 7)
