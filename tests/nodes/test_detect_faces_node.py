@@ -76,12 +76,12 @@ def test_numbers_run_on_from_picture_to_picture(execute, picture):
 
 
 def test_the_preview_numbers_faces_as_a_choice_does(execute, picture, monkeypatch):
-    from fom_pack.nodes import detect_faces
+    from fom_pack.nodes import face_outputs
 
     shown = []
-    draw = detect_faces.draw_faces
+    draw = face_outputs.draw_faces
     monkeypatch.setattr(
-        detect_faces,
+        face_outputs,
         "draw_faces",
         lambda each, faces, first: shown.append([face.id + first for face in faces]) or draw(each, faces, first=first),
     )
