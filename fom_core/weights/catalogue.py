@@ -24,7 +24,7 @@ class Entry:
     kind:     "model", "face-detector", "face-landmarks", "face-parser", "enhancer" or "perceptual-network" (which
               compares pictures).
     urls:     mirrors in the order to try, https:// or hf://owner/repository/file; empty: no stable public copy.
-    size:     bytes; None where nobody published it.
+    size:     bytes; None where nobody published it. about: the same, roughly, where only that is known.
     sha256:   None where nobody published it: then the first download is remembered and later ones must match it.
     sha256_start: its first digits, where the publisher tells no more.
     embedded: the file comes with the package, nothing to download.
@@ -40,6 +40,7 @@ class Entry:
     home: str
     urls: tuple[str, ...] = ()
     size: int | None = None
+    about: int | None = None
     sha256: str | None = None
     sha256_start: str = ""
     embedded: bool = False
@@ -70,7 +71,12 @@ class Entry:
     @property
     def summary(self) -> str:
         """Size and licence in a line: what a user has to know before a download."""
-        return f"{self.name} ({self.title}): {size_text(self.size)}; licence: {self.licence}"
+        return f"{self.name} ({self.title}): {self.size_told}; licence: {self.licence}"
+
+    @property
+    def size_told(self) -> str:
+        """How large the download is, for people."""
+        return f"about {size_text(self.about)}" if self.size is None and self.about else size_text(self.size)
 
 
 @cache
