@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate, repeat
@@ -21,7 +22,7 @@ from ..fom_core.faces.regions import MARGIN, CropRule, crop_face, pixel_box, to_
 from ..fom_core.faces.selection import ORDERS, chosen, in_order, picked
 from ..fom_core.faces.tracks import FaceTracks, select_tracks
 from ..fom_core.types import FaceSet
-from ..fom_core.weights.catalogue import catalogue, size_text
+from ..fom_core.weights.catalogue import catalogue
 from . import host, marked
 from .base import Node
 from .boxes import as_bounding_box, faces_from_boxes, given_boxes, middle_square
@@ -40,6 +41,7 @@ from .face_parts import (
 from .sockets import ALIASES, CATEGORY, FaceLandmarks, Faces, NumberedBox, PictureFaces, Segments
 from .video_frames import PICTURES, VIDEO, follow, middle_track
 
+log = logging.getLogger(__name__)
 PASS_THROUGH = "pass through"
 PREVIEWS = 32  # pictures of a batch that the node shows
 
@@ -256,6 +258,11 @@ class DetectFaces(Node):
             found = [middle_of(image.shape[1], image.shape[2])] * len(image)
         sets = with_landmarks(image, choose(found, face_choice), landmarks)
         value = PictureFaces(image, sets)
+        if len(image) > 1:
+            log.info(
+                "%d pictures with %d faces, each to become an animation of its own. For the frames of a video, set "
+                "batch to '%s'.", len(image), len(value), VIDEO,
+            )  # fmt: skip
         parsed = parsed_heads(value, parser)
         shown = host.to_uint8(image[:PREVIEWS])
         drawn = numbered(shown, found, sets, list(by_picture(parsed, sets)))
@@ -279,7 +286,7 @@ def video_output(
             raise NoFaceFound(nothing_found(finder))
         found = middle_track(image.shape[1], image.shape[2], len(image))
     numbers = select_tracks(found, order=order)
-    tracks = select_tracks(found, face_choice, order=order)
+    tracks = select_tracks(found, face_choice, order=order, shown=host.SHOWN)
     sets = with_landmarks(image, [tracks.at(index) for index in range(len(image))], landmarks)
     value = PictureFaces(image, sets, tracks)
     shown = np.unique(np.linspace(0, len(image) - 1, min(PREVIEWS, len(image))).round().astype(int)).tolist()
@@ -332,7 +339,7 @@ def detector_explanation() -> str:
         if entry is None:
             lines.append(f"• {name}: needs no weights")
             continue
-        size = "embedded" if entry.embedded else size_text(entry.size)
+        size = "embedded" if entry.embedded else entry.size_told
         needs = "; needs the package facexlib" if name.startswith("retinaface") else ""
         lines.append(f"• {name}: {entry.title}; {size}{needs}; licence: {entry.licence}")
     return "\n".join(lines)
@@ -340,7 +347,7 @@ def detector_explanation() -> str:
 
 def choose(found: list[FaceSet], choice: str) -> tuple[FaceSet, ...]:
     """Keep the faces of a choice by number; numbers run on from picture to picture."""
-    kept = set(chosen(choice, sum(map(len, found))))
+    kept = set(chosen(choice, sum(map(len, found)), shown=host.SHOWN))
     sets, first = [], 0
     for faces in found:
         sets.append(picked(faces, [offset for offset in range(len(faces)) if first + offset in kept]))
