@@ -67,7 +67,6 @@ try {
   await page.waitForTimeout(1500)
   await page.screenshot({ path: picture })
   told.places = await page.evaluate(shown, WITH_PICTURE)
-  if (process.env.LOOK) await page.screenshot({ path: process.env.LOOK })
   if (workflow.extra?.linearData) {
     await page.evaluate(() => window.app.extensionManager.command.execute('Comfy.ToggleLinear'))
     await page.waitForTimeout(2500)

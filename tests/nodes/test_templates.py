@@ -15,7 +15,11 @@ ROOT = WORKFLOWS.parent
 BLUEPRINTS = sorted((ROOT / "subgraphs").glob("*.json"))
 SNAPSHOT = ROOT / "tests/comfyui/object_info.json"
 TITLE_PX = 30  # above a node's place
-SHOWING_PX = {"FOMDetectFaces": 698, "FOMAnimateFace": 802}  # height with a picture in the classic look, measured there
+SHOWING_PX = {  # height with a picture, 220 more than without, or a square video, in the classic look of frontend 1.49
+    "FOMAnimateFace": 582 + 220,
+    "FOMAnimatePicture": 726 + 340,
+    "FOMDetectFaces": 478 + 220,
+}
 FOLDERS = {"enhancer": "facerestore_models", "model": "fom"}
 
 
