@@ -73,8 +73,8 @@ def test_a_mask_of_another_size_is_brought_to_the_pictures(detect):
 @pytest.mark.parametrize(("size", "told"), [((48, 48), True), ((48, 64), False), ((143, 191), False)])
 @pytest.mark.parametrize("segments", [False, True], ids=["mask", "segs"])
 def test_what_is_marked_on_another_shape_is_told_to_be_stretched(detect, caplog, size, told, segments):
-    mask = mask_with((5, 10, 20, 25), size=size)
-    segs = (size, [SEG(None, None, 1.0, (0, 0, 40, 40), (5, 10, 20, 25), "face", None)])
+    mask = mask_with((5, 10, 30, 35), size=size)
+    segs = (size, [SEG(None, None, 1.0, (0, 0, 40, 40), (5, 10, 30, 35), "face", None)])
 
     detect(marked_faces=segs if segments else mask[None])
 
