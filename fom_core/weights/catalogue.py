@@ -24,12 +24,13 @@ class Entry:
     kind:     "model", "face-detector", "face-landmarks", "face-parser", "enhancer" or "perceptual-network" (which
               compares pictures).
     urls:     mirrors in the order to try, https:// or hf://owner/repository/file; empty: no stable public copy.
-    size:     bytes; None where nobody published it. about: the same, roughly, where only that is known.
+    size:     bytes; None where nobody published it.
     sha256:   None where nobody published it: then the first download is remembered and later ones must match it.
     sha256_start: its first digits, where the publisher tells no more.
     embedded: the file comes with the package, nothing to download.
     config:   YAML in ``configs/`` with what leaves no trace in the tensors.
     quality:  order of preference within a kind; only a guess for files whose results were not compared.
+    about:    bytes, roughly, where only that is known.
     """
 
     name: str
@@ -40,7 +41,6 @@ class Entry:
     home: str
     urls: tuple[str, ...] = ()
     size: int | None = None
-    about: int | None = None
     sha256: str | None = None
     sha256_start: str = ""
     embedded: bool = False
@@ -51,6 +51,7 @@ class Entry:
     mobile: bool = False
     faces: bool = False
     quality: int = 0
+    about: int | None = None
 
     @property
     def asset(self) -> Path:

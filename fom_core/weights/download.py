@@ -165,6 +165,11 @@ def address(url: str) -> str:
     endpoint = (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
     if urllib.parse.urlsplit(endpoint).scheme not in ("http", "https"):
         raise Broken(f"HF_ENDPOINT is {endpoint!r}; wanted is an address such as {HUB}.")
+    return _at(endpoint, url)
+
+
+def _at(endpoint: str, url: str) -> str:
+    """Where hf://owner/repository/file lies at Hugging Face or a mirror of it."""
     owner, repository, file = url.removeprefix(AT_HUB).split("/", 2)
     return f"{endpoint}/{owner}/{repository}/resolve/main/{urllib.parse.quote(file)}"
 
@@ -174,10 +179,8 @@ def by_hand(entry: Entry) -> str:
 
     Not its home, which may be a project whose own links are dead.
     """
-    try:
-        return address(entry.urls[0])
-    except Broken:  # by a wrong HF_ENDPOINT
-        return f"{HUB}/{entry.urls[0].removeprefix(AT_HUB)}"
+    url = entry.urls[0]
+    return _at(HUB, url) if url.startswith(AT_HUB) else url
 
 
 def hub_token() -> str | None:

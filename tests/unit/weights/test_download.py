@@ -342,6 +342,13 @@ def test_offline_by_hugging_face_s_variable_refuses_in_one_line(site, tmp_path, 
     assert not (tmp_path / "new").exists()
 
 
+def test_offline_the_advice_is_an_address_of_the_file_and_not_its_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    there = "https://huggingface.co/owner/repository/resolve/main/vox.bin by a browser"
+    with pytest.raises(DownloadError, match=f"get the file from {re.escape(there)}"):
+        download(entry("hf://owner/repository/vox.bin"), tmp_path)
+
+
 def test_offline_a_file_that_is_there_is_used(site, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     (tmp_path / "vox.pdparams").write_bytes(CONTENT)
