@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from fom_core import load_module
 from fom_core.export import export_model
@@ -130,6 +131,40 @@ def test_64_bit_arm_paints_the_same(
     assert told.returncode == 0, told.stderr
     found, wanted = frames_of(tmp_path / "frames"), painted(tiny_model, source, list(clip))
     assert min(psnr_db(one, other) for one, other in zip(found, wanted, strict=True)) >= LEAST_DB
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_picture_stands_upright_as_its_camera_was_held(
+    program: Program, exported: Path, clip: np.ndarray, suffix: str, tmp_path: Path
+):
+    (tmp_path / "frames").mkdir()
+    write_picture(tmp_path / "frames" / "0.png", clip[0])
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = orientation
+        taken = tmp_path / f"taken-{orientation}{suffix}"
+        Image.fromarray(clip[1][:, :-8]).save(taken, exif=exif, quality=95)
+        write_picture(tmp_path / "upright.png", read_picture(taken))
+        shown = []
+        for source in (taken, tmp_path / "upright.png"):
+            told = program(exported, source, "--driving", tmp_path / "frames", "--output", tmp_path / source.stem)
+            assert told.returncode == 0, told.stderr
+            shown.append(frames_of(tmp_path / source.stem)[0])
+        assert psnr_db(*shown) >= LEAST_DB, orientation
+
+
+def test_pictures_of_a_performer_are_found_by_any_case_of_their_suffix(
+    program: Program, exported: Path, clip_file: Path, tmp_path: Path
+):
+    first, second, *_ = sorted(clip_file.iterdir())
+    (tmp_path / "driving").mkdir()
+    shutil.copy(first, tmp_path / "driving" / "1.PNG")
+    shutil.copy(second, tmp_path / "driving" / "2.png")
+
+    told = program(exported, first, "--driving", tmp_path / "driving", "--output", tmp_path / "frames")
+
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("2 frames")
 
 
 def header(value: dict[str, object], **more: object) -> dict[str, object]:
