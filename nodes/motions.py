@@ -13,7 +13,7 @@ from comfy_api.latest import io
 from ..fom_core.backends import Backend
 from ..fom_core.driver import ReadingStage, align_drivers, find_view, needs_face
 from ..fom_core.errors import UsageError
-from ..fom_core.motion import Length, bridged, chorus, mixed
+from ..fom_core.motion import Length, bridged, chorus, with_pose, without_head
 from ..fom_core.types import CHUNK_SIZE, InitialFrame, Motion
 from . import host, sockets
 from .detect_faces import open_detector
@@ -160,9 +160,14 @@ class Reading:
         return chorus(found, faces, phase_s, initial=initial) if phase_s else found
 
 
-def posed(drivers: list[Motion], pose: Motion | None, initial: InitialFrame) -> list[Motion]:
-    """The drivers with a pose on top, which holds its last frame."""
-    return drivers if pose is None else [mixed(motion, [(pose, 1.0)], initial, "hold") for motion in drivers]
+def posed(
+    drivers: list[Motion], pose: Motion | None, initial: InitialFrame, *, keep_head: bool = False
+) -> list[Motion]:
+    """The drivers with a pose on top, which holds its last frame; ``keep_head``: without what poses do to the head."""
+    if keep_head:
+        drivers = [without_head(motion) for motion in drivers]
+        pose = None if pose is None else without_head(pose)
+    return drivers if pose is None else [with_pose(motion, pose, initial) for motion in drivers]
 
 
 def read(

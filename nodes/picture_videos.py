@@ -63,7 +63,7 @@ def animated_video(
         tracks = tracks_of(source, faces, float(rate), detector, face_choice, on_faces, progress, kept)
         network = host.motion_model(model, chunk_size, len(tracks))
         reading = motions.read(network, [opened], progress, kept=kept, tuned=tuned, chunk_size=chunk_size)
-        moving = motions.posed(reading.motions, pose, tuned.transfer.initial_frame)
+        moving = motions.posed(reading.motions, pose, tuned.transfer.initial_frame, keep_head=options.keep_head)
         drivers = driving_motions(network, [smooth(motion, tuned.smoothing) for motion in moving], len(tracks))
         hears = motions.part_of(progress, FOUND, SEEN, tracks.frame_count)
         own = source_motions(

@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..fom_core.errors import UsageError
-from ..fom_core.motion import PoseKey, load_directions, mixed, parse_pose, pose_motion
+from ..fom_core.motion import PoseKey, load_directions, parse_pose, pose_motion, with_pose
 from ..fom_core.motion.pose import AT_REST
 from ..fom_core.types import Motion as MotionValue
 from .base import Node
@@ -69,7 +69,8 @@ class PoseFace(Node):
                     max=3600.0,
                     step=0.1,
                     optional=True,
-                    tooltip="How long the motion is. 0: to the last key frame, and a pose that is held 2 s.",
+                    tooltip="How long the motion is. 0: to half a second after the last key frame, and a pose that is "
+                    "held 2 s.",
                 ),
                 io.Float.Input(
                     "fps",
@@ -112,7 +113,7 @@ class PoseFace(Node):
         else:
             length_s = len(motion) / motion.fps
             by_hand = pose_motion(keys, motion.model, fps=motion.fps, seconds=length_s)
-            made = mixed(motion, [(by_hand, 1.0)])
+            made = with_pose(motion, by_hand)
         return io.NodeOutput(made, made.fps, len(made))
 
 

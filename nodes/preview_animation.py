@@ -124,10 +124,11 @@ class PreviewAnimation(Node):
         with motions.opened([driver]) as (opened,):
             network = host.motion_model(model, CHUNK_SIZE, len(members))
             reading = motions.read(network, [opened], progress, kept=kept, tuned=tuned, chunk_size=CHUNK_SIZE)
-            sources = encoded(kept, network, picture, members)
+            sources, moving = encoded(kept, network, picture, members), reading.aligned
             if faces.tracks is not None and SourceOptions.keep_head:  # as the nodes that make the video do
                 transfer = replace(transfer, head_gain=0.0)
-            stills = Stills(network, Scene(picture, members, reading.aligned, transfer, sources))
+                moving = motions.posed(moving, None, transfer.initial_frame, keep_head=True)
+            stills = Stills(network, Scene(picture, members, moving, transfer, sources))
             chosen = round(moment * (reading.length - 1))
             frames = [chosen] if show == ONE else [*spread_over(reading.length), chosen]
             views = views_of(network, opened, reading.reads[0], frames)

@@ -66,7 +66,7 @@ class VideoFaces:
         self._tuned, self._fps, self._options = tuned, tuned.fps, options
         generator = network.config.generator
         self._composes = generator.dense_motion is not None and generator.estimate_occlusion_map
-        moving = motions.posed(reading.motions, pose, tuned.transfer.initial_frame)
+        moving = motions.posed(reading.motions, pose, tuned.transfer.initial_frame, keep_head=options.keep_head)
         calm = [smooth(motion, tuned.smoothing) for motion in moving]
         self._drivers = driving_motions(network, calm, len(self._tracks))
         self.length = options.frame_count(self._tracks, self._drivers, tuned.fps)

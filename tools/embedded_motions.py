@@ -21,7 +21,9 @@ from fom_core.backends import Backend
 from fom_core.backends.load import load_model
 from fom_core.files.paths import ASSETS
 from fom_core.media import VideoReader
-from fom_core.motion import amplified, pose_motion, retimed, save_motion, smooth
+from fom_core.motion import amplified, parse_pose, pose_motion, retimed, save_motion, smooth
+from fom_core.motion.notes import MADE_BY
+from fom_core.motion.pose import FPS
 from fom_core.motion.transfer import fade_in, fade_out
 from fom_core.pipeline import read_motion
 from fom_core.types import Keypoints, Motion
@@ -85,7 +87,9 @@ def record_motion(model: Backend, clips: Path, excerpt: Excerpt) -> Motion:
 
 def posed_motion(text: str, model: str) -> Motion:
     """A motion by hand, which says how it was made."""
-    return replace(pose_motion(text, model), metadata={"origin": f"made by --pose {text}"})
+    last = max(key.seconds for key in parse_pose(text))
+    motion = pose_motion(text, model, seconds=last + 1 / FPS)  # rest is reached at its end, and needs no more
+    return replace(motion, metadata={"origin": MADE_BY + text})
 
 
 def in_half(motion: Motion) -> Motion:

@@ -69,7 +69,8 @@ def build_parser(wanted: Iterable[str] = tuple(verbs.HELP)) -> argparse.Argument
     """The parser; of the verbs that are not ``wanted`` it knows the name alone, for importing them takes seconds."""
     parser = Parser(
         prog="fom",
-        description="Bring still faces to life with the motion of a video.",
+        description="Bring the faces of pictures and videos to life: with the motion of a video, "
+        "with motions that come along, or with poses by hand.",
         epilog="Options are accepted with - or _ between their words.",
         allow_abbrev=False,
     )

@@ -33,7 +33,7 @@ from .animate_options import declare
 from .animate_video import animate_source_video
 from .edits import changes_time, further_motions, in_turn, with_model_of
 from .face_parts import head_masks
-from .idle import ANIMATE, tell_idle, tell_overruled, tell_return
+from .idle import ANIMATE, tell_idle, tell_overruled, tell_phase, tell_return
 from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
 from .names import target
@@ -48,7 +48,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "animate",
         help=HELP["animate"],
-        description="Animate the faces of a picture, or of a video, with the motion of a driving video.",
+        description="Animate the faces of a picture, or of a video, with the motion of a driving video, with motions "
+        "that come along (`fom motion list`), or with a pose by hand.",
         usage="fom animate (--source_image FILE [FILE ...] | --source_video FILE) (--driving_video FILE [FILE ...] | "
         "--motion MOTION [MOTION ...] | --pose TEXT) [OPTION ...]\n       fom animate --manifest FILE [OPTION ...]",
         allow_abbrev=False,
@@ -110,6 +111,7 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
         if on_faces and detector:
             faces = choose_faces(args, picture, detector, every, tell=True)
         match_drivers(len(driving), len(faces))
+        tell_phase(args, len(faces) if on_faces else 0)  # of a whole picture it is told already
         drivers.check_initial_frame(transfer, driving)
         motions = opened.motions(args, model, driving, detector)
         motions = in_turn(args, motions, len(faces), transfer.initial_frame)

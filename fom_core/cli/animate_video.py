@@ -12,7 +12,7 @@ from ..compose import Composition
 from ..errors import NoFaceFound, UsageError
 from ..faces.detection import Detector
 from ..faces.following import follow_faces
-from ..faces.tracks import FaceTracks, select_tracks, whole_frames
+from ..faces.tracks import FaceTracks, require_moving, select_tracks, whole_frames
 from ..media import VideoReader
 from ..media.sheet import SheetWriter
 from ..parallel.distributed import team
@@ -23,7 +23,7 @@ from ..resources import threads
 from ..source_video import SourceOptions, compose_video, read_source_motions
 from ..types import RunOptions
 from . import common, drivers, results
-from .idle import tell_return
+from .idle import tell_phase, tell_return
 from .jobs import Opened
 from .progress import ProgressBar, how_many
 
@@ -51,6 +51,7 @@ def animate_source_video(args: argparse.Namespace, opened: Opened, label: str) -
     if not args.relative:
         raise UsageError("--no_relative copies the driver's pose, and a video has its own. Leave it out.")
     source = SourceFrames(VideoReader(args.source_video), args.max_size)
+    require_moving(source.frame_count, args.source_video)
     enhancer = opened.enhancer(args)
     driving = opened.drivers(args)
     with results.open_writer(args, driving, source.reader) as writer:
@@ -62,6 +63,7 @@ def animate_source_video(args: argparse.Namespace, opened: Opened, label: str) -
         detector = opened.detector(args, model.device) if on_faces or args.driving_crop == "face" else None
         tracks = _tracks(args, source, detector if on_faces else None, len(driving) > 1)
         match_drivers(len(driving), len(tracks))
+        tell_phase(args, len(tracks) if on_faces else 0)
         drivers.check_initial_frame(transfer, driving)
         motions = driving_motions(model, opened.motions(args, model, driving, detector), len(tracks))
         options = SourceOptions(args.source_motion, args.keep_head, args.length, args.phase_s, args.blend_s)

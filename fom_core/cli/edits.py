@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import get_args
 
 from ..errors import UsageError
@@ -13,19 +16,23 @@ from ..motion import (
     SPEEDS,
     MotionEdit,
     Play,
+    PoseKey,
     chorus,
     edited,
     embedded_names,
-    mixed,
+    expression_of,
     motion_path,
     open_motion,
     parse_pose,
     pose_motion,
     posed_models,
+    with_pose,
+    without_head,
 )
 from ..types import InitialFrame, Motion
 from . import common, values
 
+log = logging.getLogger(__name__)
 MOTION_HELP = f"motions that come with the project ({', '.join(embedded_names())}) or were saved with `fom motion`"
 
 
@@ -71,7 +78,7 @@ def add_edit_options(group: argparse._ActionsContainer) -> None:
         type=share_of_motion,
         nargs="+",
         metavar="MOTION[=SHARE]",
-        help="add these to it, as much of their movement as SHARE says (default of SHARE: 1)",
+        help=f"add these to it, as much of their movement as SHARE says, 0 to {MOST_AMPLITUDE:g} (default of SHARE: 1)",
     )
     group.add_argument(
         "--blend",
@@ -108,10 +115,19 @@ def share_of_motion(text: str) -> tuple[str, float]:
     name, equals, share = text.rpartition("=")
     if not equals:
         return common.file_name(text), 1.0
-    try:
-        return common.file_name(name), common.not_negative(share)
-    except argparse.ArgumentTypeError:
+    if os.path.lexists(text) or not (name.strip() and (_is_number(share) or os.path.lexists(motion_path(name)))):
         return common.file_name(text), 1.0  # files may be called so
+    try:
+        return common.file_name(name), values.from_to(0, MOST_AMPLITUDE)(share)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"the share of {name} {error}") from error
+
+
+def _is_number(text: str) -> bool:
+    with suppress(ValueError):
+        float(text)
+        return True
+    return False
 
 
 def pose_text(text: str) -> str:
@@ -137,28 +153,45 @@ def further_motions(args: argparse.Namespace) -> list[str]:
 def edited_motions(
     args: argparse.Namespace, motions: Sequence[Motion], initial_frame: InitialFrame = "medoid"
 ) -> list[Motion]:
-    """The motions as the options have them played, mixed and posed."""
+    """The motions as the options have them played, mixed and posed; on a video, whose heads are kept, without heads."""
+
+    def fitting(motion: Motion) -> Motion:
+        return without_head(motion) if keeps_head(args) else motion
+
     edit = MotionEdit(
         mirror=args.mirror, speed=args.speed, amplitude=args.amplitude, play=args.play, seconds=args.seconds,
-        then=tuple(open_motion(name) for name in args.then or ()),
-        mix=tuple((open_motion(name), share) for name, share in args.mix or ()),
+        then=tuple(fitting(open_motion(name)) for name in args.then or ()),
+        mix=tuple((fitting(open_motion(name)), share) for name, share in args.mix or ()),
         blend_s=args.blend_s,
     )  # fmt: skip
-    found = [edited(motion, edit, initial_frame) for motion in motions]
+    if args.play == "loop" and args.seconds is None:
+        log.info("--play loop is a single round without --seconds, which says how long it is played.")
+    found = [edited(fitting(motion), edit, initial_frame) for motion in motions]
     if args.pose is None or not (args.motion or args.driving_video):
         return found
-    return [on_top(motion, args.pose, initial_frame) for motion in found]
+    keys = _keys_of(args)
+    return [on_top(motion, keys, initial_frame) for motion in found]
 
 
-def on_top(motion: Motion, pose: str, initial_frame: InitialFrame = "medoid") -> Motion:
+def on_top(motion: Motion, pose: str | Sequence[PoseKey], initial_frame: InitialFrame = "medoid") -> Motion:
     """A pose and its key frames on top of a motion, as long as that."""
     by_hand = pose_motion(pose, motion.model, fps=motion.fps, seconds=len(motion) / motion.fps)
-    return mixed(motion, [(by_hand, 1.0)], initial_frame)
+    return with_pose(motion, by_hand, initial_frame)
+
+
+def keeps_head(args: argparse.Namespace) -> bool:
+    """Whether the faces that move keep the heads of a video."""
+    return getattr(args, "source_video", None) is not None and args.keep_head
+
+
+def _keys_of(args: argparse.Namespace) -> tuple[PoseKey, ...]:
+    keys = parse_pose(args.pose)
+    return expression_of(keys) if keeps_head(args) else keys
 
 
 def posed_alone(args: argparse.Namespace) -> Motion:
     """The motion of ``--pose`` where nothing else drives, for the model that is asked for, else the embedded one."""
-    return pose_motion(args.pose, args.model or posed_models()[0])
+    return pose_motion(_keys_of(args), args.model or posed_models()[0])
 
 
 def in_turn(args: argparse.Namespace, motions: Sequence[Motion], faces: int, first: InitialFrame) -> list[Motion]:

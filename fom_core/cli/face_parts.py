@@ -10,6 +10,7 @@ import torch
 from ..faces.parsing import PARSERS, HeadParser, head_mask, load_parser, parse_heads
 from ..faces.points import COUNTS
 from ..types import FaceSet
+from .common import whole
 
 POINTS_HELP = "68 points or 98 (--landmarks alone: 68); needs the weights awing_fan and the package facexlib"
 PARSING_HELP = "parsenet or bisenet (--parsing alone: parsenet); both need weights and the package facexlib"
@@ -19,7 +20,7 @@ def add_landmarks_option(parser: argparse._ActionsContainer, what: str) -> None:
     """How many points of each face, if any; ``what`` tells what for."""
     parser.add_argument(
         "--landmarks",
-        type=int,
+        type=whole,
         nargs="?",
         const=68,
         choices=sorted(COUNTS),

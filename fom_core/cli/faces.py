@@ -1,4 +1,4 @@
-"""``fom faces``: which faces a picture has, as JSON and as a picture with numbered boxes."""
+"""``fom faces``: which faces a picture or a video has, as JSON and as a picture with numbered boxes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 
 from ..errors import UsageError
 from ..faces.detect import detect_faces
+from ..faces.detection import Detector
 from ..faces.drawing import draw_faces
 from ..faces.parsing import on_picture, parse_heads, shares
 from ..faces.points import COUNTS
@@ -25,6 +26,7 @@ from .face_parts import add_landmarks_option, add_parsing_option, open_parser
 from .names import listed
 from .source_faces import add_crop_option
 from .verbs import HELP
+from .video_faces import faces_of_video, opened_video, refuse_parts
 
 LOSSLESS = (".png", ".bmp", ".tif", ".tiff")
 
@@ -34,10 +36,11 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "faces",
         help=HELP["faces"],
-        description="Find the faces of a picture: as JSON, and as a picture with numbered boxes.",
+        description="Find the faces of a picture, or of a video those that are followed: as JSON, and as a picture "
+        "with numbered boxes.",
         allow_abbrev=False,
     )
-    parser.add_argument("picture", type=file_path, metavar="PICTURE", help="the picture to look at")
+    parser.add_argument("picture", type=file_path, metavar="PICTURE", help="the picture or video to look at")
     parser.add_argument(
         "--json", type=file_path, metavar="FILE", help="write the JSON here; stdout names the files then"
     )
@@ -45,7 +48,8 @@ def add_parser(subparsers: Any) -> None:
         "--output",
         type=file_path,
         metavar="FILE",
-        help="also write the picture here, with boxes numbered from 1 as for fom animate --faces",
+        help="also write the picture here, with boxes numbered from 1 as for fom animate --faces; of a video the frame "
+        "that shows most of them",
     )
     add_detector_option(parser)
     add_crop_option(parser)
@@ -74,18 +78,20 @@ def run(args: argparse.Namespace) -> int:
     for path in (args.output, args.parts):
         if path is not None:
             require_written(path)  # before the work
-    picture = read_picture(args.picture)
-    detector = open_detector(args, torch.device("cpu"), args.threshold)
-    parser = open_parser(args, torch.device("cpu"))
-    faces = detect_faces(picture, detector, crop=args.crop)
-    if not len(faces):
+    reader = opened_video(args.picture)
+    if reader is not None:
+        refuse_parts(args)
+        detector = open_detector(args, torch.device("cpu"), args.threshold)
+        found, drawn = faces_of_video(args, detector, reader)
+    else:
+        picture = read_picture(args.picture)
+        detector = open_detector(args, torch.device("cpu"), args.threshold)
+        found, drawn = _of_picture(args, detector, picture)
+    if not found["faces"]:
         print(f"No face found in {args.picture} by the detector {detector.name}.", file=sys.stderr)
-    parsed = [] if parser is None else parse_heads(picture, faces, parser)
-    text = json.dumps(as_json(faces, parsed), indent=2) + "\n"
+    text = json.dumps(found, indent=2) + "\n"
     if args.output is not None:
-        write_picture(args.output, draw_faces(picture, faces, first=1, parsed=parsed))
-    if args.parts is not None:
-        write_picture(args.parts, together(parsed, faces))
+        write_picture(args.output, drawn)
     if args.json is None:
         print(text, end="")
     else:
@@ -93,6 +99,16 @@ def run(args: argparse.Namespace) -> int:
             temporary.write_text(text, encoding="utf-8")
         print(*filter(None, (args.json, args.output, args.parts)), sep="\n")
     return 0
+
+
+def _of_picture(args: argparse.Namespace, detector: Detector, picture: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
+    """The faces as plain values, and the picture with their boxes; the parts of heads are written."""
+    parser = open_parser(args, torch.device("cpu"))
+    faces = detect_faces(picture, detector, crop=args.crop)
+    parsed = [] if parser is None else parse_heads(picture, faces, parser)
+    if args.parts is not None:
+        write_picture(args.parts, together(parsed, faces))
+    return as_json(faces, parsed), draw_faces(picture, faces, first=1, parsed=parsed)
 
 
 def _check_parts(args: argparse.Namespace) -> None:

@@ -66,6 +66,12 @@ def tell_return(args: argparse.Namespace, length_s: float) -> None:
         )  # fmt: skip
 
 
+def tell_phase(args: argparse.Namespace, faces: int) -> None:
+    """A warning where ``--phase`` has a single face to set apart."""
+    if args.phase_s and faces == 1:
+        log.warning("--phase has no effect: one face moves. --multi_person moves all.")
+
+
 def _if(idle: Callable[[argparse.Namespace], object], why: str) -> Reason:
     return lambda args: why if idle(args) else None
 

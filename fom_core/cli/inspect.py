@@ -101,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
         with replacing(json_file) as temporary:
             temporary.write_text(text, encoding="utf-8")
     if args.json != STDOUT:
-        text = "".join(f"{'!' if finding.warns else '-'} {finding.text}\n" for finding in found.findings)
+        text = found.verdict + "\n"
     print(text, end="")
     return 0
 

@@ -31,7 +31,7 @@ from ..resources.faults import told
 from ..types import Motion
 from . import common, drivers
 from .backend import open_backend
-from .edits import further_motions
+from .edits import further_motions, keeps_head
 from .enhancement import open_enhancer
 from .face_parts import open_parser
 from .manifest import named
@@ -231,15 +231,14 @@ class Opened:
         return self._same("enhancer", asked, lambda: open_enhancer(args))
 
     def drivers(self, args: argparse.Namespace) -> list[drivers.Driver]:
-        return self._same("drivers", _asked_drivers(args), lambda: drivers.open_drivers(args))
+        return self._same("drivers", (_asked_drivers(args), keeps_head(args)), lambda: drivers.open_drivers(args))
 
     def motions(
         self, args: argparse.Namespace, model: Backend, driving: list[drivers.Driver], detector: Detector | None
     ) -> list[Motion]:
         """The drivers' motions, which the networks need not look for again."""
         ways = (args.driving_crop, args.driving_face, args.smoothing, args.length, args.face_detector)
-        ways += (args.landmarks,)
-        ways += (args.source_video is None,)
+        ways += (args.landmarks, args.source_video is None, keeps_head(args))
         asked = (_asked_model(args), _asked_drivers(args), ways, detector is None)
         return self._same("motions", asked, lambda: drivers.read_drivers(args, model, driving, detector))
 

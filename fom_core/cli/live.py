@@ -45,6 +45,7 @@ from .verbs import HELP
 log = logging.getLogger(__name__)
 MOST_FPS = 30.0  # of a recording
 REDRAW_S = 0.5
+ENDS = (None, KeyboardInterrupt, SystemExit)  # by itself, by Ctrl-C, by SIGTERM
 
 
 def add_parser(subparsers: Any) -> None:
@@ -68,17 +69,22 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--loop plays a video over and over. Add --input FILE, or leave it out.")
     media = (*args.source_image, *filter(None, [args.input]))
     keep_apart([Work(common.files_of_model(args, *media), [args.output] if args.output else [])])
+    reader = None if args.input is None else VideoReader(args.input)
+    if args.loop and args.output and reader is not None and reader.has_audio:
+        log.warning("%s has its sound once; the rounds of --loop after the first are silent.", args.output)
     if args.output:
         VideoWriter(args.output, MOST_FPS).discard()  # one that cannot be written is told before the camera opens
-    reader = None if args.input is None else VideoReader(args.input)
     threads.fit()
     animator = _animator(args, open_backend(args))
     controls, meter = Controls(), Meter()
     with ExitStack() as stack:
         recording: LiveRecording | None = None
-        screens = _screens(args, animator, controls, stack)
+        screens, told = _screens(args, animator, controls, stack)
         feed = stack.enter_context(closing(Camera(args.camera))) if reader is None else Playing(reader, loop=args.loop)
+        for line in told:  # now that there is something to see
+            log.info("%s", line)
         capture = Capture(feed.frames)
+        stack.push(lambda kind, *_: _tell(meter, capture) if kind in ENDS else None)
         if args.output:
             recording = _recording(args, animator, feed.fps, reader)
             screens.append(_shown(recording, args.mark))
@@ -91,7 +97,6 @@ def run(args: argparse.Namespace) -> int:
             capture, animator, screens, controls,
             name=feed.name, mirror=args.mirror, duration_s=args.duration, meter=meter, tell=line,
         )  # fmt: skip
-    _tell(meter, capture)
     return 0
 
 
@@ -128,9 +133,12 @@ def _animator(args: argparse.Namespace, model: Backend) -> LiveAnimator:
     )  # fmt: skip
 
 
-def _screens(args: argparse.Namespace, animator: LiveAnimator, controls: Controls, stack: ExitStack) -> list[Screen]:
-    """What shows the frames now; the stack closes it."""
+def _screens(
+    args: argparse.Namespace, animator: LiveAnimator, controls: Controls, stack: ExitStack
+) -> tuple[list[Screen], list[str]]:
+    """What shows the frames now, and lines that say where; the stack closes it."""
     screens: list[Screen] = []
+    told: list[str] = []
 
     def add(screen: Screen, mark: Corner | None) -> None:
         stack.callback(screen.close)
@@ -139,15 +147,15 @@ def _screens(args: argparse.Namespace, animator: LiveAnimator, controls: Control
     if args.serve is not None:
         page = Page(controls, args.serve)
         add(page, args.mark)
-        log.info("Watch at %s", page.address)
+        told.append(f"Watch at {page.address}")
     if args.virtual_camera is not None:
         device = None if args.virtual_camera == ANY else args.virtual_camera
         camera = VirtualCamera(animator.size, MOST_FPS, device)
         add(camera, None if args.no_mark else args.mark or BOTTOM_RIGHT)
-        log.info("Other programs find it as the camera %s.", camera.device)
+        told.append(f"Other programs find it as the camera {camera.device}.")
     if args.window or not (screens or args.output):
         add(Window(controls), args.mark)
-    return screens
+    return screens, told
 
 
 def _recording(

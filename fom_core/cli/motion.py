@@ -12,6 +12,7 @@ from ..errors import UsageError
 from ..files.paths import replacing
 from ..files.places import Work, keep_apart
 from ..motion import EMBEDDED_MOTIONS, embedded_motion, embedded_names, motion_path, open_motion, save_motion
+from ..motion.notes import MADE_BY
 from ..types import Motion
 from . import common, edits
 from .backend import add_backend_options, open_backend
@@ -22,7 +23,7 @@ from .names import OUR_SUFFIXES
 from .verbs import HELP
 
 SUFFIX = ".safetensors"
-LIST, BY_HAND = "list", "made by --pose"
+LIST, BY_HAND = "list", "made by hand"
 log = logging.getLogger(__name__)
 
 
@@ -119,7 +120,7 @@ def _list(args: argparse.Namespace) -> int:
     for name in embedded_names():
         motion = embedded_motion(name)
         length, origin = f"{len(motion) / motion.fps:.1f} s", motion.metadata.get("origin", "")
-        rows.append((name, length, EMBEDDED_MOTIONS[name], BY_HAND if origin.startswith(BY_HAND) else origin))
+        rows.append((name, length, EMBEDDED_MOTIONS[name], BY_HAND if origin.startswith(MADE_BY) else origin))
     print(table(("motion", "length", "what it does", "from"), rows))
     if args.output is not None:
         write_previews(args.output, embedded_names(), None if args.source_image is None else Path(args.source_image))

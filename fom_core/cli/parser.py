@@ -48,7 +48,9 @@ class Parser(argparse.ArgumentParser):
         own = [flag for flag in self._option_string_actions if flag.startswith("--")]
         meant = MEANT.get(name)
         if meant is None or meant.split(",")[0].split()[0] not in own:
-            meant = next(iter(get_close_matches(name, own, 1, 0.6)), None)
+            words = {flag.removeprefix("--"): flag for flag in own}  # the dashes make everything look alike
+            near = get_close_matches(name.lstrip("-"), words, 1, 0.6)
+            meant = words[near[0]] if near else None
         return f"there is no option {name}" + (f". Did you mean {meant}?" if meant else "")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UsageError
 from ..files.places import Work, inside, keep_apart
-from .common import add_detector_option, file_path, positive, zero_to_one
+from .common import add_detector_option, file_path, positive, whole, zero_to_one
 from .idle import PREPROCESS, tell_idle
 from .names import folder_path
 from .progress import ProgressBar
@@ -47,7 +47,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="cut these parts: columns video_id, start, end, bbox; optional: person_id, fps, width, height, partition",
     )
     parser.add_argument(
-        "--size", type=int, default=256, choices=(128, 192, 256, 512), help="side of the clips in pixels (default: 256)"
+        "--size",
+        type=whole,
+        default=256,
+        choices=(128, 192, 256, 512),
+        help="side of the clips in pixels (default: 256)",
     )
     parser.add_argument(
         "--form", default="mp4", choices=("mp4", "png"), help="clips as videos, or as folders of PNGs (default: mp4)"

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 HELP = {
-    "animate": "animate the faces of a picture with a driving video",
+    "animate": "animate the faces of a picture or a video, with a driving video, a motion or a pose",
     "inspect": "look at a picture and a driver before they are animated",
     "live": "animate a picture with a camera, or with a video as if it happened now",
     "demo": "animate a picture that comes with the project",
-    "faces": "find the faces of a picture",
+    "faces": "find the faces of a picture or a video",
     "crop_video": "find the part of a video that shows one person, as a driving video should",
-    "motion": "save the motion of a driving video",
+    "motion": "save the motion of a driving video; list, edit and pose motions",
     "weights": "list, download, convert and describe weights",
     "workflow": "convert workflows of ComfyUI that were made for another pack",
     "preprocess": "cut face clips for training out of raw videos",

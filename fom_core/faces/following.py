@@ -17,7 +17,7 @@ from .likeness import alike, look_of, middle_of, side_of, sides_apart
 from .regions import MARGIN, OVERLAP, CropRule, as_box
 from .second_look import second_look
 from .steadying import steadied, steadied_rolls
-from .tracks import FaceTrack, FaceTracks
+from .tracks import FaceTrack, FaceTracks, require_moving
 from .turned import ACCEPTED, BETTER, CONFIDENT, STEP_DEG, TurningDetector, normal
 
 log = logging.getLogger(__name__)
@@ -113,6 +113,7 @@ def follow_faces(
             progress(count, None)
     if not count:
         raise MediaError("The source video has no frames. Choose one that plays.")
+    require_moving(count)
     return follower.tracks(count, crop, margin)
 
 

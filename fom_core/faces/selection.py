@@ -75,10 +75,11 @@ def in_order(
     return replace(faces, faces=tuple(replace(face, id=index) for index, face in enumerate(ordered)))
 
 
-def chosen(choice: str, count: int) -> list[int]:
+def chosen(choice: str, count: int, what: str = "PICTURE") -> list[int]:
     """Indices from 0 for a choice such as "all", "2", "1,3" or "2-4", counted from 1; sorted, each once.
 
-    Raises UsageError for words that are no numbers, and for numbers beyond ``count``.
+    what: in which they are, "PICTURE" or "VIDEO". Raises UsageError for words that are no numbers, and for numbers
+    beyond ``count``.
     """
     text = choice.strip().lower()
     if text in ("", "all"):
@@ -94,7 +95,7 @@ def chosen(choice: str, count: int) -> list[int]:
         there = f"there are {count} faces, numbered 1 to {count}" if count > 1 else f"there is {count or 'no'} face"
         raise UsageError(
             f"The choice {choice!r} asks for face {missing[0] if missing else '?'}, but {there}. Another face detector "
-            "may find more; `fom faces PICTURE --output FILE` shows them."
+            f"may find more; `fom faces {what} --output FILE` shows them."
         )
     return sorted(number - 1 for number in numbers)
 

@@ -37,6 +37,10 @@ class FaceTrack:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    def __repr__(self) -> str:
+        seen = int((~np.isnan(self.boxes[:, 0])).sum())
+        return f"FaceTrack(id={self.id}, seen in {seen} of {len(self)} frames, score={self.score:.2f})"
+
     def region(self, frame: int, frame_size: tuple[int, int], crop: CropRule, margin: float) -> FaceRegion | None:
         """The face in one frame; None where it is not shown."""
         box = self.boxes[frame]
@@ -74,6 +78,12 @@ class FaceTracks:
     def __iter__(self) -> Iterator[FaceTrack]:
         return iter(self.tracks)
 
+    def __repr__(self) -> str:
+        height, width = self.frame_size
+        others = f" and {len(self.others)} others" if self.others else ""
+        found = f"{len(self)} face{'s' * (len(self) != 1)}{others}"
+        return f"FaceTracks({found}, {self.frame_count} frames of {width}x{height})"
+
     def at(self, frame: int) -> FaceSet:
         """The faces that a frame shows."""
         faces, others = (
@@ -95,6 +105,15 @@ def whole_frames(frame_size: tuple[int, int], frame_count: int) -> FaceTracks:
     return FaceTracks((track,), frame_size, frame_count, crop="box")
 
 
+def require_moving(frame_count: int, name: str = "The source video") -> None:
+    """Raise UsageError for a source video of a single frame, in which nothing would move."""
+    if frame_count == 1:
+        raise UsageError(
+            f"{name} has one frame, so it is a picture: give it by --source_image (in Python to detect_faces and "
+            "animate_picture, in ComfyUI as a picture)."
+        )
+
+
 def select_tracks(tracks: FaceTracks, choice: str | None = "all", *, order: str = LEFT_TO_RIGHT) -> FaceTracks:
     """Those of the faces of a video that are to be animated, as :func:`.select_faces` has it for a picture.
 
@@ -107,12 +126,16 @@ def select_tracks(tracks: FaceTracks, choice: str | None = "all", *, order: str 
         raise NoFaceFound(
             "There is no face to choose from. Take a video that shows a face for a while, or another detector."
         )
+    ordered = tracks_in_order(tracks, PROMINENT_FIRST if choice is None else order)
+    kept = [0] if choice is None else chosen(choice, len(ordered), "VIDEO")
+    return picked_tracks(tracks, [ordered[index] for index in kept])
+
+
+def tracks_in_order(tracks: FaceTracks, order: str = LEFT_TO_RIGHT) -> list[FaceTrack]:
+    """The faces sorted by one of :data:`TRACK_ORDERS`. Raises UsageError for another word."""
     if order not in TRACK_ORDERS:
         raise UsageError(f"The order of faces is one of {', '.join(TRACK_ORDERS)}; got {order!r}.")
-    key = TRACK_ORDERS[PROMINENT_FIRST if choice is None else order]
-    ordered = sorted(tracks, key=lambda track: key(track, tracks))
-    kept = [0] if choice is None else chosen(choice, len(ordered))
-    return picked_tracks(tracks, [ordered[index] for index in kept])
+    return sorted(tracks, key=lambda track: TRACK_ORDERS[order](track, tracks))
 
 
 def picked_tracks(tracks: FaceTracks, kept: Iterable[FaceTrack]) -> FaceTracks:

@@ -54,11 +54,14 @@ def course_picture(course: Course, bound: float, size: tuple[int, int]) -> np.nd
 
 
 def words(lines: Sequence[tuple[str, bool]], width: int) -> np.ndarray:
-    """Sentences under one another, wrapped to ``width``: (height, width, 3) uint8. Those marked True stand out."""
+    """Sentences under one another, wrapped to ``width``: (height, width, 3) uint8. Those marked True stand out.
+
+    What is wrapped goes on two places further in, behind the mark of the first line.
+    """
     rows = [
-        (("- " if first else "  ") + part, ALARM if alarm else INK)
+        (part if first else "  " + part, ALARM if alarm else INK)
         for line, alarm in lines
-        for first, part in _numbered(wrapped(line, width - 2 * MARGIN - text_width("- ")))
+        for first, part in _numbered(wrapped(line, width - 2 * MARGIN - text_width("  ")))
     ]
     canvas = np.full((2 * MARGIN + LINE * len(rows), width, 3), PAPER, np.uint8)
     for number, (row, colour) in enumerate(rows):

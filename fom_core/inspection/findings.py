@@ -41,6 +41,11 @@ class Finding:
     frames: tuple[Frames, ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def line(self) -> str:
+        """The sentence with its mark: ``!`` where it warns, else ``-``."""
+        return f"{'!' if self.warns else '-'} {self.text}"
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -54,6 +59,7 @@ class Measured:
     course: the flow over the driver; None for a model without one, as are those below.
     better: the initial frame from which least folds, and the course from there.
     gain:   the largest gain that stays whole; None where none does. For relative motion. ``asked``: now.
+    rested: whether the motion counts from a pose at rest of its own, and so from no initial frame.
     """
 
     face: FaceRegion
@@ -71,6 +77,7 @@ class Measured:
     better: tuple[int, Course] | None = None
     gain: float | None = None
     asked: float = 1.0
+    rested: bool = False
 
 
 def findings_of(measured: Measured, further: Sequence[Finding] = ()) -> tuple[Finding, ...]:
@@ -113,8 +120,8 @@ def _sight(measured: Measured) -> Iterator[Finding]:
         share = 1 - float(np.mean(measured.seen))
         text = (
             f"The driver's face is missing in {frames_text(gone)} ({100 * share:.0f} % of them): the result stands "
-            "still before it comes and after it goes, and may be torn between. Use a part of the "
-            "driver that shows it."
+            "still before it comes and after it goes, and may be torn between. Use a part of the driver that shows it "
+            "(`--start`, `--duration`)."
         )
         yield Finding("driver_missing", True, text, gone, {"share": share})
     if measured.still:
@@ -133,7 +140,8 @@ def _movement(measured: Measured) -> Iterator[Finding]:
         worst = float(course.turned.max())
         text = (
             f"The driver turns or moves too far in {frames_text(parts)}: {worst / TURNS:.1f} times what the model "
-            "follows. The face is blurred or torn there. Leave these frames out, or take a calmer driver."
+            "follows. The face is blurred or torn there. Leave these frames out (`--start`, `--duration`), calm the "
+            "head (`--head_gain 0.6`), or take a calmer driver."
         )
         yield Finding("turned_too_far", True, text, parts, {"turned": worst, "limit": TURNS})
     bent = course.folded > FOLDS
@@ -148,14 +156,14 @@ def _movement(measured: Measured) -> Iterator[Finding]:
 
 def _start(measured: Measured) -> Iterator[Finding]:
     """The initial frame: whether the first one would do, and which is better."""
-    if not measured.relative or measured.still:
+    if not measured.relative or measured.still or measured.rested:
         return
     begins, nearest, apart = measured.begins, measured.nearest, measured.apart
     if apart[begins] - apart[nearest] > UNLIKE:
         text = (
             f"The driver's first frame ({begins}) is not in the source's pose: {apart[begins]:.2f} from it, where "
             f"frame {nearest} is {apart[nearest]:.2f}. Motion that counts from there carries the difference along: "
-            f"choose the initial frame {nearest} or medoid, not first."
+            f"choose the initial frame {nearest} or medoid (`--initial_frame {nearest}`), not first."
         )
         figures = {"apart": apart[begins], "nearest": apart[nearest], "limit": apart[nearest] + UNLIKE}
         yield Finding("first_frame_unlike", measured.first == begins, text, ((begins, begins),), figures)
@@ -165,7 +173,7 @@ def _start(measured: Measured) -> Iterator[Finding]:
     if frame != measured.first and measured.course.worst > FOLDS and course.usual <= FEWER * measured.course.usual:
         text = (
             f"A better initial frame is {frame}: {percent(course.usual)} of the flow folds from there on average, and "
-            f"{percent(measured.course.usual)} from frame {measured.first}."
+            f"{percent(measured.course.usual)} from frame {measured.first}. `--initial_frame {frame}` takes it."
         )
         figures = {"folded": course.usual, "folded_now": measured.course.usual, "initial_frame": measured.first}
         yield Finding("better_initial_frame", True, text, ((frame, frame),), figures)
@@ -176,14 +184,14 @@ def _faces(measured: Measured) -> Iterator[Finding]:
     if measured.faces > 1:
         text = (
             f"The picture shows {measured.faces} faces; this is about number {measured.number} from the left. "
-            "Another can be chosen."
+            "Another can be chosen (`--faces 2`)."
         )
         yield Finding("several_faces", False, text, figures={"faces": measured.faces, "number": measured.number})
     view = measured.view
     if view is not None and view.faces > 1:
         text = (
             f"The driver shows {view.faces} faces where it begins; the one in the square on the sheet drives. Another "
-            "can be chosen."
+            "can be chosen (`--driving_face 2`)."
         )
         yield Finding("several_drivers", False, text, figures={"faces": view.faces})
 
@@ -198,7 +206,7 @@ def _gain(measured: Measured) -> Iterator[Finding]:
         yield Finding("gain", True, text)
         return
     most = "at least " * (gain == GAINS[-1])
-    text = f"The largest gain at which no more than {percent(FOLDS)} folds is {most}{gain:g}."
+    text = f"The largest gain (`--gain`) at which no more than {percent(FOLDS)} folds is {most}{gain:g}."
     yield Finding("gain", gain < measured.asked, text, figures={"gain": gain})
 
 

@@ -49,8 +49,8 @@ class Inspection:
 
     @property
     def verdict(self) -> str:
-        """The sentences, one a line."""
-        return "\n".join(finding.text for finding in self.findings)
+        """The sentences, one a line: ``!`` before those that warn, ``-`` before the others."""
+        return "\n".join(finding.line for finding in self.findings)
 
 
 @torch.inference_mode()
@@ -97,11 +97,13 @@ def inspect_animation(
     views = {number: look_at(model, frame, box) for number, frame in pictures.items()}
     first = measured.first
     tiles = source_tiles(picture, every, crop, moving.source.keypoints)
-    tiles += driver_tiles(pictures.get(first), box, views.get(first), motion.keypoints.pick([first]), first)
+    rest = None if first in pictures else motion.neutral
+    points, number = (motion.keypoints.pick([first]), first) if rest is None else (rest, None)
+    tiles += driver_tiles(pictures.get(first), box, views.get(first), points, number)
     if measured.course is not None:
         tiles.append((course_picture(measured.course, FOLDS, SIZE), "folded share of the flow"))
     rows = [tiles, *_moments(moving, picture, every[:1], transfer, {number: views.get(number) for number in worst})]
-    verdict = words([(finding.text, finding.warns) for finding in findings], COLUMNS * TILE)
+    verdict = words([(finding.line, finding.warns) for finding in findings], COLUMNS * TILE)
     return Inspection(model.name, every[0], first, measured.course, measured.gain, findings, laid_out(rows, verdict))
 
 

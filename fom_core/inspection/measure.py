@@ -29,6 +29,7 @@ def measure(moving: FaceFlow, faces: FaceSet, transfer: MotionTransfer, view: Dr
         face=faces[0], faces=len(left_to_right), number=left_to_right.index(faces[0]) + 1, view=view, seen=motion.seen,
         still=stands_still(motion), relative=transfer.relative_motion, first=first, begins=seen[0],
         nearest=min(seen, key=apart.__getitem__), apart=apart, asked=transfer.gain,
+        rested=motion.neutral is not None,
     )  # fmt: skip
     if moving.model.config.generator.dense_motion is None:
         return known

@@ -52,23 +52,30 @@ def source_tiles(picture: np.ndarray, faces: FaceSet, crop: np.ndarray, points: 
 
 
 def driver_tiles(
-    frame: np.ndarray | None, box: Box | None, view: np.ndarray | None, points: Keypoints, number: int
+    frame: np.ndarray | None, box: Box | None, view: np.ndarray | None, points: Keypoints, number: int | None
 ) -> list[Tile]:
-    """The driver's initial frame with the part that is looked at, and that part with its keypoints."""
-    whole = with_points(None)
-    if frame is not None:
-        drawn = np.ascontiguousarray(frame).copy()
-        height, width = drawn.shape[:2]
-        x0, y0, x1, y1 = (round(side) for side in box or (0, 0, width - 1, height - 1))
-        cv2.rectangle(drawn, (x0, y0), (x1, y1), ALARM, max(2, round(max(height, width) / 200)), cv2.LINE_AA)
-        whole = in_square(drawn, TILE)
-    return [(whole, f"driver, initial frame {number}"), (with_points(view, points), "what is looked at, keypoints")]
+    """The driver's initial frame with the part that is looked at, and that part with its keypoints.
+
+    number: of the frame; None for the pose at rest. A motion without pictures has the keypoints alone.
+    """
+    moment = "at rest" if number is None else f"initial frame {number}"
+    if frame is None:
+        return [(with_points(None, points), f"motion (no pictures), {moment}")]
+    drawn = np.ascontiguousarray(frame).copy()
+    height, width = drawn.shape[:2]
+    x0, y0, x1, y1 = (round(side) for side in box or (0, 0, width - 1, height - 1))
+    cv2.rectangle(drawn, (x0, y0), (x1, y1), ALARM, max(2, round(max(height, width) / 200)), cv2.LINE_AA)
+    whole = in_square(drawn, TILE)
+    return [(whole, f"driver, {moment}"), (with_points(view, points), "what is looked at, keypoints")]
 
 
 def moment_tiles(moment: Moment, flow_unit: float) -> list[Tile]:
     """Driver, result, flow, occlusion and folds of a moment."""
     tiles = [
-        (with_points(moment.view, moment.driver), f"driver, frame {moment.frame}"),
+        (
+            with_points(moment.view, moment.driver),
+            f"{'driver' if moment.view is not None else 'motion (no pictures)'}, frame {moment.frame}",
+        ),
         (with_points(moment.result, moment.moved), "result, keypoints"),
     ]
     if moment.motion is None:

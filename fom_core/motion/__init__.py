@@ -2,9 +2,10 @@
 
 from .area import MovedArea
 from .directions import PoseDirections, load_directions, posed_models, read_directions, save_directions
-from .edit import MOST_AMPLITUDE, MotionEdit, amplified, edited, mixed
+from .edit import MOST_AMPLITUDE, MotionEdit, amplified, edited, mixed, with_pose
 from .elsewhere import carried, mirrored
 from .embedded import EMBEDDED_MOTIONS, embedded_motion, embedded_names, motion_path, open_motion
+from .headless import expression_of, without_head
 from .initial import (
     find_best_frame,
     find_medoid,
@@ -51,6 +52,7 @@ __all__ = [
     "edited",
     "embedded_motion",
     "embedded_names",
+    "expression_of",
     "fade_in",
     "fade_out",
     "find_best_frame",
@@ -87,4 +89,6 @@ __all__ = [
     "transfer_onto",
     "transfer_sequence",
     "with_initial_frame",
+    "with_pose",
+    "without_head",
 ]

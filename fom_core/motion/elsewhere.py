@@ -12,6 +12,7 @@ from ..errors import UsageError
 from ..geometry import inverse_2x2
 from ..types import Keypoints, Motion
 from .directions import load_directions
+from .notes import changed
 from .rest import anchored, rested
 
 log = logging.getLogger(__name__)
@@ -31,8 +32,9 @@ def mirrored(motion: Motion) -> Motion:
     flip = torch.diag(shift.new_tensor([-1.0, 1.0]))
     value = rest.value + shift @ flip
     if change is None or rest.jacobian is None:
-        return replace(motion, keypoints=Keypoints(value))
-    return replace(motion, keypoints=Keypoints(value, flip @ change @ flip @ rest.jacobian))
+        return replace(motion, keypoints=Keypoints(value), metadata=changed(motion))
+    points = Keypoints(value, flip @ change @ flip @ rest.jacobian)
+    return replace(motion, keypoints=points, metadata=changed(motion))
 
 
 def carried(motion: Motion, model: str) -> Motion:
@@ -56,7 +58,7 @@ def carried(motion: Motion, model: str) -> Motion:
     shift, change = moves_at(on_usual_face, theirs.neutral, ours.neutral.value[0] / size)
     assert change is not None
     points = Keypoints(ours.neutral.value + shift * size, change @ ours.neutral.jacobian)
-    return Motion(points, motion.fps, model, ours.image_size, motion.metadata, motion.seen, neutral=ours.neutral)
+    return Motion(points, motion.fps, model, ours.image_size, changed(motion), motion.seen, neutral=ours.neutral)
 
 
 def moves_at(points: Keypoints, rest: Keypoints, places: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -9,9 +9,8 @@ from pathlib import Path
 from ..errors import FomError
 from ..files.paths import ASSETS
 from ..types import Motion
-from .motion_file import load_motion
+from .motion_file import embedded_file, load_motion, plain
 
-PREFIX, SUFFIX = "motion_", ".safetensors"
 FIRST = "talk"  # what the demo shows
 EMBEDDED_MOTIONS: Mapping[str, str] = {
     "talk": "talks, with a lively head",
@@ -21,30 +20,30 @@ EMBEDDED_MOTIONS: Mapping[str, str] = {
     "smile": "begins to smile, and stops",
     "surprise": "starts, with an open mouth",
     "look around": "looks to one side, then to the other",
-    "sleepy": "nods off, and wakes up",
+    "sleepy": "nods off, and wakes up, with open eyes",
 }
 """What each of them does, in the order of lists."""
 
 
 def embedded_names() -> list[str]:
     """Names of the motions that are there, as lists show them."""
-    return [name for name in EMBEDDED_MOTIONS if _file(name).is_file()]
+    return [name for name in EMBEDDED_MOTIONS if embedded_file(name).is_file()]
 
 
 def embedded_motion(name: str = FIRST) -> Motion:
     """One of them; its metadata tell where it comes from. Raises FomError where there is none of that name."""
-    if _plain(name) not in embedded_names():
+    if plain(name) not in embedded_names():
         raise FomError(
             f"No motion {name!r} comes with the project. There are {', '.join(embedded_names()) or 'none'}."
-            f"{'' if _file(FIRST).is_file() else f' They are missing from {ASSETS}: install the project again.'}"
+            + ("" if embedded_file(FIRST).is_file() else f" They are missing from {ASSETS}: install the project again.")
         )
-    return load_motion(_file(_plain(name)))
+    return load_motion(embedded_file(plain(name)))
 
 
 def motion_path(name_or_path: str | os.PathLike[str]) -> Path:
     """The file that a name of :func:`embedded_names` or a path stands for; write ``./talk`` for a file called so."""
     text = os.fspath(name_or_path)
-    return _file(_plain(text)) if _plain(text) in embedded_names() else Path(text)
+    return embedded_file(plain(text)) if plain(text) in embedded_names() else Path(text)
 
 
 def open_motion(name_or_path: str | os.PathLike[str]) -> Motion:
@@ -56,11 +55,3 @@ def open_motion(name_or_path: str | os.PathLike[str]) -> Motion:
             f"there is no such file."
         )
     return load_motion(path)
-
-
-def _file(name: str) -> Path:
-    return ASSETS / f"{PREFIX}{name.replace(' ', '_')}{SUFFIX}"
-
-
-def _plain(name: str) -> str:
-    return name.strip().lower().replace("_", " ").replace("-", " ")

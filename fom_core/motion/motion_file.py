@@ -14,12 +14,13 @@ from torch import Tensor
 
 from ..documents.readers import parse_json, shortened
 from ..errors import FomError
-from ..files.paths import name_refusal, require_file, write_tensors
+from ..files.paths import ASSETS, name_refusal, require_file, write_tensors
 from ..media.kinds import is_video_file
 from ..types import Keypoints, Motion
 from ..weights.read import breaks_off
 
 _FORMAT = "fom-motion-1"
+_PREFIX, _SUFFIX = "motion_", ".safetensors"  # of those that come with the project
 
 
 def save_motion(motion: Motion, path: str | os.PathLike[str]) -> None:
@@ -46,6 +47,11 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
     """Read a motion file. Raises FomError when it is missing or something else."""
     path = Path(path)
     if not name_refusal(path) and not os.path.exists(path):  # noqa: PTH110 - of names that are too long, too
+        if path.name == str(path) and os.path.exists(embedded_file(plain(path.name))):  # noqa: PTH110 - as above
+            raise FomError(
+                f"There is no motion file at {path}. The motion of that name comes with the project: "
+                f'fom_core.embedded_motion("{plain(path.name)}").'
+            )
         raise FomError(f"There is no motion file at {path}. Make one with `fom motion VIDEO --output {path.name}`.")
     require_file(path, "The motion file")
     try:
@@ -78,6 +84,16 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
         raise FomError(
             f"{path.name} is damaged or not a motion file ({shortened(str(error))}). Make it anew with `fom motion`."
         ) from error
+
+
+def embedded_file(name: str) -> Path:
+    """Where a motion of that name lies, if it comes with the project."""
+    return ASSETS / f"{_PREFIX}{name.replace(' ', '_')}{_SUFFIX}"
+
+
+def plain(name: str) -> str:
+    """A name as the motions that come with the project have it."""
+    return name.strip().lower().replace("_", " ").replace("-", " ")
 
 
 def is_motion(path: Path) -> bool:

@@ -12,15 +12,18 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError
-from ..types import Motion
+from ..types import Keypoints, Motion
 from .directions import PoseDirections, load_directions
+from .notes import noted
 
 log = logging.getLogger(__name__)
 HELD_S = 2.0  # length of a pose without key frames
+STAYS_S = 0.5  # after the last key frame
 FPS = 25.0
 LONGEST_S = 3600.0
 AT_REST = {"zoom": 1.0}  # all other controls rest at 0
 ROUNDING, LEAST = 1e-4, 1e-6
+UNSEEN = 0.95  # of controls, what is left that nobody misses
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class PoseKey:
 
 
 def parse_pose(text: str) -> tuple[PoseKey, ...]:
-    """Key frames of a text: ``yaw=10,smile=0.5`` is held, ``0:yaw=0;1.5:yaw=10`` moves.
+    """Key frames of a text: ``yaw=10,smile=0.5`` is held, ``0:yaw=0;1.5:yaw=10`` moves; without a moment it is 0.
 
     Raises UsageError for what cannot be read; which controls there are, and how far they go, is up to the model.
     """
@@ -52,8 +55,8 @@ def pose_motion(
     """The motion of a pose: controls and their values, a text as :func:`parse_pose` reads it, or key frames.
 
     Between key frames a control goes smoothly; before its first one it comes from rest, after its last one it stays.
-    seconds: how long the motion is; None: to the last key frame, and a pose without key frames 2 s.
-    Several controls at once reach as far as a face holds, see :func:`bounded`; a line tells where less is left.
+    seconds: how long the motion is; None: to half a second after the last key frame, and without key frames 2 s.
+    Several controls at once reach as far as a face holds, see :func:`bounded`; a line tells how much is left.
     Raises UsageError for a control that the model has not, or a value beyond its limits.
     """
     if isinstance(directions, str):
@@ -62,25 +65,41 @@ def pose_motion(
     for key in keys:
         check_values(key.values, directions)
     last = max((key.seconds for key in keys), default=0.0)
-    length_s = (last or HELD_S) if seconds is None else seconds
-    if not 0 < length_s <= LONGEST_S or not 1 <= fps <= 1000:
+    length_s = (last + STAYS_S if last else HELD_S) if seconds is None else seconds
+    if not 0 < length_s <= LONGEST_S + STAYS_S or not 1 <= fps <= 1000:
         raise UsageError(
             f"A pose lasts for more than 0 seconds, up to an hour, at 1 to 1000 frames a second; got {length_s:g} s at "
             f"{fps:g}."
         )
-    times = torch.arange(max(1, round(length_s * fps) + (seconds is None and last > 0))) / fps
-    names = list(dict.fromkeys(name for key in keys for name in key.values))
-    controls = {name: _track(name, keys, times) for name in names} or {"zoom": torch.ones(len(times))}
-    controls, left = bounded(controls, directions)
-    if left < 1:
+    if last > length_s:
         log.warning(
-            "So much of a pose at once bends the face: of the controls together, %.0f %% is left where that is too "
-            "much. Fewer of them, or less of each, come through whole.", 100 * left,
+            "The pose's last key frame is at %.4g s, and the motion ends at %.4g s: what comes later is left out.",
+            last, length_s,
+        )  # fmt: skip
+    count = max(1, round(length_s * fps))
+    controls, left = bounded(_tracks(keys, count, fps), directions)
+    if left < UNSEEN:
+        log.warning(
+            "So much of a pose at once bends the face: of all controls, %.0f %% is left. Fewer of them, or less of "
+            "each, come through whole.", 100 * left,
         )  # fmt: skip
     return Motion(
-        directions.keypoints(controls), fps, directions.model, directions.image_size, {"origin": "by hand"},
-        neutral=directions.neutral,
+        directions.keypoints(controls), fps, directions.model, directions.image_size,
+        noted(text_of_keys(keys), count, fps), neutral=directions.neutral,
     )  # fmt: skip
+
+
+def posed_keypoints(keys: Sequence[PoseKey], directions: PoseDirections, count: int, fps: float) -> Keypoints:
+    """The keypoints (T, K) of so many frames, as :func:`pose_motion` has them."""
+    return directions.keypoints(bounded(_tracks(keys, count, fps), directions)[0])
+
+
+def text_of_keys(keys: Sequence[PoseKey]) -> str:
+    """Key frames as the text that :func:`parse_pose` reads; nothing for none."""
+    shown = [
+        (f"{key.seconds:.9g}", ",".join(f"{name}={value:.9g}" for name, value in key.values.items())) for key in keys
+    ]
+    return ";".join(f"{moment}:{values}" for moment, values in shown if values)
 
 
 def check_values(values: Mapping[str, float], directions: PoseDirections) -> None:
@@ -101,10 +120,11 @@ def check_values(values: Mapping[str, float], directions: PoseDirections) -> Non
 
 
 def bounded(controls: Mapping[str, Tensor], directions: PoseDirections) -> tuple[dict[str, Tensor], float]:
-    """Controls (T,) as far from rest as a face takes them all at once, and the smallest share that is left of them.
+    """Controls (T,) as far from rest as a face takes them all at once, and the share that is left of them.
 
     Each has a share of its limit; the root of the sum of their squares is at most 1, so that a single control reaches
-    its limit, and of several all are nearer to rest by one factor.
+    its limit, and of several all are nearer to rest by one factor. It is the same at all moments, the least: a control
+    that is held stays held while others move.
     """
     if not controls:
         return {}, 1.0
@@ -114,10 +134,10 @@ def bounded(controls: Mapping[str, Tensor], directions: PoseDirections) -> tuple
         low, high = directions.limits[name]
         away = track - rest[name]
         shares.append(away / torch.where(away > 0, high - rest[name], rest[name] - low).clamp(min=LEAST))
-    together = torch.stack(shares).square().sum(dim=0).sqrt()
-    left = torch.where(together > 1 + ROUNDING, 1 / together, 1.0)
-    nearer = {name: rest[name] + left * (track - rest[name]) for name, track in controls.items()}
-    return {name: torch.where(left < 1, nearer[name], track) for name, track in controls.items()}, float(left.min())
+    together = float(torch.stack(shares).square().sum(dim=0).sqrt().max())
+    if together <= 1 + ROUNDING:
+        return dict(controls), 1.0
+    return {name: rest[name] + (track - rest[name]) / together for name, track in controls.items()}, 1 / together
 
 
 def _key(text: str) -> PoseKey:
@@ -128,7 +148,7 @@ def _key(text: str) -> PoseKey:
         if not equals or not name.strip():
             raise UsageError(
                 f'A pose names controls and their values, such as "yaw=10,smile=0.5" or "0:yaw=0;1.5:yaw=10"; got '
-                f"{word.strip()[:40]!r}."
+                f"{(word.strip() or text.strip())[:40]!r}."
             )
         values[name.strip().replace("-", "_").lower()] = _number(value, word)
     seconds = _number(moment, text) if colon else 0.0
@@ -145,6 +165,13 @@ def _number(text: str, whole: str) -> float:
     if not abs(value) < 1e6:
         raise UsageError(f"A pose takes numbers, such as yaw=10; got {whole.strip()[:40]!r}.")
     return value
+
+
+def _tracks(keys: Sequence[PoseKey], count: int, fps: float) -> dict[str, Tensor]:
+    """The values of all controls that are named, in every frame; of one at rest where none is."""
+    times = torch.arange(count) / fps
+    names = list(dict.fromkeys(name for key in keys for name in key.values))
+    return {name: _track(name, keys, times) for name in names} or {"zoom": torch.ones(count)}
 
 
 def _track(name: str, keys: Sequence[PoseKey], times: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import UsageError
 from ..types import InitialFrame, Keypoints, Motion
+from .notes import changed, with_others
 from .rest import anchored, apart, blended, rested, same_model
 from .timing import fit_length, resample
 
@@ -63,6 +64,8 @@ def played(motion: Motion, play: Play = "once", seconds: float | None = None, bl
     if seconds is not None and not 0 < seconds <= 86400:
         raise UsageError(f"A motion is played for more than 0 seconds, up to a day; got {seconds:g}.")
     whole = motion if play == "once" else closed(ping_pong(motion) if play == "ping-pong" else motion, blend_s)
+    if whole is not motion:
+        whole = replace(whole, metadata=changed(whole))
     if seconds is None:
         return whole
     return fit_length(whole, max(1, round(seconds * motion.fps)), "hold" if play == "once" else "loop")
@@ -87,7 +90,8 @@ def concatenated(motions: Sequence[Motion], blend_s: float = BLEND_S) -> Motion:
             whole = Keypoints.cat([whole[: len(whole) - count], seam, following[count:]])
         else:
             whole = Keypoints.cat([whole, following])
-    return replace(first, keypoints=whole, seen=None)
+    metadata = with_others(replace(first, metadata=changed(first)), [(motion, 0.5) for motion in motions[1:]])
+    return replace(first, keypoints=whole, seen=None, metadata=metadata)
 
 
 def chorus(
@@ -128,4 +132,4 @@ def _at(motion: Motion, places: Tensor) -> Motion:
     before = places.floor().long()
     after = (before + 1).clamp(max=len(motion) - 1)
     points = blended(motion.keypoints.pick(before), motion.keypoints.pick(after), places - before)
-    return replace(motion.pick(places.round().long()), keypoints=points)
+    return replace(motion.pick(places.round().long()), keypoints=points, metadata=changed(motion))

@@ -23,7 +23,7 @@ from ..documents.arguments import require_amount, require_switch, require_word
 from ..driver import DrivingVideo
 from ..errors import UsageError
 from ..faces.following import follow_faces
-from ..faces.tracks import FaceTracks
+from ..faces.tracks import FaceTracks, require_moving
 from ..motion import (
     BLEND_S,
     Length,
@@ -36,6 +36,7 @@ from ..motion import (
     rested,
     transfer_onto,
     with_initial_frame,
+    without_head,
 )
 from ..parallel.overlap import map_in_background, prefetch
 from ..parallel.workers import workers_for
@@ -52,7 +53,8 @@ class SourceOptions:
     """How a video's faces take a driver's motion.
 
     source_motion: on top of their own expression ("add"), or in place of it ("replace"); see :func:`.transfer_onto`.
-    keep_head:     their heads stay as they are; off moves them like the driver's as well.
+    keep_head:     their heads stay as they are, and what a pose does to the head is left out; off moves them like the
+                   driver's as well.
     length:        what a driver that is shorter than the source does: hold its last frame, start anew ("loop"), or end
                    the result ("shortest"). A longer one ends with the source.
     phase_s:       every face is so many seconds further in its driver's motion than the one before it, see
@@ -117,6 +119,7 @@ def animate_video(
     options = SourceOptions(source_motion, keep_head, length, phase_s)
     rate = fps or float(getattr(video, "fps", FPS))
     tracks = follow_faces(video, fps=rate) if faces is None else faces
+    require_moving(tracks.frame_count)
     motions = driving_motions(model, driving, len(tracks), chunk_size=chunk_size)
     own = read_source_motions(model, video, tracks, rate, chunk_size=chunk_size)
     return compose_video(
@@ -190,6 +193,7 @@ def moving_tracks(
     """
     motions = [fitting_motion(model, motion, warn=False) for motion in motions]
     if options.keep_head:
+        motions = [without_head(motion) for motion in motions]
         transfer = replace(transfer, head_gain=0.0)
     length = options.frame_count(tracks, motions, fps)
     if options.phase_s:

@@ -133,6 +133,7 @@ def test_the_authors_commands_are_understood_as_they_stand(options):
         ("animat -s a.png", "fom: there is no command animat. Did you mean animate? Usage: fom --help"),
         ("xyzzy", "fom: there is no command xyzzy. There are animate, inspect, live"),
         ("animate --motion talk -d a.mp4", " exclude each other: leave one of them out. Usage: fom animate --help"),
+        ("live -s a.png --motion nod", "fom live: there is no option --motion. Usage: fom live --help"),
         ("animate --xyzzy", "fom animate: there is no option --xyzzy. Usage: fom animate --help"),
         ("animate extra", "fom animate: too many words: extra. Usage: fom animate --help"),
         ("animate --gain much", "argument --gain: must be a number, got 'much'. Usage: fom animate --help"),

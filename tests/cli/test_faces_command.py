@@ -75,3 +75,13 @@ def test_missing_weights_end_with_one_line_and_no_file(tmp_path, capsys, monkeyp
 def test_a_missing_picture_ends_with_status_one(tmp_path, capsys):
     assert main(["faces", str(tmp_path / "none.png")]) == 1
     assert "none.png" in capsys.readouterr().err
+
+
+def test_the_faces_of_a_video_are_numbered_as_they_are_followed(sound_clip, tmp_path, two_faces):
+    files = [str(tmp_path / "faces.json"), str(tmp_path / "boxes.png")]
+    assert main(["faces", str(sound_clip), "--json", files[0], "--output", files[1]]) == 0
+    found = json.loads(Path(files[0]).read_text())
+    assert (found["width"], found["height"], found["frames"], found["drawn"]) == (96, 64, 60, 0)
+    assert [face["id"] for face in found["faces"]] == [0, 1]
+    assert all(face["frames"] == [[0, 59]] for face in found["faces"])
+    assert read_picture(files[1]).shape == (64, 96, 3)

@@ -53,6 +53,7 @@ def test_it_ends_after_the_time_that_was_asked_for_and_plays_over_and_over(fom, 
     outcome = fom(*whole, "--loop", "--duration", 3, "--output", tmp_path / "live.mp4")
 
     assert outcome.status == 0, outcome.messages
+    assert any("live.mp4 has its sound once; the rounds of --loop" in line for line in outcome.messages)
     with VideoReader(tmp_path / "live.mp4") as video:
         assert video.duration_s == pytest.approx(3.0, abs=0.3)
 
@@ -204,7 +205,9 @@ def test_a_signal_ends_it_in_a_word_and_completes_the_recording(whole, tmp_path,
     process.send_signal(number)
     results, messages = process.communicate(timeout=60)
 
-    assert (process.returncode, messages.splitlines()) == (status, [word])
+    told = messages.splitlines()
+    assert (process.returncode, told[1:]) == (status, [word])
+    assert re.match(r"\d+ frames shown, [\d.]+ a second, .*; \d+ left out\.$", told[0])
     assert results.splitlines() == [str(tmp_path / "live.mp4")]
     with VideoReader(tmp_path / "live.mp4") as video:
         assert len(list(video)) > 5

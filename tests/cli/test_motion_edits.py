@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -62,6 +64,23 @@ def test_a_pose_alone_is_a_motion(fom, tmp_path):
     torch.testing.assert_close(made.keypoints.value, pose_motion("0:yaw=0;1:yaw=-10").keypoints.value)
 
 
+def test_a_key_frame_behind_the_end_of_the_motion_is_told(fom, tmp_path):
+    outcome = fom("motion", "nod", "--pose", "0:yaw=0;9:yaw=10", "--output", tmp_path / "turned.safetensors")
+    assert any("key frame is at 9 s, and the motion ends at" in line for line in outcome.messages)
+
+
+def test_a_pose_that_bends_a_face_further_with_its_motion_is_told(fom, tmp_path):
+    words = ["--output", tmp_path / "wide.safetensors"]
+    plain, wide = (fom("motion", "surprise", *more, *words) for more in ([], ["--pose", "mouth_open=1"]))
+    told = [any("as far as is known to hold" in line for line in outcome.messages) for outcome in (plain, wide)]
+    assert told == [False, True]
+
+
+def test_a_loop_without_a_length_is_told_to_be_one_round(fom, tmp_path):
+    outcome = fom("motion", "nod", "--play", "loop", "--output", tmp_path / "nod.safetensors")
+    assert any(line.startswith("--play loop is a single round") for line in outcome.messages)
+
+
 def test_a_pose_comes_on_top_of_a_motion(fom, tmp_path):
     fom("motion", "nod", "--output", tmp_path / "plain.safetensors")
     fom("motion", "nod", "--pose", "shift_x=0.2", "--output", tmp_path / "moved.safetensors")
@@ -78,6 +97,9 @@ def test_a_pose_comes_on_top_of_a_motion(fom, tmp_path):
         (["--pose", "yaw"], "such as"),
         (["--motion", "juggle"], "talk, sing, nod"),
         (["--motion", "nod", "--speed", 99], "0.1 to 10"),
+        (["--motion", "nod", "--mix", "smile=5"], "the share of smile must be from 0 to 3, got 5"),
+        (["--motion", "nod", "--mix", "smile=abc"], "the share of smile must be a number, got 'abc'"),
+        (["--pose", "0:yaw=10;1:"], "got '1:'"),
     ],
 )
 def test_what_cannot_be_done_is_told_before_any_work(fom, picture_file, tmp_path, words, message):
@@ -133,3 +155,11 @@ def test_frames_of_a_held_pose_differ_from_the_picture(fom, tmp_path):
     first, last = (read_picture(tmp_path / f"f_{number:06}.png").astype(int) for number in (0, 11))
     assert np.abs(first - read_picture(tmp_path / "in.png")).max() == 0
     assert np.abs(last - first).max() > 50
+
+
+def test_the_list_and_the_page_say_the_same_of_each_motion(fom):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "motions.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in fom("motion", "list").results[2:]]
+    for name, length, does, origin in rows:
+        assert f"| {name} | {length} | {does} |" in page
+        assert (origin == "made by hand") == (f"| {name} | {length} | {does} | made by hand |" in page)

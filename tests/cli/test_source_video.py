@@ -171,3 +171,48 @@ def test_a_picture_has_no_sound_to_give(fom, whole_picture, tmp_path):
 def test_an_output_over_the_source_is_refused(fom, of_videos, sound_clip, two_faces):
     outcome = fom(*of_videos, "--output", sound_clip)
     assert outcome.status and VideoReader(sound_clip).frame_count == 60
+
+
+@pytest.mark.parametrize("moving", [True, False])
+def test_a_video_of_one_frame_is_told_to_be_a_picture(fom, of_videos, picture_file, clip, tmp_path, two_faces, moving):
+    still = picture_file
+    if moving:
+        still = tmp_path / "one.mkv"
+        with VideoWriter(still, 15, synthetic=False) as writer:
+            writer.write(clip[:1])
+    words = [*of_videos[:2], still, *of_videos[3:]]
+
+    outcome = fom(*words, "--output", tmp_path / "out.mp4")
+
+    assert outcome.status == 2 and len(outcome.messages) == 1
+    assert f"{still} has one frame, so it is a picture: give it by --source_image" in outcome.messages[0]
+
+
+def test_a_video_as_the_picture_is_told_its_option(fom, of_videos, tmp_path):
+    outcome = fom("animate", "--source_image", *of_videos[2:], "--output", tmp_path / "out.mp4")
+    assert outcome.status == 1
+    assert "--source_video" in outcome.messages[-1]
+
+
+@pytest.mark.parametrize("words", [["--pose", "yaw=10,roll=5,smile=1"], ["--motion", "sleepy"]])
+def test_what_a_pose_does_to_the_head_is_left_out_where_heads_are_kept(fom, of_videos, tmp_path, two_faces, words):
+    given = [*of_videos[:3], *words, "--model", "mini", "--source_crop", "face", "--face_detector", "embedded", "--cpu"]
+    given += ["--preview", 2, "--output", tmp_path / "out.png"]
+
+    kept, moved = fom(*given), fom(*given, "--no_keep_head")
+
+    told = [line for line in kept.messages if "of the pose" in line]
+    assert (kept.status, moved.status) == (0, 0)
+    assert len(told) == 1 and "--no_keep_head" in told[0]
+    assert not any("of the pose" in line for line in moved.messages)
+
+
+def test_a_choice_beyond_the_faces_names_what_numbers_those_of_a_video(fom, of_videos, tmp_path, two_faces):
+    outcome = fom(*of_videos, "--faces", 12, "--output", tmp_path / "out.mp4")
+    assert outcome.status == 2
+    assert "`fom faces VIDEO --output FILE` shows them" in outcome.messages[-1]
+
+
+def test_a_phase_of_one_face_has_no_effect(fom, of_videos, tmp_path, two_faces):
+    outcome = fom(*of_videos, "--phase", 0.3, "--preview", 2, "--output", tmp_path / "out.png")
+    assert any("--phase has no effect: one face moves" in line for line in outcome.messages)

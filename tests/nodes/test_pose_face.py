@@ -16,7 +16,7 @@ def test_key_frames_move_and_other_controls_keep_their_slider(execute):
     motion, _, count = execute("FOMPoseFace", key_frames="0:yaw=0\n1:yaw=10", roll=10.0).args
     still, *_ = execute("FOMPoseFace", roll=10.0).args
     torch.testing.assert_close(motion.keypoints.value[0], still.keypoints.value[0])
-    assert count == 26
+    assert count == 38  # half a second more than to the last key frame
     assert (motion.keypoints.value[-1] - motion.keypoints.value[0]).norm(dim=-1).max() > 0.05
 
 
@@ -80,3 +80,17 @@ def test_a_pose_comes_on_top_of_the_drivers(execute, model, faces, driving):
     plain = execute("FOMAnimateFace", **settings, frames="as painted").args
     same = execute("FOMAnimateFace", **settings, frames="as painted", pose=plain[3][0]).args[0]
     assert (same[0][6] - plain[0][0][6]).abs().max() > 1e-3
+
+
+def test_on_a_video_whose_heads_are_kept_a_pose_loses_what_it_does_to_them(pack, execute, caplog):
+    from fom_pack.nodes import motions
+
+    talk, *_ = execute("FOMLoadMotion", motion_name="talk (embedded)").args
+    turned, *_ = execute("FOMPoseFace", yaw=8.0, smile=0.5).args
+    smiling, *_ = execute("FOMPoseFace", smile=0.5).args
+
+    (kept,) = motions.posed([talk], turned, "medoid", keep_head=True)
+    (expected,) = motions.posed([talk], smiling, "medoid")
+
+    torch.testing.assert_close(kept.keypoints.value, expected.keypoints.value, rtol=0, atol=1e-4)
+    assert "so yaw of the pose is left out. --no_keep_head (keep_head off)" in caplog.text

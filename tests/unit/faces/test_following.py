@@ -169,3 +169,14 @@ def test_what_cannot_be_chosen_is_refused_in_a_sentence():
 def test_whole_frames_are_one_track_that_is_always_there():
     (region,) = whole_frames((70, 90), 5).at(3)
     assert region.crop_px == (0, 0, 90, 70)
+
+
+def test_a_single_frame_is_no_video():
+    with pytest.raises(UsageError, match="has one frame, so it is a picture"):
+        follow_faces([frame((RED, 20, 60))], Squares())
+
+
+def test_tracks_are_told_in_a_line():
+    tracks = follow_faces([frame((RED, 20, 60))] * 10, Squares())
+    assert repr(tracks).startswith("FaceTracks(1 face, 10 frames of ")
+    assert repr(tracks.tracks[0]).startswith("FaceTrack(id=0, seen in 10 of 10 frames")

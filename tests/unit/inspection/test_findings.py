@@ -180,3 +180,9 @@ def test_numbers_in_a_row_are_one_part_and_many_parts_are_cut():
     assert frames_text(((4, 4),)) == "frame 4"
     assert frames_text(((1, 3), (7, 7))) == "frames 1-3 and 7"
     assert frames_text([(n, n) for n in range(0, 16, 2)]) == "frames 0, 2, 4, 6, 8, 10 and 2 more parts"
+
+
+def test_a_motion_that_counts_from_its_own_rest_is_given_no_initial_frame():
+    bent, half = course(folded=[0, 0.04, 0.04, 0, 0]), course(folded=[0, 0.02, 0.02, 0, 0])
+    found = verdict(rested=True, course=bent, better=(0, half), apart={0: 0.5, 20: 0.105, 30: 0.1}, first=0)
+    assert found.keys().isdisjoint({"better_initial_frame", "first_frame_unlike"})

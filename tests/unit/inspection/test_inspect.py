@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from fom_core.backends import Backend
 from fom_core.backends.load import load_model
@@ -17,11 +18,12 @@ from fom_core.faces.detect import detect_faces, load_detector
 from fom_core.faces.selection import select_faces
 from fom_core.faces.tracking import DrivingView
 from fom_core.inspection import inspect_animation
+from fom_core.inspection.sheet import driver_tiles
 from fom_core.media import VideoReader, read_picture
 from fom_core.motion import load_motion
 from fom_core.networks import create_model
 from fom_core.pipeline import read_motion
-from fom_core.types import FaceSet, MotionTransfer
+from fom_core.types import FaceSet, Keypoints, MotionTransfer
 
 ROOT = Path(__file__).resolve().parents[3]
 PORTRAIT = ROOT / "workflows" / "inputs" / "fom_portrait.jpg"
@@ -52,7 +54,7 @@ def test_the_sheet_shows_source_driver_and_the_worst_moments(tiny_model, clip, w
     assert found.sheet.shape[0] > 3 * 320  # source and driver, two moments, words
     assert (found.model, found.initial_frame) == ("tiny", 2)
     assert found.course is not None and len(found.course.frames) == len(clip)
-    assert found.verdict.splitlines() == [finding.text for finding in found.findings]
+    assert found.verdict.splitlines() == [f"{'!' if each.warns else '-'} {each.text}" for each in found.findings]
 
 
 def test_a_motion_without_pictures_is_looked_at_too(tiny_model, clip, whole, motion):
@@ -161,3 +163,13 @@ def test_real_drivers_are_told_apart(mini, shared):
 
     assert names_with("talk_audio_524.mp4", 0, 2) == {"fine", "gain"}
     assert {"turned_too_far", "folds"} <= names_with("mayiyahei.MP4", 2.9, 2.5)
+
+
+def test_a_motion_is_shown_without_pictures_at_rest_and_a_video_by_its_initial_frame():
+    points, frame = Keypoints(torch.zeros(1, 4, 2)), np.zeros((40, 60, 3), np.uint8)
+
+    alone = [caption for _, caption in driver_tiles(None, None, None, points, None)]
+    video = [caption for _, caption in driver_tiles(frame, None, frame, points, 7)]
+
+    assert alone == ["motion (no pictures), at rest"]
+    assert video == ["driver, initial frame 7", "what is looked at, keypoints"]

@@ -184,12 +184,18 @@ def test_all_edits_at_once_come_out_as_long_as_asked(ramp):
 
 
 @pytest.mark.parametrize(
-    "edit",
-    [MotionEdit(speed=0.01), MotionEdit(amplitude=9), MotionEdit(play="twice"), MotionEdit(seconds=-1.0)],  # type: ignore[arg-type]
+    ("values", "told"),
+    [
+        ({"speed": 0.01}, r"0\.1 to 10"),
+        ({"amplitude": 9}, "from 0 to 3"),
+        ({"play": "twice"}, "ping-pong"),
+        ({"seconds": -1.0}, "from 0 on"),
+        ({"seconds": 0.0}, "more than 0"),
+    ],
 )
-def test_values_out_of_bounds_are_refused(ramp, edit):
-    with pytest.raises(UsageError, match=r"0\.1 to 10|from 0 to 3|ping-pong|more than 0"):
-        edited(ramp, edit)
+def test_values_out_of_bounds_are_refused(ramp, values, told):
+    with pytest.raises(UsageError, match=told):
+        edited(ramp, MotionEdit(**values))
 
 
 def test_a_motion_is_carried_to_keypoints_elsewhere_on_the_same_face(monkeypatch):
@@ -213,3 +219,21 @@ def test_a_motion_of_a_model_without_a_known_face_stays_what_it_is(ramp):
     from fom_core.motion import carried
 
     assert carried(ramp, "mini") is ramp
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"play": "backward"}, "play is one of once, loop, ping-pong"),
+        ({"then": "shake"}, 'not their names: \\(fom_core.open_motion\\("shake"\\),\\)'),
+        ({"then": ("shake",)}, 'Open it: fom_core.open_motion\\("shake"\\)'),
+        ({"mix": "smile"}, "pairs of a motion and its share"),
+        ({"mix": None}, "pairs of a motion and its share"),
+        ({"mix": (("smile", 1.0),)}, "mix takes motions"),
+        ({"mix": ((motion_of(0.0, 0.2), 5.0),)}, "is from 0 to 3; got 5"),
+        ({"speed": "fast"}, "speed is a number"),
+    ],
+)
+def test_an_edit_of_another_kind_is_refused_where_it_is_made(values, told):
+    with pytest.raises(UsageError, match=told):
+        MotionEdit(**values)

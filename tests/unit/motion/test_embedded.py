@@ -5,7 +5,15 @@ import torch
 
 from fom_core.errors import FomError
 from fom_core.files.paths import ASSETS
-from fom_core.motion import EMBEDDED_MOTIONS, embedded_motion, embedded_names, motion_path, open_motion, save_motion
+from fom_core.motion import (
+    EMBEDDED_MOTIONS,
+    embedded_motion,
+    embedded_names,
+    load_motion,
+    motion_path,
+    open_motion,
+    save_motion,
+)
 
 NAMES = ["talk", "sing", "nod", "shake", "smile", "surprise", "look around", "sleepy"]
 
@@ -48,3 +56,10 @@ def test_a_file_of_that_name_is_meant_with_its_folder(tmp_path, monkeypatch):
 def test_an_unknown_name_is_told_the_known_ones(opened):
     with pytest.raises(FomError, match="talk, sing, nod"):
         opened("juggle")
+
+
+@pytest.mark.parametrize("name", ["nod", "Look_Around"])
+def test_a_name_given_as_a_file_is_told_how_to_open_it(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FomError, match=rf'embedded_motion\("{name.lower().replace("_", " ")}"\)'):
+        load_motion(name)

@@ -15,6 +15,7 @@ from fom_core.motion import (
     save_directions,
     transfer_motion,
 )
+from fom_core.motion.pose import text_of_keys
 from fom_core.types import MotionTransfer
 
 
@@ -81,7 +82,7 @@ def test_shifts_are_counted_in_faces_and_zoom_in_sizes(directions):
 def test_between_key_frames_a_control_eases_and_after_the_last_it_stays():
     motion = pose_motion("0:yaw=0;1:yaw=10;3:smile=0.5")
     across = [float(shift(motion, frame)[2, 0]) for frame in (0, 12, 13, 25, 50)]
-    assert len(motion) == 76
+    assert len(motion) == 88
     assert across[0] == pytest.approx(0, abs=1e-6)
     assert across[1] < across[3] / 2 < across[2]
     assert across[4] == pytest.approx(across[3], abs=0.01)
@@ -129,13 +130,22 @@ def test_a_control_alone_reaches_its_end_and_nothing_is_told(directions, caplog)
     assert not caplog.records
 
 
-def test_of_several_controls_only_moments_that_are_too_much_are_taken_back(caplog):
-    motion = pose_motion("0:yaw=15;1:pitch=10;2:pitch=0")
+def test_a_control_that_is_held_stays_held_while_another_one_moves(caplog):
+    motion = pose_motion("0:yaw=15,mouth_open=0;1:mouth_open=1;2:mouth_open=0")
+
     begin, middle, end = (shift(motion, frame) for frame in (0, 25, 50))
-    torch.testing.assert_close(begin, shift(pose_motion("yaw=15")), rtol=0, atol=1e-6)
-    torch.testing.assert_close(end, begin, rtol=0, atol=1e-6)
-    torch.testing.assert_close(middle, shift(pose_motion(f"yaw={15 / 2**0.5},pitch={10 / 2**0.5}")), rtol=0, atol=1e-5)
-    assert "71 % is left" in caplog.text
+    turned = 15 / 2**0.5
+    for found in (begin, end):
+        torch.testing.assert_close(found, shift(pose_motion({"yaw": turned})), rtol=0, atol=1e-5)
+    both = shift(pose_motion({"yaw": turned, "mouth_open": 2**-0.5}))
+    torch.testing.assert_close(middle, both, rtol=0, atol=1e-5)
+    assert "of all controls, 71 % is left" in caplog.text
+
+
+@pytest.mark.parametrize(("mouth_open", "told"), [(0.118, False), (0.3, False), (0.4, True)])
+def test_only_what_is_seen_to_be_less_is_told(caplog, mouth_open, told):
+    pose_motion({"yaw": 14.9, "mouth_open": mouth_open})
+    assert bool(caplog.records) == told
 
 
 @pytest.mark.parametrize(
@@ -185,3 +195,20 @@ def test_the_embedded_model_comes_first_among_those_that_can_be_posed(tmp_path, 
     monkeypatch.setenv("FOM_MODELS", str(tmp_path))
     save_directions(directions, tmp_path / "another_pose.safetensors")
     assert posed_models() == ["mini", "another"]
+
+
+def test_after_its_last_key_frame_a_pose_stays_for_half_a_second():
+    motion = pose_motion("0:yaw=0;1:yaw=10", fps=20)
+    arrived = motion.keypoints.value[20:]
+    assert len(motion) == 30
+    torch.testing.assert_close(arrived, arrived[:1].expand(10, -1, -1))
+
+
+def test_a_text_is_read_again_from_the_key_frames_that_it_gave():
+    keys = parse_pose("yaw=10,smile=0.25;1.5:yaw=-3")
+    assert parse_pose(text_of_keys(keys)) == keys
+
+
+def test_an_empty_key_frame_is_shown_as_it_was_typed():
+    with pytest.raises(UsageError, match="got '1:'"):
+        parse_pose("0:yaw=10;1:")
