@@ -278,4 +278,4 @@ def choose(
             "No face was found in the picture. Use one with a visible face, choose another detector, or connect faces "
             "from a Detect Faces whose if_none is 'pass through'."
         )
-    return picked(faces, chosen(choice, len(faces)))
+    return picked(faces, chosen(choice, len(faces), shown=host.SHOWN))

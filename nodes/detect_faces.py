@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from .face_parts import (
 from .sockets import ALIASES, CATEGORY, FaceLandmarks, Faces, NumberedBox, PictureFaces, Segments
 from .video_frames import PICTURES, VIDEO, follow, middle_track
 
+log = logging.getLogger(__name__)
 PASS_THROUGH = "pass through"
 PREVIEWS = 32  # pictures of a batch that the node shows
 
@@ -249,6 +251,11 @@ class DetectFaces(Node):
             found = [middle_of(image.shape[1], image.shape[2])] * len(image)
         sets = with_landmarks(image, choose(found, face_choice), landmarks)
         value = PictureFaces(image, sets)
+        if len(image) > 1:
+            log.info(
+                "%d pictures with %d faces, each to become an animation of its own. For the frames of a video, set "
+                "batch to '%s'.", len(image), len(value), VIDEO,
+            )  # fmt: skip
         parsed = parsed_heads(value, parser)
         shown = host.to_uint8(image[:PREVIEWS])
         drawn = numbered(shown, found, sets, list(by_picture(parsed, sets)))
@@ -272,7 +279,7 @@ def video_output(
             raise NoFaceFound(nothing_found(finder))
         found = middle_track(image.shape[1], image.shape[2], len(image))
     numbers = select_tracks(found, order=order)
-    tracks = select_tracks(found, face_choice, order=order)
+    tracks = select_tracks(found, face_choice, order=order, shown=host.SHOWN)
     sets = with_landmarks(image, [tracks.at(index) for index in range(len(image))], landmarks)
     value = PictureFaces(image, sets, tracks)
     shown = np.unique(np.linspace(0, len(image) - 1, min(PREVIEWS, len(image))).round().astype(int)).tolist()
@@ -283,7 +290,7 @@ def video_output(
 
 def choose(found: list[FaceSet], choice: str) -> tuple[FaceSet, ...]:
     """Keep the faces of a choice by number; numbers run on from picture to picture."""
-    kept = set(chosen(choice, sum(map(len, found))))
+    kept = set(chosen(choice, sum(map(len, found)), shown=host.SHOWN))
     sets, first = [], 0
     for faces in found:
         sets.append(picked(faces, [offset for offset in range(len(faces)) if first + offset in kept]))

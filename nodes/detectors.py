@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..fom_core.faces.detect import DETECTORS, best_detector, load_detector
 from ..fom_core.faces.detection import Detector
-from ..fom_core.weights.catalogue import catalogue, size_text
+from ..fom_core.weights.catalogue import catalogue
 from . import host
 from .face_parts import NONE, count_of, folders_with_points
 
@@ -33,7 +33,7 @@ def detector_explanation() -> str:
         if entry is None:
             lines.append(f"• {name}: needs no weights")
             continue
-        size = "embedded" if entry.embedded else size_text(entry.size)
+        size = "embedded" if entry.embedded else entry.size_told
         needs = "; needs the package facexlib" if name.startswith("retinaface") else ""
         lines.append(f"• {name}: {entry.title}; {size}{needs}; licence: {entry.licence}")
     return "\n".join(lines)

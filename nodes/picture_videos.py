@@ -130,7 +130,7 @@ def tracks_of(
             "No face was found in the video. Use one that shows a face for a while, choose another detector, or "
             "connect frames and faces from a Detect Faces whose if_none is 'pass through'."
         )
-    return select_tracks(found, choice)
+    return select_tracks(found, choice, shown=host.SHOWN)
 
 
 def sound_of(source: Driver, opened: Driver, audio: str) -> VideoReader | None:

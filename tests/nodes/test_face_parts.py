@@ -120,3 +120,14 @@ def test_the_frames_of_a_video_have_points_in_every_frame_and_one_mask_a_face(ex
     assert [len(frame) for frame in found[6]["frames"]] == [1] * 16
     assert len(found[5]) == len(found[7]) == len(found[3]) == 1
     assert sorted(networks) == ["awing_fan", "bisenet"]
+
+
+@pytest.mark.parametrize(("inputs", "words"), [({"landmarks": "98"}, "landmarks"), ({"parsing": "bisenet"}, "parsing")])
+def test_what_cannot_be_downloaded_can_be_done_without(execute, pack, monkeypatch, tmp_path, picture, inputs, words):
+    from fom_pack.fom_core.errors import DownloadError
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("FOM_MODELS", str(tmp_path))
+
+    with pytest.raises(DownloadError, match=f"get the file from https://.*Or set {words} to none"):
+        execute("FOMDetectFaces", image=picture, bboxes=BOX, **inputs)
