@@ -161,6 +161,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "title": entry.title,
         "path": None if path is None else str(path),
         "size": entry.size,
+        "about": entry.about,
         "sha256": entry.sha256,
         "licence": entry.licence,
         "home": entry.home,
@@ -187,7 +188,7 @@ def _model_facts(source: str, config: Path | None) -> dict[str, Any]:
 
 def _lines(facts: Mapping[str, Any]) -> list[str]:
     lines = [f"{key:<12} {facts[key]}" for key in ("name", "title", "kind", "licence", "home") if facts.get(key)]
-    lines.append(f"{'file':<12} {facts['path'] or 'not on this machine'} ({size_text(facts['size'])})")
+    lines.append(f"{'file':<12} {facts['path'] or 'not on this machine'} ({_size_of(facts)})")
     if "config" not in facts:
         return lines
     config = ModelConfig.from_dict(facts["config"])
@@ -215,6 +216,13 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _size_of(facts: Mapping[str, Any]) -> str:
+    """Of the file that is here; of one that is not as the catalogue tells it."""
+    if facts["path"]:
+        return size_text(Path(facts["path"]).stat().st_size)
+    return catalogue()[facts["name"]].size_told
+
+
 def _levels(hourglass: Any) -> str:
     return f"encoder {hourglass.encoder}, decoder {hourglass.decoder}"
 
@@ -234,7 +242,7 @@ def _count(tensors: Mapping[str, Tensor]) -> int:
 def _size(entry: Entry) -> str:
     if entry.embedded:
         return size_text(entry.asset.stat().st_size) if entry.asset.is_file() else "-"
-    return entry.size_told if entry.size or entry.about else "?"
+    return entry.size_told if entry.size or entry.about else "not published"
 
 
 def _shown(url: str) -> str:
