@@ -20,7 +20,7 @@ from ..fom_core.source_video import SourceOptions, compose_video, read_source_mo
 from ..fom_core.types import Motion, RunOptions
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions
-from .detect_faces import open_detector
+from .detectors import open_detector, resolved
 from .drivers import Driver, open_driver
 from .kept import Kept, followed_faces, source_motions
 from .sockets import PictureFaces, Tuned
@@ -120,9 +120,10 @@ def tracks_of(
         found = given
     else:
         hears = motions.part_of(progress, motions.READING, FOUND, source.frame_count)
+        name = resolved(detector)
         found = followed_faces(
-            kept, source.identity, fps, detector,
-            lambda: follow_faces(source, open_detector(detector), fps=fps, progress=hears),
+            kept, source.identity, fps, name,
+            lambda: follow_faces(source, open_detector(name), fps=fps, progress=hears),
         )  # fmt: skip
     if not len(found):
         raise NoFaceFound(

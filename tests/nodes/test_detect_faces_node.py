@@ -86,12 +86,12 @@ def test_the_log_says_how_many_animations_pictures_become(execute, picture, capl
 
 
 def test_the_preview_numbers_faces_as_a_choice_does(execute, picture, monkeypatch):
-    from fom_pack.nodes import detect_faces
+    from fom_pack.nodes import face_outputs
 
     shown = []
-    draw = detect_faces.draw_faces
+    draw = face_outputs.draw_faces
     monkeypatch.setattr(
-        detect_faces,
+        face_outputs,
         "draw_faces",
         lambda each, faces, first: shown.append([face.id + first for face in faces]) or draw(each, faces, first=first),
     )
@@ -186,5 +186,5 @@ def test_a_detector_that_lost_its_weights_is_explained(execute, group, monkeypat
         raise DownloadError("the connection broke.")
 
     monkeypatch.setattr(host, "download", offline)
-    with pytest.raises(DownloadError, match=r"^the connection broke\. Or choose the detector embedded, which is here\.$"):
+    with pytest.raises(DownloadError, match=r"^the connection broke\. Or choose the detector embedded, "):
         execute("FOMDetectFaces", image=group, detector="yunet")
