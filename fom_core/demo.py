@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from .errors import MissingPackage
+from .pictures import LUMA
 
 SIZE = (720, 1280)  # height, width
 _WALL = (186, 192, 188)
@@ -98,7 +99,7 @@ def _shown(photograph: np.ndarray, item: _Print, size: tuple[int, int]) -> np.nd
     part = cv2.resize(part[:, ::-1] if item.mirrored else part, size[::-1], interpolation=cv2.INTER_CUBIC)
     if item.tint is None:
         return part
-    return (part @ np.array([0.299, 0.587, 0.114], np.float32))[..., None] * np.array(item.tint, np.float32)
+    return (part @ np.array(LUMA, np.float32))[..., None] * np.array(item.tint, np.float32)
 
 
 def _shade(wall: np.ndarray, place: tuple[int, int, int, int], softness: float, depth: float) -> None:

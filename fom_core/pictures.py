@@ -12,6 +12,8 @@ from torch import Tensor
 
 from .errors import UsageError
 
+LUMA = (0.299, 0.587, 0.114)  # shares of red, green and blue in brightness (ITU-R BT.601)
+
 
 def require_picture(picture: object) -> None:
     """Raise UsageError for what is no picture (H, W) or (H, W, C), such as a file's name; it says what reads it."""

@@ -21,6 +21,7 @@ from .backends.fingerprint import check_keypoints, fitting_motion
 from .compose.composition import Composition, Enhance
 from .compose.finish import Finisher, open_finisher
 from .compose.masks import Look
+from .compose.paintings import Paintings
 from .compose.sparing import Sparing
 from .driver import detect_keypoints, look_at, read_motion, track_keypoints
 from .errors import UsageError
@@ -28,7 +29,6 @@ from .faces.regions import as_face_set, crop_face
 from .motion import transfer_sequence, with_initial_frame
 from .parallel.batching import MovingFace, generated, in_batches
 from .parallel.overlap import map_in_background, prefetch
-from .parallel.paintings import Paintings
 from .parallel.workers import workers_for
 from .pictures import require_picture, resize_picture, to_batch
 from .resources.memory import in_chunks

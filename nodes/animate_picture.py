@@ -14,6 +14,7 @@ from ..fom_core.compose import Composition
 from ..fom_core.compose.masks import FADING, Look
 from ..fom_core.errors import NoFaceFound, UsageError
 from ..fom_core.faces.detect import DETECTORS, detect_faces
+from ..fom_core.faces.parsing import head_masks
 from ..fom_core.faces.regions import to_rgb, whole_picture
 from ..fom_core.faces.selection import chosen, picked
 from ..fom_core.faces.tracking import DrivingCrop
@@ -27,8 +28,8 @@ from ..fom_core.types import Motion as MotionValue
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions, transfers
 from .base import Node
-from .detect_faces import detector_explanation, open_detector
-from .face_parts import NONE, head_masks, parsing_input
+from .detectors import detector_explanation, open_detector, resolved
+from .face_parts import NONE, kept_parser, parsing_input
 from .kept import Kept, encoded, found_faces
 from .paintings import paintings_of
 from .picture_videos import DRIVER, SOUNDS, animated_video, is_video
@@ -224,7 +225,7 @@ class AnimatePicture(Node):
                     look_of(mask, model, on_faces),
                     feather=feather,
                     colour_match=colour_match,
-                    face_masks=head_masks(picture, chosen_faces, parsing) if on_faces else None,
+                    face_masks=head_masks(picture, chosen_faces, kept_parser(kept, parsing)) if on_faces else None,
                 )
                 scene = replace(scene, paintings=paintings_of(kept, network, scene, look))
                 for frames in compose_picture(network, scene, look, RunOptions(chunk_size)):
@@ -267,7 +268,8 @@ def choose(
     if not on_faces:
         return whole_picture(picture.shape[:2])
     if given is None:
-        faces = found_faces(kept, picture, detector, lambda: detect_faces(picture, open_detector(detector)))
+        name = resolved(detector)
+        faces = found_faces(kept, picture, name, lambda: detect_faces(picture, open_detector(name)))
     elif len(given.sets) == 1:
         faces = given.sets[0]
     else:
@@ -277,4 +279,4 @@ def choose(
             "No face was found in the picture. Use one with a visible face, choose another detector, or connect faces "
             "from a Detect Faces whose if_none is 'pass through'."
         )
-    return picked(faces, chosen(choice, len(faces)))
+    return picked(faces, chosen(choice, len(faces), shown=host.SHOWN))

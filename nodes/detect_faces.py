@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import accumulate, repeat
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..fom_core.errors import NoFaceFound, UsageError
-from ..fom_core.faces.detect import DETECTORS, MIN_SIZE_PX, detect_faces, load_detector, sides_below
+from ..fom_core.faces.detect import DETECTORS, MIN_SIZE_PX, detect_faces, sides_below
 from ..fom_core.faces.detection import Detector
-from ..fom_core.faces.drawing import draw_faces, part_colours, tint_parts
-from ..fom_core.faces.parsing import HeadParser, head_mask
-from ..fom_core.faces.regions import MARGIN, CropRule, crop_face, pixel_box, to_rgb
+from ..fom_core.faces.parsing import HeadParser
+from ..fom_core.faces.regions import MARGIN, CropRule, to_rgb
 from ..fom_core.faces.selection import ORDERS, chosen, in_order, picked
 from ..fom_core.faces.tracks import FaceTracks, select_tracks
 from ..fom_core.pipeline import FPS
 from ..fom_core.types import FaceSet
-from ..fom_core.weights.catalogue import catalogue, size_text
 from . import host, marked
 from .base import Node
-from .boxes import as_bounding_box, faces_from_boxes, given_boxes, middle_square
+from .boxes import faces_from_boxes, given_boxes, middle_square
+from .detectors import detector_explanation, open_detector
+from .face_outputs import numbered, outputs_of
 from .face_parts import (
     NONE,
-    as_face_landmarks,
     by_picture,
-    count_of,
-    folders_with_points,
     landmarks_input,
     open_head_parser,
     parsed_heads,
@@ -41,6 +36,7 @@ from .face_parts import (
 from .sockets import ALIASES, CATEGORY, FaceLandmarks, Faces, NumberedBox, PictureFaces, Segments
 from .video_frames import PICTURES, VIDEO, follow, middle_track
 
+log = logging.getLogger(__name__)
 PASS_THROUGH = "pass through"
 PREVIEWS = 32  # pictures of a batch that the node shows
 
@@ -260,13 +256,18 @@ class DetectFaces(Node):
             if if_none != PASS_THROUGH:
                 if finder is None:
                     sides = [max(float(box["width"]), float(box["height"])) for boxes in given or () for box in boxes]
-                    small = [] if pointed else sorted(filter(min_size.__gt__, sides), reverse=True)
+                    small = [] if pointed else sorted((side for side in sides if side < min_size), reverse=True)
                 else:
                     small = sides_below(map(host.to_uint8, image), finder, min_size)
                 raise NoFaceFound(too_small(small, min_size) if small else nothing_found(finder))
             found = [middle_of(image.shape[1], image.shape[2])] * len(image)
         sets = with_landmarks(image, choose(found, face_choice), landmarks)
         value = PictureFaces(image, sets)
+        if len(image) > 1:
+            log.info(
+                "%d pictures with %d faces, each to become an animation of its own. For the frames of a video, set "
+                "batch to '%s'.", len(image), len(value), VIDEO,
+            )  # fmt: skip
         parsed = parsed_heads(value, parser)
         shown = host.to_uint8(image[:PREVIEWS])
         drawn = numbered(shown, found, sets, list(by_picture(parsed, sets)))
@@ -286,7 +287,7 @@ def video_output(
     if not len(found):
         found = middle_track(image.shape[1], image.shape[2], len(image))
     numbers = select_tracks(found, order=order)
-    tracks = select_tracks(found, face_choice, order=order)
+    tracks = select_tracks(found, face_choice, order=order, shown=host.SHOWN)
     sets = with_landmarks(image, [tracks.at(index) for index in range(len(image))], landmarks)
     value = PictureFaces(image, sets, tracks)
     shown = np.unique(np.linspace(0, len(image) - 1, min(PREVIEWS, len(image))).round().astype(int)).tolist()
@@ -295,89 +296,14 @@ def video_output(
     return outputs_of(cls, value, drawn, parsed_heads(value, parser))
 
 
-def outputs_of(
-    cls: type[io.ComfyNode],
-    value: PictureFaces,
-    drawn: np.ndarray,
-    parsed: Sequence[np.ndarray],
-    given: marked.Marks | None = None,
-) -> io.NodeOutput:
-    """All outputs, and the preview (B, H, W, 3)."""
-    crops = crops_of(value)
-    return io.NodeOutput(
-        value,
-        [[as_bounding_box(face) for face in one] for one in value.sets],
-        face_mask(value.sets),
-        crops,
-        len(value),
-        face_masks_of(value, given, parsed),
-        as_face_landmarks(value.sets),
-        parts_of(crops, parsed),
-        ui=ui.PreviewImage(host.to_images(drawn), cls=cls),
-    )
-
-
-def open_detector(name: str, threshold: float = 0.0, landmarks: str = NONE) -> Detector:
-    """A face detector by its name in the menu; one that was chosen by name is downloaded when it is not here."""
-    folders = folders_with_points(landmarks)
-    if name != "embedded" and name in catalogue():
-        folders = [host.weights(catalogue()[name]).parent, *folders]
-    return load_detector(
-        name,
-        threshold=threshold or None,
-        device=str(host.torch_device()),
-        folders=folders,
-        landmarks=count_of(landmarks),
-    )
-
-
-def detector_explanation() -> str:
-    """What each detector is, and which ones download something."""
-    lines = ["auto is the best one that is already here. The others are downloaded when they are first run:"]
-    for name in DETECTORS:
-        entry = catalogue().get(name)
-        if entry is None:
-            lines.append(f"• {name}: needs no weights")
-            continue
-        size = "embedded" if entry.embedded else size_text(entry.size)
-        needs = "; needs the package facexlib" if name.startswith("retinaface") else ""
-        lines.append(f"• {name}: {entry.title}; {size}{needs}; licence: {entry.licence}")
-    return "\n".join(lines)
-
-
 def choose(found: list[FaceSet], choice: str) -> tuple[FaceSet, ...]:
     """Keep the faces of a choice by number; numbers run on from picture to picture."""
-    kept = set(chosen(choice, sum(map(len, found))))
+    kept = set(chosen(choice, sum(map(len, found)), shown=host.SHOWN))
     sets, first = [], 0
     for faces in found:
         sets.append(picked(faces, [offset for offset in range(len(faces)) if first + offset in kept]))
         first += len(faces)
     return tuple(sets)
-
-
-def numbered(
-    pictures: np.ndarray,
-    found: Sequence[FaceSet],
-    sets: Sequence[FaceSet],
-    parsed: Sequence[Sequence[np.ndarray]] = (),
-    *,
-    same: bool = False,
-) -> np.ndarray:
-    """The pictures with boxes around all faces; numbers run on from picture to picture, as in a choice.
-
-    sets:   the chosen ones of each picture, with their points. parsed: the parts of their heads.
-    same:   the pictures are of one video, and numbers mean the same in all of them.
-    """
-    firsts = repeat(1) if same else accumulate(map(len, found), initial=1)
-    heads = parsed or [()] * len(sets)
-    drawn = []  # fewer pictures may be shown than were searched
-    for picture, faces, members, labels, first in zip(pictures, found, sets, heads, firsts, strict=False):
-        pointed = {face.id: face for face in members}
-        canvas = to_rgb(picture).copy()
-        tint_parts(canvas, members, labels)
-        shown = replace(faces, faces=tuple(pointed.get(face.id, face) for face in faces))
-        drawn.append(draw_faces(canvas, shown, first=first))
-    return np.stack(drawn)
 
 
 def nothing_found(detector: Detector | None) -> str:
@@ -406,48 +332,3 @@ def too_small(sides: Sequence[float], min_size: int) -> str:
 def middle_of(height: int, width: int) -> FaceSet:
     """The largest square in the middle of a picture, as if it were a face."""
     return FaceSet.from_crops([middle_square(height, width)], (height, width))
-
-
-def face_mask(sets: tuple[FaceSet, ...]) -> torch.Tensor:
-    """White on the faces' boxes: MASK (B, H, W)."""
-    height, width = sets[0].frame_size
-    masks = np.zeros((len(sets), height, width), np.float32)
-    for mask, faces in zip(masks, sets, strict=True):
-        for face in faces:
-            x0, y0, x1, y1 = pixel_box(face.box_px)
-            cv2.rectangle(mask, (x0, y0), (x1 - 1, y1 - 1), 1.0, -1)
-    return host.to_masks(torch.from_numpy(masks))
-
-
-def face_masks_of(
-    faces: PictureFaces, given: marked.Marks | None = None, parsed: Sequence[np.ndarray] = ()
-) -> list[torch.Tensor]:
-    """Of each face, its head where it was parsed, else what is marked of its crop: MASK (1, h, w)."""
-    if parsed:
-        return [host.to_masks(torch.from_numpy(head_mask(labels))[None]) for labels in parsed]
-    known = [marked.masks_by_box(boxes) for boxes in given] if given else [{}] * len(faces.sets)
-    if faces.tracks is None:
-        masks = [marked.mask_of(face, known[index].get(face.box_px)) for index, face in faces]
-    else:
-        masks = [marked.mask_of(face, None) for _, (face,) in faces.shown()]
-    return [host.to_masks(torch.from_numpy(mask)[None]) for mask in masks]
-
-
-def parts_of(crops: Sequence[torch.Tensor], parsed: Sequence[np.ndarray]) -> list[torch.Tensor]:
-    """The parts of each head in colours: IMAGE (1, h, w, 3), black where none was parsed."""
-    if not parsed:
-        return [torch.zeros_like(crop) for crop in crops]
-    return [host.to_images(part_colours(labels)[None]) for labels in parsed]
-
-
-def crops_of(faces: PictureFaces) -> list[torch.Tensor]:
-    """The part around each face in the picture's own pixels."""
-    crops = []
-    for image, members in faces.shown():
-        if not len(members):
-            continue
-        picture = host.to_uint8(image)
-        for face in members:
-            x0, y0, x1, y1 = pixel_box(face.crop_px)
-            crops.append(host.to_images(crop_face(picture, face, (y1 - y0, x1 - x0))[None]))
-    return crops

@@ -19,7 +19,7 @@ from ..fom_core.faces.regions import to_rgb
 from ..fom_core.weights.catalogue import catalogue, entry_for_file
 from . import host
 from .base import Node
-from .detect_faces import open_detector
+from .detectors import open_detector
 from .face_parts import NONE, landmarks_input
 from .room import foresee
 from .sockets import ALIASES, CATEGORY

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..fom_core.faces.landmarks import AWING, load_points, with_face_points
-from ..fom_core.faces.parsing import PARSERS, HeadParser, head_mask, load_parser, parse_heads
+from ..fom_core.faces.parsing import PARSERS, HeadParser, NamesParts, load_parser, parse_heads
 from ..fom_core.faces.points import COUNTS, lines
 from ..fom_core.faces.regions import to_rgb
 from ..fom_core.types import FaceSet
 from ..fom_core.weights.catalogue import catalogue
 from . import host
+from .kept import Kept, parsed_view
 from .sockets import PictureFaces
 
 NONE = "none"
@@ -82,8 +84,22 @@ def with_landmarks(pictures: Tensor, sets: Sequence[FaceSet], landmarks: str) ->
 
 def open_head_parser(name: str) -> HeadParser | None:
     """What names the parts of heads, downloaded when it is not here; None where nobody asked for it."""
+    return None if name == NONE else _opened(name)
+
+
+def kept_parser(kept: Kept, name: str) -> NamesParts | None:
+    """The same, opened for looks of heads that it has not parsed before."""
     if name == NONE:
         return None
+    opened = cache(_opened)
+
+    def parse(view: np.ndarray) -> np.ndarray:
+        return parsed_view(kept, view, name, lambda: opened(name)(view))
+
+    return parse
+
+
+def _opened(name: str) -> HeadParser:
     return load_parser(name, host.weights(catalogue()[name]), device=str(host.torch_device()))
 
 
@@ -91,18 +107,15 @@ def parsed_heads(faces: PictureFaces, parser: HeadParser | None) -> list[np.ndar
     """The parts of each head over its crop, in the order of the crops; nothing without a parser."""
     if parser is None:
         return []
-    return [
-        labels
-        for image, members in faces.shown()
-        if len(members)
-        for labels in parse_heads(to_rgb(host.to_uint8(image)), members, parser)
-    ]
-
-
-def head_masks(picture: np.ndarray, faces: FaceSet, parsing: str) -> list[np.ndarray] | None:
-    """A mask of each head of a picture over its crop; None where an input asks for none."""
-    parser = open_head_parser(parsing)
-    return None if parser is None else [head_mask(labels) for labels in parse_heads(picture, faces, parser)]
+    parsed, progress = [], host.Progress(len(faces))
+    for image, members in faces.shown():
+        if not len(members):
+            continue
+        picture = to_rgb(host.to_uint8(image))
+        for face in members:
+            parsed += parse_heads(picture, face, parser)
+            progress(len(parsed))
+    return parsed
 
 
 def by_picture(parsed: Sequence[np.ndarray], sets: Sequence[FaceSet]) -> Iterator[Sequence[np.ndarray]]:

@@ -23,7 +23,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ..fom_core.backends.pytorch import PyTorchModel
-from ..fom_core.errors import MediaError, UnsupportedModel
+from ..fom_core.errors import DownloadError, MediaError, UnsupportedModel
 from ..fom_core.resources import threads
 from ..fom_core.weights.catalogue import Entry
 from ..fom_core.weights.checksums import verify_once
@@ -39,6 +39,14 @@ new_whole_patcher: NewPatcher = comfy.model_patcher.ModelPatcher
 new_bar: NewBar = comfy.utils.ProgressBar
 
 log = logging.getLogger(__name__)
+SHOWN = 'the preview of Detect Faces numbers those that were found; "all" takes every one.'
+WITHOUT = {  # by what is downloaded
+    "model": "Or choose the model mini, which is here.",
+    "face-detector": "Or choose the detector embedded, which is here.",
+    "face-landmarks": "Or set landmarks to none.",
+    "face-parser": "Or set parsing to none.",
+    "enhancer": "Or bypass this node.",
+}
 MODEL_SUFFIXES = {".safetensors", ".tar", ".pth", ".pt", ".pdparams"}
 FOLDERS = {  # key of the host's folder list → suffixes of the files that we list there
     "fom": MODEL_SUFFIXES | {".yaml", ".yml"},
@@ -158,7 +166,10 @@ def weights(entry: Entry) -> Path:
     if not entry.urls:
         raise UnsupportedModel(how_to_get(entry).replace(str(models_dir()), str(target)))
     log.info("Downloading %s to %s", entry.summary, target)
-    return download(entry, target, progress=Progress())
+    try:
+        return download(entry, target, progress=Progress())
+    except DownloadError as error:
+        raise DownloadError(f"{error} {WITHOUT[entry.kind]}") from error
 
 
 class Progress:

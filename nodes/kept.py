@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from ..fom_core.backends import Backend
+from ..fom_core.compose.paintings import Paintings
 from ..fom_core.faces.regions import crop_face
 from ..fom_core.faces.tracks import FaceTrack, FaceTracks
-from ..fom_core.parallel.paintings import Paintings
 from ..fom_core.pipeline import encode_face
 from ..fom_core.types import FaceRegion, FaceSet, Keypoints, Motion, SourceFeatures
 
@@ -29,6 +29,8 @@ Value = TypeVar("Value")
 MOST_DRIVERS = 32 << 20  # bytes of all that was read for one model: two of the longest drivers, dozens of short ones
 MOST_SOURCES = 64 << 20  # and of faces: many at 256 pixels, one at 1024, where the smallest model takes 60 MiB; in what
 # they leave of it lie the frames that were painted last: 270 of one face at 256 pixels
+GRID = 32  # places down and across a frame at which it is glanced at …
+SUMMED = 8  # … and about so many frames of a batch as a whole
 
 
 class Shelf:
@@ -66,16 +68,16 @@ class Remembered(Generic[Value]):
     """Values of things that are told apart by being themselves, each as long as its thing lives."""
 
     def __init__(self) -> None:
-        self._values: dict[int, tuple[ref[Any], Value]] = {}
+        self._values: dict[int, tuple[ref[Any], Hashable, Value]] = {}
 
-    def get(self, thing: Any, make: Callable[[], Value]) -> Value:
-        """The value of a thing, made once."""
+    def get(self, thing: Any, make: Callable[[], Value], state: Hashable = None) -> Value:
+        """The value of a thing, made once for as long as it stays in this state."""
         at = id(thing)
         known = self._values.get(at)
-        if known is not None and known[0]() is thing:
-            return known[1]
+        if known is not None and known[0]() is thing and known[1] == state:
+            return known[2]
         value = make()
-        self._values[at] = ref(thing, lambda _: self._values.pop(at, None)), value
+        self._values[at] = ref(thing, lambda _: self._values.pop(at, None)), state, value
         return value
 
 
@@ -85,7 +87,7 @@ _next = count()
 
 
 class Kept:
-    """What is kept of one model: what was read of drivers and sources, encoded faces, and what was painted last.
+    """What is kept of one model: what was read of drivers and sources, encoded and parsed faces, what was painted last.
 
     Faces and paintings share one room, and paintings are what gives way.
     """
@@ -116,14 +118,25 @@ def encoded(kept: Kept, model: Backend, picture: np.ndarray, faces: Iterable[Fac
 
 def encoded_crop(kept: Kept, model: Backend, crop: np.ndarray) -> SourceFeatures:
     key = (crop.shape, hashlib.sha256(np.ascontiguousarray(crop).data).digest())
-    source = kept.sources.get(key, lambda: encode_face(model, crop), bytes_of_source)
+    return _of_face(kept, key, lambda: encode_face(model, crop), bytes_of_source)
+
+
+def parsed_view(kept: Kept, view: np.ndarray, parser: str, parse: Callable[[], np.ndarray]) -> np.ndarray:
+    """The parts of a head in a view (h, w, 3) uint8, parsed once by each parser."""
+    key = "parsed", parser, view.shape, hashlib.sha256(np.ascontiguousarray(view).data).digest()
+    return _of_face(kept, key, parse, lambda labels: labels.nbytes)
+
+
+def _of_face(kept: Kept, key: Hashable, make: Callable[[], Value], size_of: Callable[[Value], int]) -> Value:
+    """What is kept of a face; paintings give way to it."""
+    value = kept.sources.get(key, make, size_of)
     if kept.sources.size + kept.painted.size > MOST_SOURCES:
         kept.painted.clear()
-    return source
+    return value
 
 
 def found_faces(kept: Kept, picture: np.ndarray, detector: str, find: Callable[[], FaceSet]) -> FaceSet:
-    """The faces that a detector finds in a picture (H, W, C) uint8; it looks once at each picture."""
+    """The faces that a detector, called by its own name, finds in a picture (H, W, C) uint8; it looks once at each."""
     key = "found", detector, picture.shape, hashlib.sha256(np.ascontiguousarray(picture).data).digest()
     return kept.drivers.get(key, find, lambda faces: 512 * (len(faces) + len(faces.others)))
 
@@ -170,8 +183,11 @@ def bytes_of_tracks(tracks: FaceTracks) -> int:
 
 
 def digest(images: Tensor) -> bytes:
-    """Tells an IMAGE batch (B, H, W, C) from every other one. Each batch is looked through once while it lives."""
-    return _digests.get(images, lambda: _digest(images))
+    """Tells an IMAGE batch (B, H, W, C) from every other one.
+
+    Each batch is looked through once while it lives, and again where a node has changed it in place.
+    """
+    return _digests.get(images, lambda: _digest(images), glance(images))
 
 
 def _digest(images: Tensor) -> bytes:
@@ -182,5 +198,22 @@ def _digest(images: Tensor) -> bytes:
 
 
 def identity_of(images: Tensor) -> Hashable:
-    """Tells an IMAGE batch from every other one, even of the same content, while it lives; that costs nothing."""
-    return _identities.get(images, lambda: ("batch", next(_next)))
+    """Tells an IMAGE batch from every other one, even of the same content, while it lives; that costs next to nothing.
+
+    One that was changed in place is another one.
+    """
+    return _identities.get(images, lambda: ("batch", next(_next)), glance(images))
+
+
+def glance(images: Tensor) -> bytes:
+    """Some pixels of each frame of an IMAGE batch, and the sums of a few frames: others once it was painted on.
+
+    The tensors' own counters do not tell, for the host runs nodes in inference mode, without them.
+    """
+    down, across = (max(1, -(-side // GRID)) for side in images.shape[1:3])
+    places = images[:, down // 2 :: down, across // 2 :: across]
+    step = max(1, len(images) // SUMMED)
+    sums = torch.stack([image.float().sum() for image in images[::step]])
+    found = hashlib.sha256(places.float().cpu().numpy().tobytes())
+    found.update(sums.cpu().numpy().tobytes())
+    return found.digest()

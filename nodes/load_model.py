@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..fom_core.backends.load import load_model
-from ..fom_core.weights.catalogue import Entry, catalogue, size_text
+from ..fom_core.weights.catalogue import Entry, catalogue
 from ..fom_core.weights.load import slim
 from ..fom_core.weights.store import path_on_disk
 from . import host
@@ -114,6 +114,6 @@ def explanation() -> str:
             continue
         here = "embedded" if entry.embedded else None
         if here is None:
-            here = "here" if path_on_disk(entry, host.weights_folders()) else f"downloads {size_text(entry.size)}"
+            here = "here" if path_on_disk(entry, host.weights_folders()) else f"downloads {entry.size_told}"
         lines.append(f"• {entry.name}: {entry.title}; {here}; licence: {entry.licence}")
     return "\n".join(lines)

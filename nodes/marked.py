@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 from numbers import Real
 from typing import Any
@@ -16,6 +17,7 @@ from ..fom_core.faces.regions import crop_face, pixel_box
 from ..fom_core.faces.selection import picked
 from ..fom_core.types import Box, FaceRegion, FaceSet
 
+log = logging.getLogger(__name__)
 FORMATS = AUTO, XYWH, XYXY = ("auto", "xywh", "xyxy")
 Marks = list[list[dict[str, Any]]]
 """Of each picture, its boxes as ComfyUI's BOUNDING_BOX has them, with the ``mask`` (H, W) uint8 where there is one."""
@@ -36,6 +38,8 @@ def marked_boxes(value: Any, count: int, size: tuple[int, int], box_format: str 
 def boxes_of_masks(masks: Tensor, count: int, size: tuple[int, int]) -> Marks:
     """One mask for a picture marks a face with every spot that stands alone; of several, each marks one face."""
     several = (masks if masks.ndim == 3 else masks[None]).float().cpu().numpy()
+    if several.any():
+        tell_of_stretching((several.shape[1], several.shape[2]), size)
     pictures = [fitting(mask, size) for mask in several]
     if len(pictures) == 1:
         return [list(spots(pictures[0]))] * count
@@ -52,6 +56,7 @@ def boxes_of_masks(masks: Tensor, count: int, size: tuple[int, int]) -> Marks:
 def boxes_of_segments(segs: Any, size: tuple[int, int]) -> list[dict[str, Any]]:
     """One face a segment, scored with its confidence."""
     (height, width), segments = segs
+    tell_of_stretching((height, width), size)
     across, down = size[1] / width, size[0] / height
     found = []
     for segment in segments:
@@ -118,6 +123,16 @@ def are_corners(boxes: Sequence[Sequence[float]], size: tuple[int, int]) -> bool
 def as_dict(box: Sequence[float], corners: bool) -> dict[str, Any]:
     x, y, w, h = box
     return {"x": x, "y": y, "width": w - x if corners else w, "height": h - y if corners else h}
+
+
+def tell_of_stretching(marked: tuple[int, int], size: tuple[int, int]) -> None:
+    """Log where what is marked was drawn on another shape (height, width) than the picture's, a rounded pixel aside."""
+    (height, width), (high, wide) = marked, size
+    if abs(height * wide / high - width) > 1 and abs(width * high / wide - height) > 1:
+        log.warning(
+            "marked_faces was drawn on %dx%d pixels and the picture has %dx%d, another shape: it is stretched, and may "
+            "miss the faces. Draw it on this picture, or crop both alike.", width, height, wide, high,
+        )  # fmt: skip
 
 
 def fitting(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:

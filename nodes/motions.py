@@ -16,7 +16,7 @@ from ..fom_core.errors import UsageError
 from ..fom_core.motion import Length, bridged, chorus, with_pose, without_head
 from ..fom_core.types import CHUNK_SIZE, InitialFrame, Motion
 from . import host, notices, sockets
-from .detect_faces import open_detector
+from .detectors import AUTO, open_detector, resolved
 from .drivers import Driver, open_driver
 from .face_parts import landmarks_input
 from .kept import Kept
@@ -203,7 +203,9 @@ def read_one(
     if driver.motion is not None:
         return Read(driver.motion)
     fps = float(driver.rate or tuned.fps)
-    key = None if driver.key is None else (driver.key, tuned.driving_crop, tuned.driving_face, tuned.landmarks)
+    detector = resolved(AUTO) if needs_face(model, tuned.driving_crop) else None
+    looked = detector, tuned.driving_crop, tuned.driving_face, tuned.landmarks
+    key = None if driver.key is None else (driver.key, *looked)
     found = kept.drivers.get(
         key, lambda: look_and_read(model, driver, fps, progress, share, tuned, chunk_size), Read.bytes_of
     )
@@ -232,7 +234,7 @@ def look_and_read(
         return nullcontext(part_of(progress, *parts[stage], driver.frame_count))
 
     crop = tuned.driving_crop
-    detector = open_detector("auto", landmarks=tuned.landmarks) if needs_face(model, crop) else None
+    detector = open_detector(AUTO, landmarks=tuned.landmarks) if needs_face(model, crop) else None
     with notices.collected() as told:
         view = find_view(model, driver, detector, crop=crop, choose=tuned.driving_face or None, stages=stages)
         with stages("reading the motion") as heard:

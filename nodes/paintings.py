@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ..fom_core.backends import Backend
 from ..fom_core.compose import Composition
+from ..fom_core.compose.paintings import Paintings
 from ..fom_core.compose.tint import is_grey
 from ..fom_core.faces.regions import crop_face
-from ..fom_core.parallel.paintings import Paintings
 from ..fom_core.pipeline import Scene
 from ..fom_core.types import Motion
 from . import kept as limits

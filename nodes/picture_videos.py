@@ -20,7 +20,7 @@ from ..fom_core.source_video import SourceOptions, compose_video, read_source_mo
 from ..fom_core.types import Motion, RunOptions
 from ..fom_core.weights.catalogue import is_for_faces
 from . import host, marks, motions
-from .detect_faces import open_detector
+from .detectors import open_detector, resolved
 from .drivers import Driver, open_driver
 from .kept import Kept, followed_faces, source_motions
 from .sockets import PictureFaces, Tuned
@@ -120,16 +120,17 @@ def tracks_of(
         found = given
     else:
         hears = motions.part_of(progress, motions.READING, FOUND, source.frame_count)
+        name = resolved(detector)
         found = followed_faces(
-            kept, source.identity, fps, detector,
-            lambda: follow_faces(source, open_detector(detector), fps=fps, progress=hears),
+            kept, source.identity, fps, name,
+            lambda: follow_faces(source, open_detector(name), fps=fps, progress=hears),
         )  # fmt: skip
     if not len(found):
         raise NoFaceFound(
             "No face was found in the video. Use one that shows a face for a while, choose another detector, or "
             "connect frames and faces from a Detect Faces whose if_none is 'pass through'."
         )
-    return select_tracks(found, choice)
+    return select_tracks(found, choice, shown=host.SHOWN)
 
 
 def sound_of(source: Driver, opened: Driver, audio: str) -> VideoReader | None:

@@ -25,8 +25,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "fom_core" / "configs" / "mini.yaml"
 SECONDS = 640.0  # of a whole call, 20 short of eleven minutes
@@ -59,7 +57,11 @@ def run_step(name: str, command: Sequence[str], limit_s: float, log: Path, env: 
         try:
             status = "ok" if process.wait(max(limit_s, 0.1)) == 0 else "failed"
         except subprocess.TimeoutExpired:
-            _end(process)
+            _ask_to_end(process)
+        finally:  # also of a step that ended: what it started may hold the card
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
         said.seek(0)
         text = said.read()
     seconds = time.monotonic() - begun
@@ -68,13 +70,11 @@ def run_step(name: str, command: Sequence[str], limit_s: float, log: Path, env: 
     return StepResult(name, status, round(seconds, 1), _figures(text))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ask a step and all it started to end, as a training that then keeps its state does; then end it."""
-    for how, patience in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, 5.0)):
-        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
-            os.killpg(process.pid, how)
-            process.wait(patience)
-            return
+def _ask_to_end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a step and all it started to end, as a training does that then keeps its state."""
+    with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(GRACE_S)
 
 
 def _figures(text: str) -> dict[str, object] | None:
@@ -136,6 +136,9 @@ def _command(name: str, args: argparse.Namespace, work: Path, limit_s: float) ->
 
 def _training(args: argparse.Namespace, work: Path, limit_s: float, yunet: list[str]) -> list[str]:
     """``fom train`` of the last stage, from where its last state is, so that it ends within the limit."""
+    sys.path.append(str(work / "site"))  # PyYAML may be one of the wheels that came along
+    import yaml  # noqa: PLC0415
+
     values: dict[str, Any] = yaml.safe_load(args.config.read_text(encoding="utf-8"))
     stage, run, before = values["stages"][-1], work / "run", 0.0
     values["stages"] = [stage]

@@ -16,6 +16,7 @@ from ..compose import Composition
 from ..errors import NoFaceFound, UsageError
 from ..faces.detect import detect_faces
 from ..faces.detection import Detector
+from ..faces.parsing import head_masks
 from ..faces.regions import whole_picture
 from ..faces.selection import select_faces
 from ..files.places import Work, keep_apart
@@ -32,7 +33,6 @@ from . import common, drivers, results
 from .animate_options import declare
 from .animate_video import animate_source_video
 from .edits import changes_time, further_motions, in_turn, with_model_of
-from .face_parts import head_masks
 from .idle import ANIMATE, tell_idle, tell_overruled, tell_phase, tell_return
 from .jobs import Opened, left_to_do, one_each, work_off
 from .manifest import jobs_of, named
@@ -124,7 +124,7 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
         if enhancer is not None:
             enhancer.restorer.to(model.device)
         mask = args.mask if on_faces else "box"
-        face_masks = head_masks(parser, picture, faces)
+        face_masks = head_masks(picture, faces, parser)
         composition = Composition(mask, args.ratio, args.feather, args.colour_match, enhancer, face_masks)
         run = RunOptions(common.chunk_size(args), frames=shown.frames)
         scene = Scene(picture, faces, motions, transfer)

@@ -17,7 +17,7 @@ from ..faces.detect import ALIASES, DETECTORS, best_detector, load_detector
 from ..faces.detection import Detector
 from ..files.paths import named_yaml, require_file
 from ..types import CHUNK_SIZE
-from ..weights.catalogue import Entry, catalogue, is_file, is_for_faces, preferred, size_text
+from ..weights.catalogue import Entry, catalogue, is_file, is_for_faces, preferred
 from ..weights.store import best_on_disk
 
 log = logging.getLogger(__name__)
@@ -248,5 +248,5 @@ def _suggest_better(kind: str, chosen: str, better: Entry) -> None:
     if not catalogue()[chosen].embedded:
         log.info("Using the %s %s.", kind, chosen)
     else:
-        hint = f"fom weights download {better.name} ({size_text(better.size)})"
+        hint = f"fom weights download {better.name} ({better.size_told})"
         log.info("Using the embedded %s. For better results: %s.", kind, hint)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-import numpy as np
 import torch
 
-from ..faces.parsing import PARSERS, HeadParser, head_mask, load_parser, parse_heads
+from ..faces.parsing import PARSERS, HeadParser, load_parser
 from ..faces.points import COUNTS
-from ..types import FaceSet
 from .common import whole
 
 POINTS_HELP = "68 points or 98 (--landmarks alone: 68); needs the weights awing_fan and the package facexlib"
@@ -44,8 +42,3 @@ def add_parsing_option(parser: argparse._ActionsContainer, what: str) -> None:
 def open_parser(args: argparse.Namespace, device: torch.device) -> HeadParser | None:
     """What names the parts of heads; None where nobody asked for it."""
     return None if args.parsing is None else load_parser(args.parsing, device=str(device))
-
-
-def head_masks(parser: HeadParser | None, picture: np.ndarray, faces: FaceSet) -> list[np.ndarray] | None:
-    """A mask of each head over its crop; None without a parser."""
-    return None if parser is None else [head_mask(labels) for labels in parse_heads(picture, faces, parser)]

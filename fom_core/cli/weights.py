@@ -227,7 +227,7 @@ def _count(tensors: Mapping[str, Tensor]) -> int:
 def _size(entry: Entry) -> str:
     if entry.embedded:
         return size_text(entry.asset.stat().st_size) if entry.asset.is_file() else "-"
-    return size_text(entry.size) if entry.size else "?"
+    return entry.size_told if entry.size or entry.about else "?"
 
 
 def _shown(url: str) -> str:

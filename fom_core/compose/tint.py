@@ -7,12 +7,11 @@ import torch
 from torch import Tensor
 
 from ..faces.regions import crop_face
-from ..pictures import to_pictures
+from ..pictures import LUMA, to_pictures
 from ..types import FaceRegion, Generated
 from . import colour_fit
 
 GREY = 2.0  # levels (of 255) between channels, on average, below which a face has no colours
-LUMA = (0.299, 0.587, 0.114)
 
 
 class Tint:

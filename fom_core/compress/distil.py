@@ -32,16 +32,16 @@ def learning_model(stage: Stage, student: ModelConfig, teacher: ModelConfig) -> 
 class Distillation(Objective):
     """The objective of a stage with a teacher.
 
-    Where a stage learns one network, the other one is the teacher's: given by :meth:`take_fixed`, without gradients,
-    and with its normalisation as it was learnt. So the reference trains its mobile model: a detector that the original
-    generator understands, a generator that understands the original detector, then both.
+    Where a stage learns one network, the other one is the teacher's, without gradients, and with its normalisation as
+    it was learnt. So the reference trains its mobile model: a detector that the original generator understands, a
+    generator that understands the original detector, then both.
     """
 
     def __init__(self, stage: Stage, features: VggFeatures, teacher: MotionModel) -> None:
         super().__init__(stage, features)
         self.teacher = copy.deepcopy(teacher).requires_grad_(False)  # its precision becomes that of the stage
-        self.fixed = [] if stage.learns == "both" else [name for name in NETWORKS if name != stage.learns]
-        for name in self.fixed:
+        self.borrowed = [] if stage.learns == "both" else [name for name in NETWORKS if name != stage.learns]
+        for name in self.borrowed:
             network: nn.Module = getattr(self.model, name)
             network.load_state_dict(getattr(teacher, name).state_dict())
             network.requires_grad_(False)
@@ -54,13 +54,14 @@ class Distillation(Objective):
     def train(self, mode: bool = True) -> Distillation:
         super().train(mode)
         self.teacher.eval()
-        for name in self.fixed:
+        for name in self.borrowed:
             getattr(self.model, name).eval()
         return self
 
     def generator_losses(self, pairs: Pairs, transform: Transform, learns_keypoints: bool = True) -> Outcome:
         """All losses; those of the keypoints only where they can change."""
-        return super().generator_losses(pairs, transform, learns_keypoints and "keypoint_detector" not in self.fixed)
+        learns_keypoints = learns_keypoints and "keypoint_detector" not in self.borrowed
+        return super().generator_losses(pairs, transform, learns_keypoints)
 
     def _further_losses(
         self, pairs: Pairs, resting: Keypoints, driving: Keypoints, generated: Generated

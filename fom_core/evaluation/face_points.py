@@ -15,7 +15,6 @@ from ..files.paths import require_file
 FacePoints = Callable[[np.ndarray], "np.ndarray | None"]
 """A picture (H, W, 3) uint8 → the points (N, 2) of its largest face in pixels, or None where none is found."""
 
-FIVE_OF_68 = ((36, 42), (42, 48), (30, 31), (48, 49), (54, 55))  # eyes, nose, mouth corners, as detectors name them
 PROTRUDES = 0.6  # of the way from the eyes to the mouth, by which a nose stands out of their plane
 PFLD_SIZE = 112
 PFLD_MARGIN = 1.1  # side of the crop over the longer side of the box
@@ -58,13 +57,6 @@ def detector_points(detector: Detector) -> FacePoints:
         return np.array(max(faces, key=lambda face: _area(face.box_px)).landmarks_px) if faces else None
 
     return find
-
-
-def five_points(points: np.ndarray | None) -> np.ndarray | None:
-    """Eyes, nose and mouth corners (5, 2) of the points of a face; None where they are others."""
-    if points is None or len(points) not in {5, 68}:
-        return None
-    return points if len(points) == 5 else np.stack([points[slice(*part)].mean(0) for part in FIVE_OF_68])
 
 
 def turned_deg(five: np.ndarray, other: np.ndarray) -> float:

@@ -19,11 +19,12 @@ from torch import Tensor
 from ..backends import Backend
 from ..compose import open_composer
 from ..errors import MediaError
+from ..faces.points import five_of
 from ..metrics import l1, psnr_db, ssim
 from ..motion import transfer_motion
 from ..pictures import resize_picture, to_batch, to_pictures
 from ..types import FaceSet, Generated, MotionTransfer
-from .face_points import FacePoints, aligned, five_points, turned_deg
+from .face_points import FacePoints, aligned, turned_deg
 from .looks import folded_in, folded_share
 from .lpips import Lpips
 
@@ -182,7 +183,7 @@ def _mouths_and_turns(
     points: FacePointsInTime | None, size: tuple[int, int]
 ) -> tuple[list[tuple[slice, slice] | None], list[str | None]]:
     """Where the mouth is in each frame but the first, and how far the head is turned against that one."""
-    first, *others = [None] if points is None else [five_points(each) for each in points]
+    first, *others = [None] if points is None else [five_of(each) for each in points]
     mouths, turns = [], []
     for five in others:
         mouths.append(None if five is None else _around(five[3:].mean(0), size))

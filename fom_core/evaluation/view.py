@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..pictures import LUMA
 from ..types import Box
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 REACH = 2.0  # of the view, in half sides of the crop from its middle: far enough for what moves in from outside
 SIDE_PX = 512  # of the crop; larger ones are shrunk to it
 
@@ -54,7 +54,7 @@ class View:
 
     def luma(self, picture: np.ndarray) -> np.ndarray:
         """The view of a picture (H, W, 3 or 4) uint8 as luma (h, w) float32."""
-        return self._resized(self._cut(picture)[..., :3].astype(np.float32) @ LUMA)
+        return self._resized(self._cut(picture)[..., :3].astype(np.float32) @ np.array(LUMA, np.float32))
 
     def flow(self, flow: np.ndarray) -> np.ndarray:
         """The view of a flow (H, W, 2) in pixels of the picture, in pixels of the view."""

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 
 from ..backends import MANIFEST, ExportedModel, Package, write_manifest
-from ..backends.package import ONNX, format_and_precision, variant_name
+from ..backends.package import ONNX, STREAMING, format_and_precision, variant_name
 from ..errors import FomError, UsageError
 from ..files.handover import hand_over
 from ..files.leftovers import READY, reserve_folder, temporary_name
@@ -52,8 +52,8 @@ def export_model(
     formats:  "onnx", and names of :data:`.FORMATS`, in float32 and those of the variants that they have.
     frames:   a video to compare with PyTorch on; None is an embedded clip.
     progress: is told of each file that was written and compared.
-    Raises FomError when the float32 graphs do not compute what PyTorch does, MissingPackage where a format's packages
-    are not installed; nothing is written then.
+    Raises FomError when the float32 graphs do not compute what PyTorch does, or no file of a part is left that an
+    animation needs, MissingPackage where a format's packages are not installed; nothing is written then.
     """
     require_onnx()
     wanted = _wanted(variants, formats)
@@ -122,22 +122,29 @@ class _Keeper:
                 kept[name] = apart
             yield name
         package = _with(self.package, made, variant, kept)
-        if form and kept:
-            package.formats.setdefault(form.name, form.about())
         if not (form and form.open_file is None) and any(name != RELATIVE for name in kept):
             apart = self.check.of_all(self._model(package, variant))
             if not self._holds(f"{variant}, all parts together", variant, apart):
-                package = _with(self.package, made, variant, {name: kept[name] for name in kept if name == RELATIVE})
+                kept = {name: kept[name] for name in kept if name == RELATIVE}
+                package = _with(self.package, made, variant, kept)
+        if form and any(name != RELATIVE for name in kept):
+            package.formats.setdefault(form.name, form.about())
         self.package = package
         self.writer.remove_others(package)
 
     def drop(self, variants: Sequence[str]) -> None:
-        """Delete the files of variants that were only made for others."""
+        """Delete the files of variants that were only made for others, and leave out parts that have no other file.
+
+        Raises FomError for a part that an animation needs.
+        """
         parts = {
             name: replace(part, files={key: file for key, file in part.files.items() if key not in variants})
             for name, part in self.package.parts.items()
         }
-        self.package = replace(self.package, parts=parts)
+        if bare := [name for name in STREAMING if not parts[name].files]:
+            reasons = " ".join(line for lines in self.package.left_out.values() for line in lines)
+            raise FomError(f"No file of the {bare[0]} was kept, and nothing was written. {reasons} Add --format onnx.")
+        self.package = replace(self.package, parts={name: part for name, part in parts.items() if part.files})
         self.writer.remove_others(self.package)
 
     def _with_care(self, made: Package, name: str, apart: dict[str, float]) -> tuple[Package, dict[str, float]]:

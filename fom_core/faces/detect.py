@@ -19,7 +19,7 @@ from .detectors.retinaface import RetinaFaceDetector
 from .detectors.s3fd import S3FDDetector
 from .detectors.yunet import YuNetDetector
 from .facexlib_networks import has_facexlib
-from .landmarks import LandmarkDetector, load_points
+from .landmarks import LandmarkDetector, load_points, with_face_points, without_points
 from .regions import MARGIN, CropRule, regions_from_detections, to_rgb
 from .turned import TurningDetector
 
@@ -114,18 +114,21 @@ def detect_faces(
         raise UsageError(f"Expected a picture (H, W, 3) of uint8, found {image.shape} of {image.dtype}.")
     if isinstance(detector, str):
         detector = load_detector(detector, threshold=threshold)
-    if turned:
-        detector = TurningDetector(detector)
+    plain = without_points(detector)
+    finder = TurningDetector(plain) if turned else plain
     found = [
         detection
-        for detection in detector.detect(np.ascontiguousarray(to_rgb(image)))
+        for detection in finder.detect(np.ascontiguousarray(to_rgb(image)))
         if face_side(detection) >= min_size_px and (threshold is None or detection.score >= threshold)
     ]
     if max_faces is not None:
         found = sorted(found, key=face_side, reverse=True)[:max_faces]
     log.debug("%s found %d face(s)", detector.name, len(found))
     height, width = image.shape[:2]
-    return regions_from_detections(found, (height, width), crop, margin)
+    faces = regions_from_detections(found, (height, width), crop, margin)
+    if isinstance(detector, LandmarkDetector):
+        return with_face_points(image, faces, detector.finder, detector.count)
+    return faces
 
 
 def sides_below(

@@ -13,6 +13,7 @@ from ..errors import MediaError
 from ..types import Progress
 from .detect import MIN_SIZE_PX, face_side, load_detector
 from .detection import Detection, Detector, distinct
+from .landmarks import without_points
 from .likeness import alike, look_of, middle_of, side_of, sides_apart
 from .regions import MARGIN, OVERLAP, CropRule, as_box
 from .second_look import second_look
@@ -106,7 +107,7 @@ def follow_faces(
     """
     rate = fps or float(getattr(frames, "fps", 25.0))
     finder = load_detector(detector, threshold=threshold) if isinstance(detector, str) else detector
-    follower = _Following(finder, rate, min_size_px, threshold or 0.0)
+    follower = _Following(without_points(finder), rate, min_size_px, threshold or 0.0)
     count = 0
     for count, frame in enumerate(frames, 1):
         follower.see(count - 1, frame)

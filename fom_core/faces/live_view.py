@@ -10,6 +10,7 @@ from .boxes import iou
 from .detect import face_side
 from .detection import Detection, Detector, scaled, scaled_size
 from .driver_face import SAME
+from .landmarks import without_points
 from .regions import MARGIN, as_box
 from .second_look import second_look
 from .tracking import PREPARED, WIDEST, DrivingCrop, fixed_view
@@ -42,7 +43,7 @@ class LiveView:
     def __init__(
         self, detector: Detector | None, crop: DrivingCrop = "auto", *, every: int = EVERY, margin: float = MARGIN
     ) -> None:
-        self._detector = None if crop == "none" else detector
+        self._detector = None if crop == "none" or detector is None else without_points(detector)
         self._crop, self._every, self._margin = crop, every, margin
         self._face: np.ndarray | None = None  # where it was seen last
         self._goal: np.ndarray | None = None  # the view that is glided to

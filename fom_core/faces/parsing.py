@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -60,6 +60,14 @@ _WAYS = {
 PARSERS = tuple(_WAYS)
 
 
+class NamesParts(Protocol):
+    """Names the part of the head at each pixel."""
+
+    def __call__(self, view: np.ndarray) -> np.ndarray:
+        """A face (h, w, 3) uint8 RGB → the numbers of :data:`PARTS` (512, 512) uint8."""
+        ...
+
+
 class HeadParser:
     """Names the part of the head at each pixel, by one of :data:`PARSERS`.
 
@@ -109,7 +117,7 @@ def load_parser(
 
 
 def parse_heads(
-    picture: np.ndarray, faces: FaceSet | FaceRegion | Sequence[FaceRegion], parser: HeadParser | str = "parsenet"
+    picture: np.ndarray, faces: FaceSet | FaceRegion | Sequence[FaceRegion], parser: NamesParts | str = "parsenet"
 ) -> list[np.ndarray]:
     """The parts of each head of a picture: (h, w) uint8 over its crop, upright, numbers of :data:`PARTS`.
 
@@ -121,7 +129,7 @@ def parse_heads(
     return [_parsed(to_rgb(picture), face, opened) for face in as_face_set(faces, picture.shape[:2])]
 
 
-def _parsed(picture: np.ndarray, face: FaceRegion, parser: HeadParser) -> np.ndarray:
+def _parsed(picture: np.ndarray, face: FaceRegion, parser: NamesParts) -> np.ndarray:
     x0, y0, x1, y1 = pixel_box(face.crop_px)
     height, width = y1 - y0, x1 - x0
     side = max(height, width)
@@ -147,6 +155,11 @@ def head_mask(labels: np.ndarray) -> np.ndarray:
     reach = 2 * max(1, round(GROWN * side)) + 1
     wider = cv2.dilate(head, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     return cv2.GaussianBlur(wider, (0, 0), max(1.0, SOFT * side), borderType=cv2.BORDER_REPLICATE).clip(0, 1)
+
+
+def head_masks(picture: np.ndarray, faces: FaceSet, parser: NamesParts | None) -> list[np.ndarray] | None:
+    """A mask of each head of a picture over its crop, see :func:`head_mask`; None without a parser."""
+    return None if parser is None else [head_mask(labels) for labels in parse_heads(picture, faces, parser)]
 
 
 def shares(labels: np.ndarray) -> dict[str, float]:

@@ -10,6 +10,7 @@ import numpy as np
 from ..types import Box, FaceRegion
 from .boxes import iou
 from .detection import Detection, Detector, scaled_size
+from .landmarks import without_points
 from .regions import crop_face, crop_matrix, turn
 
 LOOK_PX = 320  # side of the part that is looked at again
@@ -24,7 +25,8 @@ def second_look(
 ) -> Detection | None:
     """The same face as seen in the part around its box, turned upright; None where it is no face when seen like that.
 
-    picture: (H, W, 3) uint8 RGB. box: before it is turned about its middle by ``roll_deg``.
+    picture: (H, W, 3) uint8 RGB. box: before it is turned about its middle by ``roll_deg``. The face has what landmarks
+    the detector itself knows.
     """
     x0, y0, x1, y1 = box
     middle_x, middle_y, reach = (x0 + x1) / 2, (y0 + y1) / 2, WIDER * max(x1 - x0, y1 - y0, 2.0) / 2
@@ -32,7 +34,7 @@ def second_look(
         return None
     crop = (middle_x - reach, middle_y - reach, middle_x + reach, middle_y + reach)
     region = FaceRegion(box, crop, score=1.0, id=0, frame_size=picture.shape[:2], roll_deg=roll_deg)
-    found = detector.detect(crop_face(picture, region, (LOOK_PX, LOOK_PX)))
+    found = without_points(detector).detect(crop_face(picture, region, (LOOK_PX, LOOK_PX)))
     half = np.array([x1 - x0, y1 - y0]) / (2 * reach) * LOOK_PX / 2
     wanted = np.concatenate([LOOK_PX / 2 - half, LOOK_PX / 2 + half])
     overlaps = iou(wanted, np.array([detection.box_px for detection in found]).reshape(-1, 4))

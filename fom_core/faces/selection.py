@@ -75,11 +75,11 @@ def in_order(
     return replace(faces, faces=tuple(replace(face, id=index) for index, face in enumerate(ordered)))
 
 
-def chosen(choice: str, count: int, what: str = "PICTURE") -> list[int]:
+def chosen(choice: str, count: int, what: str = "PICTURE", *, shown: str = "") -> list[int]:
     """Indices from 0 for a choice such as "all", "2", "1,3" or "2-4", counted from 1; sorted, each once.
 
-    what: in which they are, "PICTURE" or "VIDEO". Raises UsageError for words that are no numbers, and for numbers
-    beyond ``count``.
+    what:  in which they are, "PICTURE" or "VIDEO". shown: what shows the numbers, if not a command.
+    Raises UsageError for words that are no numbers, numbers beyond ``count``, and ranges that run backwards.
     """
     text = choice.strip().lower()
     if text in ("", "all"):
@@ -89,13 +89,16 @@ def chosen(choice: str, count: int, what: str = "PICTURE") -> list[int]:
         found = re.fullmatch(r"(\d{1,4})(?:-(\d{1,4}))?", part)
         if not found:
             raise UsageError(f'Faces are chosen by number, such as "1,3", "2-4" or "all"; got {choice!r}.')
-        numbers.update(range(int(found[1]), int(found[2] or found[1]) + 1))
+        first, last = int(found[1]), int(found[2] or found[1])
+        if last < first:
+            raise UsageError(f"The choice {choice!r} has the range {part}, which runs backwards: write {last}-{first}.")
+        numbers.update(range(first, last + 1))
     missing = sorted(number for number in numbers if not 1 <= number <= count)
-    if missing or not numbers:
+    if missing:
         there = f"there are {count} faces, numbered 1 to {count}" if count > 1 else f"there is {count or 'no'} face"
         raise UsageError(
-            f"The choice {choice!r} asks for face {missing[0] if missing else '?'}, but {there}. Another face detector "
-            f"may find more; `fom faces {what} --output FILE` shows them."
+            f"The choice {choice!r} asks for face {missing[0]}, but {there}. Another face detector may find more; "
+            + (shown or f"`fom faces {what} --output FILE` shows them.")
         )
     return sorted(number - 1 for number in numbers)
 

@@ -14,6 +14,7 @@ from ..errors import NoFaceFound, UsageError
 from ..types import Box, Progress
 from .detection import Detection, Detector
 from .driver_face import DriverFace
+from .landmarks import LandmarkDetector, without_points
 from .points import steady_box
 from .regions import LIFT, MARGIN
 from .selection import NEAR_BEST
@@ -145,12 +146,14 @@ def face_view(
         closely = index < ENTRANCE and index % CLOSELY == 0
         if index % every == 0 or (closely and driver.box is None):
             frame_size = frame.shape[0], frame.shape[1]
-            faces = detector.detect(frame)
+            faces = without_points(detector).detect(frame)
             first_faces = first_faces or _convincing_ones(faces)
             if choose is not None and driver.box is None and faces:
                 faces = [_from_the_left(faces, choose, name)]
             same = driver.among(frame, faces)
             found[index], hidden[index] = same is not None, driver.covered
+            if same is not None and isinstance(detector, LandmarkDetector):
+                same = detector.pointed(frame, same)
             if same is not None:
                 boxes[index] = np.array(steady_box(same.box_px, same.landmarks_px))
         if driver.box is not None and (closely or index in boxes):

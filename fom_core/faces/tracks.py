@@ -114,12 +114,15 @@ def require_moving(frame_count: int, name: str = "The source video") -> None:
         )
 
 
-def select_tracks(tracks: FaceTracks, choice: str | None = "all", *, order: str = LEFT_TO_RIGHT) -> FaceTracks:
+def select_tracks(
+    tracks: FaceTracks, choice: str | None = "all", *, order: str = LEFT_TO_RIGHT, shown: str = ""
+) -> FaceTracks:
     """Those of the faces of a video that are to be animated, as :func:`.select_faces` has it for a picture.
 
     choice: "all", or numbers from 1 such as "2", "1,3" or "2-4"; None is the most prominent one over all frames.
     order:  in which they are numbered, and so which driver moves which: "left to right" goes by the first frame that
             shows them, and who comes later comes after; the others go by all frames together.
+    shown:  what an error says of where the numbers are to be seen, if not by a command.
     The rest stay as ``others``, so that nothing of them moves. Raises NoFaceFound, UsageError.
     """
     if not len(tracks):
@@ -127,7 +130,7 @@ def select_tracks(tracks: FaceTracks, choice: str | None = "all", *, order: str 
             "There is no face to choose from. Take a video that shows a face for a while, or another detector."
         )
     ordered = tracks_in_order(tracks, PROMINENT_FIRST if choice is None else order)
-    kept = [0] if choice is None else chosen(choice, len(ordered), "VIDEO")
+    kept = [0] if choice is None else chosen(choice, len(ordered), "VIDEO", shown=shown)
     return picked_tracks(tracks, [ordered[index] for index in kept])
 
 

@@ -47,7 +47,7 @@ def load_motion(path: str | os.PathLike[str]) -> Motion:
     """Read a motion file. Raises FomError when it is missing or something else."""
     path = Path(path)
     if not name_refusal(path) and not os.path.exists(path):  # noqa: PTH110 - of names that are too long, too
-        if path.name == str(path) and embedded_file(plain(path.name)).is_file():
+        if path.name == str(path) and os.path.exists(embedded_file(plain(path.name))):  # noqa: PTH110 - as above
             raise FomError(
                 f"There is no motion file at {path}. The motion of that name comes with the project: "
                 f'fom_core.embedded_motion("{plain(path.name)}").'

@@ -23,6 +23,7 @@ FPS = 25.0
 LONGEST_S = 3600.0
 AT_REST = {"zoom": 1.0}  # all other controls rest at 0
 ROUNDING, LEAST = 1e-4, 1e-6
+UNSEEN = 0.95  # of controls, what is left that nobody misses
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def pose_motion(
 
     Between key frames a control goes smoothly; before its first one it comes from rest, after its last one it stays.
     seconds: how long the motion is; None: to half a second after the last key frame, and without key frames 2 s.
-    Several controls at once reach as far as a face holds, see :func:`bounded`; a line tells where less is left.
+    Several controls at once reach as far as a face holds, see :func:`bounded`; a line tells how much is left.
     Raises UsageError for a control that the model has not, or a value beyond its limits.
     """
     if isinstance(directions, str):
@@ -77,10 +78,10 @@ def pose_motion(
         )  # fmt: skip
     count = max(1, round(length_s * fps))
     controls, left = bounded(_tracks(keys, count, fps), directions)
-    if left < 1:
+    if left < UNSEEN:
         log.warning(
-            "So much of a pose at once bends the face: of the controls together, %.0f %% is left where that is too "
-            "much. Fewer of them, or less of each, come through whole.", 100 * left,
+            "So much of a pose at once bends the face: of all controls, %.0f %% is left. Fewer of them, or less of "
+            "each, come through whole.", 100 * left,
         )  # fmt: skip
     return Motion(
         directions.keypoints(controls), fps, directions.model, directions.image_size,
@@ -119,10 +120,11 @@ def check_values(values: Mapping[str, float], directions: PoseDirections) -> Non
 
 
 def bounded(controls: Mapping[str, Tensor], directions: PoseDirections) -> tuple[dict[str, Tensor], float]:
-    """Controls (T,) as far from rest as a face takes them all at once, and the smallest share that is left of them.
+    """Controls (T,) as far from rest as a face takes them all at once, and the share that is left of them.
 
     Each has a share of its limit; the root of the sum of their squares is at most 1, so that a single control reaches
-    its limit, and of several all are nearer to rest by one factor.
+    its limit, and of several all are nearer to rest by one factor. It is the same at all moments, the least: a control
+    that is held stays held while others move.
     """
     if not controls:
         return {}, 1.0
@@ -132,10 +134,10 @@ def bounded(controls: Mapping[str, Tensor], directions: PoseDirections) -> tuple
         low, high = directions.limits[name]
         away = track - rest[name]
         shares.append(away / torch.where(away > 0, high - rest[name], rest[name] - low).clamp(min=LEAST))
-    together = torch.stack(shares).square().sum(dim=0).sqrt()
-    left = torch.where(together > 1 + ROUNDING, 1 / together, 1.0)
-    nearer = {name: rest[name] + left * (track - rest[name]) for name, track in controls.items()}
-    return {name: torch.where(left < 1, nearer[name], track) for name, track in controls.items()}, float(left.min())
+    together = float(torch.stack(shares).square().sum(dim=0).sqrt().max())
+    if together <= 1 + ROUNDING:
+        return dict(controls), 1.0
+    return {name: rest[name] + (track - rest[name]) / together for name, track in controls.items()}, 1 / together
 
 
 def _key(text: str) -> PoseKey:

@@ -14,7 +14,7 @@ from ..documents.yaml_text import read_settings
 from ..errors import UsageError
 from ..networks.config import DiscriminatorConfig, ModelConfig
 from ..weights.config_file import filled, frame_size, model_from_tables
-from .config_checks import check_dataset, check_layers, check_overrides, check_stage
+from .config_checks import check_dataset, check_layers, check_overrides, check_stage, check_weights
 from .paddlegan_config import from_paddlegan
 from .settings import DatasetConfig, LossWeights, Stage, TrainConfig
 
@@ -67,12 +67,13 @@ def parse_training(table: Table, name: str, teacher: ModelConfig | None = None) 
     if streamed:
         alone = Table(AUTHORS_TRAINING, "train_params").merged(common)
         alone.put("name", name)
-        stages = (_stage(alone, model, dataset, teacher),)
+        listed, stages = [common], (_stage(alone, model, dataset, teacher),)
     else:
         listed = _stages(table)
         check_overrides(common, listed)
         check_overrides(model, [stage.table("model_params") for stage in listed])
         stages = tuple(_stage(common.merged(stage), model, dataset, teacher) for stage in listed)
+    check_weights(stages, listed, common)
     check_dataset(dataset, table.table("dataset_params"), stages)
     further = {key: converted(table, key, kind) for key, kind in _FURTHER.items() if key in table}
     further.setdefault("perceptual_widths", WIDTHS[: max(len(stage.weights.perceptual) for stage in stages)])

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import lcm
 
 from ..documents.options import SettingsError, Table
-from .settings import PARTS, DatasetConfig, Stage
+from .settings import PARTS, DatasetConfig, LossWeights, Stage
 
 POSITIVE = ("batch_size", "accumulate", "num_repeats", "keypoints_every", "candidates")
 NOT_NEGATIVE = (
@@ -20,6 +20,10 @@ NOT_NEGATIVE = (
     "clip_norm",
 )
 SHARES = ("decay_share", "still_share", "mouth_share", "pose_share", "ema", "prune")
+OF_JACOBIANS = ("singular", "equivariance_jacobian", "teacher_jacobian")
+OF_FLOWS = ("fold", "warp", "composed", "evidence", "teacher_motion")
+OF_KEYPOINTS = (*OF_JACOBIANS, "equivariance_value", "anchor", "teacher_value")
+OF_PAINTINGS = ("perceptual", "l1", "generator_gan", "teacher_picture")
 
 
 def check_stage(stage: Stage, options: Table) -> None:
@@ -47,6 +51,47 @@ def check_overrides(common: Table, stages: Sequence[Table], place: str = "") -> 
             raise SettingsError(
                 f"{from_line}{common.full_name(key)} has no effect: every stage sets it again. Change {names} instead."
             )
+
+
+def check_weights(stages: Sequence[Stage], own: Sequence[Table], common: Table) -> None:
+    """Raise SettingsError for loss weights that do nothing.
+
+    own:    the options that each stage sets itself. What it takes over from ``common`` may do nothing in some of them,
+            but not in all where the command line has set it.
+    """
+    idle = [_idle_weights(stage) for stage in stages]
+    for reasons, options in zip(idle, own, strict=True):
+        weights = options.table("loss_weights")
+        for name in weights:
+            if name in reasons:
+                raise weights.wrong(name, reasons[name])
+    weights = common.table("loss_weights")
+    for name in weights:
+        if weights.place(name).startswith("-o ") and all(name in reasons for reasons in idle):
+            raise weights.wrong(name, idle[0][name])
+
+
+def _idle_weights(stage: Stage) -> dict[str, str]:
+    """The loss weights of a stage that do nothing, and why: its networks lack what they are for, or are fixed."""
+    model, held = stage.model, "has no effect: {} stays as it is ({}). Set it to 0."
+    rules = (
+        (OF_JACOBIANS, model.keypoint_detector.estimate_jacobian, "wants jacobians, and estimate_jacobian is false."),
+        (OF_FLOWS, model.generator.dense_motion, "wants a flow, and dense_motion_params are missing."),
+        (OF_KEYPOINTS, "keypoint_detector" not in stage.fixed, held.format("the keypoint detector", "fixed")),
+        (OF_KEYPOINTS, stage.learns != "generator", held.format("the keypoint detector", "learns: generator")),
+        (OF_PAINTINGS, "painter" not in stage.fixed, held.format("the painter", "fixed")),
+    )
+    return {
+        name: reason
+        for names, works, reason in reversed(rules)
+        for name in names
+        if not works and _counts(stage.weights, name)
+    }
+
+
+def _counts(weights: LossWeights, name: str) -> bool:
+    value = getattr(weights, name)
+    return any(value) if isinstance(value, tuple) else bool(value)
 
 
 def check_dataset(dataset: DatasetConfig, options: Table, stages: Sequence[Stage]) -> None:

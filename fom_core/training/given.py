@@ -71,24 +71,25 @@ class TrainingInputs:
 
 
 def open_labeller(config: TrainConfig, inputs: TrainingInputs) -> YuNetDetector | None:
-    """What finds eyes and mouths for losses that look at them: the given YuNet, else the one that is here.
+    """What finds eyes and mouths for losses and pairs that look at them: the given YuNet, else the one that is here.
 
-    Without it these losses see no faces; a line says so.
+    Without it these see no faces; a line says so.
     """
     yunet = inputs.yunet
     if config.streamed:
         if yunet is not None or config.needs_landmarks:
             log.warning(
-                "%s reads pairs while it trains, and nobody looks for faces then: --yunet and the loss weights "
-                "anchor, mouth and eyes have no effect. Files with stages use them.", inputs.config_name,
+                "%s reads pairs while it trains, and nobody looks for faces then: --yunet, pose_share and the "
+                "loss weights anchor, mouth and eyes have no effect. Files with stages use them.", inputs.config_name,
             )  # fmt: skip
         return None
     if yunet is None and config.needs_landmarks:
         yunet = path_on_disk(catalogue()["yunet"])
         if yunet is None:
             log.warning(
-                "%s weighs mouth and eyes, and what finds them is not here: all of a face counts alike. Better: fom "
-                "weights download yunet (0.3 MB), then begin anew.", inputs.config_name,
+                "%s looks at mouth, eyes and poses (loss weights anchor, mouth and eyes, pose_share), and what finds "
+                "them is not here: all of a face counts alike, and no pairs are chosen by pose. Better: fom weights "
+                "download yunet (0.3 MB), then begin anew.", inputs.config_name,
             )  # fmt: skip
     return None if yunet is None else YuNetDetector(named_file(yunet), threshold=0.5)
 

@@ -146,5 +146,8 @@ class TrainConfig:
 
     @property
     def needs_landmarks(self) -> bool:
-        """Whether a loss asks where eyes and mouth are."""
-        return any(stage.weights.anchor or stage.weights.mouth or stage.weights.eyes for stage in self.stages)
+        """Whether a loss, or the choice of pairs, asks where eyes and mouth are."""
+        return any(
+            stage.weights.anchor or stage.weights.mouth or stage.weights.eyes or stage.pose_share
+            for stage in self.stages
+        )

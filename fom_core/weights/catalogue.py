@@ -30,6 +30,7 @@ class Entry:
     embedded: the file comes with the package, nothing to download.
     config:   YAML in ``configs/`` with what leaves no trace in the tensors.
     quality:  order of preference within a kind; only a guess for files whose results were not compared.
+    about:    bytes, roughly, where only that is known.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Entry:
     mobile: bool = False
     faces: bool = False
     quality: int = 0
+    about: int | None = None
 
     @property
     def asset(self) -> Path:
@@ -70,7 +72,12 @@ class Entry:
     @property
     def summary(self) -> str:
         """Size and licence in a line: what a user has to know before a download."""
-        return f"{self.name} ({self.title}): {size_text(self.size)}; licence: {self.licence}"
+        return f"{self.name} ({self.title}): {self.size_told}; licence: {self.licence}"
+
+    @property
+    def size_told(self) -> str:
+        """How large the download is, for people."""
+        return f"about {size_text(self.about)}" if self.size is None and self.about else size_text(self.size)
 
 
 @cache

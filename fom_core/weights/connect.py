@@ -196,7 +196,7 @@ def _why(error: Exception | None, pace: Pace, address: str = "") -> str:
         return f"it brings less than {LEAST_BYTES / 1000:g} kB in {WINDOW_S:g} s."
     reason = getattr(error, "reason", None) or error
     if isinstance(reason, socket.gaierror):
-        return f"{urllib.parse.urlsplit(address).hostname} cannot be looked up; is this machine online?"
+        return f"{urllib.parse.urlsplit(address).hostname} cannot be looked up: this machine may be offline."
     text = " ".join(str(reason).split())[:200] or type(reason).__name__
     proxy = ""
     with suppress(ValueError):

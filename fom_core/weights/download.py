@@ -80,7 +80,7 @@ def _refuse_offline(entry: Entry, folder: Path) -> None:
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}:
         raise DownloadError(
             f"{entry.file} is not in {folder} and was not downloaded: HF_HUB_OFFLINE is set. Unset it, or get the file "
-            f"from {entry.home} and put it there."
+            f"from {by_hand(entry)} by a browser or another machine and put it there."
         )
 
 
@@ -98,9 +98,10 @@ def _bring(entry: Entry, target: Path, progress: Progress) -> Path:
         raise
     reasons = "; ".join(problem.rstrip(".") for problem in problems)
     kept = ", which goes on from the part that arrived," if part.keep() else ""
+    there = "one of these addresses" if len(entry.urls) > 1 else "this address"
     raise DownloadError(
-        f"{entry.file} could not be downloaded: {reasons}. Try again later{kept} or get the file from "
-        f"{entry.home} and put it into {target.parent}."
+        f"{entry.file} could not be downloaded: {reasons}. Try again later{kept} or get the file from {there} by a "
+        f"browser or another machine and put it into {target.parent}."
     )
 
 
@@ -164,8 +165,22 @@ def address(url: str) -> str:
     endpoint = (os.environ.get("HF_ENDPOINT") or HUB).rstrip("/")
     if urllib.parse.urlsplit(endpoint).scheme not in ("http", "https"):
         raise Broken(f"HF_ENDPOINT is {endpoint!r}; wanted is an address such as {HUB}.")
+    return _at(endpoint, url)
+
+
+def _at(endpoint: str, url: str) -> str:
+    """Where hf://owner/repository/file lies at Hugging Face or a mirror of it."""
     owner, repository, file = url.removeprefix(AT_HUB).split("/", 2)
     return f"{endpoint}/{owner}/{repository}/resolve/main/{urllib.parse.quote(file)}"
+
+
+def by_hand(entry: Entry) -> str:
+    """Where people get a file by a browser or another machine: its first public copy.
+
+    Not its home, which may be a project whose own links are dead.
+    """
+    url = entry.urls[0]
+    return _at(HUB, url) if url.startswith(AT_HUB) else url
 
 
 def hub_token() -> str | None:

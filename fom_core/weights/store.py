@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import UnsupportedModel
 from ..files.leftovers import tidy
-from .catalogue import Entry, catalogue, entry_for_file, preferred, size_text
+from .catalogue import Entry, catalogue, entry_for_file, preferred
 from .checksums import verify_once
 
 
@@ -90,6 +90,6 @@ def how_to_get(entry: Entry) -> str:
             f"path, or put it into {models_dir()}; the authors link it from {entry.home}."
         )
     return (
-        f"{entry.name} is not on this machine. To get it ({size_text(entry.size)}; licence: {entry.licence}), run: "
+        f"{entry.name} is not on this machine. To get it ({entry.size_told}; licence: {entry.licence}), run: "
         f"fom weights download {entry.name}"
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..weights.catalogue import catalogue, size_text
+from ..weights.catalogue import catalogue
 from .ours import FPS_RANGE, KINDS, Kind
 
 PACK = "ComfyUI-FirstOrderMM"
@@ -157,7 +157,7 @@ def _model(runner: Runner, values: Mapping[str, Any], remarks: list[str]) -> str
         remarks.append(f"Its model {name!r} is not known: {BEST} is loaded.")
     remarks.append(
         f"{entry.name} is the file {entry.file}: put it from that pack's folder checkpoints into models/fom, or it is "
-        f"downloaded ({size_text(entry.size)}) when it is first run."
+        f"downloaded ({entry.size_told}) when it is first run."
     )
     return entry.name
 

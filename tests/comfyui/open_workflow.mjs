@@ -10,8 +10,9 @@ import { join } from 'node:path'
 
 const { chromium } = createRequire(join(process.env.PLAYWRIGHT_DIR, 'index.js'))('playwright-core')
 const [server, file, picture, ...settings] = process.argv.slice(2)
+const WITH_PICTURE = ['FOMDetectFaces', 'FOMAnimateFace', 'FOMAnimatePicture', 'FOMPreviewAnimation', 'FOMPreviewKeypoints']
 const workflow = JSON.parse(readFileSync(file, 'utf8'))
-const told = { unknown: [], red: [], unlinked: [], raised: [], prompt: null, app: 0 }
+const told = { unknown: [], red: [], unlinked: [], raised: [], prompt: null, app: 0, places: [] }
 
 // Runs in the page.
 async function open(graph) {
@@ -28,6 +29,16 @@ async function open(graph) {
     types: nodes.map((node) => node.type).sort().join(),
     prompt: (await window.app.graphToPrompt()).output
   }
+}
+
+// Runs in the page: lets nodes show pictures as after a run, which makes them taller; [type, x, y, width, height] of all.
+async function shown(types) {
+  const picture = Object.assign(document.createElement('canvas'), { width: 64, height: 64 }).toDataURL()
+  const nodes = window.app.graph._nodes
+  for (const node of nodes.filter((node) => types.includes(node.type))) window.app.nodePreviewImages[node.id] = [picture]
+  window.app.graph.setDirtyCanvas(true, true)
+  await new Promise((resolve) => setTimeout(resolve, 2000))
+  return nodes.map((node) => [node.type, ...node.pos, ...node.size])
 }
 
 const wanted = workflow.nodes.map((node) => node.type).sort().join()
@@ -55,6 +66,7 @@ try {
   await page.evaluate(() => window.app.extensionManager.command.execute('Comfy.Canvas.FitView'))
   await page.waitForTimeout(1500)
   await page.screenshot({ path: picture })
+  told.places = await page.evaluate(shown, WITH_PICTURE)
   if (workflow.extra?.linearData) {
     await page.evaluate(() => window.app.extensionManager.command.execute('Comfy.ToggleLinear'))
     await page.waitForTimeout(2500)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.comfyui.test_converted import FEW, few_frames
 from tests.comfyui.test_workflows import TALK
 from tests.first_order_mm import linked, saved
 from tests.first_order_mm import node as saved_node
+from tests.nodes.test_templates import TITLE_PX
 
 pytestmark = pytest.mark.browser
 SCRIPT = Path(__file__).with_name("open_workflow.mjs")
@@ -57,6 +59,17 @@ def test_a_workflow_opens_as_it_was_saved(opened, file, new_look):
     saved = json.loads(file.read_text(encoding="utf-8"))
     assert inputs(told["prompt"]) == inputs(to_prompt(saved))
     assert told["app"] == len(saved["extra"]["linearData"]["inputs"])
+    assert new_look or covered(told["places"]) == []
+
+
+def covered(places: list[tuple[str, float, float, float, float]]) -> list[tuple[str, str]]:
+    """Which nodes lie over which, of [type, x, y, width, height] each, titles counted."""
+    boxes = [(kind, x, y - TITLE_PX, x + width, y + height) for kind, x, y, width, height in places]
+    return [
+        (one[0], other[0])
+        for one, other in combinations(boxes, 2)
+        if max(one[1], other[1]) < min(one[3], other[3]) and max(one[2], other[2]) < min(one[4], other[4])
+    ]
 
 
 @pytest.mark.parametrize("file", sorted(EARLIER.glob("*.json")), ids=lambda file: file.stem)

@@ -146,7 +146,6 @@ def test_a_video_is_changed_as_in_the_example_of_live_portrait(server, three_fra
             node["inputs"]["file"] = three_frames
         if node["class_type"] == "Video Slice":
             node["inputs"]["duration"] = 0.2
-    prompt[of_type(prompt, "ImageScaleToMaxDimension")]["inputs"]["largest_size"] = 256
 
     video = video_of(server, prompt)
 

@@ -8,10 +8,12 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from fom_core import load_module
 from fom_core.export import export_model
@@ -19,6 +21,7 @@ from fom_core.files.paths import ASSETS
 from fom_core.media import read_picture, write_picture
 from fom_core.motion import FADE_IN_S, embedded_motion
 from fom_core.networks import MotionModel
+from fom_core.pictures import resize_picture
 from fom_core.pipeline import animate
 from fom_core.types import Motion, MotionTransfer
 
@@ -130,6 +133,45 @@ def test_64_bit_arm_paints_the_same(
     assert told.returncode == 0, told.stderr
     found, wanted = frames_of(tmp_path / "frames"), painted(tiny_model, source, list(clip))
     assert min(psnr_db(one, other) for one, other in zip(found, wanted, strict=True)) >= LEAST_DB
+
+
+COPY = """#include "picture.h"
+int main(int, char** words) { write_picture(words[2], read_picture(words[1])); }
+"""
+
+
+def test_pictures_stand_upright_as_in_python_however_the_camera_was_held(clip: np.ndarray, tmp_path: Path):
+    if not shutil.which("c++") or not Path("/usr/include/stb").is_dir():
+        pytest.skip("needs c++ and stb")
+    (tmp_path / "copy.cpp").write_text(COPY)
+    parts = [SOURCES / "src" / "picture.cpp", SOURCES / "src" / "orientation.cpp"]
+    made = _run("c++", "-std=c++20", "-I", SOURCES / "src", tmp_path / "copy.cpp", *parts, "-o", tmp_path / "copy")
+    assert made.returncode == 0, made.stderr
+    smooth = resize_picture(clip[1][:8, :6], (160, 120))
+    for orientation, suffix in product(range(1, 9), (".jpg", ".png")):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = orientation
+        taken = tmp_path / f"taken{suffix}"
+        Image.fromarray(smooth).save(taken, exif=exif, quality=95)
+        told = _run(tmp_path / "copy", taken, tmp_path / "found.png")
+        assert told.returncode == 0, told.stderr
+        found, wanted = (read_picture(path).astype(np.float32) for path in (tmp_path / "found.png", taken))
+        assert found.shape == wanted.shape == ((160, 120, 3) if orientation < 5 else (120, 160, 3))
+        assert psnr_db(found, wanted) >= LEAST_DB, (orientation, suffix)
+
+
+def test_pictures_of_a_performer_are_found_by_any_case_of_their_suffix(
+    program: Program, exported: Path, clip_file: Path, tmp_path: Path
+):
+    first, second, *_ = sorted(clip_file.iterdir())
+    (tmp_path / "driving").mkdir()
+    shutil.copy(first, tmp_path / "driving" / "1.PNG")
+    shutil.copy(second, tmp_path / "driving" / "2.png")
+
+    told = program(exported, first, "--driving", tmp_path / "driving", "--output", tmp_path / "frames")
+
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith("2 frames")
 
 
 def header(value: dict[str, object], **more: object) -> dict[str, object]:

@@ -162,7 +162,7 @@ def test_no_face_several_pictures_and_wrong_faces_say_what_to_do(animate, drivin
         animate(driving, image=picture.repeat(2, 1, 1, 1))
     with pytest.raises(UsageError, match="belong to 2 pictures"):
         animate(driving, faces=replace(faces, sets=faces.sets * 2))
-    with pytest.raises(UsageError, match="asks for face 3"):
+    with pytest.raises(UsageError, match=r"asks for face 3, .* the preview of Detect Faces"):
         animate(driving, face_choice="3")
     with pytest.raises(UsageError, match="Give the picture"):
         animate(driving, image=picture[:, :80])

@@ -75,13 +75,23 @@ def test_numbers_run_on_from_picture_to_picture(execute, picture):
     assert [[face.box_px[0] for face in each] for each in faces.sets] == [[80], [80]]
 
 
+def test_the_log_says_how_many_animations_pictures_become(execute, picture, caplog):
+    with caplog.at_level("INFO"):
+        execute("FOMDetectFaces", image=picture, bboxes=BOX)
+        assert "animation" not in caplog.text
+        execute("FOMDetectFaces", image=picture.repeat(3, 1, 1, 1), bboxes=BOX)
+
+    assert "3 pictures with 3 faces, each to become an animation of its own" in caplog.text
+    assert "set batch to 'frames of one video'" in caplog.text
+
+
 def test_the_preview_numbers_faces_as_a_choice_does(execute, picture, monkeypatch):
-    from fom_pack.nodes import detect_faces
+    from fom_pack.nodes import face_outputs
 
     shown = []
-    draw = detect_faces.draw_faces
+    draw = face_outputs.draw_faces
     monkeypatch.setattr(
-        detect_faces,
+        face_outputs,
         "draw_faces",
         lambda each, faces, first: shown.append([face.id + first for face in faces]) or draw(each, faces, first=first),
     )
@@ -152,7 +162,7 @@ def test_what_is_no_picture_is_refused_in_a_sentence(execute, image, words):
         ({"bboxes": BOX | {"width": 1e6}}, "Mend the node"),
         ({"bboxes": [[BOX], [BOX]]}, "boxes for 2 pictures, but 1"),
         ({"bboxes": BOX, "face_landmarks": {}}, "not from several"),
-        ({"bboxes": BOX, "face_choice": "3"}, "asks for face 3"),
+        ({"bboxes": BOX, "face_choice": "3"}, 'asks for face 3, .* the preview of Detect Faces numbers .* "all"'),
         ({"face_landmarks": {"faces": []}}, "MediaPipe"),
     ],
 )

@@ -51,7 +51,9 @@ def test_nothing_is_found_besides_or_downloaded_unless_asked_for(execute, networ
     *_, (mask,), landmarks, (parts,) = execute("FOMDetectFaces", image=picture, bboxes=BOX).args
     assert networks == []
     assert landmarks["frames"][0][0]["landmarks_xy"].shape == (0, 2)
-    assert parts.shape[:3] == mask.shape and not parts.any()
+    assert parts.shape == (*mask.shape, 3) and not parts.any()
+    assert parts.untyped_storage().nbytes() <= 4, "a black picture that nobody asked for takes no memory"
+    assert not (255.0 * parts[0].cpu().numpy()).clip(0, 255).astype(np.uint8).any(), "as the host's nodes show it"
 
 
 @pytest.mark.parametrize("count", [68, 98])
@@ -88,6 +90,25 @@ def test_a_parsed_head_is_the_mask_and_is_shown_in_colours(execute, networks, pi
     assert parts[0, side // 2, side // 2].any() and not parts[0, side // 2, 1].any()
 
 
+def test_heads_are_counted_while_they_are_parsed_and_may_be_cancelled(execute, networks, picture, monkeypatch):
+    from comfy import model_management
+
+    from fom_pack.nodes import face_parts
+
+    views = []
+
+    def cancelled(view):
+        views.append(view)
+        model_management.interrupt_current_processing()
+        return SkinInTheMiddle()(view)
+
+    monkeypatch.setattr(face_parts, "load_parser", lambda *_, **__: cancelled)
+    boxes = [BOX, BOX | {"x": 140}]
+    with pytest.raises(model_management.InterruptProcessingException):
+        execute("FOMDetectFaces", image=picture, bboxes=boxes, parsing="parsenet")
+    assert len(views) == 1
+
+
 def test_the_frames_of_a_video_have_points_in_every_frame_and_one_mask_a_face(execute, networks, pack):
     from fom_pack.fom_core import read_picture
 
@@ -99,3 +120,14 @@ def test_the_frames_of_a_video_have_points_in_every_frame_and_one_mask_a_face(ex
     assert [len(frame) for frame in found[6]["frames"]] == [1] * 16
     assert len(found[5]) == len(found[7]) == len(found[3]) == 1
     assert sorted(networks) == ["awing_fan", "bisenet"]
+
+
+@pytest.mark.parametrize(("inputs", "words"), [({"landmarks": "98"}, "landmarks"), ({"parsing": "bisenet"}, "parsing")])
+def test_what_cannot_be_downloaded_can_be_done_without(execute, pack, monkeypatch, tmp_path, picture, inputs, words):
+    from fom_pack.fom_core.errors import DownloadError
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("FOM_MODELS", str(tmp_path))
+
+    with pytest.raises(DownloadError, match=f"get the file from https://.*Or set {words} to none"):
+        execute("FOMDetectFaces", image=picture, bboxes=BOX, **inputs)

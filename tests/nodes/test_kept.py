@@ -176,6 +176,26 @@ def test_a_batch_is_looked_through_once_while_it_lives(animate, driving, monkeyp
     assert len(looked) == 2
 
 
+def test_a_batch_that_a_node_changed_in_place_is_read_anew(animate, managed, driving):
+    batch = driving.clone()
+    animate(batch)
+    batch[7, 20:30, 20:30] = 0
+    animate(batch)
+
+    assert managed[1]["seen"] == 24
+
+
+@pytest.mark.parametrize("frames", [1, 100])
+def test_a_batch_that_was_changed_in_place_is_another_one(pack, frames):
+    from fom_pack.nodes.kept import identity_of
+
+    batch = torch.rand(frames, 64, 64, 3)
+    first, again = identity_of(batch), identity_of(batch)
+    batch[-1, 3:6, 3:6] += 0.1
+
+    assert first == again != identity_of(batch)
+
+
 def test_what_is_remembered_of_a_batch_goes_with_it(pack):
     from fom_pack.nodes.kept import Remembered
 
@@ -203,6 +223,43 @@ def test_a_picture_is_searched_for_faces_once(execute, managed, picture, driving
         execute("FOMAnimatePicture", model=managed[0], image=image, driver=driving, gain=gain, driving_crop="none")
 
     assert searched == [(96, 128, 3)] * 2
+
+
+def test_auto_looks_again_once_there_is_a_better_detector(execute, managed, picture, driving, faces, monkeypatch):
+    from fom_pack.nodes import animate_picture, detectors, motions
+
+    best, asked, looked = ["embedded"], [], []
+    monkeypatch.setattr(detectors, "best_detector", lambda folders: best[0])
+    monkeypatch.setattr(animate_picture, "is_for_faces", lambda _: True)
+    monkeypatch.setattr(animate_picture, "open_detector", asked.append)
+    monkeypatch.setattr(animate_picture, "detect_faces", lambda *_: faces.sets[0])
+    monkeypatch.setattr(motions, "open_detector", lambda name, **_: looked.append(name))
+    monkeypatch.setattr(motions, "needs_face", lambda *_: True)
+    for name in ("embedded", "embedded", "yunet"):
+        best[0] = name
+        execute("FOMAnimatePicture", model=managed[0], image=picture, driver=driving, driving_crop="none")
+
+    assert asked == ["embedded", "yunet"]
+    assert len(looked) == 2
+
+
+def test_another_look_neither_opens_the_parser_nor_parses_heads_again(video_of, monkeypatch):
+    from fom_pack.nodes import animate_picture, face_parts, host
+
+    opened, views = [], []
+
+    def load_parser(name, *_, **__):
+        opened.append(name)
+        return lambda view: views.append(view) or np.ones((512, 512), np.uint8)
+
+    monkeypatch.setattr(animate_picture, "is_for_faces", lambda _: True)
+    monkeypatch.setattr(host, "weights", lambda entry: None)
+    monkeypatch.setattr(face_parts, "load_parser", load_parser)
+    for feather, parsing in ((0.1, "parsenet"), (0.9, "parsenet"), (0.9, "bisenet")):
+        video_of(mask="soft", feather=feather, parsing=parsing)
+
+    assert opened == ["parsenet", "bisenet"]
+    assert len(views) == 4
 
 
 @pytest.fixture

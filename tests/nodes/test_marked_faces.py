@@ -70,6 +70,17 @@ def test_a_mask_of_another_size_is_brought_to_the_pictures(detect):
     assert boxes(detect(marked_faces=small[None])) == [[(10, 20, 30, 30)]]
 
 
+@pytest.mark.parametrize(("size", "told"), [((48, 48), True), ((48, 64), False), ((143, 191), False)])
+@pytest.mark.parametrize("segments", [False, True], ids=["mask", "segs"])
+def test_what_is_marked_on_another_shape_is_told_to_be_stretched(detect, caplog, size, told, segments):
+    mask = mask_with((5, 10, 30, 35), size=size)
+    segs = (size, [SEG(None, None, 1.0, (0, 0, 40, 40), (5, 10, 30, 35), "face", None)])
+
+    detect(marked_faces=segs if segments else mask[None])
+
+    assert ("48x48 pixels and the picture has 128x96, another shape" in caplog.text) == told
+
+
 def test_segments_come_with_their_masks_and_scores(detect):
     part = np.zeros((40, 50), np.float32)
     part[10:40, 5:35] = 1

@@ -204,7 +204,7 @@ def test_a_changed_gain_follows_the_faces_of_a_video_no_more(
     ("node_id", "inputs", "words"),
     [
         ("FOMDetectFaces", {"bboxes": [{"x": 1, "y": 2, "width": 20, "height": 20}]}, "followed by the detector"),
-        ("FOMDetectFaces", {"face_choice": "2"}, "asks for face 2"),
+        ("FOMDetectFaces", {"face_choice": "2"}, "asks for face 2, .* the preview of Detect Faces"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(execute, frames, square_finder, node_id, inputs, words):

@@ -65,7 +65,7 @@ def outcome(lie: Lie, folder: Path, *, known: bool) -> str:
             message = str(error)
             assert "\n" not in message
             assert message.startswith("vox.pdparams could not be downloaded: ")
-            assert message.endswith(f"get the file from https://example.org and put it into {folder}.")
+            assert message.endswith(f" by a browser or another machine and put it into {folder}.")
         else:
             assert path.read_bytes() == CONTENT
             message = "whole"

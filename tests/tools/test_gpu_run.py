@@ -5,21 +5,26 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fom_core.backends.load import load_model
+from fom_core.backends.pytorch.model import PyTorchModel
 from fom_core.files.paths import ASSETS
 from fom_core.media import write_picture
 from fom_core.training.checkpoint import load_checkpoint
 from fom_core.weights.load import load_module
 from tests.tiny_training import NETWORKS
+from tools import gpu_checks
 from tools.gpu_checks import is_beyond
 from tools.gpu_pack import write_pack
-from tools.gpu_run import LIMITS, go, run_step
+from tools.gpu_run import LIMITS, ROOT, go, run_step
 
 STAGE = """
 train_params: {scales: [1], loss_weights: {perceptual: [1], l1: 10}, warm_up: 0}
@@ -52,17 +57,53 @@ def options(tmp_path: Path, clips: Path, steps: str, **changed: object) -> argpa
     return argparse.Namespace(**{**values, **changed})
 
 
-def test_a_step_that_takes_too_long_is_ended_with_all_it_started(tmp_path):
-    command = [sys.executable, "-c", "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"]
-    waits = [sys.executable, "-c", "import time; print('{\"a\": 1}', flush=True); time.sleep(100)"]
+STUBBORN = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+with open(sys.argv[1] + ".part", "w") as file:
+    file.write(str(os.getpid()))
+os.replace(sys.argv[1] + ".part", sys.argv[1])
+time.sleep(100)
+"""
+STARTS_IT = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-S", "-c", sys.argv[1], sys.argv[2]])
+while not os.path.exists(sys.argv[2]):
+    time.sleep(0.01)
+print('{"a": 1}', flush=True)
+time.sleep(float(sys.argv[3]))
+sys.exit(3)
+"""
 
-    failed = run_step("first", command, 60, tmp_path / "log.txt", dict(os.environ))
-    late = run_step("second", waits, 1.0, tmp_path / "log.txt", dict(os.environ))
 
-    assert failed.status in {"ok", "failed"}
-    assert (late.status, late.figures) == ("out of time", {"a": 1})
-    assert late.seconds < 20
-    assert "== second: out of time" in (tmp_path / "log.txt").read_text()
+def is_running(pid: int) -> bool:
+    """Whether a process computes; one that has ended may still be listed."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are told by Linux")
+@pytest.mark.parametrize(("seconds", "status"), [(100, "out of time"), (0, "failed")])
+def test_a_step_is_ended_with_all_it_started_even_what_does_not_listen(tmp_path, seconds, status):
+    pid, log = tmp_path / "pid", tmp_path / "log.txt"
+    command = [sys.executable, "-S", "-c", STARTS_IT, STUBBORN, str(pid), str(seconds)]
+
+    step = run_step("second", command, 3.0, log, dict(os.environ))
+
+    assert (step.status, step.figures) == (status, {"a": 1})
+    assert step.seconds < 20, "the step itself ends when it is asked to"
+    assert f"== second: {status}" in log.read_text()
+    end = time.monotonic() + 5
+    while is_running(int(pid.read_text())) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not is_running(int(pid.read_text()))
+
+
+def test_what_runs_the_steps_needs_nothing_that_the_first_of_them_installs():
+    without = "import sys; sys.modules['yaml'] = None; import tools.gpu_run"
+    subprocess.run([sys.executable, "-c", without], check=True, cwd=ROOT)
 
 
 @pytest.mark.slow
@@ -106,6 +147,27 @@ def test_the_processor_agrees_with_itself(tmp_path, clips, check):
     results = {each["name"]: each for each in json.loads((tmp_path / "out" / "figures.json").read_text())}
     assert status == 0, (tmp_path / "out" / "log.txt").read_text()
     assert results[check]["figures"]
+
+
+def test_a_card_that_records_nothing_fails_the_check(monkeypatch):
+    monkeypatch.setattr(gpu_checks, "load_model", lambda name, device, dtype: load_model(name, device="cpu"))
+
+    assert is_beyond("unrecorded", gpu_checks.graphs("mini", "cuda")["unrecorded"])
+    assert not is_beyond("unrecorded", gpu_checks.graphs("mini", "cpu")["unrecorded"])
+
+
+def test_what_is_composed_on_a_device_is_what_the_processor_generated(monkeypatch):
+    made, asked = [], []
+    generate = PyTorchModel.generate
+    monkeypatch.setattr(PyTorchModel, "generate", lambda *each: made.append(generate(*each)) or made[-1])
+    monkeypatch.setattr(gpu_checks, "moved", lambda generated, device: asked.append((generated, device)) or generated)
+
+    figures = gpu_checks.compose("mini", "another")
+
+    still, moving = made
+    assert figures == {"composed_mean": 0.0}
+    assert [device for _, device in asked] == ["cpu", "cpu", "another", "another"]
+    assert all(found is wanted for (found, _), wanted in zip(asked, [still, moving] * 2, strict=True))
 
 
 def test_figures_beyond_their_bounds_are_seen():

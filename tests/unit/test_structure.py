@@ -152,6 +152,11 @@ def test_a_public_name_is_defined_once():
     assert twice == {}
 
 
+def test_the_shares_of_colours_in_brightness_are_written_down_once():
+    places = [name for name, path in FILES.items() if re.search(r"0\.587,", path.read_text("utf-8"))]
+    assert places == ["pictures"]
+
+
 def public(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef, str]]:
     """Functions and methods that others call: their name, themselves, and what they say, or their class for them."""
     for node in tree.body:

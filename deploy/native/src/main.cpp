@@ -1,6 +1,7 @@
 // Animates a picture of a face by an exported First Order Motion Model, without Python.
 
 #include <algorithm>
+#include <cctype>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -16,12 +17,17 @@ namespace {
 
 constexpr double PICTURES_FPS = 25;
 
+std::string lower_case(std::string text) {
+  for (char& letter : text) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  return text;
+}
+
 /** The performance that pictures of a folder show, each square. */
 Motion read_driving(Model& model, const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
   if (std::filesystem::is_directory(folder)) {
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-      const auto kind = entry.path().extension();
+      const std::string kind = lower_case(entry.path().extension().string());
       if (kind == ".png" || kind == ".jpg" || kind == ".jpeg") files.push_back(entry.path());
     }
   }

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <utility>
 
 #include "failure.h"
+#include "orientation.h"
 
 #define STB_IMAGE_IMPLEMENTATION
 #define STBI_ONLY_PNG
@@ -32,7 +34,8 @@ Picture read_picture(const std::filesystem::path& path) {
   const std::unique_ptr<std::uint8_t, void (*)(void*)> pixels(stbi_load(name.c_str(), &width, &height, &channels, 3),
                                                               stbi_image_free);
   if (!pixels) throw Failure(name + " is damaged (" + stbi_failure_reason() + "). Save it again as PNG");
-  return {width, height, {pixels.get(), pixels.get() + 3 * static_cast<std::size_t>(width) * height}};
+  Picture picture{width, height, {pixels.get(), pixels.get() + 3 * static_cast<std::size_t>(width) * height}};
+  return upright(std::move(picture), orientation_of(path));
 }
 
 void write_picture(const std::filesystem::path& path, const Picture& picture) {

@@ -262,7 +262,12 @@ export class App {
     const app = phoneApp()
     if (app) link.addEventListener('click', (event) => {
       event.preventDefault()
-      void saveByApp(app, video, link.download).catch(complain)
+      const recordings = element('recordings')
+      recordings.inert = true // a second tap would begin the same file anew
+      void saveByApp(app, video, link.download).catch(complain).finally(() => {
+        recordings.inert = false
+        link.focus()
+      })
     })
     item.append(player, link)
     element('recordings').prepend(item)

@@ -145,8 +145,8 @@ class Augment:
             source, driving = change_tones(source, driving, self._kinds(batch, self.config.tone, len(TONES))[part])
         if self.config.damage:
             kinds, strength = self._kinds(batch, self.config.damage, len(DAMAGES)), self._uniform(batch, 0.5) + 0.5
-            seed = int(torch.randint(2**62, (), generator=self.random))
-            source, driving = damage(source, driving, kinds[part], strength[part], seed)
+            seeds = torch.randint(2**62, (batch,), generator=self.random)
+            source, driving = damage(source, driving, kinds[part], strength[part], seeds[part])
         return Pairs(source, driving, source_points, driving_points, still)
 
     def _uniform(self, batch: int, limit: float) -> Tensor:

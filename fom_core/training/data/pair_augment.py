@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from ...pictures import resize_picture
-
-GREY = np.array([0.299, 0.587, 0.114], np.float32)  # shares of red, green and blue in brightness (ITU-R BT.601)
+from ...pictures import LUMA, resize_picture
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ def _contrast(factor: float) -> Callable[[np.ndarray], np.ndarray]:
     """Around the mean brightness of the frame itself."""
 
     def change(frame: np.ndarray) -> np.ndarray:
-        middle = round(float(np.dot(cv2.mean(frame)[:3], GREY)))
+        middle = round(float(np.dot(cv2.mean(frame)[:3], np.array(LUMA, np.float32))))
         values = middle + factor * (np.arange(256, dtype=np.float32) - middle)
         return cv2.LUT(frame, np.clip(values + 0.5, 0, 255).astype(np.uint8))
 
@@ -134,7 +132,7 @@ def _contrast(factor: float) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _saturation(factor: float) -> Callable[[np.ndarray], np.ndarray]:
-    mix = factor * np.eye(3, dtype=np.float32) + (1 - factor) * np.tile(GREY, (3, 1))
+    mix = factor * np.eye(3, dtype=np.float32) + (1 - factor) * np.tile(np.array(LUMA, np.float32), (3, 1))
     return lambda frame: cv2.transform(frame, mix)
 
 

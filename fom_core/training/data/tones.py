@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LUMA = (0.299, 0.587, 0.114)
+from ...pictures import LUMA
+
 TONES = ("grey", "sepia", "painting")
 DAMAGES = ("blur", "blocks", "low light", "noise")
 SEPIA = ((1.07, 0.0, 0.0), (0.0, 0.9, 0.0), (0.0, 0.0, 0.7))  # of the grey picture
@@ -29,25 +30,25 @@ def change_tones(source: Tensor, driving: Tensor, kinds: Tensor) -> tuple[Tensor
     return torch.where(changed, ours, source), torch.where(changed, theirs, driving)
 
 
-def damage(source: Tensor, driving: Tensor, kinds: Tensor, strength: Tensor, seed: int) -> tuple[Tensor, Tensor]:
+def damage(source: Tensor, driving: Tensor, kinds: Tensor, strength: Tensor, seeds: Tensor) -> tuple[Tensor, Tensor]:
     """Pictures (B, 3, S, S) in [0, 1] damaged by ``kinds`` (B,), numbers of :data:`DAMAGES` or -1, both alike.
 
-    strength: (B,) from 0 to 1. Noise is of the same strength in both, and drawn on its own for each by ``seed``.
+    strength: (B,) from 0 to 1. Noise is of the same strength in both, and drawn on its own for each.
+    seeds:    (B,) that each pair's noise is drawn by, so that it is the same in any part of a batch.
     """
-    random = torch.Generator().manual_seed(seed)
     results = []
-    for image in (source, driving):
-        result = image.clone()
+    for frame, image in enumerate((source, driving)):
+        result, drawn = image.clone(), seeds + frame
         for number, change in enumerate((_blurred, _in_blocks, _in_low_light, _noisy)):
             rows = (kinds == number).nonzero().flatten()
             if len(rows):
                 here = rows.to(image.device)
-                result[here] = change(image[here], strength[rows].to(image.device), random).clamp(0, 1)
+                result[here] = change(image[here], strength[rows].to(image.device), drawn[rows]).clamp(0, 1)
         results.append(result)
     return results[0], results[1]
 
 
-def _blurred(image: Tensor, strength: Tensor, _: torch.Generator) -> Tensor:
+def _blurred(image: Tensor, strength: Tensor, _: Tensor) -> Tensor:
     places = torch.arange(-4, 5, device=image.device, dtype=image.dtype)
     taps = torch.exp(-0.5 * (places / (0.5 + 1.3 * strength[:, None])).square())
     taps = (taps / taps.sum(1, keepdim=True)).repeat_interleave(image.shape[1], 0)  # (B C, 9)
@@ -56,7 +57,7 @@ def _blurred(image: Tensor, strength: Tensor, _: torch.Generator) -> Tensor:
     return F.conv2d(flat, taps[:, None, None, :], groups=len(taps)).view_as(image)
 
 
-def _in_blocks(image: Tensor, strength: Tensor, _: torch.Generator) -> Tensor:
+def _in_blocks(image: Tensor, strength: Tensor, _: Tensor) -> Tensor:
     """As JPEG leaves a picture: the frequencies of each block in coarse steps."""
     height, width = image.shape[2:]
     padded = F.pad(image, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")
@@ -79,11 +80,12 @@ def _cosines() -> Tensor:
     return basis
 
 
-def _in_low_light(image: Tensor, strength: Tensor, random: torch.Generator) -> Tensor:
+def _in_low_light(image: Tensor, strength: Tensor, seeds: Tensor) -> Tensor:
     dark = image * (0.7 - 0.45 * strength)[:, None, None, None]
-    return _noisy(dark, 0.5 * strength, random)
+    return _noisy(dark, 0.5 * strength, seeds)
 
 
-def _noisy(image: Tensor, strength: Tensor, random: torch.Generator) -> Tensor:
-    noise = torch.randn(image.shape, generator=random).to(image.device)
+def _noisy(image: Tensor, strength: Tensor, seeds: Tensor) -> Tensor:
+    random = [torch.Generator().manual_seed(seed) for seed in seeds.tolist()]
+    noise = torch.stack([torch.randn(image.shape[1:], generator=each) for each in random]).to(image.device)
     return image + (0.01 + 0.05 * strength)[:, None, None, None] * noise

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fom_core.backends import open_exported, read_package
+from fom_core.backends import ExportedModel, open_exported, read_package
 from fom_core.backends.exported import Run, one_by_one
 from fom_core.backends.onnx import open_graph
 from fom_core.errors import FomError, MissingPackage, UnsupportedModel, UsageError
 from fom_core.export import export_model
+from fom_core.export.compare import ExportCheck
 from fom_core.export.export import files_in
 from fom_core.export.formats import FORMATS, NEVER_RUN, Format, Material
 from fom_core.export.variants import SUFFIXES
@@ -94,7 +95,41 @@ def test_a_converter_that_fails_leaves_the_other_files(monkeypatch, tiny_model, 
         "relative_generator.ncnn.param is not kept: its converter failed (FomError: no such operator"
     )
     assert package.precisions == ["ncnn"]
-    assert "ncnn" not in package.parts["relative_generator"].files
+    assert "relative_generator" not in package.parts
+    assert read_package(tmp_path / "out") == package
+
+
+@pytest.mark.usefixtures("traced_once")
+def test_an_export_without_a_part_that_an_animation_needs_leaves_the_earlier_one(
+    monkeypatch, tiny_model, clip_file, tmp_path
+):
+    def fail_at_one(material: Material, path: Path, precision: str) -> None:
+        if material.graph.name == "generator":
+            raise FomError("no such operator")
+        as_onnx(material, path, precision)
+
+    monkeypatch.setitem(FORMATS, "ncnn", pretending("ncnn", write=fail_at_one))
+    earlier = export_model(tiny_model, tmp_path / "out", frames=clip_file).package
+    with pytest.raises(
+        FomError, match=r"^No file of the generator was kept, .* \(FomError: no such operator.* onnx\.$"
+    ):
+        export_model(tiny_model, tmp_path / "out", formats=["ncnn"], frames=clip_file)
+    assert read_package(tmp_path / "out") == earlier
+
+
+@pytest.mark.usefixtures("traced_once")
+def test_a_format_whose_files_fail_together_is_not_described(monkeypatch, tiny_model, clip_file, tmp_path):
+    def found(check: ExportCheck, model: ExportedModel) -> dict[str, float]:
+        apart = of_all(check, model)
+        asked.append(apart)
+        return apart if len(asked) == 1 else {**apart, "prediction_max": 0.5}
+
+    asked, of_all = [], ExportCheck.of_all
+    monkeypatch.setattr(ExportCheck, "of_all", found)
+    monkeypatch.setitem(FORMATS, "mnn", pretending("mnn"))
+    package = export_model(tiny_model, tmp_path / "out", formats=["onnx", "mnn"], frames=clip_file).package
+    assert package.left_out["mnn"][0].startswith("mnn, all parts together is not kept")
+    assert (package.precisions, package.formats) == (["float32"], {})
 
 
 def test_a_missing_extra_is_one_line_before_any_work(monkeypatch, tiny_model, tmp_path):

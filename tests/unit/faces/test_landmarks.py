@@ -8,7 +8,11 @@ import pytest
 from fom_core.errors import MissingPackage, UnsupportedModel, UsageError
 from fom_core.faces.detect import detect_faces, load_detector
 from fom_core.faces.detection import Detection
+from fom_core.faces.following import follow_faces
 from fom_core.faces.landmarks import LandmarkDetector, load_points, peaks, points_of
+from fom_core.faces.live_view import LiveView
+from fom_core.faces.selection import most_prominent
+from fom_core.faces.tracking import face_view
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
 FACE = Detection((40.0, 30.0, 80.0, 90.0), 0.9)
@@ -64,6 +68,47 @@ def test_faces_carry_their_points_and_keep_their_boxes(count):
     (face,) = detect_faces(PICTURE, detector, turned=False)
     assert face.landmarks_px is not None and len(face.landmarks_px) == count
     assert face.box_px == FACE.box_px and detector.name == "finds"
+
+
+class Counted(Corners):
+    """The same, and how many views were looked at."""
+
+    def __init__(self):
+        self.views = 0
+
+    def __call__(self, view):
+        self.views += 1
+        return super().__call__(view)
+
+
+DOUBTFUL = Detection((40.0, 30.0, 80.0, 90.0), 0.6)  # so that every turned look is taken
+OTHERS = [Detection((100.0, 40.0, 108.0, 50.0), 0.5), Detection((5.0, 5.0, 15.0, 15.0), 0.3)]
+
+
+def test_points_are_sought_of_the_faces_that_are_left_alone():
+    counted = Counted()
+    detector = LandmarkDetector(Finds(DOUBTFUL, *OTHERS), counted)
+    faces = detect_faces(PICTURE, detector, threshold=0.4, max_faces=1)
+
+    assert counted.views == len(faces) == 1
+    assert faces[0].landmarks_px is not None and len(faces[0].landmarks_px) == 98
+
+
+def test_of_a_driver_only_its_own_face_is_looked_at_for_points():
+    counted = Counted()
+    face_view([PICTURE] * 11, LandmarkDetector(Finds(FACE, *OTHERS), counted), every=5)
+
+    assert counted.views == 3
+
+
+def test_where_no_points_are_wanted_none_are_sought():
+    counted = Counted()
+    detector = LandmarkDetector(Finds(FACE, *OTHERS), counted)
+    follow_faces([PICTURE] * 10, detector, fps=10)
+    LiveView(detector)(PICTURE)
+    most_prominent(detect_faces(PICTURE, Finds(DOUBTFUL)), PICTURE, detector)
+
+    assert counted.views == 0
 
 
 def test_many_points_say_how_a_head_leans_as_five_do():

@@ -13,6 +13,7 @@ from fom_core.faces.parsing import (
     PARTS,
     HeadParser,
     head_mask,
+    head_masks,
     load_parser,
     on_picture,
     parse_heads,
@@ -98,6 +99,16 @@ def test_the_mask_is_the_head_without_neck_and_clothes_and_fades_softly():
     assert 0 < mask[45, 25] < 1 and np.abs(np.diff(mask, axis=1)).max() < 0.4
     assert head_mask(np.full((50, 50), PARTS.index("hat"), np.uint8)).min() == 1
     assert all(head_mask(np.full((50, 50), PARTS.index(part), np.uint8)).max() == 0 for part in NOT_HEAD)
+
+
+def test_each_head_of_a_picture_gets_its_mask_and_without_a_parser_none_does():
+    parser = HeadParser("parsenet", None, network=ByColour())
+    faces = FaceSet((face(), face((20.0, 20.0, 80.0, 90.0))), picture().shape[:2])
+    masks = head_masks(picture(), faces, parser)
+    assert masks is not None and len(masks) == 2
+    for mask, labels in zip(masks, parse_heads(picture(), faces, parser), strict=True):
+        np.testing.assert_array_equal(mask, head_mask(labels))
+    assert head_masks(picture(), faces, None) is None
 
 
 def test_shares_add_up_and_come_largest_first():

@@ -158,9 +158,15 @@ def test_faces_are_chosen_by_number_counted_from_one(choice, expected):
     assert chosen(choice, 4) == expected
 
 
-@pytest.mark.parametrize("choice", ["5", "0", "2-9", "4-2"])
+@pytest.mark.parametrize("choice", ["5", "0", "2-9"])
 def test_a_number_without_a_face_is_named(choice):
     with pytest.raises(UsageError, match="numbered 1 to 4"):
+        chosen(choice, 4)
+
+
+@pytest.mark.parametrize("choice", ["4-2", "1,4-2"])
+def test_a_range_that_runs_backwards_is_told_the_other_way_round(choice):
+    with pytest.raises(UsageError, match=r"4-2, which runs backwards: write 2-4\.$"):
         chosen(choice, 4)
 
 

@@ -1,5 +1,7 @@
 """Heads on their side and upside down."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from fom_core.faces.detect import detect_faces, load_detector
 from fom_core.faces.detection import Detection, around, scaled
 from fom_core.faces.following import follow_faces
+from fom_core.faces.landmarks import LandmarkDetector
 from fom_core.faces.regions import crop_face, regions_from_detections, turn
 from fom_core.faces.second_look import second_look
 from fom_core.faces.steadying import steadied_rolls
@@ -58,6 +61,16 @@ def test_a_turned_head_is_found_with_its_roll(roll, eyes):
     assert abs(normal(face.roll_deg - roll)) < 5
     x0, y0, x1, y1 = face.box_px
     np.testing.assert_allclose([(x0 + x1) / 2, (y0 + y1) / 2], [150, 120], atol=3)
+
+
+@pytest.mark.parametrize("roll", [0, 45, 90, -120])
+def test_further_points_change_nothing_of_how_a_head_is_found(roll):
+    def anywhere(view: np.ndarray) -> np.ndarray:
+        return np.random.default_rng(0).random((98, 2)) * view.shape[1::-1]
+
+    (plain,) = detect_faces(arrow(roll), Arrow(eyes=True))
+    (pointed,) = detect_faces(arrow(roll), LandmarkDetector(Arrow(eyes=True), anywhere))
+    assert replace(pointed, landmarks_px=None) == replace(plain, landmarks_px=None)
 
 
 def test_an_upright_head_is_found_as_ever_and_looked_at_once():

@@ -130,13 +130,22 @@ def test_a_control_alone_reaches_its_end_and_nothing_is_told(directions, caplog)
     assert not caplog.records
 
 
-def test_of_several_controls_only_moments_that_are_too_much_are_taken_back(caplog):
-    motion = pose_motion("0:yaw=15;1:pitch=10;2:pitch=0")
+def test_a_control_that_is_held_stays_held_while_another_one_moves(caplog):
+    motion = pose_motion("0:yaw=15,mouth_open=0;1:mouth_open=1;2:mouth_open=0")
+
     begin, middle, end = (shift(motion, frame) for frame in (0, 25, 50))
-    torch.testing.assert_close(begin, shift(pose_motion("yaw=15")), rtol=0, atol=1e-6)
-    torch.testing.assert_close(end, begin, rtol=0, atol=1e-6)
-    torch.testing.assert_close(middle, shift(pose_motion(f"yaw={15 / 2**0.5},pitch={10 / 2**0.5}")), rtol=0, atol=1e-5)
-    assert "71 % is left" in caplog.text
+    turned = 15 / 2**0.5
+    for found in (begin, end):
+        torch.testing.assert_close(found, shift(pose_motion({"yaw": turned})), rtol=0, atol=1e-5)
+    both = shift(pose_motion({"yaw": turned, "mouth_open": 2**-0.5}))
+    torch.testing.assert_close(middle, both, rtol=0, atol=1e-5)
+    assert "of all controls, 71 % is left" in caplog.text
+
+
+@pytest.mark.parametrize(("mouth_open", "told"), [(0.118, False), (0.3, False), (0.4, True)])
+def test_only_what_is_seen_to_be_less_is_told(caplog, mouth_open, told):
+    pose_motion({"yaw": 14.9, "mouth_open": mouth_open})
+    assert bool(caplog.records) == told
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,63 @@ def test_losses_of_the_occlusion_map_want_one(loss):
     assert "wants an occlusion map" in complaint(VOX, without, f"train_params.loss_weights.{loss}=1")
 
 
+NO_JACOBIANS = (
+    "model_params.common_params.estimate_jacobian=false",
+    "train_params.loss_weights.equivariance_jacobian=0",
+)
+NO_FLOW = (
+    "model_params.generator_params.dense_motion_params=null",
+    "model_params.generator_params.estimate_occlusion_map=false",
+)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "loss", "reason"),
+    [
+        (NO_JACOBIANS, "singular", "wants jacobians, and estimate_jacobian is false."),
+        (NO_FLOW, "fold", "wants a flow, and dense_motion_params are missing."),
+        (("train_params.fixed=[keypoint_detector]",), "anchor", "has no effect: the keypoint detector stays as it is"),
+        (("train_params.fixed=[keypoint_detector]",), "singular", "has no effect: the keypoint detector stays"),
+        (("train_params.fixed=[keypoint_detector]",), "equivariance_value", "has no effect: the keypoint detector"),
+        (("train_params.fixed=[painter]",), "l1", "has no effect: the painter stays as it is (fixed). Set it to 0."),
+    ],
+)
+def test_losses_that_would_do_nothing_are_refused_and_with_0_they_are_not(overrides, loss, reason):
+    off = [f"train_params.loss_weights.{name}=0" for name in ("equivariance_value", "equivariance_jacobian")]
+    plain = [*off, "train_params.loss_weights.perceptual=[0, 0, 0, 0, 0]", *overrides]
+
+    assert getattr(changed(*plain).stages[0].weights, loss) == 0
+    assert f"train_params.loss_weights.{loss} {reason}" in complaint(VOX, *plain, f"train.loss_weights.{loss}=1")
+
+
+def test_of_features_that_nothing_can_learn_from_the_line_is_told():
+    off = [f"train_params.loss_weights.{name}=0" for name in ("equivariance_value", "equivariance_jacobian")]
+
+    told = complaint(VOX, *off, "train_params.fixed=[painter]")
+
+    assert ", line " in told and "train_params.loss_weights.perceptual has no effect: the painter" in told
+
+
+def test_a_stage_may_take_over_losses_that_do_nothing_in_it_and_not_set_them():
+    mini, fixed = CONFIGS / "mini.yaml", "stages.composed.fixed=[keypoint_detector, painter, statistics]"
+    off = [f"stages.composed.loss_weights.{name}=0" for name in ("anchor", "singular")]
+
+    last = changed(fixed, *off, path=mini).stages[-1]
+
+    assert last.weights.l1 and last.weights.equivariance_value
+    assert "stages.composed.loss_weights.anchor has no effect" in complaint(mini, fixed)
+
+
+def test_a_change_for_all_stages_that_does_something_in_none_is_refused():
+    mini, flow = CONFIGS / "mini.yaml", [f"stages.composed.loss_weights.{name}=0" for name in ("anchor", "singular")]
+    fixed = [f"stages.{name}.fixed=[keypoint_detector]" for name in ("motion", "picture", "composed")]
+    off = [*fixed, *flow, "stages.picture.loss_weights.anchor=0"]
+
+    assert changed(*off, path=mini).stages[0].weights.equivariance_value == 10
+    told = complaint(mini, *off, "train_params.loss_weights.equivariance_value=3")
+    assert "-o train_params.loss_weights.equivariance_value=3: train_params.loss_weights.equivariance_value has" in told
+
+
 def test_without_a_weight_for_it_there_is_no_discriminator():
     assert load_config(VOX).stages[0].discriminator is None
     discriminator = load_config(CONFIGS / "vox-adv-256.yaml").stages[0].discriminator

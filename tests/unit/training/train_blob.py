@@ -15,6 +15,7 @@ from fom_core.networks import DenseMotionConfig, GeneratorConfig, HourglassConfi
 from fom_core.networks.config import DiscriminatorConfig
 from fom_core.parallel.distributed import rank, training_group
 from fom_core.training.checkpoint import Checkpointing
+from fom_core.training.data.augment import AugmentConfig
 from fom_core.training.data.feed import CacheFeed
 from fom_core.training.data.frame_cache import FrameCache
 from fom_core.training.loop import train_stage
@@ -58,6 +59,7 @@ def main(cache: str, output: str, batch_size: int, steps: int, every: int) -> No
         warm_up=0,
         scales=(1.0, 0.5),
         weights=WEIGHTS,
+        augment=AugmentConfig(tone=0.5, damage=1.0),
         discriminator=DISCRIMINATOR,
     )
     with training_group("cpu") as device:

@@ -168,7 +168,8 @@ def test_when_no_mirror_works_the_reason_of_each_is_told_once(site, tmp_path, ca
     before, after = str(failure.value).split(f"{missing}: the server answered 404 Not Found; {unreachable}: the conn")
     assert before == "vox.pdparams could not be downloaded: "
     assert re.fullmatch(
-        r"ection broke \([^.()]*\)\. Try again later or get the file from .* and put it into .*\.", after
+        r"ection broke \([^.()]*\)\. Try again later or get the file from one of these addresses .* put it into .*\.",
+        after,
     )
     assert not files(tmp_path)
 
@@ -339,6 +340,13 @@ def test_offline_by_hugging_face_s_variable_refuses_in_one_line(site, tmp_path, 
         download(entry(f"{site.url}/vox"), tmp_path / "new")
     assert not site.requests
     assert not (tmp_path / "new").exists()
+
+
+def test_offline_the_advice_is_an_address_of_the_file_and_not_its_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    there = "https://huggingface.co/owner/repository/resolve/main/vox.bin by a browser"
+    with pytest.raises(DownloadError, match=f"get the file from {re.escape(there)}"):
+        download(entry("hf://owner/repository/vox.bin"), tmp_path)
 
 
 def test_offline_a_file_that_is_there_is_used(site, tmp_path, monkeypatch):

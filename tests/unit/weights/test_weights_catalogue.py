@@ -108,3 +108,8 @@ def test_an_unknown_name_lists_the_known_ones():
 @pytest.mark.parametrize(("size", "text"), [(728766691, "729 MB"), (317466, "0.3 MB"), (None, "size not published")])
 def test_sizes_are_written_for_people(size, text):
     assert size_text(size) == text
+
+
+def test_a_size_that_is_known_roughly_is_told_so_and_once():
+    assert "): about 194 MB; licence: " in catalogue()["awing_fan"].summary
+    assert not any("not published" in entry.summary and " MB" in entry.summary for entry in catalogue().values())

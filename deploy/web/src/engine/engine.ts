@@ -43,13 +43,14 @@ export class Engine {
   private detector: Graph | null = null
   private faces: Face[] = []
 
-  /** Open a model. A graphics card that cannot run it is left for the processor, unless it was asked for. */
+  /** Open a model. A graphics card that cannot run it, or whose runtime cannot be fetched, is left for the processor, unless it was asked for. */
   async open(choice: Backend | 'auto', model: ModelFiles, detector: string): Promise<Ready> {
-    const runtime = await openRuntime(choice)
+    let runtime: Runtime | null = null
     try {
+      runtime = await openRuntime(choice)
       return await this.start(runtime, model, detector)
     } catch (error) {
-      if (choice !== 'auto' || runtime.backend === 'wasm') throw error
+      if (choice !== 'auto' || runtime?.backend === 'wasm') throw error
       return this.start(await openRuntime('wasm'), model, detector)
     }
   }

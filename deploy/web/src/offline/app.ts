@@ -12,8 +12,16 @@ export function phoneApp(): PhoneApp | null {
   return (globalThis as { fomApp?: PhoneApp }).fomApp ?? null
 }
 
-/** Hand a file to the app, which asks the user where it shall go: it has no downloads. */
+let saving: Promise<void> | null = null // the app takes one file at a time
+
+/** Hand a file to the app, which asks the user where it shall go: it has no downloads. Throws while another one is handed over. */
 export async function saveByApp(app: PhoneApp, file: Blob, name: string): Promise<void> {
+  if (saving) throw new Error('A recording is being saved already. Save the next one after it.')
+  saving = handOver(app, file, name).finally(() => (saving = null))
+  return saving
+}
+
+async function handOver(app: PhoneApp, file: Blob, name: string): Promise<void> {
   app.begin()
   for (let at = 0; at < file.size; at += PIECE_BYTES) app.append(base64(await file.slice(at, at + PIECE_BYTES).arrayBuffer()))
   app.save(name, file.type)

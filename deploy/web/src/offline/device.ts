@@ -1,7 +1,9 @@
 import type { Backend } from '../engine/runtime'
 import { element } from '../ui/page'
 import { phoneApp } from './app'
-import type { Wish } from './kept'
+import { keepForCard, type Wish } from './kept'
+
+const WITHOUT_CARD = 'Kept on this device, but for what the graphics card needs: without a network the processor computes.'
 
 /** What browsers give a page that may be installed. */
 interface InstallPrompt extends Event {
@@ -33,7 +35,10 @@ export class Device {
       const registration = await navigator.serviceWorker.register('./sw.js', { updateViaCache: 'none' })
       this.watch(registration)
       await Promise.race([navigator.serviceWorker.ready, gaveUp(registration)])
-      if (backend === 'webgpu') registration.active?.postMessage('keep what a card needs' satisfies Wish)
+      if (backend === 'webgpu') {
+        this.tell('Fetching what the graphics card needs without a network …')
+        if (!registration.active || !(await keepForCard(registration.active))) return this.tell(WITHOUT_CARD)
+      }
       this.tell('Kept on this device: it works without a network.', true)
     } catch {
       this.tell('The page could not be kept on this device: the network is needed each time.')

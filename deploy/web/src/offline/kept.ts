@@ -12,6 +12,18 @@ export interface Version {
 /** What the page asks of its service worker. */
 export type Wish = 'keep what a card needs' | 'take over'
 
+/** Have a service worker keep what a card needs. Whether all of it is kept now. */
+export function keepForCard(worker: Pick<ServiceWorker, 'postMessage'>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const { port1: answer, port2: asked } = new MessageChannel()
+    answer.onmessage = ({ data }) => {
+      answer.close()
+      resolve(data === true)
+    }
+    worker.postMessage('keep what a card needs' satisfies Wish, [asked])
+  })
+}
+
 /** The path of a request in the page's folder; null for what is not the page's. */
 export function pathIn(scope: string, url: string): string | null {
   const [plain] = url.split(/[?#]/)
@@ -22,6 +34,17 @@ export function pathIn(scope: string, url: string): string | null {
 /** Under which address a file is kept: another version of it has another one, and what did not change is kept already. */
 export function addressOf(scope: string, path: string, hash: string): string {
   return `${scope}${encodeURI(path)}?${hash}`
+}
+
+/** Whether one of these files is kept, in this version or another. */
+export function anyKept(scope: string, files: Files, kept: readonly string[]): boolean {
+  const names = new Set(Object.keys(files).map((path) => unversioned(addressOf(scope, path, ''))))
+  return kept.some((address) => names.has(unversioned(address)))
+}
+
+/** An address without its checksum and the one that the build puts into names. */
+function unversioned(address: string): string {
+  return address.split('?')[0].replace(/-[\w-]{8}(?=\.\w+$)/, '')
 }
 
 /** Kept addresses that no file of this version has. */

@@ -1,4 +1,4 @@
-import { addressOf, outdated, pathIn, type Files, type Version, type Wish } from './kept'
+import { addressOf, anyKept, outdated, pathIn, type Files, type Version, type Wish } from './kept'
 
 declare const __VERSION__: Version // the build puts it in, so that another version of the page is another worker
 
@@ -11,13 +11,13 @@ const CACHE = 'faces-in-motion'
 // Threads of WebAssembly need these, which not every host can send.
 const ISOLATED = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
 
-scope.addEventListener('install', (event) => event.waitUntil(keep(version.needed)))
+scope.addEventListener('install', (event) => event.waitUntil(keepVersion()))
 
 scope.addEventListener('activate', (event) => event.waitUntil(clean().then(() => scope.clients.claim())))
 
 scope.addEventListener('message', (event) => {
   const wish = event.data as Wish
-  event.waitUntil(wish === 'take over' ? scope.skipWaiting() : keep(version.card))
+  event.waitUntil(wish === 'take over' ? scope.skipWaiting() : answerWhenKept(event.ports[0]))
 })
 
 scope.addEventListener('fetch', (event) => {
@@ -32,6 +32,17 @@ async function answer(path: string, request: Request): Promise<Response> {
   const headers = new Headers(found.headers)
   for (const [name, value] of Object.entries(ISOLATED)) headers.set(name, value)
   return new Response(found.body, { status: found.status, statusText: found.statusText, headers })
+}
+
+/** Where a card computed with an older version, this one is whole with the card's files alone. */
+async function keepVersion(): Promise<void> {
+  await keep(version.needed)
+  if (anyKept(folder, version.card, await keptAddresses())) await keep(version.card)
+}
+
+async function answerWhenKept(page: MessagePort): Promise<void> {
+  const kept = await keep(version.card).then(() => true, () => false)
+  page.postMessage(kept)
 }
 
 /** Fetch files that are not kept yet. Throws if one cannot be had as this version wants it; then the older version stays. */
@@ -50,8 +61,12 @@ async function keep(wanted: Files): Promise<void> {
 /** Leave what only older versions had. */
 async function clean(): Promise<void> {
   const cache = await caches.open(CACHE)
-  const kept = (await cache.keys()).map(({ url }) => url)
-  await Promise.all(outdated(folder, version, kept).map((address) => cache.delete(address)))
+  await Promise.all(outdated(folder, version, await keptAddresses()).map((address) => cache.delete(address)))
+}
+
+async function keptAddresses(): Promise<string[]> {
+  const cache = await caches.open(CACHE)
+  return (await cache.keys()).map(({ url }) => url)
 }
 
 async function digest(bytes: ArrayBuffer): Promise<string> {

@@ -169,6 +169,16 @@ def test_tones_and_damage_are_drawn_for_their_share_of_the_pairs():
     assert all(not torch.equal(ours, theirs) for ours, theirs in zip(pairs.source, plain.source, strict=True))
 
 
+def test_parts_of_a_batch_are_changed_as_they_are_in_the_whole(cache):
+    changes = AugmentConfig(tone=0.5, damage=1.0)
+    whole = Augment(16, changes, seed=0)(PairSampler(cache, seed=1).draw(24))
+
+    for part in (slice(0, 12), slice(12, 24)):
+        ours = Augment(16, changes, seed=0)(PairSampler(cache, seed=1).draw(24, part), 24, part)
+        for name, value in vars(whole[part]).items():
+            torch.testing.assert_close(getattr(ours, name), value, rtol=0, atol=1e-6, equal_nan=True, msg=name)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_batches_made_on_a_gpu_are_those_of_the_processor(cache, stage):

@@ -30,7 +30,7 @@ class Paintings:
         """Be those of a clip, in at most ``room`` bytes; what was kept of another one goes."""
         if clip != self._clip or self.size > room:
             self.clear()
-        self._clip, self._room = clip, room if not self._chunks else self._room
+        self._clip, self._room = clip, room
         return self
 
     def completed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fom_core.parallel.paintings import Paintings
+from fom_core.compose.paintings import Paintings
 from fom_core.pictures import to_pictures
 from fom_core.types import DenseMotion, Generated
 
@@ -90,3 +90,23 @@ def test_less_room_than_before_is_kept_to(paint):
     list(paintings.open("clip", 5 * SIZE).completed(8, paint))
 
     assert paintings.size == 4 * SIZE
+
+
+def test_room_that_shrinks_before_the_clip_is_full_is_kept_to(paint):
+    paintings = Paintings()
+    begun = paintings.open("clip", 100 * SIZE).completed(12, paint)
+    next(begun)
+    begun.close()
+    list(paintings.open("clip", 9 * SIZE).completed(12, paint))
+
+    assert paintings.size == 8 * SIZE
+
+
+def test_more_room_than_before_holds_the_rest_of_the_clip_too(paint, asked):
+    paintings = Paintings()
+    for room in (9 * SIZE, 100 * SIZE, 100 * SIZE):
+        chunks = list(paintings.open("clip", room).completed(14, paint))
+        assert [int(motion_of(chunk[0])[0][0, 0, 0, 0]) for chunk in chunks] == [0, 4, 8, 12]
+
+    assert asked == [range(14), range(8, 14), range(14, 14)]
+    assert paintings.size == 14 * SIZE
