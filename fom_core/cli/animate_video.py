@@ -23,6 +23,7 @@ from ..resources import threads
 from ..source_video import SourceOptions, compose_video, read_source_motions
 from ..types import RunOptions
 from . import common, drivers, results
+from .edits import with_model_of
 from .idle import tell_phase, tell_return
 from .jobs import Opened
 from .progress import ProgressBar, how_many
@@ -54,6 +55,7 @@ def animate_source_video(args: argparse.Namespace, opened: Opened, label: str) -
     require_moving(source.frame_count, args.source_video)
     enhancer = opened.enhancer(args)
     driving = opened.drivers(args)
+    args = with_model_of(args, driving)
     with results.open_writer(args, driving, source.reader) as writer:
         threads.fit()
         model = opened.model(args)

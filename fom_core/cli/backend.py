@@ -11,12 +11,13 @@ from pathlib import Path
 from ..backends import MANIFEST, RUNTIMES, Backend, fitting_backend, is_exported, open_exported, read_package
 from ..backends.open import RUNTIME_NAMES, format_for, graph_opener
 from ..backends.package import FORMAT, ONNX, format_and_precision, variant_name
-from ..errors import UsageError
+from ..errors import MissingPackage, UsageError
 from ..files.paths import sha256_of
 from ..weights.store import locate, models_dir
 from . import common
 
 log = logging.getLogger(__name__)
+EXTRAS = {"onnx": "onnx", "openvino": "onnx,openvino", "litert": "litert"}  # for the export and the runtime
 PRECISIONS = ("float32", "float16", "int8")
 
 
@@ -58,7 +59,7 @@ def open_backend(args: argparse.Namespace) -> Backend:
         raise UsageError(f"--dtype is of the backend torch. With --backend {backend}, choose --precision.")
     precision = args.precision or "float32"
     if not given or folder is None:
-        graph_opener(backend, _provider(args, backend))  # what is missing shows before the export
+        _require(args, backend)  # what is missing shows before the export
         folder = _exported(args, format_for(backend), precision)
     elif args.image_size is not None:
         _check_size(folder, args.image_size)
@@ -66,6 +67,23 @@ def open_backend(args: argparse.Namespace) -> Backend:
     rest = f" ({', '.join(model.in_float32)} in float32)" if model.in_float32 else ""
     log.info("Computing %s with %s, %s%s.", model.name, RUNTIME_NAMES[backend], precision, rest)
     return model
+
+
+def _require(args: argparse.Namespace, backend: str) -> None:
+    """What a backend and the export for it need. Raises MissingPackage, of all that is missing at once; UsageError.
+
+    The extra of a format brings what makes its files as well as what computes them.
+    """
+    try:
+        graph_opener(backend, _provider(args, backend))
+    except MissingPackage as error:
+        name = EXTRAS.get(backend)
+        if name is None:
+            raise
+        raise MissingPackage(
+            f"The backend {backend} needs {RUNTIME_NAMES[backend]}, which is not installed, and the model is exported "
+            f'for it first. Run: pip install "fom-face-animation[{name}]"'
+        ) from error
 
 
 def _check_size(folder: Path, wanted: int) -> None:
@@ -101,6 +119,7 @@ def _exported(args: argparse.Namespace, form: str, precision: str) -> Path:
     What was left out once is not tried again.
     """
     from ..export import export_model  # noqa: PLC0415 - of little use to most commands
+    from ..export.formats import FORMATS  # noqa: PLC0415
 
     model = common.open_model(argparse.Namespace(**{**vars(args), "device": "cpu"}))
     kind = "" if form == ONNX else f"-{form}"
@@ -108,6 +127,8 @@ def _exported(args: argparse.Namespace, form: str, precision: str) -> Path:
     package = read_package(folder) if (folder / MANIFEST).is_file() else None
     here = [] if package is None else [*package.precisions, *package.left_out]
     if variant_name(form, precision) not in here:
+        if form != ONNX:
+            FORMATS[form].require()
         log.info("Exporting %s to %s, once.", model.name, folder)
         precisions = [*(format_and_precision(variant)[1] for variant in here), precision]
         export_model(model.as_trained(), folder, variants=precisions, formats=[form])

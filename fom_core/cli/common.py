@@ -19,9 +19,11 @@ from ..files.paths import named_yaml, require_file
 from ..types import CHUNK_SIZE
 from ..weights.catalogue import Entry, catalogue, is_file, is_for_faces, preferred
 from ..weights.store import best_on_disk
+from .missing import told_at_once
 
 log = logging.getLogger(__name__)
 MOST, LONGEST_NUMBER = 2**31 - 1, 30
+STDOUT = Path("-")
 
 
 def add_model_options(parser: argparse.ArgumentParser, *, chunks: bool = True) -> None:
@@ -134,7 +136,8 @@ def open_detector(args: argparse.Namespace, device: torch.device, threshold: flo
         name = best_detector()
         _suggest_better("face detector", name, catalogue()["yunet"])  # small, and needs no further package
     landmarks = getattr(args, "landmarks", None)  # of the commands that have the option
-    return load_detector(name, threshold=threshold, device=str(device), landmarks=landmarks)
+    with told_at_once(args):
+        return load_detector(name, threshold=threshold, device=str(device), landmarks=landmarks)
 
 
 def chunk_size(args: argparse.Namespace) -> int:
@@ -175,12 +178,19 @@ def file_name(text: str) -> str:
         usable = False
     if not usable:
         raise argparse.ArgumentTypeError("holds a character that no file name has")
+    if text == "-":
+        raise argparse.ArgumentTypeError("is no pipe here, which - stands for. Name a file; one called - is ./-")
     return text
 
 
 def file_path(text: str) -> Path:
     """Argument type: :func:`file_name` as a path."""
     return Path(file_name(text))
+
+
+def file_or_stdout(text: str) -> Path:
+    """Argument type: :func:`file_path`, or - for stdout."""
+    return STDOUT if text == "-" else file_path(text)
 
 
 def whole(text: str) -> int:

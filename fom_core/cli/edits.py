@@ -7,8 +7,10 @@ import logging
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import get_args
 
+from ..backends import is_exported, read_package
 from ..errors import UsageError
 from ..motion import (
     BLEND_S,
@@ -30,6 +32,7 @@ from ..motion import (
     without_head,
 )
 from ..types import InitialFrame, Motion
+from ..weights.naming import name_of_model
 from . import common, values
 
 log = logging.getLogger(__name__)
@@ -191,7 +194,13 @@ def _keys_of(args: argparse.Namespace) -> tuple[PoseKey, ...]:
 
 def posed_alone(args: argparse.Namespace) -> Motion:
     """The motion of ``--pose`` where nothing else drives, for the model that is asked for, else the embedded one."""
-    return pose_motion(_keys_of(args), args.model or posed_models()[0])
+    return pose_motion(_keys_of(args), posed_models()[0] if args.model is None else _called(args.model))
+
+
+def _called(model: str) -> str:
+    """The name of the model that an option gives by its name, its file or the folder of its export."""
+    folder = Path(model)
+    return read_package(folder).name if is_exported(folder) else name_of_model(model)
 
 
 def in_turn(args: argparse.Namespace, motions: Sequence[Motion], faces: int, first: InitialFrame) -> list[Motion]:

@@ -17,6 +17,21 @@ from .names import folder_path
 from .progress import ProgressBar
 from .verbs import HELP
 
+FORMAT_NAMES = ("onnx", *FORMATS)
+_OF_ONNX = "runs the ONNX files, so that --format onnx is for it"
+MEANT = {  # runtimes, and other names of formats
+    "opencv": f"OpenCV {_OF_ONNX}",
+    "onnxruntime": f"ONNX Runtime {_OF_ONNX}",
+    "tensorrt": f"TensorRT {_OF_ONNX}",
+    "tflite": "the .tflite files are written by --format litert",
+    "tensorflow": "the .tflite files are written by --format litert",
+    "pte": "the .pte files are written by --format executorch",
+    "mlmodel": "Core ML's files are written by --format coreml",
+    "mlpackage": "Core ML's files are written by --format coreml",
+    "torchscript": "PyTorch's own files, of torch.export, are written by --archive",
+    "pt2": "PyTorch's own files, of torch.export, are written by --archive",
+}
+
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options."""
@@ -55,7 +70,8 @@ def add_parser(subparsers: Any) -> None:
         "--format",
         nargs="+",
         default=["onnx"],
-        choices=["onnx", *FORMATS],
+        type=format_name,
+        choices=FORMAT_NAMES,
         dest="formats",
         help="formats to write, each by the packages of its extra (default: onnx)",
     )
@@ -67,6 +83,14 @@ def add_parser(subparsers: Any) -> None:
         help="a face clip to compare with PyTorch on (default: an embedded one)",
     )
     parser.set_defaults(run=run)
+
+
+def format_name(text: str) -> str:
+    """Argument type: a format that is written. What people call one otherwise, or a runtime, is told."""
+    if text not in FORMAT_NAMES:
+        hint = MEANT.get(text.lower()) or f"choose from {', '.join(FORMAT_NAMES)}"
+        raise argparse.ArgumentTypeError(f"there is no format {text}: {hint}")
+    return text
 
 
 def run(args: argparse.Namespace) -> int:

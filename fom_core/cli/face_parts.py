@@ -9,6 +9,7 @@ import torch
 from ..faces.parsing import PARSERS, HeadParser, load_parser
 from ..faces.points import COUNTS
 from .common import whole
+from .missing import told_at_once
 
 POINTS_HELP = "68 points or 98 (--landmarks alone: 68); needs the weights awing_fan and the package facexlib"
 PARSING_HELP = "parsenet or bisenet (--parsing alone: parsenet); both need weights and the package facexlib"
@@ -41,4 +42,5 @@ def add_parsing_option(parser: argparse._ActionsContainer, what: str) -> None:
 
 def open_parser(args: argparse.Namespace, device: torch.device) -> HeadParser | None:
     """What names the parts of heads; None where nobody asked for it."""
-    return None if args.parsing is None else load_parser(args.parsing, device=str(device))
+    with told_at_once(args):
+        return None if args.parsing is None else load_parser(args.parsing, device=str(device))

@@ -21,7 +21,7 @@ from ..files.paths import replacing
 from ..files.places import Work, keep_apart
 from ..media.pictures import read_picture, require_written, write_picture
 from ..types import FaceRegion, FaceSet
-from .common import add_detector_option, file_path, open_detector, zero_to_one
+from .common import STDOUT, add_detector_option, file_or_stdout, file_path, open_detector, zero_to_one
 from .face_parts import add_landmarks_option, add_parsing_option, open_parser
 from .names import listed
 from .source_faces import add_crop_option
@@ -42,7 +42,10 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("picture", type=file_path, metavar="PICTURE", help="the picture or video to look at")
     parser.add_argument(
-        "--json", type=file_path, metavar="FILE", help="write the JSON here; stdout names the files then"
+        "--json",
+        type=file_or_stdout,
+        metavar="FILE",
+        help="write the JSON here; stdout names the files then (default: -, which is stdout)",
     )
     parser.add_argument(
         "--output",
@@ -73,6 +76,8 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Detect, then write what was asked for."""
     _check_parts(args)
+    if args.json == STDOUT:
+        args.json = None
     written = [path for path in (args.output, args.parts, args.json) if path is not None]
     keep_apart([Work([args.picture], written)])
     for path in (args.output, args.parts):

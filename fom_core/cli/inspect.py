@@ -32,8 +32,6 @@ from .progress import ProgressBar, one_line
 from .source_faces import add_source_face_options
 from .verbs import HELP
 
-STDOUT = Path("-")
-
 
 def add_parser(subparsers: Any) -> None:
     """Declare the command and its options, which are those of ``fom animate`` by the same names."""
@@ -64,8 +62,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--json",
         nargs="?",
-        type=common.file_path,
-        const=STDOUT,
+        type=common.file_or_stdout,
+        const=common.STDOUT,
         metavar="FILE",
         help="write verdict and figures as JSON here, or to stdout in the place of words",
     )
@@ -86,7 +84,7 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look, and write what was asked for."""
-    json_file: Path | None = None if args.json == STDOUT else args.json
+    json_file: Path | None = None if args.json == common.STDOUT else args.json
     driver = args.driving_video or str(motion_path(args.motion))
     inputs = [args.source_image, driver, *edits.further_motions(args), *common.files_of_model(args)]
     keep_apart([Work(inputs, [path for path in (args.output, json_file) if path is not None])])
@@ -100,7 +98,7 @@ def run(args: argparse.Namespace) -> int:
     if json_file is not None:
         with replacing(json_file) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    if args.json != STDOUT:
+    if args.json != common.STDOUT:
         text = found.verdict + "\n"
     print(text, end="")
     return 0
@@ -137,6 +135,7 @@ def _inspected(args: argparse.Namespace, told: list[Finding]) -> Inspection:
     transfer = drivers.transfer_of(args)
     picture = read_picture(args.source_image)
     driver = _driver(args)
+    args = edits.with_model_of(args, [driver])
     drivers.check_initial_frame(transfer, [driver])
     model = open_backend(args)
     on_faces = common.wants_faces(args.source_crop, model)

@@ -231,7 +231,8 @@ class Opened:
         return self._same("enhancer", asked, lambda: open_enhancer(args))
 
     def drivers(self, args: argparse.Namespace) -> list[drivers.Driver]:
-        return self._same("drivers", (_asked_drivers(args), keeps_head(args)), lambda: drivers.open_drivers(args))
+        asked = (_asked_drivers(args), args.model, keeps_head(args))  # a pose alone is of the model
+        return self._same("drivers", asked, lambda: drivers.open_drivers(args))
 
     def motions(
         self, args: argparse.Namespace, model: Backend, driving: list[drivers.Driver], detector: Detector | None

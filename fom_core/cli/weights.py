@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..errors import DownloadError, UnsupportedModel
+from ..errors import DownloadError, FomError
 from ..files.paths import require_file
 from ..files.places import Work, keep_apart
 from ..networks.config import ModelConfig
@@ -24,7 +24,7 @@ from ..weights.load import convert, resolve_config
 from ..weights.read import read_checkpoint
 from ..weights.store import locate, models_dir, path_on_disk
 from .common import file_name, file_path
-from .progress import ProgressBar
+from .progress import ProgressBar, sentence
 from .verbs import HELP
 
 
@@ -100,20 +100,27 @@ def run_list(args: argparse.Namespace) -> None:
 
 def run_download(args: argparse.Namespace) -> int:
     """Say size and licence of each, ask where somebody sits before it, and fetch them; print where they are."""
-    entries = [_entry(name) for name in args.names]
+    entries = [catalogue()[name] for name in args.names if name in catalogue()]
+    failures = [_unknown(name) for name in args.names if name not in catalogue()]
     folder = args.folder or models_dir()
     for entry in entries:
         print(
             f"{entry.summary}\nfrom {' or '.join(map(_shown, entry.urls)) or entry.home}, to {folder}", file=sys.stderr
         )
-    if not args.yes and sys.stdin.isatty() and not _confirmed():
+    if entries and not args.yes and sys.stdin.isatty() and not _confirmed():
         print("Nothing was downloaded.", file=sys.stderr)
         return 1
     for entry in entries:
-        with ProgressBar(entry.file, unit="MB") as bar:
-            path = download(entry, folder, progress=lambda done, total, bar=bar: bar(*_megabytes(done, total)))
-        print(path)
-    return 0
+        try:
+            with ProgressBar(entry.file, unit="MB") as bar:
+                path = download(entry, folder, progress=lambda done, total, bar=bar: bar(*_megabytes(done, total)))
+        except FomError as error:  # the others may come
+            failures.append(sentence(error))
+            continue
+        print(path, flush=True)
+    for line in failures:
+        print(f"fom: {line}", file=sys.stderr)
+    return 1 if failures else 0
 
 
 def run_convert(args: argparse.Namespace) -> None:
@@ -154,6 +161,7 @@ def _facts(entry: Entry) -> dict[str, Any]:
         "title": entry.title,
         "path": None if path is None else str(path),
         "size": entry.size,
+        "about": entry.about,
         "sha256": entry.sha256,
         "licence": entry.licence,
         "home": entry.home,
@@ -180,7 +188,7 @@ def _model_facts(source: str, config: Path | None) -> dict[str, Any]:
 
 def _lines(facts: Mapping[str, Any]) -> list[str]:
     lines = [f"{key:<12} {facts[key]}" for key in ("name", "title", "kind", "licence", "home") if facts.get(key)]
-    lines.append(f"{'file':<12} {facts['path'] or 'not on this machine'} ({size_text(facts['size'])})")
+    lines.append(f"{'file':<12} {facts['path'] or 'not on this machine'} ({_size_of(facts)})")
     if "config" not in facts:
         return lines
     config = ModelConfig.from_dict(facts["config"])
@@ -208,6 +216,13 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _size_of(facts: Mapping[str, Any]) -> str:
+    """Of the file that is here; of one that is not as the catalogue tells it."""
+    if facts["path"]:
+        return size_text(Path(facts["path"]).stat().st_size)
+    return catalogue()[facts["name"]].size_told
+
+
 def _levels(hourglass: Any) -> str:
     return f"encoder {hourglass.encoder}, decoder {hourglass.decoder}"
 
@@ -227,7 +242,7 @@ def _count(tensors: Mapping[str, Tensor]) -> int:
 def _size(entry: Entry) -> str:
     if entry.embedded:
         return size_text(entry.asset.stat().st_size) if entry.asset.is_file() else "-"
-    return entry.size_told if entry.size or entry.about else "?"
+    return entry.size_told if entry.size or entry.about else "not published"
 
 
 def _shown(url: str) -> str:
@@ -242,15 +257,10 @@ def _absent(entry: Entry) -> str:
     return "no" if entry.urls or entry.embedded else "no, and no public copy"
 
 
-def _entry(name: str) -> Entry:
-    entry = catalogue().get(name)
-    if entry is None:
-        near = get_close_matches(name, catalogue(), 1)
-        meant = f" Did you mean {near[0]}?" if near else ""
-        raise UnsupportedModel(
-            f"There are no weights called {name!r} in the catalogue: {', '.join(catalogue())}.{meant}"
-        )
-    return entry
+def _unknown(name: str) -> str:
+    near = get_close_matches(name, catalogue(), 1)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    return f"There are no weights called {name!r} in the catalogue: {', '.join(catalogue())}.{meant}"
 
 
 def _megabytes(done: int, total: int | None) -> tuple[int, int | None]:

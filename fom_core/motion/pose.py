@@ -22,6 +22,14 @@ STAYS_S = 0.5  # after the last key frame
 FPS = 25.0
 LONGEST_S = 3600.0
 AT_REST = {"zoom": 1.0}  # all other controls rest at 0
+MEANT = {
+    "jaw": "mouth_open",
+    "mouth": "mouth_open",
+    "open": "mouth_open",
+    "tilt": "roll",
+    "turn": "yaw",
+    "nod": "pitch",
+}
 ROUNDING, LEAST = 1e-4, 1e-6
 UNSEEN = 0.95  # of controls, what is left that nobody misses
 
@@ -37,7 +45,8 @@ class PoseKey:
 def parse_pose(text: str) -> tuple[PoseKey, ...]:
     """Key frames of a text: ``yaw=10,smile=0.5`` is held, ``0:yaw=0;1.5:yaw=10`` moves; without a moment it is 0.
 
-    Raises UsageError for what cannot be read; which controls there are, and how far they go, is up to the model.
+    Key frames may come in any order: their moments count. Raises UsageError for what cannot be read; which controls
+    there are, and how far they go, is up to the model.
     """
     keys = [_key(part) for part in text.replace("\n", ";").split(";") if part.strip()]
     if not keys:
@@ -106,7 +115,8 @@ def check_values(values: Mapping[str, float], directions: PoseDirections) -> Non
     """Raise UsageError for controls that are not offered, and for values beyond their limits."""
     for name, value in values.items():
         if name not in directions.limits:
-            near = next(iter(get_close_matches(name, directions.limits, 1, 0.5)), None)
+            near = MEANT.get(name) or next(iter(get_close_matches(name, directions.limits, 1, 0.5)), None)
+            near = near if near in directions.limits else None
             raise UsageError(
                 f"There is no control {name!r} for the model '{directions.model}'"
                 f"{f'. Did you mean {near}?' if near else '.'} It has {', '.join(directions.limits)}."

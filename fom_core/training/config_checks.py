@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from math import lcm
 
 from ..documents.options import SettingsError, Table
@@ -29,6 +30,7 @@ OF_PAINTINGS = ("perceptual", "l1", "generator_gan", "teacher_picture")
 def check_stage(stage: Stage, options: Table) -> None:
     """Raise SettingsError for values that are out of range or contradict each other."""
     _check_ranges(stage, options)
+    _check_changes(stage, options)
     _check_length(stage, options)
     _check_sizes(stage, options)
     _check_losses(stage, options.table("loss_weights"))
@@ -146,8 +148,7 @@ def _check_ranges(stage: Stage, options: Table) -> None:
     if "lr" in options and all(getattr(stage, name) is not None for name in rates):
         raise options.wrong("lr", f"has no effect beside {', '.join(rates)}. Change those.")
     for name in SHARES:
-        if not 0 <= getattr(stage, name) <= 1:
-            raise options.wrong(name, f"has to be from 0 to 1, found {getattr(stage, name):g}.")
+        _check_share(options, name, getattr(stage, name))
     unknown = [name for name in stage.fixed if name not in PARTS]
     if unknown:
         raise options.wrong("fixed", f"lists {unknown[0]}, and the parts are {', '.join(PARTS)}.")
@@ -157,6 +158,30 @@ def _check_ranges(stage: Stage, options: Table) -> None:
         raise options.wrong("cuda_graphs", "does not go with precision float16, whose steps wait. Take bfloat16.")
     if not stage.scales or not all(0 < scale <= 1 for scale in stage.scales):
         raise options.wrong("scales", "has to be a list of factors above 0 and up to 1.")
+
+
+def _check_changes(stage: Stage, options: Table) -> None:
+    """Weights of losses, and how strongly pictures and the warp of the equivariance loss change."""
+    weights, augment, warp = (
+        options.table(name) for name in ("loss_weights", "augmentation_params", "transform_params")
+    )
+    for each in fields(stage.weights):
+        found = getattr(stage.weights, each.name)
+        lowest = min(found if isinstance(found, tuple) else (found,), default=0.0)
+        if lowest < 0:
+            raise weights.wrong(each.name, f"has to be 0 or above, found {lowest:g}.")
+    _check_share(weights, "warp_trust", stage.weights.warp_trust)
+    for name in ("tone", "damage"):
+        _check_share(augment, name, getattr(stage.augment, name))
+    for table, values in ((augment, stage.augment), (warp, stage.transform)):
+        for each in fields(values):
+            if getattr(values, each.name) < 0:
+                raise table.wrong(each.name, f"has to be 0 or above, found {getattr(values, each.name):g}.")
+
+
+def _check_share(options: Table, name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise options.wrong(name, f"has to be from 0 to 1, found {value:g}.")
 
 
 def _check_length(stage: Stage, options: Table) -> None:

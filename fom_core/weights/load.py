@@ -27,14 +27,13 @@ from .config_file import read_config
 from .config_of_tensors import Conventions, detect_config
 from .foreign import COUNTER, is_foreign, save_foreign
 from .layout import StateDict
+from .naming import NAME_KEY, model_name
 from .quantise import SCALE, quantise
 from .read import Checkpoint, read_checkpoint, told_by_header
 from .store import locate
 
 log = logging.getLogger(__name__)
 CONFIG_KEY = "fom.config"  # of a safetensors header: ModelConfig.to_dict() as JSON
-NAME_KEY = "fom.name"  # the same: what the model is called
-LONGEST_NAME = 100
 COARSEST_CLOCK_NS = 2 * 10**9  # FAT file systems count in steps of two seconds
 
 
@@ -67,15 +66,8 @@ def load_module(
         if border_blend is not None:
             model_config = replace(model_config, border_blend=border_blend)
         model = build(model_config, checkpoint, path.name)
-    own = entry.name if entry else path.name.split(".")[0]
-    stated = checkpoint.metadata.get(NAME_KEY, "")
-    model.name = stated if _is_plain(stated) else own
+    model.name = model_name(path, entry, checkpoint.metadata)
     return model.to(chosen_device)
-
-
-def _is_plain(name: str) -> bool:
-    """Whether a file's own name for its model can be shown, and used as a name in a folder: strangers write it."""
-    return 0 < len(name) <= LONGEST_NAME and name.isprintable() and name[0] != "." and not set(name) & set("/\\:")
 
 
 def resolve_config(

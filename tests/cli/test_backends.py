@@ -176,3 +176,21 @@ def test_openvino_tells_which_devices_there_are(fom, whole_picture, exported, tm
     outcome = fom(*words, "--output", tmp_path / "out")
     assert outcome.status == 2
     assert "OpenVINO has no device 'TPU'" in outcome.messages[-1]
+
+
+@pytest.mark.parametrize(
+    ("backend", "module", "extra"),
+    [
+        ("onnx", "onnxruntime", "[onnx]"),
+        ("openvino", "openvino", "[onnx,openvino]"),
+        ("litert", "ai_edge_litert.interpreter", "[litert]"),
+    ],
+)
+def test_what_an_export_on_the_way_needs_is_told_at_once(
+    fom, whole_picture, tmp_path, cache, monkeypatch, backend, module, extra
+):
+    monkeypatch.setitem(__import__("sys").modules, module, None)
+    outcome = fom(*whole_picture, "--backend", backend, "--output", tmp_path / "out")
+    assert outcome.status == 1
+    assert f'Run: pip install "fom-face-animation{extra}"' in outcome.messages[-1]
+    assert not cache.exists()

@@ -357,3 +357,26 @@ def test_ctrl_c_stops_at_once_and_leaves_nothing(whole_picture, tmp_path):
     assert messages.splitlines()[-1] == "Stopped."
     assert results == ""
     assert files_under(output) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["faces", "a.png", "--output", "-"],
+        ["faces", "a.png", "--parsing", "--parts", "-"],
+        ["motion", "nod", "--output", "-"],
+        ["animate", "--source_image", "a.png", "--motion", "nod", "--output", "-"],
+        ["export", "mini", "--output", "-"],
+        ["demo", "--output", "-"],
+        ["crop_video", "a.mp4", "--json", "-"],
+        ["workflow", "convert", "a.json", "--output", "-"],
+        ["weights", "convert", "mini", "-"],
+    ],
+    ids=" ".join,
+)
+def test_a_pipe_is_no_file(fom, tmp_path, monkeypatch, words):
+    monkeypatch.chdir(tmp_path)
+    outcome = fom(*words)
+    assert outcome.status == 2
+    assert "one called - is ./-" in outcome.messages[-1]
+    assert not list(tmp_path.iterdir())

@@ -23,6 +23,16 @@ def test_without_the_packages_one_line_says_what_to_install(fom, tiny_weights, t
     assert "pip install" in outcome.messages[0]
 
 
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [("opencv", "runs the ONNX files"), ("tflite", "--format litert"), ("jpeg", "choose from onnx, litert")],
+)
+def test_what_is_no_format_is_told_what_to_write(fom, tmp_path, form, told):
+    outcome = fom("export", "mini", "--format", form, "--output", tmp_path / "out")
+    assert outcome.status == 2
+    assert told in outcome.messages[-1]
+
+
 @pytest.mark.parametrize("words", [["nothing"], ["mini", "--image_size", "101"], ["mini", "--frames", "no.mp4"]])
 def test_bad_input_is_one_line_and_leaves_nothing(fom, tmp_path: Path, words, exported):
     outcome = fom("export", *words, "--output", tmp_path / "out")

@@ -85,3 +85,12 @@ def test_only_the_parsed_head_moves(networks, tmp_path, mask):
     changed = (source != last).any(axis=2)
     middle = changed.shape[1] // 2
     assert changed[:, : middle - 40].any() and not changed[:, middle + 60 :].any()
+
+
+def test_all_that_is_missing_is_told_before_the_first_face_is_looked_for(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("FOM_MODELS", str(tmp_path / "models"))
+    monkeypatch.setattr("fom_core.cli.missing.has_facexlib", lambda: False)
+    monkeypatch.setattr("fom_core.cli.faces.detect_faces", lambda *_, **__: pytest.fail("looked for faces"))
+    assert faces_of("--landmarks", "--parsing") == 1
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "pip install facexlib torchvision && fom weights download awing_fan parsenet" in message

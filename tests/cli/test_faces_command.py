@@ -85,3 +85,10 @@ def test_the_faces_of_a_video_are_numbered_as_they_are_followed(sound_clip, tmp_
     assert [face["id"] for face in found["faces"]] == [0, 1]
     assert all(face["frames"] == [[0, 59]] for face in found["faces"])
     assert read_picture(files[1]).shape == (64, 96, 3)
+
+
+def test_a_dash_is_stdout(group, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["faces", str(group), "--json", "-", "--face_detector", "embedded"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["faces"]) == 3
+    assert not list(tmp_path.iterdir())

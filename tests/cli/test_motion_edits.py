@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from fom_core.backends import MANIFEST
 from fom_core.cli import edits
+from fom_core.files.paths import ASSETS
 from fom_core.motion import EMBEDDED_MOTIONS, load_motion, pose_motion, save_motion
 from fom_core.types import Keypoints, Motion
 
@@ -88,6 +91,17 @@ def test_a_pose_comes_on_top_of_a_motion(fom, tmp_path):
     beside = (moved.keypoints.value - plain.keypoints.value).mean(dim=(0, 1))
     assert beside[0] > 0.15
     assert abs(beside[1]) < 0.01
+
+
+def test_a_pose_is_found_by_what_a_file_and_an_export_of_the_model_are_called(fom, exported, tmp_path):
+    folder, copy = tmp_path / "onnx", tmp_path / "copy.safetensors"
+    folder.mkdir()
+    (folder / MANIFEST).write_text(json.dumps({**json.loads((exported / MANIFEST).read_text()), "name": "mini"}))
+    copy.write_bytes((ASSETS / "mini.safetensors").read_bytes())
+    for model in (folder, copy):
+        outcome = fom("motion", "--pose", "yaw=5", "--model", model, "--output", tmp_path / "made.safetensors")
+        assert outcome.status == 0, outcome.messages
+        assert load_motion(tmp_path / "made.safetensors").model == "mini"
 
 
 @pytest.mark.parametrize(

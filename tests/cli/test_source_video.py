@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from fom_core.errors import UsageError
 from fom_core.media import VideoReader, VideoWriter, read_picture
 from fom_core.media.sound import read_sound
 from fom_core.motion import save_motion
@@ -216,3 +217,15 @@ def test_a_choice_beyond_the_faces_names_what_numbers_those_of_a_video(fom, of_v
 def test_a_phase_of_one_face_has_no_effect(fom, of_videos, tmp_path, two_faces):
     outcome = fom(*of_videos, "--phase", 0.3, "--preview", 2, "--output", tmp_path / "out.png")
     assert any("--phase has no effect: one face moves" in line for line in outcome.messages)
+
+
+def test_a_saved_motion_chooses_its_own_model_for_a_video_as_for_a_picture(fom, sound_clip, monkeypatch, tmp_path):
+    asked = []
+
+    def opened(args):
+        asked.append(args.model)
+        raise UsageError("seen enough")
+
+    monkeypatch.setattr("fom_core.cli.jobs.open_backend", opened)
+    fom("animate", "--source_video", sound_clip, "--motion", "nod", "--output", tmp_path / "a.mp4")
+    assert asked == ["mini"]

@@ -1,7 +1,9 @@
 import functools
 import hashlib
 import json
+import re
 import threading
+from dataclasses import replace
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import MappingProxyType
@@ -163,3 +165,24 @@ def test_a_slip_in_a_name_is_answered_with_the_name(fom):
 
     assert outcome.status == 1
     assert outcome.messages[-1].endswith("Did you mean yunet?")
+
+
+def test_where_one_download_fails_the_others_come_all_the_same(monkeypatch, capsys, entry, folder):
+    lost = replace(entry, name="lost", file="lost.pth.tar", urls=(entry.urls[0].replace("tiny", "lost"),))
+    monkeypatch.setattr(weights, "catalogue", lambda: MappingProxyType({"tiny": entry, "lost": lost}))
+    assert main(["weights", "download", "lost", "vox", "tiny", "--yes"]) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [str(folder / "tiny.pth.tar")]
+    told = [line for line in err.splitlines() if line.startswith("fom: ")]
+    assert ["no weights called 'vox'" in told[0], "lost.pth.tar could not be downloaded" in told[1]] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("awing_fan", "about 194 MB"), ("mini", "MB"), ("paddlegan-vox-512", "not published")]
+)
+def test_list_and_info_tell_one_size(capsys, name, size):
+    assert main(["weights", "list"]) == 0
+    listed = next(line for line in capsys.readouterr().out.splitlines() if line.startswith(f"{name} "))
+    assert main(["weights", "info", name]) == 0
+    told = re.search(r"^file .*\((?:size )?(.*)\)$", capsys.readouterr().out, re.MULTILINE)
+    assert told and told[1].endswith(size) and told[1] in listed

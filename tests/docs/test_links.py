@@ -17,6 +17,7 @@ PAGES = [
     *sorted((ROOT / "nodes" / "web" / "docs").rglob("*.md")),
     *sorted((ROOT / "fom_core" / "assets").glob("*.md")),
     *sorted((ROOT / "benchmarks").glob("*.md")),
+    *sorted((ROOT / "deploy").glob("*/README.md")),
 ]
 LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(([^)\s]+)\)|<img[^>]* src=\"([^\"]+)\"")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)

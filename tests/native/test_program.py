@@ -266,6 +266,15 @@ def test_a_wrong_command_line_is_told_in_a_line(program: Program, words: list[st
     assert part in told.stderr
 
 
+def test_without_onnx_runtime_a_line_says_how_to_name_it(tmp_path: Path):
+    if not shutil.which("cmake") or not shutil.which("c++"):
+        pytest.skip("needs cmake and c++")
+    nowhere = ["-DONNXRUNTIME_INCLUDE=0", "-DONNXRUNTIME_LIBRARY=0"]  # which is no place, and is not looked for either
+    told = _run("cmake", "-S", SOURCES, "-B", tmp_path / "build", *nowhere)
+    assert told.returncode == 1
+    assert "-DONNXRUNTIME_ROOT=" in told.stderr
+
+
 def build(folder: Path, compiler: str, root: str, *more: str) -> Path:
     """The built program; ``root`` names the variable that tells where ONNX Runtime is. Skips without tools."""
     for tool in ("cmake", compiler):
@@ -273,7 +282,7 @@ def build(folder: Path, compiler: str, root: str, *more: str) -> Path:
             pytest.skip(f"needs {tool}")
     place = f"-DONNXRUNTIME_ROOT={os.environ.get(root, '')}"
     configured = _run("cmake", "-S", SOURCES, "-B", folder, "-DCMAKE_BUILD_TYPE=Release", place, *more)
-    if "Could not find" in configured.stderr:
+    if "Could not find" in configured.stderr or "was not found" in configured.stderr:
         pytest.skip(f"needs ONNX Runtime's headers and library ({root}), and those of nlohmann-json and stb")
     assert configured.returncode == 0, configured.stderr
     built = _run("cmake", "--build", folder)

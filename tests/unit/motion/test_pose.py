@@ -154,6 +154,7 @@ def test_only_what_is_seen_to_be_less_is_told(caplog, mouth_open, told):
         ("yaw=50", "yaw goes from -15 to 15 with the model 'mini'; got 50"),
         ("blink=1", r"no control 'blink' for the model 'mini'\. It has yaw, pitch"),
         ("mouth=1", r"no control 'mouth'.*Did you mean mouth_open\?"),
+        ("jaw=1", r"no control 'jaw'.*Did you mean mouth_open\?"),
     ],
 )
 def test_what_the_model_cannot_do_is_refused(pose, told):

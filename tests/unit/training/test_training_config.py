@@ -132,6 +132,22 @@ def test_what_a_stage_cannot_leave_as_it_is_is_named(override, reason):
     assert reason in complaint(VOX, "train_params.mouth_share=0.5", override)
 
 
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("loss_weights.evidence=-1", "loss_weights.evidence has to be 0 or above, found -1."),
+        ("loss_weights.perceptual=[1, -2, 1, 1, 1]", "loss_weights.perceptual has to be 0 or above, found -2."),
+        ("loss_weights.warp_trust=2", "loss_weights.warp_trust has to be from 0 to 1, found 2."),
+        ("augmentation_params.tone=1.5", "augmentation_params.tone has to be from 0 to 1, found 1.5."),
+        ("augmentation_params.damage=-0.5", "augmentation_params.damage has to be from 0 to 1, found -0.5."),
+        ("augmentation_params.zoom=-1", "augmentation_params.zoom has to be 0 or above, found -1."),
+        ("transform_params.sigma_affine=-1", "transform_params.sigma_affine has to be 0 or above, found -1."),
+    ],
+)
+def test_values_that_make_no_sense_are_refused(override, reason):
+    assert reason in complaint(CONFIGS / "mini.yaml", f"stages.motion.{override}")
+
+
 @pytest.mark.parametrize("loss", ["composed", "evidence"])
 def test_losses_of_the_occlusion_map_want_one(loss):
     without = "model_params.generator_params.estimate_occlusion_map=false"
