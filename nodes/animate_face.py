@@ -171,6 +171,7 @@ class AnimateFace(Node):
         transfer = replace(tuned.transfer, relative_jacobian=relative_jacobian)
         tuned = replace(tuned, transfer=transfer, landmarks=landmarks)  # neither is in tuning
         progress, kept = host.Progress(), host.kept_of(model)
+        chunk_size = host.frames_at_once(model, chunk_size)
         with motions.opened(values) as opened:
             network = host.motion_model(model, chunk_size, len(faces))
             reading = motions.read(

@@ -188,6 +188,7 @@ class AnimatePicture(Node):
         )  # fmt: skip
         tuned = replace(tuned, landmarks=landmarks)  # which is not in tuning
         progress, kept = host.Progress(), host.kept_of(model)
+        chunk_size = host.frames_at_once(model, chunk_size)
         if is_video(image, faces):
             if parsing != NONE:
                 raise UsageError("The heads of a video move out of any mask. Set parsing to none.")

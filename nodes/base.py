@@ -10,12 +10,16 @@ from comfy_api.latest import io
 
 from ..fom_core.errors import FomError
 from ..fom_core.resources.faults import telling
+from . import host, notices
 
 SHOWN_AS = "FOM"
 
 
 class Node(io.ComfyNode):
-    """A node that says in a sentence when memory or the graphics card gives out, and holds nothing of that run."""
+    """A node that says in a sentence when memory or the graphics card gives out, and holds nothing of that run.
+
+    What the library warns of meanwhile shows on the node.
+    """
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -30,7 +34,7 @@ def told(execute: Callable[..., io.NodeOutput]) -> Callable[..., io.NodeOutput]:
     @wraps(execute)
     def run(*args: Any, **inputs: Any) -> io.NodeOutput:
         try:
-            with telling():
+            with telling(), notices.collected(host.running_node()):
                 return execute(*args, **inputs)
         except FomError as error:
             type(error).__module__ = SHOWN_AS  # the host shows it before the message; ours is a path on the disk

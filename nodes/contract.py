@@ -122,6 +122,10 @@ class Server(Protocol):
     routes: Routes
     prompt_queue: Queue
 
+    def send_progress_text(self, text: str, node_id: str) -> None:
+        """Show it on a node, in place of what was shown there before."""
+        ...
+
 
 class Services(Protocol):
     """All of them together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,13 @@ import torch
 from comfy_api.latest import io
 
 from ..fom_core.errors import NoFaceFound, UsageError
-from ..fom_core.faces.detect import DETECTORS, MIN_SIZE_PX, detect_faces
+from ..fom_core.faces.detect import DETECTORS, MIN_SIZE_PX, detect_faces, sides_below
 from ..fom_core.faces.detection import Detector
 from ..fom_core.faces.parsing import HeadParser
 from ..fom_core.faces.regions import MARGIN, CropRule, to_rgb
 from ..fom_core.faces.selection import ORDERS, chosen, in_order, picked
 from ..fom_core.faces.tracks import FaceTracks, select_tracks
+from ..fom_core.pipeline import FPS
 from ..fom_core.types import FaceSet
 from . import host, marked
 from .base import Node
@@ -228,7 +230,12 @@ class DetectFaces(Node):
             finder = open_detector(detector, threshold)
             parser = open_head_parser(parsing)
             followed = follow(image, finder, threshold, min_size, max_faces, crop, margin)
-            return video_output(cls, image, followed, face_choice, order, if_none, finder, parser, landmarks)
+            if not len(followed) and if_none != PASS_THROUGH:
+                spread = image[:: max(1, round(FPS))]  # a look a second tells
+                looks = (sides_below([host.to_uint8(each)], finder, min_size, threshold or None) for each in spread)
+                small = max(looks, key=len)
+                raise NoFaceFound(too_small(small, min_size) if small else nothing_found(finder))
+            return video_output(cls, image, followed, face_choice, order, parser, landmarks)
         finder = open_detector(detector, threshold) if given is None else None
         parser = open_head_parser(parsing)
         found, progress = [], host.Progress(len(image))
@@ -247,7 +254,12 @@ class DetectFaces(Node):
             found = marked.pointed_at(found, pointed)
         if not any(len(each) for each in found):
             if if_none != PASS_THROUGH:
-                raise NoFaceFound(nothing_found(finder))
+                if finder is None:
+                    sides = [max(float(box["width"]), float(box["height"])) for boxes in given or () for box in boxes]
+                    small = [] if pointed else sorted((side for side in sides if side < min_size), reverse=True)
+                else:
+                    small = sides_below(map(host.to_uint8, image), finder, min_size)
+                raise NoFaceFound(too_small(small, min_size) if small else nothing_found(finder))
             found = [middle_of(image.shape[1], image.shape[2])] * len(image)
         sets = with_landmarks(image, choose(found, face_choice), landmarks)
         value = PictureFaces(image, sets)
@@ -268,15 +280,11 @@ def video_output(
     found: FaceTracks,
     face_choice: str,
     order: str,
-    if_none: str,
-    finder: Detector,
     parser: HeadParser | None,
     landmarks: str,
 ) -> io.NodeOutput:
     """The outputs for the faces of a video; numbers are the same in all frames."""
     if not len(found):
-        if if_none != PASS_THROUGH:
-            raise NoFaceFound(nothing_found(finder))
         found = middle_track(image.shape[1], image.shape[2], len(image))
     numbers = select_tracks(found, order=order)
     tracks = select_tracks(found, face_choice, order=order, shown=host.SHOWN)
@@ -308,6 +316,16 @@ def nothing_found(detector: Detector | None) -> str:
     return (
         f"No face was found by the detector {detector.name}. Use a picture with a visible face, lower the threshold, "
         f"choose another detector, connect bboxes drawn by hand, or set if_none to '{PASS_THROUGH}'."
+    )
+
+
+def too_small(sides: Sequence[float], min_size: int) -> str:
+    """What to do where the faces are smaller than ``min_size``; ``sides`` in pixels, the largest first."""
+    found = "The one face found is" if len(sides) == 1 else f"All {len(sides)} faces found are"
+    largest = "it has" if len(sides) == 1 else "the largest has"
+    return (
+        f"{found} smaller than min_size, {min_size} pixels: {largest} {sides[0]:.0f}. Lower min_size, or use a larger "
+        "picture of the face."
     )
 
 

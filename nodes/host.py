@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from ..fom_core.backends.pytorch import PyTorchModel
 from ..fom_core.errors import DownloadError, MediaError, UnsupportedModel
+from ..fom_core.resources import threads
 from ..fom_core.weights.catalogue import Entry
 from ..fom_core.weights.checksums import verify_once
 from ..fom_core.weights.download import download
@@ -53,6 +54,7 @@ FOLDERS = {  # key of the host's folder list → suffixes of the files that we l
     "facerestore_models": {".pth", ".pt", ".safetensors"},
 }
 SMALLEST_PX = 16
+SMALL_PX = 256  # side of a frame of which a processor paints a whole chunk before it looks up
 PREVIEW_EVERY_S = 0.3
 PREVIEW_PX = 512
 RESTORER_BYTES = 1 << 30  # that GFPGAN takes for each face at 512 pixels; 0.8 GB were measured
@@ -91,6 +93,20 @@ def running_graph() -> dict[str, Any] | None:
     found = server()
     running = [] if found is None else found.prompt_queue.get_current_queue_volatile()[0]
     return running[0][2] if len(running) == 1 else None
+
+
+def running_node() -> str | None:
+    """The id of the node that is being run; None where none is."""
+    asked = getattr(sys.modules.get("comfy_execution.utils"), "get_executing_context", None)
+    running = None if asked is None else asked()
+    return None if running is None else running.node_id
+
+
+def show_text(text: str, node_id: str) -> None:
+    """Show lines on a node in place of those that it shows; nowhere without a server."""
+    found = server()
+    if found is not None:
+        found.send_progress_text(text, node_id)
 
 
 def share_help_pictures() -> None:
@@ -241,6 +257,17 @@ def motion_model(patcher: Any, chunk_size: int, faces: int = 1) -> PyTorchModel:
     height, width = model.config.image_size
     room = int(FORM_ROOM * model.weight_bytes) + pictures_at_once * COPIES * 3 * 4 * height * width
     return on_device(patcher, room).to(patcher.load_device)
+
+
+def frames_at_once(patcher: Any, chunk_size: int) -> int:
+    """So many frames or fewer: on a processor no chunk of large ones takes longer than a small frame for each thread.
+
+    Between two chunks it is seen whether the user cancels.
+    """
+    if patcher.load_device.type != "cpu":
+        return chunk_size
+    height, width = patcher.model.network.config.image_size
+    return min(chunk_size, max(threads.most(), chunk_size * SMALL_PX**2 // (height * width)))
 
 
 def kept_of(patcher: Any) -> Kept:

@@ -15,7 +15,7 @@ from ..fom_core.driver import ReadingStage, align_drivers, find_view, needs_face
 from ..fom_core.errors import UsageError
 from ..fom_core.motion import Length, bridged, chorus, with_pose, without_head
 from ..fom_core.types import CHUNK_SIZE, InitialFrame, Motion
-from . import host, sockets
+from . import host, notices, sockets
 from .detectors import AUTO, open_detector, resolved
 from .drivers import Driver, open_driver
 from .face_parts import landmarks_input
@@ -209,6 +209,7 @@ def read_one(
     found = kept.drivers.get(
         key, lambda: look_and_read(model, driver, fps, progress, share, tuned, chunk_size), Read.bytes_of
     )
+    notices.again(found.told)
     return replace(found, motion=replace(found.motion, fps=fps))
 
 
@@ -234,11 +235,12 @@ def look_and_read(
 
     crop = tuned.driving_crop
     detector = open_detector(AUTO, landmarks=tuned.landmarks) if needs_face(model, crop) else None
-    view = find_view(model, driver, detector, crop=crop, choose=tuned.driving_face or None, stages=stages)
-    with stages("reading the motion") as told:
-        read = read_and_watch(model, driver, fps, box=view.box, chunk_size=chunk_size, progress=told)
+    with notices.collected() as told:
+        view = find_view(model, driver, detector, crop=crop, choose=tuned.driving_face or None, stages=stages)
+        with stages("reading the motion") as heard:
+            read = read_and_watch(model, driver, fps, box=view.box, chunk_size=chunk_size, progress=heard)
     motion = bridged(replace(read.motion, seen=view.seen), view.covered)
-    return replace(read, motion=motion, found=view)
+    return replace(read, motion=motion, found=view, told=tuple(told))
 
 
 def animated(done: int, length: int) -> tuple[int, int]:

@@ -123,7 +123,9 @@ class PreviewAnimation(Node):
         progress, kept = host.Progress(), host.kept_of(model)
         with motions.opened([driver]) as (opened,):
             network = host.motion_model(model, CHUNK_SIZE, len(members))
-            reading = motions.read(network, [opened], progress, kept=kept, tuned=tuned, chunk_size=CHUNK_SIZE)
+            reading = motions.read(network, [opened], progress, kept=kept, tuned=tuned,
+                chunk_size=host.frames_at_once(model, CHUNK_SIZE),
+            )  # fmt: skip
             sources, moving = encoded(kept, network, picture, members), reading.aligned
             if faces.tracks is not None and SourceOptions.keep_head:  # as the nodes that make the video do
                 transfer = replace(transfer, head_gain=0.0)

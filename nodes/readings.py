@@ -28,6 +28,7 @@ class Read:
     motion: its keypoints.
     box:    the part of its frames that was looked at; None is all of them.
     found:  all that is known of where its face is; None where nobody looked.
+    told:   what was warned of meanwhile.
     views:  what the model saw of its first frames, as JPEG files; as many as there is room for.
     """
 
@@ -35,6 +36,7 @@ class Read:
     box: Box | None = None
     found: DrivingView | None = None
     views: list[bytes] = field(default_factory=list)
+    told: tuple[str, ...] = ()
 
     def bytes_of(self) -> int:
         """How much memory it takes."""

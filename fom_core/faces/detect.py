@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +129,21 @@ def detect_faces(
     if isinstance(detector, LandmarkDetector):
         return with_face_points(image, faces, detector.finder, detector.count)
     return faces
+
+
+def sides_below(
+    pictures: Iterable[np.ndarray], detector: Detector, min_size_px: float, threshold: float | None = None
+) -> list[float]:
+    """Longer sides in pixels of the faces that :func:`detect_faces` leaves out as too small, the largest first."""
+    return sorted(
+        (
+            side
+            for picture in pictures
+            for found in TurningDetector(detector).detect(np.ascontiguousarray(to_rgb(picture)))
+            if (side := face_side(found)) < min_size_px and (threshold is None or found.score >= threshold)
+        ),
+        reverse=True,
+    )
 
 
 def face_side(detection: Detection) -> float:

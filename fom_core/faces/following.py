@@ -95,9 +95,10 @@ def follow_faces(
 ) -> FaceTracks:
     """The faces of a video, each with one number as long as it is never out of sight for more than 1.5 seconds.
 
-    frames:   a VideoReader, or frames (H, W, 3) uint8, ``fps`` a second (25 unless told); read once, none is held.
+    frames:   a VideoReader, or frames (H, W, 3) uint8, ``fps`` a second (25 unless told); read once, one is held.
     detector: what finds faces, upright ones; one that is open, or its name. It looks five times a second where
-              faces are awaited, and everywhere once a second, where one is missed and where the scene changes. Between
+              faces are awaited, and everywhere once a second, where one is missed and where the scene changes; and at
+              the last frame of each scene, for a face is not led on beyond the looks that found it. Between
               two looks, and through gaps of half a second in one scene, a face is on its way from one to the other;
               where two cross, who is behind is out of sight until seen again. Heads on their side are found once a
               second, where no face is surely upright, and then followed as they lie.
@@ -127,6 +128,9 @@ class _Following:
         self._cuts: list[int] = []
         self._thumbnail: np.ndarray | None = None
         self._next = self._everywhere = self._turned = 0  # numbers of the frames to look at, as a whole, and turned
+        self._newest: tuple[int, np.ndarray] | None = None
+        self._looked = -1  # number of the frame that was looked at last
+        self._extra: set[int] = set()  # looks at the ends of scenes, sooner than the others
         self._frame_size = (0, 0)
 
     def see(self, number: int, frame: np.ndarray) -> None:
@@ -135,16 +139,24 @@ class _Following:
         thumbnail = frame[STEP // 2 :: STEP, STEP // 2 :: STEP, :3].astype(np.int16)
         thumbnail = thumbnail if thumbnail.size else frame[:1, :1, :3].astype(np.int16)
         if self._thumbnail is not None and float(np.abs(thumbnail - self._thumbnail).mean()) > CUT:
+            self._look_at_end()
             self._cuts.append(number)
             self._next = self._everywhere = self._turned = number
             for path in self._paths:
                 path.behind_cut = True
-        self._thumbnail = thumbnail
+        self._thumbnail, self._newest = thumbnail, (number, frame)
         if number >= self._next:
             self._next = number + self._every
-            self._look(number, np.ascontiguousarray(frame[..., :3]))
+            self._look(number, frame)
+
+    def _look_at_end(self) -> None:
+        """Look at the newest frame, the last one of its scene."""
+        if self._newest is not None and self._newest[0] > self._looked:
+            self._extra.add(self._newest[0])
+            self._look(*self._newest)
 
     def _look(self, number: int, frame: np.ndarray) -> None:
+        frame = np.ascontiguousarray(frame[..., :3])
         found = [
             face
             for face in self._found(number, frame)
@@ -171,11 +183,12 @@ class _Following:
                 self._paths.append(path)
             alone = all(sides_apart(boxes[d], other) > APART for o, other in enumerate(boxes) if o != d)
             path.add(number, face, looks[d], alone)
+        self._looked = number
 
     def _found(self, number: int, frame: np.ndarray) -> list[Detection]:
         """Faces where they are awaited, or anywhere."""
         alive = [path for path in self._paths if number - path.last <= KEPT_S * self._fps]
-        seen = [path for path in alive if path.last == number - self._every]
+        seen = [path for path in alive if path.last == self._looked]
         if number < self._everywhere and seen:
             again = [self._again(frame, path, number) for path in alive]
             faces = [face for face in again if face is not None]
@@ -194,7 +207,7 @@ class _Following:
         place = as_box(path.awaited(number, COASTS_S * self._fps))
         face = second_look(frame, self._detector, place, path.roll_deg)
         doubtful = face is None or (not face.roll_deg and face.score < CONFIDENT)
-        if doubtful and path.last == number - self._every:  # a head that leans over by now
+        if doubtful and path.last == self._looked:  # a head that leans over by now
             least = ACCEPTED if face is None else max(ACCEPTED, face.score + BETTER)
             sides = [second_look(frame, self._detector, place, normal(path.roll_deg + lean)) for lean in LEANS_DEG]
             better = [side for side in sides if side is not None and side.score >= least]
@@ -216,6 +229,7 @@ class _Following:
 
     def tracks(self, count: int, crop: CropRule, margin: float) -> FaceTracks:
         """All that was found, steadied; ids by the first frame that shows a face, then from left to right."""
+        self._look_at_end()
         paths = [path for path in self._paths if self._lasts(path, count)]
         log.debug("%s followed %d face(s) of %d found", self._detector.name, len(paths), len(self._paths))
         places = steadied([path.looks for path in paths], self._cuts, count, self._fps, self._every)
@@ -234,4 +248,4 @@ class _Following:
 
     def _lasts(self, path: _Path, count: int) -> bool:
         """Whether a face was seen for so long that it is one."""
-        return len(path.looks) * self._every >= min(LEAST_S * self._fps, count)
+        return len(path.looks.keys() - self._extra) * self._every >= min(LEAST_S * self._fps, count)

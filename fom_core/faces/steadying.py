@@ -85,18 +85,12 @@ def _hidden(looks: Looks, others: Sequence[Looks], before: int, after: int) -> b
 
 
 def _between(looks: Looks, first: int, stop: int) -> np.ndarray:
-    """(n, 4) middles and sizes in all frames of a run, on straight lines between the looks and beyond the last ones."""
+    """(n, 4) middles and sizes in all frames of a run, on straight lines between the looks; beyond them all stays."""
     frames = sorted(looks)
     boxes = np.array([looks[frame] for frame in frames], np.float64)
     known = np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], axis=1)
     numbers = np.arange(first, stop)
-    places = np.stack([np.interp(numbers, frames, known[:, axis]) for axis in range(4)], axis=1)
-    if len(frames) > 1:  # a head goes on as it went, and does not grow
-        ends = ((numbers < frames[0], 0, 1), (numbers > frames[-1], -1, -2))
-        for beyond, end, inner in ends:
-            pace = (known[end, :2] - known[inner, :2]) / (frames[end] - frames[inner])
-            places[beyond, :2] += (numbers[beyond] - frames[end])[:, None] * pace
-    return places
+    return np.stack([np.interp(numbers, frames, known[:, axis]) for axis in range(4)], axis=1)
 
 
 def _calm(places: np.ndarray, fps: float) -> np.ndarray:

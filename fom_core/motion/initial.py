@@ -67,10 +67,11 @@ def with_initial_frame(driving: Motion, transfer: MotionTransfer) -> MotionTrans
         return transfer
     hidden = driving.seen is not None and not all(driving.seen)  # what looked for the face has told of it
     if transfer.relative_motion and stands_still(driving) and not hidden:
+        what = "The driver is a still picture" if len(driving) == 1 else "Nothing in the driver moves"
         log.warning(
-            "The driver is a still picture: in relative motion nothing can move. Take its pose by --no_relative; in "
-            "ComfyUI and Python, switch relative_motion off."
-        )
+            "%s: in relative motion the result stands still. To take its pose, switch relative_motion off "
+            "(fom: --no_relative).", what,
+        )  # fmt: skip
     if asked == "best":
         return transfer
     frame = initial_frame(driving.keypoints, driving.keypoints, transfer, driving.seen)

@@ -111,7 +111,7 @@ def test_the_detector_looks_everywhere_once_a_second_only():
     detector = Everywhere()
     follow_faces([frame((RED, 20 + t / 2, 60)) for t in range(100)], detector)
 
-    assert detector.whole == 4 and detector.looks == 20
+    assert detector.whole == 4 and detector.looks == 20 + 1  # and at the last frame
 
 
 def test_a_crop_does_not_jitter_with_the_boxes():
@@ -126,11 +126,42 @@ def test_a_crop_does_not_jitter_with_the_boxes():
 
 
 def test_a_steadied_box_is_not_late():
-    looks = {t: np.array([10.0 + 4 * t, 60, 50 + 4 * t, 100]) for t in range(0, 50, 5)}
+    looks = {t: np.array([10.0 + 4 * t, 60, 50 + 4 * t, 100]) for t in [*range(0, 50, 5), 49]}
 
     ((boxes, _),) = steadied([looks], [], 50, 25.0, 5)
 
     np.testing.assert_allclose(boxes[5:45, 0], 10 + 4 * np.arange(5, 45), atol=0.01)
+
+
+@pytest.mark.parametrize("count", [16, 18, 20, 25, 29])
+def test_a_clip_that_is_cut_has_the_boxes_of_the_longer_one_to_its_end(count):
+    tops = 60 + 10 * np.sin(np.arange(60) / 6)  # a head that nods: how it moved does not tell where it goes
+    frames = [frame((RED, 60 + t, tops[t])) for t in range(40)]
+
+    (longer,) = follow_faces(frames, Squares())
+    (cut,) = follow_faces(frames[:count], Squares())
+
+    assert np.abs(cut.boxes - longer.boxes[:count]).max() < 0.05 * SIDE
+    np.testing.assert_allclose(cut.boxes[-1, :2], (60 + count - 1, tops[count - 1]), atol=1)
+
+
+@pytest.mark.parametrize("count", [16, 20])
+def test_a_face_is_not_led_on_beyond_the_last_look_before_a_cut(count):
+    tops = 60 + 10 * np.sin(np.arange(count) / 6)
+    elsewhere = [frame(ground=250) for _ in range(10)]
+
+    (track,) = follow_faces([frame((RED, 60, top)) for top in tops] + elsewhere, Squares())
+
+    assert track.boxes[count - 1, 1] == pytest.approx(tops[-1], abs=1)
+    assert np.isnan(track.boxes[count:]).all()
+
+
+def test_a_place_is_held_where_nothing_was_found_in_the_last_look():
+    looks = {t: np.array([10.0 + 4 * t, 60, 50 + 4 * t, 100]) for t in range(0, 16, 5)}
+
+    ((boxes, _),) = steadied([looks], [], 20, 25.0, 5)
+
+    assert boxes[:, 0].max() <= 10 + 4 * 15 + 1e-3
 
 
 def test_what_is_seen_for_a_moment_is_no_face():

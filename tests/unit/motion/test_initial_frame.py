@@ -87,9 +87,15 @@ def test_nothing_is_told_where_the_frame_is_as_asked_or_does_not_matter(caplog, 
 @pytest.mark.parametrize(
     ("seen", "told"), [(None, True), ((True, True), True), ((False, False), False), ((True, False), False)]
 )
-def test_a_still_driver_is_called_a_still_picture_unless_its_face_is_out_of_sight(caplog, seen, told):
+def test_a_still_driver_is_told_unless_its_face_is_out_of_sight(caplog, seen, told):
     with_initial_frame(motion(0, 0, seen=seen), MotionTransfer())
-    assert ("still picture" in caplog.text) == told
+    assert ("Nothing in the driver moves" in caplog.text) == told
+    assert "still picture" not in caplog.text
+
+
+def test_a_driver_of_one_frame_is_called_a_still_picture(caplog):
+    with_initial_frame(motion(0), MotionTransfer())
+    assert "The driver is a still picture" in caplog.text and "relative_motion off (fom: --no_relative)" in caplog.text
 
 
 def test_the_best_frame_is_left_to_each_source():
