@@ -135,7 +135,7 @@ def read_directions(path: str | os.PathLike[str]) -> PoseDirections:
         neutral = Keypoints(tensors.pop("neutral"), tensors.pop("neutral_jacobian", None))
         points = neutral.value.shape[1]
         learnt = {}
-        for name in {name.partition(".")[0] for name in tensors}:
+        for name in sorted({name.partition(".")[0] for name in tensors}):  # added up in this order
             value, jacobian = tensors[f"{name}.value"], tensors.get(f"{name}.jacobian")
             if value.shape != (2, points, 2) or (jacobian is None) != (neutral.jacobian is None):
                 raise ValueError(f"directions {tuple(value.shape)} for {points} keypoints")
