@@ -35,7 +35,7 @@ VIDEOS = {  # of each workflow: frames, size and whether there is sound, of each
     "shared_motion": [(TALK, PORTRAIT, False), (TALK, GROUP, False)],
     "video_to_video": [(60, (256, 256), True)],
     "tuning": [(DRIVER, PORTRAIT, True)],
-    "motions_and_poses": [(160, PORTRAIT, False), (81, GROUP, False)],
+    "motions_and_poses": [(160, PORTRAIT, False), (92, GROUP, False)],
 }
 RATES = {"video_to_video": 30}  # of the source; the others are their driver's
 
