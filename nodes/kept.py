@@ -117,14 +117,18 @@ def encoded(kept: Kept, model: Backend, picture: np.ndarray, faces: Iterable[Fac
 
 
 def encoded_crop(kept: Kept, model: Backend, crop: np.ndarray) -> SourceFeatures:
-    key = (crop.shape, hashlib.sha256(np.ascontiguousarray(crop).data).digest())
-    return _of_face(kept, key, lambda: encode_face(model, crop), bytes_of_source)
+    return _of_face(kept, key_of(crop), lambda: encode_face(model, crop), bytes_of_source)
 
 
 def parsed_view(kept: Kept, view: np.ndarray, parser: str, parse: Callable[[], np.ndarray]) -> np.ndarray:
     """The parts of a head in a view (h, w, 3) uint8, parsed once by each parser."""
-    key = "parsed", parser, view.shape, hashlib.sha256(np.ascontiguousarray(view).data).digest()
+    key = "parsed", parser, *key_of(view)
     return _of_face(kept, key, parse, lambda labels: labels.nbytes)
+
+
+def key_of(picture: np.ndarray) -> tuple[tuple[int, ...], bytes]:
+    """Tells a picture from every other one."""
+    return picture.shape, hashlib.sha256(np.ascontiguousarray(picture).data).digest()
 
 
 def _of_face(kept: Kept, key: Hashable, make: Callable[[], Value], size_of: Callable[[Value], int]) -> Value:
@@ -137,7 +141,7 @@ def _of_face(kept: Kept, key: Hashable, make: Callable[[], Value], size_of: Call
 
 def found_faces(kept: Kept, picture: np.ndarray, detector: str, find: Callable[[], FaceSet]) -> FaceSet:
     """The faces that a detector, called by its own name, finds in a picture (H, W, C) uint8; it looks once at each."""
-    key = "found", detector, picture.shape, hashlib.sha256(np.ascontiguousarray(picture).data).digest()
+    key = "found", detector, *key_of(picture)
     return kept.drivers.get(key, find, lambda faces: 512 * (len(faces) + len(faces.others)))
 
 

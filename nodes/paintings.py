@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-import numpy as np
 from torch import Tensor
 
 from ..fom_core.backends import Backend
@@ -15,7 +14,7 @@ from ..fom_core.faces.regions import crop_face
 from ..fom_core.pipeline import Scene
 from ..fom_core.types import Motion
 from . import kept as limits
-from .kept import Kept
+from .kept import Kept, key_of
 
 
 def paintings_of(kept: Kept, model: Backend, scene: Scene, look: Composition) -> Paintings | None:
@@ -27,8 +26,7 @@ def paintings_of(kept: Kept, model: Backend, scene: Scene, look: Composition) ->
     crops = [crop_face(scene.picture, face, model.config.image_size) for face in scene.faces]
     if look.mask == "paddlegan" or look.colour_match or any(map(is_grey, crops)):
         return None
-    shown = [(crop.shape, hashlib.sha256(np.ascontiguousarray(crop).data).digest()) for crop in crops]
-    clip = (*shown, *map(motion_digest, scene.motions), scene.transfer)
+    clip = (*map(key_of, crops), *map(motion_digest, scene.motions), scene.transfer)
     return kept.painted.open(clip, limits.MOST_SOURCES - kept.sources.size)
 
 
