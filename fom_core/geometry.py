@@ -87,3 +87,9 @@ def resize_map(values: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(values.shape[2:]) == tuple(size):
         return values
     return F.interpolate(values, size=size, mode="bilinear", align_corners=False)
+
+
+def ramp(values: Tensor, low: float, high: float) -> Tensor:
+    """Smoothly from 0 at ``low`` to 1 at ``high``, and no further."""
+    share = ((values - low) / (high - low)).clamp(0, 1)
+    return share.square() * (3 - 2 * share)

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..geometry import identity_grid
+from ..geometry import identity_grid, ramp
 from ..types import DenseMotion
 from .canvas import Canvas, smooth_step
 
@@ -111,15 +111,19 @@ class Follower:
             return torch.zeros_like(kept)
         now = _seen(motion.occlusion_map.float(), self._places)[:, 0]
         at_rest = _seen(self._still.float(), self._places + d.movedim(1, -1))[:, 0]
-        visible = 1 - (at_rest - now).clamp(min=0) / at_rest.clamp(min=LEAST_SEEN)
-        shown = ((1 - (1 - visible) * kept - SHOWN[0]) / (SHOWN[1] - SHOWN[0])).clamp(0, 1)
-        return 1 - shown.square() * (3 - 2 * shown)
+        return hidden_share(now, at_rest, kept)
 
 
 def _seen(maps: Tensor, places: Tensor) -> Tensor:
     """Maps (1, C, h, w) of a crop at places in half sides; past the crop the nearest value."""
     grid = places.expand(1, *places.shape[-3:])
     return F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def hidden_share(now: Tensor, at_rest: Tensor, kept: Tensor) -> Tensor:
+    """What has to be painted where ``now`` is seen of what was seen ``at_rest``; less where movement is limited."""
+    visible = 1 - (at_rest - now).clamp(min=0) / at_rest.clamp(min=LEAST_SEEN)
+    return 1 - ramp(1 - (1 - visible) * kept, *SHOWN)
 
 
 def soft_limit(length: Tensor, room: Tensor) -> Tensor:

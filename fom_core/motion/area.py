@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..geometry import identity_grid, resize_map
+from ..geometry import identity_grid, ramp, resize_map
 from ..types import Generated
 
 # From nothing to everything; tuned by eye on portraits, with large and small movements.
@@ -35,11 +35,11 @@ class MovedArea:
         identity = identity_grid(*motion.deformation.shape[1:3], like=motion.deformation)
         # A head may hold still for a while, and its middle for long: its keypoints lead it nevertheless.
         signs = [
-            _step(1 - motion.mask[:, 0], *LED),
-            _step((motion.deformation - identity).norm(dim=-1), *MOVED),
+            ramp(1 - motion.mask[:, 0], *LED),
+            ramp((motion.deformation - identity).norm(dim=-1), *MOVED),
         ]
         if motion.occlusion_map is not None:
-            signs.append(_step(1 - motion.occlusion_map[:, 0], *HIDDEN))  # where the head was, and the ground shows now
+            signs.append(ramp(1 - motion.occlusion_map[:, 0], *HIDDEN))  # where the head was, and the ground shows now
         most = torch.cat(signs).amax(dim=0)
         self._most = most if self._most is None else torch.maximum(self._most, most)
 
@@ -51,12 +51,6 @@ class MovedArea:
         if self._most is None:
             return torch.ones(1, *self._size)
         return _blur(resize_map(self._most[None, None].float(), self._size), SOFT * min(self._size))[0].clamp(0, 1)
-
-
-def _step(values: Tensor, low: float, high: float) -> Tensor:
-    """Smoothly from 0 at ``low`` to 1 at ``high``."""
-    share = ((values - low) / (high - low)).clamp(0, 1)
-    return share.square() * (3 - 2 * share)
 
 
 def _blur(values: Tensor, sigma: float) -> Tensor:

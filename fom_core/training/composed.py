@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..compose.canvas import REACH, WITHIN_BORDER
-from ..compose.flow import FACE, LEAST_SEEN, SHOWN, STEEPEST, UNLIKE, UNSURE, soft_limit
-from ..geometry import identity_grid
+from ..compose.flow import FACE, STEEPEST, UNLIKE, UNSURE, hidden_share, soft_limit
+from ..geometry import identity_grid, ramp
 from ..types import Generated
 
 
@@ -33,8 +33,8 @@ def compose_pictures(source: Tensor, generated: Generated, at_rest: Tensor, unit
     kept = soft_limit(_length(d), room)
     d = _within_borders(d * kept)
     now, still = _larger(motion.occlusion_map, size), _at(_larger(at_rest, size), d)
-    unsure = UNSURE * _smooth(_unlike_planes(moved.detach()), *UNLIKE)
-    share = torch.maximum(_hidden(now, still, kept), unsure[:, None, None, None] * kept)
+    unsure = UNSURE * ramp(_unlike_planes(moved.detach()), *UNLIKE)
+    share = torch.maximum(hidden_share(now, still, kept), unsure[:, None, None, None] * kept)
     warped = _at(source, d)
     return warped + share * (generated.prediction - warped)
 
@@ -65,16 +65,6 @@ def _at(maps: Tensor, d: Tensor) -> Tensor:
     moved = torch.stack([d[:, 0] * (width / (width - 1)), d[:, 1] * (height / (height - 1))], dim=-1)
     grid = identity_grid(height, width, like=d) + moved
     return F.grid_sample(maps, grid, padding_mode="reflection", align_corners=True)
-
-
-def _hidden(now: Tensor, at_rest: Tensor, kept: Tensor) -> Tensor:
-    visible = 1 - (at_rest - now).clamp(min=0) / at_rest.clamp(min=LEAST_SEEN)
-    return 1 - _smooth(1 - (1 - visible) * kept, *SHOWN)
-
-
-def _smooth(values: Tensor, low: float, high: float) -> Tensor:
-    share = ((values - low) / (high - low)).clamp(0, 1)
-    return share.square() * (3 - 2 * share)
 
 
 def _unlike_planes(d: Tensor) -> Tensor:
