@@ -27,9 +27,11 @@ from fom_core.files.paths import ASSETS
 from fom_core.media import VideoReader
 from fom_core.motion.directions import ENDING, Direction, PoseDirections, save_directions
 from fom_core.pictures import to_batch
+from fom_core.training.data.face_shape import canonical
+from fom_core.training.data.mesh import LEFT_EAR, RIGHT_EAR, MeshFinder
 from fom_core.types import Keypoints
 
-from .pose.mesh import LEFT_EAR, MEASURES, RIGHT_EAR, FaceState, Mesh, canonical, state_of
+from .pose.state import MEASURES, FaceState, state_of
 
 log = logging.getLogger(__name__)
 EVERY = 3  # frames of a clip, of which one is looked at
@@ -74,7 +76,7 @@ def permissive_clips(folder: Path) -> Iterator[Path]:
 
 
 @torch.inference_mode()
-def see(model: PyTorchModel, mesh: Mesh, clip: Path) -> Seen:
+def see(model: PyTorchModel, mesh: MeshFinder, clip: Path) -> Seen:
     """Look at a clip with the model and with the mesh."""
     with VideoReader(str(clip)) as video:
         frames = list(islice(video, 0, None, EVERY))
@@ -188,7 +190,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=ASSETS, help="folder to write to")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    model, mesh = load_model(args.model, device="cpu"), Mesh(args.mesh)
+    model, mesh = load_model(args.model, device="cpu"), MeshFinder(args.mesh)
     clips = [see(model, mesh, clip) for folder in args.clips for clip in permissive_clips(folder)]
     face = canonical(np.concatenate([seen.meshes for seen in clips])[::7])
     scale = float(np.median([state_of(mesh, face).scale for seen in clips for mesh in seen.meshes[::7]]))

@@ -37,7 +37,11 @@ class LossWeights:
     composed: float = 0.0  # the composed picture against driving
     fold: float = 0.0  # areas that the flow turns inside out
     singular: float = 0.0  # jacobians that can hardly be inverted
-    anchor: float = 0.0  # first keypoints to facial landmarks
+    mesh: float = 0.0  # flow at the points of the mesh against where these are in the source; with --mesh
+    still_flow: float = 0.0  # flow of pairs made of one portrait against where each pixel is known to come from,
+    still_value: float = 0.0  # the keypoints of these,
+    still_jacobian: float = 0.0  # and their jacobians
+    anchor: float = 0.0  # first keypoints to facial landmarks, and to lips and chin of the mesh where there is one
     mouth: float = 0.0  # how much more the picture losses count there; with 0 for both, everywhere alike
     eyes: float = 0.0
     teacher_value: float = 0.0  # how far results are from a teacher's, in `fom compress`: keypoints,
@@ -49,6 +53,7 @@ class LossWeights:
 # Parts that a stage may leave as they are. The painter is all of the generator but the motion; statistics are those of
 # the normalisation, which small batches would only shake.
 PARTS = ("keypoint_detector", "painter", "statistics")
+STILL_LOSSES = ("still_flow", "still_value", "still_jacobian")
 TEACHER_LOSSES = ("teacher_value", "teacher_jacobian", "teacher_motion", "teacher_picture")
 
 
@@ -83,6 +88,7 @@ class Stage:
     compile: bool = False  # the networks, by torch.compile
     cuda_graphs: bool = False  # launch a step as a whole, on one GPU
     still_share: float = 0.2  # of pairs made of one portrait
+    video_still_share: float = 0.0  # of these, those in which a frame of a video takes the portrait's place
     candidates: int = 4  # driving frames of which the one that differs most is taken
     mouth_share: float = 0.5  # of pairs for which the difference of the mouths decides
     pose_share: float = 0.0  # of pairs for which the difference of the poses does
@@ -146,8 +152,13 @@ class TrainConfig:
 
     @property
     def needs_landmarks(self) -> bool:
-        """Whether a loss, or the choice of pairs, asks where eyes and mouth are."""
-        return any(
+        """Whether a loss, or the choice of pairs, asks where eyes and mouth are. Meshes are looked for around them."""
+        return self.needs_mesh or any(
             stage.weights.anchor or stage.weights.mouth or stage.weights.eyes or stage.pose_share
             for stage in self.stages
         )
+
+    @property
+    def needs_mesh(self) -> bool:
+        """Whether a loss, or the change of portraits, asks for the faces' meshes."""
+        return any(stage.weights.mesh or stage.augment.turn for stage in self.stages)

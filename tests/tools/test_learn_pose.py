@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from fom_core.training.data.face_shape import similarity
+from fom_core.training.data.mesh import CHIN, FOREHEAD, LEFT_EYE, LOWER_LIP, RIGHT_EYE, UPPER_LIP
 from tools.learn_pose import MEASURES, Table, slopes
-from tools.pose.mesh import CHIN, FOREHEAD, LEFT_EYE, LIDS, LOWER_LIP, RIGHT_EYE, UPPER_LIP, fit, state_of
+from tools.pose.state import LIDS, state_of
 
 
 @pytest.fixture
@@ -46,7 +48,7 @@ def test_a_mesh_tells_mouth_and_lids_whatever_the_head_does(face):
 
 
 def test_fitting_finds_scale_turn_and_shift(face):
-    scale, turn, shift = fit(face, turned(face, 10, 5, -20))
+    scale, turn, shift = similarity(face, turned(face, 10, 5, -20))
     np.testing.assert_allclose(scale * face @ turn.T + shift, turned(face, 10, 5, -20), atol=1e-9)
 
 

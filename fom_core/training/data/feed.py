@@ -12,8 +12,9 @@ from typing import Any, Protocol
 import torch
 
 from ...parallel.distributed import rank, world_size
-from ..settings import Stage
+from ..settings import STILL_LOSSES, Stage
 from .augment import Augment, Pairs
+from .face_shape import FaceShape
 from .frame_cache import FrameCache
 from .sampler import PairSampler
 from .stream import ClipData, StreamFeed
@@ -41,10 +42,12 @@ class CacheFeed:
     """Pairs drawn from decoded clips, and changed as the stage says, on the device where they are needed."""
 
     def __init__(self, cache: FrameCache, stage: Stage, seed: int, device: torch.device | str = "cpu") -> None:
-        names = ("still_share", "candidates", "mouth_share", "pose_share")
+        names = ("still_share", "candidates", "mouth_share", "pose_share", "video_still_share")
         options = {name: getattr(stage, name) for name in names}
-        self.sampler = PairSampler(cache, seed, device=device, **options)
-        self.augment = Augment(stage.model.image_size[0], stage.augment, seed)
+        self.sampler = PairSampler(cache, seed, device=device, lends=bool(stage.augment.turn), **options)
+        shape = None if cache.mesh is None else FaceShape.of_meshes(cache.mesh)
+        maps = any(getattr(stage.weights, name) for name in STILL_LOSSES)
+        self.augment = Augment(stage.model.image_size[0], stage.augment, seed, shape=shape, maps=maps)
         self.batch = stage.batch_size * world_size()
         self.part = slice(stage.batch_size * rank(), stage.batch_size * (rank() + 1))
 

@@ -27,11 +27,13 @@ from ...media import read_picture
 from .clips import ClipEntry, read_frames
 from .frame_file import FrameFile, shrunk
 from .landmarks import NO_FACE, find_landmarks
+from .mesh import POINTS, MeshFinder, find_meshes
 
 log = logging.getLogger(__name__)
 MOST_THREADS = 16
 ANEW = "Remove its folder; it is made anew."
-FRAMES, LANDMARKS, CLIPS, STAMP = "frames.npy", "landmarks.npy", "clips.json", "built_from.json"
+FRAMES, LANDMARKS, MESH = "frames.npy", "landmarks.npy", "mesh.npy"
+CLIPS, STAMP = "clips.json", "built_from.json"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class CachedClip:
 class FrameCache:
     """All frames of a data set at one size: ``frames`` (N, S, S, 3) uint8, ``landmarks`` (N, 5, 2) in [-1, 1].
 
-    Landmarks are those of :func:`find_landmarks`, ``NO_FACE`` where none were found or no detector was given.
+    Landmarks are those of :func:`find_landmarks`, ``NO_FACE`` where none were found or no detector was given. ``mesh``
+    (N, 468, 3) is that of :func:`.mesh.find_meshes`, read when used; None where nothing was given to find it with.
     Raises MediaError for a folder that does not hold one.
     """
 
@@ -57,12 +60,15 @@ class FrameCache:
         self.folder = folder
         self.frames = _mapped(folder / FRAMES)
         self.landmarks = np.array(_mapped(folder / LANDMARKS))
+        self.mesh = _mapped(folder / MESH) if (folder / MESH).exists() else None
         with wrong_as(MediaError, folder / CLIPS, ANEW):
             self.clips = _clips(read_json(folder / CLIPS), len(self.frames) if self.frames.ndim else 0)
         used = {(clip.name, clip.identity) for clip in self.clips}
         self.entries = [entry for entry in entries if (entry.path.stem, entry.identity) in used]
         side = self.frames.shape[1:2]
         right = self.frames.dtype == np.uint8 and self.frames.shape[1:] == (*side, *side, 3)
+        if self.mesh is not None:
+            right = right and self.mesh.shape == (len(self.frames), POINTS, 3) and self.mesh.dtype == np.float32
         if not right or self.landmarks.shape != (len(self.frames), 5, 2):
             raise MediaError(f"The frames and landmarks in {folder} do not belong together. {ANEW}")
 
@@ -74,28 +80,33 @@ class FrameCache:
         size: int,
         detector: Detector | None = None,
         progress: Callable[[int, int | None], None] | None = None,
+        *,
+        mesh: MeshFinder | None = None,
     ) -> FrameCache:
         """Decode ``entries`` into ``folder``, or open what an earlier call with the same files left there.
 
-        Every processor decodes, so ``detector`` is asked by several threads. A clip that cannot be read, or has a
-        single frame, is left out with a warning; one that breaks off keeps the frames before. Raises MediaError when
-        nothing is left.
+        Every processor decodes, so ``detector`` and ``mesh`` are asked by several threads. A clip that cannot be read,
+        or has a single frame, is left out with a warning; one that breaks off keeps the frames before. Raises
+        MediaError when nothing is left.
         """
         labelled = False if detector is None else detector.name
         made_of = {"size": size, "labelled": labelled, "files": [_facts(entry) for entry in entries]}
+        made_of |= {} if mesh is None else {"mesh": mesh.digest}
         if not _is_made_of(folder, made_of):
-            clips, landmarks = [], []
+            clips, landmarks, meshes = [], [], None if mesh is None else []
             with _begin(folder, size) as file:
-                all_decoded = map_in_threads(lambda entry: _decode(entry, size, detector), entries)
+                all_decoded = map_in_threads(lambda entry: _decode(entry, size, detector, mesh), entries)
                 for done, (entry, decoded) in enumerate(zip(entries, all_decoded, strict=True), 1):
                     clip = decoded.clip(entry, file.count)
                     clips += [] if clip is None else [clip]
                     landmarks += decoded.landmarks
+                    if meshes is not None:
+                        meshes += decoded.meshes
                     for frame in decoded.frames:
                         file.write(frame)
                     if progress is not None:
                         progress(done, len(entries))
-            _finish(folder, clips, landmarks, made_of)
+            _finish(folder, clips, landmarks, meshes, made_of)
         return cls(folder, entries)
 
     def resized(self, folder: Path, size: int) -> FrameCache:
@@ -108,7 +119,7 @@ class FrameCache:
             with _begin(folder, size) as file:
                 for frame in self.frames:
                     file.write(frame)
-            _finish(folder, self.clips, list(self.landmarks), made_of)
+            _finish(folder, self.clips, list(self.landmarks), self.mesh, made_of)
         return FrameCache(folder)
 
 
@@ -139,10 +150,11 @@ def _clips(values: object, frames: int) -> list[CachedClip]:
 
 @dataclass(frozen=True)
 class _Decoded:
-    """The frames of an entry as far as they can be read, at the size of the cache, and their landmarks."""
+    """The frames of an entry as far as they can be read, at the size of the cache, their landmarks and meshes."""
 
     frames: list[np.ndarray]
     landmarks: list[np.ndarray]
+    meshes: Sequence[np.ndarray] = ()
     problem: str | None = None
 
     def clip(self, entry: ClipEntry, start: int) -> CachedClip | None:
@@ -173,15 +185,17 @@ def map_in_threads(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator
                 waiting.cancel()
 
 
-def _decode(entry: ClipEntry, size: int, detector: Detector | None) -> _Decoded:
-    frames, landmarks = [], []
+def _decode(entry: ClipEntry, size: int, detector: Detector | None, mesh: MeshFinder | None) -> _Decoded:
+    frames, landmarks, problem = [], [], None
     try:
         for picture in read_frames(entry.path) if entry.kind == "video" else [read_picture(entry.path)]:
             landmarks.append(NO_FACE if detector is None else find_landmarks(picture, detector))
             frames.append(shrunk(picture, size))
     except MediaError as error:
-        return _Decoded(frames, landmarks[: len(frames)], str(error))
-    return _Decoded(frames, landmarks)
+        problem = str(error)
+    landmarks = landmarks[: len(frames)]
+    meshes = () if mesh is None or not frames else find_meshes(frames, landmarks, mesh)
+    return _Decoded(frames, landmarks, list(meshes), problem)
 
 
 def _facts(entry: ClipEntry) -> list[str | int]:
@@ -208,12 +222,24 @@ def _begin(folder: Path, size: int) -> FrameFile:
 
 
 def _finish(
-    folder: Path, clips: Sequence[CachedClip], landmarks: Sequence[np.ndarray], made_of: dict[str, object]
+    folder: Path,
+    clips: Sequence[CachedClip],
+    landmarks: Sequence[np.ndarray],
+    meshes: Sequence[np.ndarray] | np.ndarray | None,
+    made_of: dict[str, object],
 ) -> None:
     """Put the rest beside the frames; the stamp comes last, and says that all is there."""
     if not clips:
         raise MediaError("None of the clips can be read; the messages before say why.")
     np.save(folder / LANDMARKS, np.stack(landmarks).astype(np.float32))
+    if meshes is None:
+        (folder / MESH).unlink(missing_ok=True)
+    else:
+        shape = (len(meshes), POINTS, 3)
+        file = np.lib.format.open_memmap(folder / MESH, mode="w+", dtype=np.float32, shape=shape)
+        for number, each in enumerate(meshes):
+            file[number] = each
+        file.flush()
     (folder / CLIPS).write_text(json.dumps([asdict(clip) for clip in clips]), encoding="utf-8")
     with replacing(folder / STAMP) as temporary:
         temporary.write_text(json.dumps(made_of), encoding="utf-8")

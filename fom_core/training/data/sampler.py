@@ -10,8 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .face_shape import known_meshes
 from .frame_cache import CachedClip, FrameCache, map_in_threads
+from .mesh import looks_of
 
+AT_A_TIME = 4096  # meshes that are read
 MOST_OF_THE_MEMORY = 0.4  # of a device, that frames may take so that they are copied there once and for all
 
 
@@ -19,7 +22,7 @@ MOST_OF_THE_MEMORY = 0.4  # of a device, that frames may take so that they are c
 class RawPairs:
     """A batch straight from the cache. For a still, source and driving are the same picture and ``still`` is set.
 
-    Pictures may be on another device than the rest.
+    Pictures may be on another device than the rest. Meshes are NaN where there is none.
     """
 
     source: Tensor  # (B, S, S, 3) uint8
@@ -28,6 +31,10 @@ class RawPairs:
     driving_landmarks: Tensor
     still: Tensor  # (B,) bool
     names: tuple[str, ...] = ()  # of the clips, for messages
+    source_mesh: Tensor | None = None  # (B, 468, 3)
+    driving_mesh: Tensor | None = None
+    lent: Tensor | None = None  # (B, 2, 468, 3) of two frames of somebody in a video, whose change stills take over
+    still_weight: Tensor | None = None  # (B,) what each counts in a mean over the whole batch's stills, 0 for others
 
 
 class FrameStore:
@@ -51,7 +58,11 @@ class PairSampler:
 
     Of a few candidate driving frames the one that differs most from the source is taken: in ``mouth_share`` of the
     pairs by the mouth alone, in ``pose_share`` by how far the head is turned, nodded and tilted, and else by the whole
-    face. Random pairs of a talking head are nearly equal.
+    face: by their meshes where all of them have one, else by their pixels and landmarks. Random pairs of a talking head
+    are nearly equal.
+
+    video_still_share: of the pairs that are made of one portrait, those for which a frame of a video takes its place.
+    lends:             whether a pair of a video comes along with every pair: see :class:`RawPairs`.
     """
 
     def __init__(
@@ -63,14 +74,21 @@ class PairSampler:
         candidates: int = 4,
         mouth_share: float = 0.5,
         pose_share: float = 0.0,
+        video_still_share: float = 0.0,
+        lends: bool = False,
         device: torch.device | str = "cpu",
     ) -> None:
         self.cache, self.candidates, self.mouth_share, self.pose_share = cache, candidates, mouth_share, pose_share
         self.random = np.random.default_rng(seed)
         self.videos, self.stills = _by_identity(cache.clips, "video"), _by_identity(cache.clips, "still")
-        self.still_share = still_share if self.stills and self.videos else float(bool(self.stills))
+        mixed = self.videos and (self.stills or video_still_share)
+        self.still_share = still_share if mixed else float(bool(self.stills))
+        self.video_still_share = float(bool(video_still_share)) if not self.stills else video_still_share
+        self.lends = lends and cache.mesh is not None and bool(self.videos)
         self.faces, self.mouths = _thumbnails(cache)
         self.poses = _shapes(cache.landmarks)
+        self.known, self.opened, self.turned = _of_meshes(cache)
+        self.places = None if cache.mesh is None else cache.mesh[..., :2]
         self.starts = np.array([clip.start for clip in cache.clips])
         self.lengths = np.array([clip.length for clip in cache.clips])
         self.frames = FrameStore(cache.frames, torch.device(device))
@@ -78,15 +96,17 @@ class PairSampler:
     def draw(self, batch_size: int, part: slice = slice(None)) -> RawPairs:
         """A new batch; only the random state changes. ``part``: which of its rows to read, one process's share."""
         still = self.random.random(batch_size) < self.still_share
-        clips = self._clips(still)
-        source, *others = self.starts[clips] + self.random.integers(
-            self.lengths[clips], size=(1 + self.candidates, batch_size)
-        )
-        decides = self.random.random(batch_size)
-        by_mouth, by_pose = decides < self.mouth_share, decides >= 1 - self.pose_share
-        source = source[part]
-        driving = self._most_different(source, np.stack(others)[:, part], by_mouth[part], by_pose[part])
+        moving = ~still
+        if self.video_still_share and self.videos:
+            moving |= self.random.random(batch_size) < self.video_still_share
+        clips = self._clips(moving)
+        source, driving = self._two_frames(clips, part)
+        driving = np.where(still[part], source, driving)
+        lent = None
+        if self.lends:
+            lent = np.stack(self._two_frames(self._clips(np.ones(batch_size, bool)), part), axis=1)
         landmarks = torch.from_numpy(self.cache.landmarks)
+        weight = torch.from_numpy(still / max(still.mean(), 1 / batch_size)).float()
         return RawPairs(
             self.frames[source],
             self.frames[driving],
@@ -94,14 +114,31 @@ class PairSampler:
             landmarks[driving],
             torch.from_numpy(still[part]),
             tuple(self.cache.clips[index].name for index in clips[part]),
+            self._meshes(source),
+            self._meshes(driving),
+            None if lent is None else self._meshes(lent),
+            weight[part],
         )
 
-    def _clips(self, still: np.ndarray) -> np.ndarray:
-        """(B,) numbers of clips or portraits, each of a person drawn at random."""
-        shares = self.random.random((2, len(still)))
-        clips = np.empty(len(still), int)
+    def _meshes(self, frames: np.ndarray) -> Tensor | None:
+        return None if self.cache.mesh is None else torch.from_numpy(self.cache.mesh[frames])
+
+    def _two_frames(self, clips: np.ndarray, part: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Of a batch's clips (B,), the numbers of a source and a driving frame for the rows of a part."""
+        source, *others = self.starts[clips] + self.random.integers(
+            self.lengths[clips], size=(1 + self.candidates, len(clips))
+        )
+        decides = self.random.random(len(clips))
+        by_mouth, by_pose = decides < self.mouth_share, decides >= 1 - self.pose_share
+        source = source[part]
+        return source, self._most_different(source, np.stack(others)[:, part], by_mouth[part], by_pose[part])
+
+    def _clips(self, moving: np.ndarray) -> np.ndarray:
+        """(B,) numbers of clips, or portraits where they do not move, each of a person drawn at random."""
+        shares = self.random.random((2, len(moving)))
+        clips = np.empty(len(moving), int)
         for row, (who, which) in enumerate(shares.T):
-            people = self.stills if still[row] else self.videos
+            people = self.videos if moving[row] else self.stills
             group = people[int(who * len(people))]
             clips[row] = group[int(which * len(group))]
         return clips
@@ -110,12 +147,31 @@ class PairSampler:
         self, source: np.ndarray, others: np.ndarray, by_mouth: np.ndarray, by_pose: np.ndarray
     ) -> np.ndarray:
         """Of (C, B) candidates the one for each source (B,) that differs most from it."""
-        by_pose = by_pose & ~np.isnan(self.poses[np.concatenate([source[None], others])]).any(axis=(0, 2))
+        everyone = np.concatenate([source[None], others])
+        by_mesh = self.known[everyone].all(axis=0)
+        by_pose = by_pose & (by_mesh | ~np.isnan(self.poses[everyone]).any(axis=(0, 2)))
+        by_face = ~by_mouth & ~by_pose
         apart = np.empty(others.shape, np.float32)
-        for shown, rows in ((self.mouths, by_mouth), (self.faces, ~by_mouth & ~by_pose), (self.poses, by_pose)):
-            difference = np.abs(shown[others[:, rows]] - shown[source[rows]])
-            apart[:, rows] = difference.mean(axis=tuple(range(2, difference.ndim)))
+        for pixels, mesh, rows in (
+            (self.mouths, self.opened, by_mouth),
+            (self.faces, self.places, by_face),
+            (self.poses, self.turned, by_pose),
+        ):
+            for shown, chosen in ((pixels, rows & ~by_mesh), (mesh, rows & by_mesh)):
+                if shown is not None and chosen.any():
+                    difference = np.abs(shown[others[:, chosen]] - shown[source[chosen]])
+                    apart[:, chosen] = difference.mean(axis=tuple(range(2, difference.ndim)))
         return others[apart.argmax(axis=0), np.arange(len(source))]
+
+
+def _of_meshes(cache: FrameCache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each frame: whether it has a mesh (N,), how wide the mouth is open (N, 1), turn and nod of the head (N, 2)."""
+    count = len(cache.landmarks)
+    known, opened, turned = np.zeros(count, bool), np.zeros((count, 1), np.float32), np.zeros((count, 2), np.float32)
+    for start in range(0, 0 if cache.mesh is None else count, AT_A_TIME):
+        rows = slice(start, start + AT_A_TIME)
+        known[rows], opened[rows], turned[rows] = known_meshes(cache.mesh[rows]), *looks_of(cache.mesh[rows])
+    return known, opened, turned
 
 
 def _shapes(landmarks: np.ndarray) -> np.ndarray:
