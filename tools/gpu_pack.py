@@ -1,6 +1,7 @@
 """What travels to a machine with a graphics card and back: see ``tools.gpu_run``.
 
     python -m tools.gpu_pack PACK.tar --clips FOLDER [--state RUN_OR_WEIGHTS] [--wheels FOLDER] [--yunet FILE]
+        [--mesh FILE]
 
 A pack holds this checkout's tracked files, the clips of an index that may be learnt from and measured on, and the last
 state of a training, or weights to start from.
@@ -43,6 +44,8 @@ def write_pack(args: argparse.Namespace) -> int:
             tar.add(wheel, f"wheels/{wheel.name}")
         if args.yunet:
             tar.add(args.yunet, "yunet.onnx")
+        if args.mesh:
+            tar.add(args.mesh, "mesh.tflite")
         if args.state:
             _add_state(tar, Path(args.state))
     size = target.stat().st_size / 1e6
@@ -136,6 +139,7 @@ def main() -> int:
     parser.add_argument("--state", type=Path, help="a run of `fom train` to go on with, or weights to start from")
     parser.add_argument("--wheels", type=Path, help="folder of packages that the machine lacks")
     parser.add_argument("--yunet", type=Path, help="YuNet's file, which finds eyes and mouths")
+    parser.add_argument("--mesh", type=Path, help="MediaPipe's face_landmark.tflite, which finds meshes of faces")
     parser.add_argument(
         "--collect", type=Path, nargs=3, metavar=("RUN", "RESULTS", "MODEL"), help="instead, what came of a training"
     )

@@ -1,6 +1,7 @@
 """One call on a bare machine with a graphics card: checks, times and trains, and brings back what came of it.
 
     python -m tools.gpu_pack PACK.tar --clips FOLDER [--state RUN_OR_WEIGHTS] [--wheels FOLDER] [--yunet FILE]
+        [--mesh FILE]
     tar xf PACK.tar && python3 -m tools.gpu_run --output RESULTS      # there, with PyTorch, OpenCV and NumPy
 
 The steps run one after the other, each in a process of its own and for a limited time; one that fails or takes too long
@@ -129,12 +130,13 @@ def _command(name: str, args: argparse.Namespace, work: Path, limit_s: float) ->
     if not args.clips.is_dir():
         return None
     if name == "train":
-        return _training(args, work, limit_s, yunet)
+        mesh = ["--mesh", str(args.mesh)] if args.mesh.is_file() else []
+        return _training(args, work, limit_s, [*yunet, *mesh])
     found = ["--model", str(model), "--device", args.device, "--frames", "8", *yunet]
     return [*python, "fom_core", "evaluate", str(args.clips), *found, "--output", str(work / "evaluation")]
 
 
-def _training(args: argparse.Namespace, work: Path, limit_s: float, yunet: list[str]) -> list[str]:
+def _training(args: argparse.Namespace, work: Path, limit_s: float, given: list[str]) -> list[str]:
     """``fom train`` of the last stage, from where its last state is, so that it ends within the limit."""
     sys.path.append(str(work / "site"))  # PyYAML may be one of the wheels that came along
     import yaml  # noqa: PLC0415
@@ -154,7 +156,7 @@ def _training(args: argparse.Namespace, work: Path, limit_s: float, yunet: list[
     options = ["--config", str(written), "--output", str(run), "--device", args.device, "--every", "500"]
     if args.device.startswith("cuda"):
         options += ["-o", "train_params.precision=bfloat16", "-o", "train_params.cuda_graphs=true"]
-    return [sys.executable, "-m", "fom_core", "train", str(args.clips), *options, *start, *yunet]
+    return [sys.executable, "-m", "fom_core", "train", str(args.clips), *options, *start, *given]
 
 
 def _seconds_of(run: Path) -> float:
@@ -177,6 +179,7 @@ def main() -> int:
     parser.add_argument("--clips", type=Path, default=ROOT / "clips")
     parser.add_argument("--state", type=Path, help="a run's folder or weights (default: what was packed, or mini)")
     parser.add_argument("--yunet", type=Path, default=ROOT / "yunet.onnx")
+    parser.add_argument("--mesh", type=Path, default=ROOT / "mesh.tflite")
     parser.add_argument("--steps", type=lambda text: text.split(","), default=list(LIMITS), help=",".join(LIMITS))
     args = parser.parse_args()
     unknown = set(args.steps) - set(LIMITS)

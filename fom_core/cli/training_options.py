@@ -41,6 +41,13 @@ def add_training_options(parser: argparse.ArgumentParser, output: str, option: s
         "the losses want it and it is here)",
     )
     parser.add_argument(
+        "--mesh",
+        type=file_path,
+        metavar="FILE",
+        help="MediaPipe's face_landmark.tflite, out of a wheel of mediapipe 0.10.14: with it, losses of the mesh know "
+        "which place of one frame is which of another (default: none)",
+    )
+    parser.add_argument(
         "--vgg",
         type=file_name,
         metavar="FILE",

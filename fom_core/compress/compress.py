@@ -24,7 +24,15 @@ from ..training.data.augment import Transform
 from ..training.data.feed import Feed, items, open_feed
 from ..training.data.frame_cache import FrameCache
 from ..training.data.stream import ClipData
-from ..training.given import TrainingInputs, find_clips, open_clips, open_features, open_labeller, random_features
+from ..training.given import (
+    TrainingInputs,
+    find_clips,
+    open_clips,
+    open_features,
+    open_labeller,
+    open_mesh,
+    random_features,
+)
 from ..training.journal import Stages, untold
 from ..training.loop import stage_data, stage_line, train_stage
 from ..training.perceptual import VggFeatures
@@ -72,12 +80,12 @@ def compress_from_folder(
     results = [output / f"{name}.safetensors" for name in _names(config)]
     keep_apart([Work([*inputs.files, *models], results, folders=[output])])
     found = find_clips(config, inputs)
-    detector = open_labeller(config, inputs)
+    detector, mesh = open_labeller(config, inputs), open_mesh(config, inputs)
     features = open_features(config, inputs)
     with training_group(device) as own_device:
         with first_alone():
             check_begun(config, model, output)
-        clips, validation = open_clips(config, found, output, detector, stages)
+        clips, validation = open_clips(config, found, output, detector, stages, mesh=mesh)
         rows = compress(
             config,
             model,

@@ -7,7 +7,7 @@ from dataclasses import fields
 from math import lcm
 
 from ..documents.options import SettingsError, Table
-from .settings import PARTS, DatasetConfig, LossWeights, Stage
+from .settings import PARTS, STILL_LOSSES, DatasetConfig, LossWeights, Stage
 
 POSITIVE = ("batch_size", "accumulate", "num_repeats", "keypoints_every", "candidates")
 NOT_NEGATIVE = (
@@ -20,10 +20,12 @@ NOT_NEGATIVE = (
     "warm_up",
     "clip_norm",
 )
-SHARES = ("decay_share", "still_share", "mouth_share", "pose_share", "ema", "prune")
-OF_JACOBIANS = ("singular", "equivariance_jacobian", "teacher_jacobian")
-OF_FLOWS = ("fold", "warp", "composed", "evidence", "teacher_motion")
-OF_KEYPOINTS = (*OF_JACOBIANS, "equivariance_value", "anchor", "teacher_value")
+SHARES = ("decay_share", "still_share", "video_still_share", "mouth_share", "pose_share", "ema", "prune")
+OF_JACOBIANS = ("singular", "equivariance_jacobian", "still_jacobian", "teacher_jacobian")
+OF_FLOWS = ("fold", "warp", "composed", "evidence", "mesh", "still_flow", "teacher_motion")
+OF_KEYPOINTS = (*OF_JACOBIANS, "equivariance_value", "still_value", "anchor", "teacher_value")
+OF_KNOWN_MOTION = ("mesh", *STILL_LOSSES)
+NO_STILLS = "has no effect: no pairs are made of portraits (still_share: 0). Set it to 0."
 OF_PAINTINGS = ("perceptual", "l1", "generator_gan", "teacher_picture")
 
 
@@ -56,11 +58,15 @@ def check_overrides(common: Table, stages: Sequence[Table], place: str = "") -> 
 
 
 def check_weights(stages: Sequence[Stage], own: Sequence[Table], common: Table) -> None:
-    """Raise SettingsError for loss weights that do nothing.
+    """Raise SettingsError for loss weights, and changes of portraits, that do nothing.
 
     own:    the options that each stage sets itself. What it takes over from ``common`` may do nothing in some of them,
             but not in all where the command line has set it.
     """
+    for stage, options in zip(stages, own, strict=True):
+        for table, name in ((options, "video_still_share"), (options.table("augmentation_params"), "turn")):
+            if table.get(name) and not stage.still_share:
+                raise table.wrong(name, NO_STILLS)
     idle = [_idle_weights(stage) for stage in stages]
     for reasons, options in zip(idle, own, strict=True):
         weights = options.table("loss_weights")
@@ -82,6 +88,8 @@ def _idle_weights(stage: Stage) -> dict[str, str]:
         (OF_KEYPOINTS, "keypoint_detector" not in stage.fixed, held.format("the keypoint detector", "fixed")),
         (OF_KEYPOINTS, stage.learns != "generator", held.format("the keypoint detector", "learns: generator")),
         (OF_PAINTINGS, "painter" not in stage.fixed, held.format("the painter", "fixed")),
+        (OF_KNOWN_MOTION, not _motion_is_held(stage), "has no effect: the motion stays as it is. Set it to 0."),
+        (STILL_LOSSES, stage.still_share > 0, NO_STILLS),
     )
     return {
         name: reason
@@ -89,6 +97,11 @@ def _idle_weights(stage: Stage) -> dict[str, str]:
         for name in names
         if not works and _counts(stage.weights, name)
     }
+
+
+def _motion_is_held(stage: Stage) -> bool:
+    """Whether neither keypoint detector nor dense motion network learns."""
+    return stage.motion_lr == 0 or (stage.learns == "keypoint_detector" and "keypoint_detector" in stage.fixed)
 
 
 def _counts(weights: LossWeights, name: str) -> bool:
@@ -171,7 +184,7 @@ def _check_changes(stage: Stage, options: Table) -> None:
         if lowest < 0:
             raise weights.wrong(each.name, f"has to be 0 or above, found {lowest:g}.")
     _check_share(weights, "warp_trust", stage.weights.warp_trust)
-    for name in ("tone", "damage"):
+    for name in ("tone", "damage", "apart"):
         _check_share(augment, name, getattr(stage.augment, name))
     for table, values in ((augment, stage.augment), (warp, stage.transform)):
         for each in fields(values):

@@ -17,6 +17,7 @@ from ..weights.store import named_file, path_on_disk
 from .config import load_config
 from .data.clips import ClipEntry, find_entries, has_split, without_photographs
 from .data.frame_cache import FrameCache
+from .data.mesh import MeshFinder
 from .data.seen import tell_other_clips
 from .data.stream import ClipData
 from .journal import Stages, untold
@@ -36,6 +37,8 @@ class TrainingInputs:
     data:        the folder with the clips; None: the file's ``root_dir``.
     yunet:       YuNet's file or name, which finds eyes and mouths; None: the one that is here, where losses want it.
     vgg:         VGG19's file or name, to compare pictures in; None: random features.
+    mesh:        MediaPipe's ``face_landmark.tflite``, which finds the meshes of faces; None: losses of the mesh are
+                 left out.
     """
 
     config_path: str | Path
@@ -43,6 +46,7 @@ class TrainingInputs:
     overrides: Sequence[str] = ()
     yunet: str | Path | None = None
     vgg: str | Path | None = None
+    mesh: str | Path | None = None
 
     @property
     def config_name(self) -> str:
@@ -52,7 +56,8 @@ class TrainingInputs:
     @property
     def files(self) -> list[str | Path]:
         """Those that are only read."""
-        return [path for path in (self.config_path, self.yunet, self.vgg) if path is not None and is_file(path)]
+        paths = (self.config_path, self.yunet, self.vgg, self.mesh)
+        return [path for path in paths if path is not None and is_file(path)]
 
     def named_in(self, folder: Path) -> TrainingInputs:
         """The same with the path of the file that describes it, which comes along in ``folder`` if it is a name.
@@ -92,6 +97,29 @@ def open_labeller(config: TrainConfig, inputs: TrainingInputs) -> YuNetDetector 
                 "download yunet (0.3 MB), then begin anew.", inputs.config_name,
             )  # fmt: skip
     return None if yunet is None else YuNetDetector(named_file(yunet), threshold=0.5)
+
+
+def open_mesh(config: TrainConfig, inputs: TrainingInputs) -> MeshFinder | None:
+    """What finds the meshes of faces; None where it is not given, with a line if the training asks for it.
+
+    Raises MediaError for a file that is not there, UnsupportedModel for another one.
+    """
+    if config.streamed:
+        if inputs.mesh is not None or config.needs_mesh:
+            log.warning(
+                "%s reads pairs while it trains, and nobody looks for meshes then: --mesh, the loss weight mesh and "
+                "turn have no effect. Files with stages use them.", inputs.config_name,
+            )  # fmt: skip
+        return None
+    if inputs.mesh is not None:
+        return MeshFinder(Path(inputs.mesh))
+    if config.needs_mesh:
+        log.warning(
+            "%s learns motion from the meshes of faces (loss weight mesh, turn in augmentation_params), and what finds "
+            "them is not given: pictures alone tell it. Better: --mesh face_landmark.tflite, out of a wheel of "
+            "mediapipe 0.10.14.", inputs.config_name,
+        )  # fmt: skip
+    return None
 
 
 def clip_folder(config: TrainConfig, inputs: TrainingInputs) -> Path:
@@ -145,7 +173,7 @@ def find_clips(config: TrainConfig, inputs: TrainingInputs) -> FoundClips:
     Raises UsageError where no folder is named, MediaError where there is nothing to learn from, or nothing of what is
     set apart for figures, and for weights that are no file.
     """
-    for path in (inputs.yunet, inputs.vgg):
+    for path in (inputs.yunet, inputs.vgg, inputs.mesh):
         if is_file(path):
             require_file(path, "The weights file")
     folder, classes = clip_folder(config, inputs), config.dataset.licence_classes
@@ -156,7 +184,13 @@ def find_clips(config: TrainConfig, inputs: TrainingInputs) -> FoundClips:
 
 
 def open_clips(
-    config: TrainConfig, found: FoundClips, output: Path, detector: YuNetDetector | None, stages: Stages = untold
+    config: TrainConfig,
+    found: FoundClips,
+    output: Path,
+    detector: YuNetDetector | None,
+    stages: Stages = untold,
+    *,
+    mesh: MeshFinder | None = None,
 ) -> tuple[FrameCache | ClipData, FrameCache | None]:
     """The training clips, decoded into ``output`` or to be read on the way, and decoded ones for validation.
 
@@ -165,7 +199,7 @@ def open_clips(
 
     def decoded(name: str, entries: list[ClipEntry]) -> FrameCache:
         with stages(f"decoding clips ({name})", "clips") as progress:
-            return FrameCache.build(output / f"frames-{name}", entries, size, detector, progress)
+            return FrameCache.build(output / f"frames-{name}", entries, size, detector, progress, mesh=mesh)
 
     oversize = 1.0 if config.streamed else config.dataset.oversize
     size = max(round(stage.model.image_size[0] * oversize) for stage in config.stages)

@@ -14,6 +14,7 @@ from ..geometry import identity_grid, inverse_2x2
 from ..networks.discriminator import Critique
 from ..types import Keypoints
 from .data.augment import Transform
+from .data.mesh import LIPS_AND_CHIN
 from .perceptual import VggFeatures
 
 Pyramid = Callable[[Tensor], list[Tensor]]
@@ -163,22 +164,30 @@ def judge_warp(
 
 
 ANCHOR_TOLERANCE = (0.03, 0.03, 0.03, 0.03, 0.03, 0.1, 0.1, 0.15)
+MESH_TOLERANCE = 0.06  # of lips and chin that a mesh tells
 
 
-def anchor_loss(value: Tensor, landmarks: Tensor) -> Tensor:
+def anchor_loss(value: Tensor, landmarks: Tensor, mesh: Tensor | None = None) -> Tensor:
     """Pull the first eight keypoints to eyes, nose, mouth corners, both lips and chin; 0 inside a tolerance.
 
-    value: (B, K >= 8, 2). The lips and the chin are guessed from the line from the eyes to the mouth, so their
-    tolerance is wide and the reconstruction decides. A picture without landmarks counts as one without error, so that
-    the loss of a batch is the mean of its parts'.
+    value: (B, K >= 8, 2). Lips and chin are those of the mesh (B, 468, 2) where it is known. Else they are guessed from
+    the line from the eyes to the mouth, so their tolerance is wide and the reconstruction decides. A picture without
+    landmarks counts as one without error, so that the loss of a batch is the mean of its parts'.
     """
     known = ~landmarks.isnan().flatten(1).any(1)
     points = torch.where(known[:, None, None], landmarks, 0.0)
     mouth = points[:, 3:5].mean(1)
     down = mouth - points[:, 0:2].mean(1)
     guesses = torch.stack([mouth - 0.12 * down, mouth + 0.22 * down, mouth + 0.75 * down], dim=1)
+    tolerance = _tolerance(value.device)
+    if mesh is not None:
+        found = torch.stack([mesh[:, point] for point in LIPS_AND_CHIN], dim=1)
+        sure = ~found.isnan().flatten(1).any(1)
+        guesses = torch.where(sure[:, None, None], found, guesses)
+        told = F.pad(sure[:, None].expand(-1, 3), (5, 0))  # (B, 8)
+        tolerance = torch.where(told, MESH_TOLERANCE, tolerance)
     target = torch.cat([points, guesses], dim=1)
-    excess = ((value[:, :8] - target).norm(dim=-1) - _tolerance(value.device)).clamp(min=0)
+    excess = ((value[:, :8] - target).norm(dim=-1) - tolerance).clamp(min=0)
     return (excess * known[:, None]).mean()
 
 

@@ -24,6 +24,7 @@ from .losses import (
     perceptual_loss,
     pyramid_l1,
 )
+from .mesh_losses import mesh_loss, still_flow_loss, still_keypoint_losses
 from .motion_losses import evidence_loss, fold_penalty, singular_penalty
 from .perceptual import VggFeatures
 from .settings import Stage
@@ -82,11 +83,12 @@ class Objective(nn.Module):
         with torch.set_grad_enabled(learns_keypoints):
             resting = self.model.keypoint_detector(pairs.source)
             driving = self.model.keypoint_detector(pairs.driving)
-        features = self.model.generator.encode(pairs.source, resting)
+        features = self._encoded(pairs.source, resting)
         generated = self._generated(features, driving)
         importance = self._importance(pairs)
         losses = self._picture_losses(generated, pairs, importance)
         losses |= self._motion_losses(generated, features, pairs, importance)
+        losses |= self._known_losses(generated, pairs)
         if learns_keypoints:
             losses |= self._keypoint_losses(resting, driving, pairs, transform)
         losses |= self._further_losses(pairs, resting, driving, generated)
@@ -102,8 +104,29 @@ class Objective(nn.Module):
         real = self.discriminator(self.discriminator_pyramid(target), points)
         return self.stage.weights.discriminator_gan * discriminator_gan_loss(real, fake, outcome.importance)
 
+    @property
+    def _paints(self) -> bool:
+        """Whether any loss looks at what is painted."""
+        weights = self.stage.weights
+        return (
+            "painter" not in self.stage.fixed
+            or self.model.generator.dense_motion_network is None
+            or self.discriminator is not None
+            or bool(weights.evidence or weights.composed or weights.teacher_picture)
+        )
+
+    def _encoded(self, source: Tensor, keypoints: Keypoints) -> SourceFeatures:
+        """What the sources are to the networks; without features where nothing is painted."""
+        generator = self.model.generator
+        if self._paints or generator.dense_motion_network is None:
+            return generator.encode(source, keypoints)
+        return SourceFeatures(source, generator.dense_motion_network.down(source), source.new_empty(0), keypoints)
+
     def _generated(self, features: SourceFeatures, driving: Keypoints) -> Generated:
-        """What the networks make of a batch; through a painter that stays as it is, no gradients flow."""
+        """What the networks make of a batch; through a painter that stays as it is, no gradients flow.
+
+        The prediction is empty where no loss looks at it.
+        """
         weights, generator = self.stage.weights, self.model.generator
         details = bool(weights.warp or weights.evidence)
         if "painter" not in self.stage.fixed or generator.dense_motion_network is None:
@@ -111,7 +134,7 @@ class Objective(nn.Module):
         motion = generator.dense_motion_network(features, driving, details=details)
         deformed = generator.deform(features.image, motion.deformation) if details else None
         with torch.no_grad():
-            prediction = generator.paint(features.features, motion)
+            prediction = generator.paint(features.features, motion) if self._paints else features.features
         return Generated(prediction, motion, deformed)
 
     def _importance(self, pairs: Pairs) -> Tensor | None:
@@ -139,6 +162,20 @@ class Objective(nn.Module):
             composed = compose_pictures(pairs.source, generated, at_rest, self.stage.model.flow_unit)
             pictures = self.pyramid(composed), self.pyramid(pairs.driving)
             losses["composed"] = weights.composed * pyramid_l1(*pictures, importance)
+        return losses
+
+    def _known_losses(self, generated: Generated, pairs: Pairs) -> dict[str, Tensor]:
+        """How far the flow is from what meshes, and the making of pairs of one portrait, tell of it."""
+        weights, losses = self.stage.weights, {}
+        if generated.dense_motion is None or not (weights.mesh or weights.still_flow):
+            return losses
+        size = pairs.driving.shape[2], pairs.driving.shape[3]
+        flow = self.model.generator.flow(generated.dense_motion.deformation, size)
+        if weights.mesh and pairs.seen is not None:
+            assert pairs.source_mesh is not None and pairs.driving_mesh is not None
+            losses["mesh"] = weights.mesh * mesh_loss(flow, pairs.source_mesh, pairs.driving_mesh, pairs.seen)
+        if weights.still_flow and pairs.known_map is not None and pairs.still_weight is not None:
+            losses["still_flow"] = weights.still_flow * still_flow_loss(flow, pairs.known_map, pairs.still_weight)
         return losses
 
     @torch.no_grad()
@@ -182,10 +219,19 @@ class Objective(nn.Module):
             losses["equivariance_value"] = weights.equivariance_value * value
             if jacobian is not None:
                 losses["equivariance_jacobian"] = weights.equivariance_jacobian * jacobian
+        if (weights.still_value or weights.still_jacobian) and pairs.known_map is not None:
+            assert pairs.still_weight is not None
+            value, jacobian = still_keypoint_losses(resting, driving, pairs.known_map, pairs.still_weight)
+            losses["still_value"] = weights.still_value * value
+            if jacobian is not None:
+                losses["still_jacobian"] = weights.still_jacobian * jacobian
         if weights.singular and driving.jacobian is not None:
             losses["singular"] = weights.singular * singular_penalty(resting, driving)
         if weights.anchor:
-            apart = (resting.value, pairs.source_landmarks), (driving.value, pairs.driving_landmarks)
+            apart = (
+                (resting.value, pairs.source_landmarks, pairs.source_mesh),
+                (driving.value, pairs.driving_landmarks, pairs.driving_mesh),
+            )
             losses["anchor"] = weights.anchor * torch.stack([anchor_loss(*each) for each in apart]).mean()
         return losses
 

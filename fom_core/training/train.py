@@ -12,7 +12,7 @@ from ..weights.catalogue import is_file
 from ..weights.load import load_module, save_model
 from .checkpoint import DEFAULT, Checkpointing
 from .data.seen import seen_header
-from .given import TrainingInputs, find_clips, open_clips, open_features, open_labeller
+from .given import TrainingInputs, find_clips, open_clips, open_features, open_labeller, open_mesh
 from .journal import Stages, untold
 from .loop import train
 
@@ -42,11 +42,11 @@ def train_from_folder(
     start = [each for each in (init_from,) if is_file(each)]
     keep_apart([Work([*inputs.files, *start], [path], folders=[output])])
     found = find_clips(config, inputs)
-    detector = open_labeller(config, inputs)
+    detector, mesh = open_labeller(config, inputs), open_mesh(config, inputs)
     init = None if init_from is None else load_module(init_from)
     features = open_features(config, inputs)
     with training_group(device) as own_device:
-        clips, validation = open_clips(config, found, output, detector, stages)
+        clips, validation = open_clips(config, found, output, detector, stages, mesh=mesh)
         model = train(
             config,
             clips,
