@@ -20,6 +20,7 @@ COMMANDS = (
     "weights convert WEIGHTS out.safetensors --config PIPE",
     "train clips --config PIPE",
     "train clips --yunet PIPE",
+    "train clips --mesh PIPE",
     "preprocess clips --metadata PIPE --output out",
     "evaluate indexed --model WEIGHTS --output out",
     f"{LOOKS} --yunet PIPE",

@@ -52,7 +52,7 @@ def options(tmp_path: Path, clips: Path, steps: str, **changed: object) -> argpa
     values = {
         "output": tmp_path / "out", "seconds": 300.0, "device": "cpu", "model": "mini",
         "config": tmp_path / "tiny.yaml",
-        "clips": clips, "state": None, "yunet": tmp_path / "none.onnx", "steps": steps.split(","),
+        "clips": clips, "state": None, "yunet": tmp_path / "none.onnx", "mesh": tmp_path / "none.tflite", "steps": steps.split(","),
     }  # fmt: skip
     return argparse.Namespace(**{**values, **changed})
 
@@ -178,10 +178,12 @@ def test_figures_beyond_their_bounds_are_seen():
 
 
 def test_a_pack_holds_the_code_the_clips_that_may_be_learnt_from_and_weights_to_start_from(tmp_path, clips):
-    weights = ASSETS / "mini.safetensors"
+    weights, mesh = ASSETS / "mini.safetensors", tmp_path / "face_landmark.tflite"
+    mesh.write_bytes(b"a mesh")
     args = argparse.Namespace(
-        pack=tmp_path / "pack.tar", clips=clips, licence_class="permissive", state=weights, wheels=None, yunet=None
-    )
+        pack=tmp_path / "pack.tar", clips=clips, licence_class="permissive", state=weights, wheels=None, yunet=None,
+        mesh=mesh,
+    )  # fmt: skip
 
     status = write_pack(args)
 
@@ -191,3 +193,4 @@ def test_a_pack_holds_the_code_the_clips_that_may_be_learnt_from_and_weights_to_
         assert index is not None and b"anna" in (text := index.read()) and b"bert" not in text
     assert status == 0
     assert {"fom_core/configs/mini.yaml", "pyproject.toml", "clips/video/anna.png", "state.safetensors"} <= names
+    assert "mesh.tflite" in names

@@ -48,7 +48,7 @@ class Pairs:
         return self._with(lambda value: value[rows])
 
     def _with(self, change: Callable[[Tensor], Tensor]) -> Pairs:
-        return Pairs(**{name: None if value is None else change(value) for name, value in vars(self).items()})
+        return Pairs(**{name: change(value) for name, value in vars(self).items() if value is not None})
 
 
 @dataclass(frozen=True)

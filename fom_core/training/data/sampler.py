@@ -168,9 +168,11 @@ def _of_meshes(cache: FrameCache) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each frame: whether it has a mesh (N,), how wide the mouth is open (N, 1), turn and nod of the head (N, 2)."""
     count = len(cache.landmarks)
     known, opened, turned = np.zeros(count, bool), np.zeros((count, 1), np.float32), np.zeros((count, 2), np.float32)
-    for start in range(0, 0 if cache.mesh is None else count, AT_A_TIME):
-        rows = slice(start, start + AT_A_TIME)
-        known[rows], opened[rows], turned[rows] = known_meshes(cache.mesh[rows]), *looks_of(cache.mesh[rows])
+    if cache.mesh is not None:
+        for start in range(0, count, AT_A_TIME):
+            rows = slice(start, start + AT_A_TIME)
+            meshes = np.array(cache.mesh[rows])
+            known[rows], (opened[rows], turned[rows]) = known_meshes(meshes), looks_of(meshes)
     return known, opened, turned
 
 

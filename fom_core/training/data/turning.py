@@ -111,7 +111,8 @@ def borrowed(lent: np.ndarray, meshes: np.ndarray) -> np.ndarray:
 
     0 where one of the two is unknown.
     """
-    known = known_meshes(lent).all(axis=1)[:, None, None]
+    each = known_meshes(lent)
+    known = (each[:, 0] & each[:, 1])[:, None, None]
     first, second = (np.where(known, lent[:, number], meshes) for number in (0, 1))
     scale, turn, shift = similarity(first[:, RIGID], second[:, RIGID])
     change = (second - shift[:, None]) @ turn / scale[:, None, None] - first

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from fom_core.training.given import TrainingInputs, open_labeller
+from fom_core.errors import MediaError
+from fom_core.training.data.augment import AugmentConfig
+from fom_core.training.given import TrainingInputs, open_labeller, open_mesh
 from fom_core.training.settings import LossWeights, TrainConfig
 
 
@@ -23,3 +25,25 @@ def test_pairs_chosen_by_pose_alone_want_to_know_where_faces_are(stage, tmp_path
     assert open_labeller(by_pose, inputs) is None
 
     assert told in caplog.text
+
+
+@pytest.mark.parametrize("asks", [{"weights": LossWeights(mesh=1)}, {"augment": AugmentConfig(turn=1)}])
+def test_a_training_that_learns_from_meshes_says_what_finds_them(stage, caplog, asks):
+    plain = TrainConfig("mine", (replace(stage, weights=LossWeights()),))
+    asking = TrainConfig("mine", (replace(stage, **{"weights": LossWeights(), **asks}),))
+
+    assert open_mesh(plain, TrainingInputs("mine.yaml")) is None
+    assert not caplog.records
+    assert open_mesh(asking, TrainingInputs("mine.yaml")) is None
+    assert len(caplog.records) == 1 and "Better: --mesh face_landmark.tflite" in caplog.text
+    assert open_mesh(replace(asking, streamed=True), TrainingInputs("mine.yaml")) is None
+    assert "--mesh, the loss weight mesh and turn have no effect" in caplog.text
+
+
+def test_a_mesh_file_that_is_not_there_is_told_and_is_one_of_the_files(stage, tmp_path):
+    inputs = TrainingInputs("mine.yaml", mesh=tmp_path / "none.tflite")
+
+    with pytest.raises(MediaError, match=r"The mesh file .*none\.tflite does not exist"):
+        open_mesh(TrainConfig("mine", (stage,)), inputs)
+    (tmp_path / "none.tflite").write_bytes(b"x")
+    assert tmp_path / "none.tflite" in inputs.files

@@ -120,6 +120,48 @@ def test_the_embedded_model_learns_its_flow_as_animation_resizes_it_and_last_for
     assert last.fixed == ()
 
 
+def test_the_embedded_model_learns_motion_from_meshes_without_painting():
+    config = load_config(CONFIGS / "mini.yaml")
+    stage = next(stage for stage in config.stages if stage.name == "mesh")
+
+    assert config.needs_mesh and config.needs_landmarks
+    assert (stage.fixed, stage.weights.mesh, stage.weights.still_flow) == (("painter",), 60, 20)
+    assert (stage.augment.apart, stage.augment.turn, stage.video_still_share) == (0.3, 1, 0.25)
+    assert not load_config(CONFIGS / "vox-128.yaml").needs_mesh
+
+
+MESH_STAGE = "stages.mesh."
+
+
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (["motion_lr=0"], "mesh.loss_weights.mesh has no effect: the motion stays as it is. Set it to 0."),
+        (["learns=keypoint_detector", "fixed=[keypoint_detector]"], "has no effect: the motion stays as it is"),
+        (["still_share=0"], "stages.mesh.video_still_share has no effect: no pairs are made of portraits"),
+        (["still_share=0", "video_still_share=0"], "stages.mesh.augmentation_params.turn has no effect: no pairs"),
+        (
+            ["still_share=0", "video_still_share=0", "augmentation_params.turn=0"],
+            "stages.mesh.loss_weights.still_flow has no effect: no pairs are made of portraits (still_share: 0).",
+        ),
+        (["fixed=[keypoint_detector, painter]"], "loss_weights.still_value has no effect: the keypoint detector stays"),
+        (["video_still_share=2"], "stages.mesh.video_still_share has to be from 0 to 1, found 2."),
+        (["augmentation_params.apart=1.5"], "augmentation_params.apart has to be from 0 to 1, found 1.5."),
+        (["augmentation_params.turn=-1"], "augmentation_params.turn has to be 0 or above, found -1."),
+        (["loss_weights.mesh=-1"], "loss_weights.mesh has to be 0 or above, found -1."),
+    ],
+)
+def test_what_a_stage_cannot_learn_from_meshes_is_refused(overrides, reason):
+    assert reason in complaint(CONFIGS / "mini.yaml", *(MESH_STAGE + each for each in overrides))
+
+
+@pytest.mark.parametrize("loss", ["mesh", "still_flow"])
+def test_meshes_and_portraits_want_a_flow(loss):
+    off = [f"train_params.loss_weights.{name}=0" for name in ("equivariance_value", "equivariance_jacobian")]
+    told = complaint(VOX, *NO_FLOW, *off, "train_params.still_share=0.2", f"train.loss_weights.{loss}=1")
+    assert f"loss_weights.{loss} wants a flow, and dense_motion_params are missing." in told
+
+
 @pytest.mark.parametrize(
     ("override", "reason"),
     [
@@ -204,7 +246,8 @@ def test_a_stage_may_take_over_losses_that_do_nothing_in_it_and_not_set_them():
 
 def test_a_change_for_all_stages_that_does_something_in_none_is_refused():
     mini, flow = CONFIGS / "mini.yaml", [f"stages.composed.loss_weights.{name}=0" for name in ("anchor", "singular")]
-    fixed = [f"stages.{name}.fixed=[keypoint_detector]" for name in ("motion", "picture", "composed")]
+    fixed = [f"stages.{name}.fixed=[keypoint_detector]" for name in ("motion", "picture", "mesh", "composed")]
+    flow += [f"stages.mesh.loss_weights.{name}=0" for name in ("anchor", "singular", "still_value", "still_jacobian")]
     off = [*fixed, *flow, "stages.picture.loss_weights.anchor=0"]
 
     assert changed(*off, path=mini).stages[0].weights.equivariance_value == 10
@@ -329,7 +372,7 @@ def test_options_of_the_command_line_win():
     )
     assert changed("stages.picture.steps=5", path=CONFIGS / "mini.yaml").stages[1].steps == 5
     assert changed("stages.0.steps=5", path=CONFIGS / "mini.yaml").stages[0].steps == 5
-    with pytest.raises(UsageError, match=r"no item first in a list of 3: motion, picture, composed\."):
+    with pytest.raises(UsageError, match=r"no item first in a list of 4: motion, picture, mesh, composed\."):
         changed("stages.first.steps=5", path=CONFIGS / "mini.yaml")
 
 
@@ -355,7 +398,7 @@ def test_a_wrong_override_is_named(override, reason):
             "train_params.batch_size=4",
             "-o train_params.batch_size=4: train_params.batch_size has no effect: every stage",
         ),
-        ("train.batch_size=4", "Change stages.motion.batch_size and stages.picture.batch_size and stages.composed."),
+        ("train.batch_size=4", "Change stages.motion.batch_size and stages.picture.batch_size and stages.mesh.batch_"),
         ("train_params.loss_weights.warp=2", "Change stages.motion.loss_weights.warp and stages.picture.loss_weights"),
         (
             "train_params.loss_weights={warp: 2}",
@@ -369,7 +412,7 @@ def test_a_change_that_every_stage_overrides_again_is_refused(override, reason):
 
 def test_a_change_that_only_some_stages_override_again_holds_for_the_others():
     stages = changed("train_params.loss_weights.anchor=7", path=CONFIGS / "mini.yaml").stages
-    assert [stage.weights.anchor for stage in stages] == [7, 3, 3]
+    assert [stage.weights.anchor for stage in stages] == [7, 3, 3, 3]
 
 
 def test_files_are_utf_8_whatever_the_locale(tmp_path):

@@ -9,6 +9,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from fom_core.networks import DenseMotionConfig, GeneratorConfig, HourglassConfig, KeypointDetectorConfig, ModelConfig
@@ -22,6 +23,7 @@ from fom_core.training.loop import train_stage
 from fom_core.training.perceptual import VggFeatures
 from fom_core.training.settings import LossWeights, Stage
 from fom_core.training.trainer import Trainer
+from tests.drawn_meshes import face, posed
 
 TINY = ModelConfig(
     KeypointDetectorConfig(HourglassConfig.regular(8, 16, 2), num_kp=8),
@@ -36,6 +38,10 @@ WEIGHTS = LossWeights(
     anchor=5.0,
     mouth=3.0,
     eyes=2.0,
+    mesh=5.0,
+    still_flow=2.0,
+    still_value=2.0,
+    still_jacobian=1.0,
 )
 FACE = ((-0.2, -0.2), (0.2, -0.2), (0.0, 0.05), (-0.15, 0.3), (0.15, 0.3))
 DISCRIMINATOR = DiscriminatorConfig(block_expansion=4, max_features=8, num_blocks=2)
@@ -46,8 +52,17 @@ class Doubled(CacheFeed):
 
     def draw(self):
         pairs, what = super().draw()
-        values = {name: value.double() if value.is_floating_point() else value for name, value in vars(pairs).items()}
+        given = {name: value for name, value in vars(pairs).items() if value is not None}
+        values = {name: value.double() if value.is_floating_point() else value for name, value in given.items()}
         return type(pairs)(**values), what
+
+
+def drawn(count: int) -> np.ndarray:
+    """Meshes of a head that turns, two of three frames without one."""
+    meshes = np.full((count, 468, 3), np.nan, np.float32)
+    for number in range(0, count, 3):
+        meshes[number] = posed(face(), 3 * number)
+    return meshes
 
 
 def main(cache: str, output: str, batch_size: int, steps: int, every: int) -> None:
@@ -59,7 +74,9 @@ def main(cache: str, output: str, batch_size: int, steps: int, every: int) -> No
         warm_up=0,
         scales=(1.0, 0.5),
         weights=WEIGHTS,
-        augment=AugmentConfig(tone=0.5, damage=1.0),
+        augment=AugmentConfig(tone=0.5, damage=1.0, apart=0.5, turn=1.0),
+        still_share=0.4,
+        video_still_share=1.0,
         discriminator=DISCRIMINATOR,
     )
     with training_group("cpu") as device:
@@ -70,6 +87,7 @@ def main(cache: str, output: str, batch_size: int, steps: int, every: int) -> No
         step = trainer.step
         trainer.step = lambda *args, **options: steps_made.append(step(*args, **options)) or steps_made[-1]
         frames = FrameCache(Path(cache))
+        frames.mesh = drawn(frames.landmarks.shape[0])
         frames.landmarks[::3] = FACE  # so some pictures of a batch have landmarks, in one process more than in another
         feed = Doubled(frames, stage, seed=0)
         train_stage(
