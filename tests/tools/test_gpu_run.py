@@ -52,7 +52,8 @@ def options(tmp_path: Path, clips: Path, steps: str, **changed: object) -> argpa
     values = {
         "output": tmp_path / "out", "seconds": 300.0, "device": "cpu", "model": "mini",
         "config": tmp_path / "tiny.yaml",
-        "clips": clips, "state": None, "yunet": tmp_path / "none.onnx", "mesh": tmp_path / "none.tflite", "steps": steps.split(","),
+        "clips": clips, "state": None, "yunet": tmp_path / "none.onnx", "mesh": tmp_path / "none.tflite",
+        "steps": steps.split(","),
     }  # fmt: skip
     return argparse.Namespace(**{**values, **changed})
 
