@@ -235,11 +235,11 @@ def _finish(
     if meshes is None:
         (folder / MESH).unlink(missing_ok=True)
     else:
-        shape = (len(meshes), POINTS, 3)
-        file = np.lib.format.open_memmap(folder / MESH, mode="w+", dtype=np.float32, shape=shape)
-        for number, each in enumerate(meshes):
-            file[number] = each
-        file.flush()
+        header = {"descr": "<f4", "fortran_order": False, "shape": (len(meshes), POINTS, 3)}
+        with replacing(folder / MESH) as temporary, temporary.open("wb") as file:  # others may have the old one open
+            np.lib.format.write_array_header_1_0(file, header)
+            for each in meshes:
+                file.write(np.ascontiguousarray(each, "<f4").data)
     (folder / CLIPS).write_text(json.dumps([asdict(clip) for clip in clips]), encoding="utf-8")
     with replacing(folder / STAMP) as temporary:
         temporary.write_text(json.dumps(made_of), encoding="utf-8")

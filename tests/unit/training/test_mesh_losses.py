@@ -124,9 +124,9 @@ def pairs() -> Pairs:
     random = torch.Generator().manual_seed(0)
     first, second = torch.randint(256, (2, 4, 64, 64, 3), generator=random, dtype=torch.uint8)
     second[2:] = first[2:]
-    five = [torch.from_numpy(five_of(each)).float() for each in (meshes, others)]
+    here, there = (torch.from_numpy(five_of(each)).float() for each in (meshes, others))
     still = torch.tensor([False, False, True, True])
-    raw = RawPairs(first, second, *five, still, (), torch.from_numpy(meshes), torch.from_numpy(others))
+    raw = RawPairs(first, second, here, there, still, (), torch.from_numpy(meshes), torch.from_numpy(others))
     shape = FaceShape.of_meshes(meshes)
     return Augment(64, AugmentConfig(turn=1.0, apart=0.5), 0, shape=shape, maps=True)(raw)
 

@@ -76,8 +76,9 @@ def opened_far(raw: RawPairs) -> float:
 
 
 def test_meshes_decide_on_mouths_and_poses(cache):
-    def drawn(**shares: float) -> RawPairs:
-        return PairSampler(cache, 1, still_share=0, candidates=3, **{"mouth_share": 0.0, **shares}).draw(300)
+    def drawn(mouth_share: float = 0.0, pose_share: float = 0.0) -> RawPairs:
+        shares = {"mouth_share": mouth_share, "pose_share": pose_share}
+        return PairSampler(cache, 1, still_share=0, candidates=3, **shares).draw(300)  # type: ignore[arg-type]
 
     by_mouth, by_pose, one = drawn(mouth_share=1.0), drawn(pose_share=1.0), drawn()
     chance = PairSampler(cache, 1, still_share=0, candidates=1).draw(300)
