@@ -75,8 +75,9 @@ def check_weights(stages: Sequence[Stage], own: Sequence[Table], common: Table) 
                 raise weights.wrong(name, reasons[name])
     weights = common.table("loss_weights")
     for name in weights:
-        if weights.place(name).startswith("-o ") and all(name in reasons for reasons in idle):
-            raise weights.wrong(name, idle[0][name])
+        taken = [found for found, options in zip(idle, own, strict=True) if name not in options.table("loss_weights")]
+        if weights.place(name).startswith("-o ") and taken and all(name in reasons for reasons in taken):
+            raise weights.wrong(name, taken[0][name])
 
 
 def _idle_weights(stage: Stage) -> dict[str, str]:
