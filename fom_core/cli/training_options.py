@@ -33,26 +33,7 @@ def add_training_options(parser: argparse.ArgumentParser, output: str, option: s
         metavar="FOLDER",
         help=f"for the model, checkpoints and reports (default: {output})",
     )
-    parser.add_argument(
-        "--yunet",
-        type=file_name,
-        metavar="FILE",
-        help="YuNet weights, or yunet once downloaded: with them the losses know mouth and eyes (default: yunet where "
-        "the losses want it and it is here)",
-    )
-    parser.add_argument(
-        "--mesh",
-        type=file_path,
-        metavar="FILE",
-        help="MediaPipe's face_landmark.tflite, out of a wheel of mediapipe 0.10.14: with it, losses of the mesh know "
-        "which place of one frame is which of another (default: none)",
-    )
-    parser.add_argument(
-        "--vgg",
-        type=file_name,
-        metavar="FILE",
-        help="torchvision's VGG19, or vgg19 once downloaded (default: random features)",
-    )
+    _add_weights(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--device",
@@ -73,4 +54,28 @@ def add_training_options(parser: argparse.ArgumentParser, output: str, option: s
         default=Checkpointing.keep,
         metavar="N",
         help=f"newest checkpoints to keep (default: {Checkpointing.keep})",
+    )
+
+
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    """Files that only measure while a model learns."""
+    parser.add_argument(
+        "--yunet",
+        type=file_name,
+        metavar="FILE",
+        help="YuNet weights, or yunet once downloaded: with them the losses know mouth and eyes (default: yunet where "
+        "the losses want it and it is here)",
+    )
+    parser.add_argument(
+        "--mesh",
+        type=file_path,
+        metavar="FILE",
+        help="MediaPipe's face_landmark.tflite, out of a wheel of mediapipe 0.10.14: with it, losses of the mesh know "
+        "which place of one frame is which of another (default: none)",
+    )
+    parser.add_argument(
+        "--vgg",
+        type=file_name,
+        metavar="FILE",
+        help="torchvision's VGG19, or vgg19 once downloaded (default: random features)",
     )

@@ -101,7 +101,7 @@ def around_mesh(points: np.ndarray) -> Square:
     return *((low + high) / 2).tolist(), ROOM * float((high - low).max())
 
 
-def five_of(meshes: np.ndarray) -> np.ndarray:
+def five_points(meshes: np.ndarray) -> np.ndarray:
     """Eyes, nose and corners of the mouth, (..., 5, 2), of meshes (..., 468, 3)."""
     return np.stack([meshes[..., list(points), :2].mean(axis=-2) for points in FIVE], axis=-2)
 
@@ -141,7 +141,7 @@ def agrees(meshes: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """Which meshes (N, 468, 3) lie where the five landmarks (N, 5, 2) are, and are large enough to tell: (N,) bool."""
     flat = meshes[..., :2]
     size = _distance(flat[:, RIGHT_EYE], flat[:, LEFT_EYE]) + _distance(flat[:, FOREHEAD], flat[:, CHIN])
-    apart = _distance(five_of(meshes), landmarks).mean(axis=-1)
+    apart = _distance(five_points(meshes), landmarks).mean(axis=-1)
     with np.errstate(invalid="ignore"):  # NaN agrees with nothing
         return (apart < DIFFERS * size) & (size > SMALLEST)
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from .face_shape import OVAL, RIGID, SKULL, FaceShape, known_meshes, similarity
-from .mesh import five_of
+from .mesh import five_points
 from .sampler import RawPairs
 
 ANGLES_DEG = (9.0, 6.0, 5.0)  # turn, nod and tilt at strength 1, standard deviations
@@ -101,7 +101,7 @@ def turn_portraits(shape: FaceShape, raw: RawPairs, turns: HeadTurns) -> TurnedP
         after, rings = moved_heads(shape, before, changed, turns[rows])
         for number, each in enumerate(_maps(shape, before, after, rings)):
             maps[number] = torch.from_numpy(each)
-        landmarks[rows] += torch.from_numpy(five_of(after) - five_of(before)).float()
+        landmarks[rows] += torch.from_numpy(five_points(after) - five_points(before)).float()
         meshes[rows] = torch.from_numpy(after).float()
     return TurnedPortraits(torch.from_numpy(rows), maps, landmarks, meshes)
 

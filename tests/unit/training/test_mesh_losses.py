@@ -12,7 +12,7 @@ from fom_core.geometry import identity_grid
 from fom_core.networks.generator import OcclusionAwareGenerator
 from fom_core.training.data.augment import Augment, AugmentConfig, Pairs
 from fom_core.training.data.face_shape import FaceShape
-from fom_core.training.data.mesh import EYES, LIPS, five_of
+from fom_core.training.data.mesh import EYES, LIPS, five_points
 from fom_core.training.data.sampler import RawPairs
 from fom_core.training.losses import anchor_loss
 from fom_core.training.mesh_losses import at_points, mesh_loss, still_flow_loss, still_keypoint_losses
@@ -104,7 +104,7 @@ def test_a_map_is_read_between_its_pixels():
 
 
 def test_lips_and_chin_are_anchored_to_the_mesh_where_there_is_one():
-    five = torch.from_numpy(five_of(posed(face()))[None]).float()
+    five = torch.from_numpy(five_points(posed(face()))[None]).float()
     value = torch.cat([five, MESH[:, [0, 17, 152]]], dim=1)
     unknown = torch.full_like(MESH, float("nan"))
 
@@ -124,7 +124,7 @@ def pairs() -> Pairs:
     random = torch.Generator().manual_seed(0)
     first, second = torch.randint(256, (2, 4, 64, 64, 3), generator=random, dtype=torch.uint8)
     second[2:] = first[2:]
-    here, there = (torch.from_numpy(five_of(each)).float() for each in (meshes, others))
+    here, there = (torch.from_numpy(five_points(each)).float() for each in (meshes, others))
     still = torch.tensor([False, False, True, True])
     raw = RawPairs(first, second, here, there, still, (), torch.from_numpy(meshes), torch.from_numpy(others))
     shape = FaceShape.of_meshes(meshes)

@@ -19,7 +19,7 @@ from fom_core.training.data.clips import find_entries
 from fom_core.training.data.face_shape import FaceShape
 from fom_core.training.data.feed import CacheFeed
 from fom_core.training.data.frame_cache import CachedClip, FrameCache
-from fom_core.training.data.mesh import POINTS, five_of
+from fom_core.training.data.mesh import POINTS, five_points
 from fom_core.training.data.sampler import PairSampler, RawPairs
 from fom_core.training.mesh_losses import at_points
 from fom_core.training.settings import LossWeights, Stage
@@ -42,7 +42,7 @@ def cache(tmp_path: Path) -> FrameCache:
     turning = [posed(face(), 5 * number) for number in range(FRAMES)]
     opening = [posed(opened(face(), 0.06 * number), -3) for number in range(FRAMES)]
     meshes = np.stack([*turning, *opening, *[posed(face(), 4 * number) for number in range(STILLS)]]).astype(np.float32)
-    landmarks = five_of(meshes).astype(np.float32)
+    landmarks = five_points(meshes).astype(np.float32)
     meshes[-1] = np.nan
     videos = [CachedClip(name, name, "video", FRAMES * number, FRAMES) for number, name in enumerate(("anna", "bert"))]
     stills = [CachedClip(f"s{n}", f"s{n}", "still", 2 * FRAMES + n, 1) for n in range(STILLS)]
@@ -147,7 +147,7 @@ def test_meshes_stay_on_what_they_mark_when_pairs_are_framed_apart_and_mirrored(
 
     assert pairs.source_mesh is not None and pairs.driving_mesh is not None
     for landmarks, mesh in ((pairs.source_landmarks, pairs.source_mesh), (pairs.driving_landmarks, pairs.driving_mesh)):
-        torch.testing.assert_close(torch.from_numpy(five_of(mesh.numpy())), landmarks, rtol=0, atol=1e-4)
+        torch.testing.assert_close(torch.from_numpy(five_points(mesh.numpy())), landmarks, rtol=0, atol=1e-4)
     assert raw.source_mesh is not None and raw.driving_mesh is not None
     still = (raw.source_mesh - raw.driving_mesh).abs().flatten(1).amax(1) < 1e-6  # the same frame twice
     moved = (pairs.source - pairs.driving).abs().mean((1, 2, 3))[still] > 1e-3
@@ -201,7 +201,7 @@ class Detector:
     name = "drawn"
 
     def detect(self, image):
-        points = (five_of(posed(face())) + 1) / 2 * (len(image) - 1)
+        points = (five_points(posed(face())) + 1) / 2 * (len(image) - 1)
         return [Detection((0, 0, 9, 9), 1.0, tuple(map(tuple, points.tolist())))]
 
 

@@ -25,7 +25,7 @@ from fom_core.training.data.mesh import (
     MeshFinder,
     agrees,
     find_meshes,
-    five_of,
+    five_points,
     looks_of,
 )
 from fom_core.training.data.sampler import RawPairs
@@ -82,9 +82,9 @@ def test_a_turned_head_hides_its_far_side_and_an_unknown_one_shows_nothing():
 
 def test_a_mesh_that_is_elsewhere_than_the_landmarks_or_small_is_not_believed():
     mesh, small = posed(face()), posed(face(), size=0.05)
-    five = five_of(mesh)
+    five = five_points(mesh)
 
-    told = agrees(np.stack([mesh, mesh, small, UNKNOWN]), np.stack([five, five + 0.2, five_of(small), five]))
+    told = agrees(np.stack([mesh, mesh, small, UNKNOWN]), np.stack([five, five + 0.2, five_points(small), five]))
 
     assert told.tolist() == [True, False, False, False]
 
@@ -107,7 +107,7 @@ class Follower:
 def test_the_mesh_is_followed_from_frame_to_frame_and_sought_anew_behind_a_gap():
     meshes = [posed(face(), turn) for turn in (0, 5, 10, 15, 20)]
     frames = [np.full((64, 64, 3), number, np.uint8) for number in range(5)]
-    five = [five_of(mesh).astype(np.float32) for mesh in meshes]
+    five = [five_points(mesh).astype(np.float32) for mesh in meshes]
     five[2] = np.full((5, 2), np.nan, np.float32)
     finder = Follower(meshes, 64)
 
@@ -164,7 +164,7 @@ def test_a_thin_plate_bends_only_where_it_must():
 def portraits(meshes: np.ndarray, lent: np.ndarray | None = None) -> RawPairs:
     count = len(meshes)
     frames, mesh = torch.zeros(count, 8, 8, 3, dtype=torch.uint8), torch.from_numpy(meshes).float()
-    five = torch.from_numpy(five_of(meshes)).float()
+    five = torch.from_numpy(five_points(meshes)).float()
     given = None if lent is None else torch.from_numpy(lent).float()
     return RawPairs(frames, frames, five, five, torch.ones(count, dtype=torch.bool), (), mesh, mesh, given)
 
@@ -194,7 +194,7 @@ def test_maps_of_turned_heads_lead_from_their_points_back_to_those_of_the_portra
     before = (places - raw.source_mesh[..., :2]).norm(dim=-1)[seen]
     assert before.mean() > 0.05
     assert (back - raw.source_mesh[..., :2]).norm(dim=-1)[seen].mean() < 0.1 * before.mean()
-    torch.testing.assert_close(turned.landmarks, torch.from_numpy(five_of(turned.mesh.numpy())), rtol=0, atol=1e-5)
+    torch.testing.assert_close(turned.landmarks, torch.from_numpy(five_points(turned.mesh.numpy())), rtol=0, atol=1e-5)
 
 
 def test_expressions_are_taken_over_without_the_pose_they_came_in():
