@@ -63,7 +63,7 @@ class AugmentConfig:
     damage: float = 0.0  # share of pairs with blur, JPEG's blocks, low light or noise
     still_affine: float = 0.06  # of the warp that makes a pair of one portrait
     still_tps: float = 0.004
-    apart: float = 0.0  # share of pairs whose driving frame is zoomed, turned and shifted a little by itself
+    apart: float = 0.0  # share of pairs whose driving frame is zoomed, rotated and shifted by itself
     turn: float = 0.0  # of heads in depth, in portraits with a mesh, instead of that warp: 1 is 9 degrees or so
 
 
