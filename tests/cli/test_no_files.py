@@ -26,6 +26,7 @@ COMMANDS = (
     "evaluate clips --model WEIGHTS --yunet PIPE",
     "evaluate clips --model WEIGHTS --landmarks PIPE",
     "evaluate clips --model WEIGHTS --lpips PIPE",
+    "evaluate clips --model WEIGHTS --identity PIPE",
     "export WEIGHTS --output out --config PIPE",
     "export WEIGHTS --output out --frames PIPE",
     "bench --model WEIGHTS --driving_video PIPE",
