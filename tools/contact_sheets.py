@@ -29,6 +29,7 @@ from fom_core.faces.detect import detect_faces, load_detector
 from fom_core.faces.detection import Detector
 from fom_core.faces.regions import whole_picture
 from fom_core.faces.selection import select_faces
+from fom_core.faces.tracking import DrivingCrop
 from fom_core.media import VideoReader, read_picture
 from fom_core.motion import FADE_IN_S, SMOOTHING, smooth
 from fom_core.motion.initial import find_medoid
@@ -99,10 +100,11 @@ class Sheets:
     """Draws the sheets of one folder of clips, whose files it finds by their names below that folder.
 
     models: one, or the one before and the one after.
+    crop:   of the driving clips.
     """
 
-    def __init__(self, clips: Path, models: Sequence[Backend], detector: Detector) -> None:
-        self.models, self.detector = models, detector
+    def __init__(self, clips: Path, models: Sequence[Backend], detector: Detector, crop: DrivingCrop = "auto") -> None:
+        self.models, self.detector, self.crop = models, detector, crop
         entries = find_entries(clips, "val", ["permissive"])
         self._files = {str(entry.path.relative_to(clips)): entry.path for entry in entries}
 
@@ -116,7 +118,9 @@ class Sheets:
         """The sheet of a driver: (H, W, 3) uint8."""
         with VideoReader(self.file(performance.file)) as video:
             frames, fps = np.stack(list(video)), video.fps
-        motions = [smooth(read_driver(model, frames, fps, self.detector), SMOOTHING) for model in self.models]
+        motions = [
+            smooth(read_driver(model, frames, fps, self.detector, crop=self.crop), SMOOTHING) for model in self.models
+        ]
         first = find_medoid(motions[-1].keypoints)
         tiles = [_captioned([frames[first], frames[performance.frame]], ["driver, at rest", performance.name])]
         words = ["source", "result"] if len(self.models) == 1 else ["source", "before", "after"]
@@ -165,7 +169,9 @@ def save(path: Path, sheet: np.ndarray, most_bytes: int = MOST_BYTES) -> None:
     options = [cv2.IMWRITE_JPEG_OPTIMIZE, 1, cv2.IMWRITE_JPEG_QUALITY]
     bgr = np.ascontiguousarray(sheet[..., ::-1])
     files = (cv2.imencode(".jpg", bgr, [*options, quality])[1].tobytes() for quality in QUALITIES)
-    data = next(data for data in files if len(data) <= most_bytes)
+    data = next((data for data in files if len(data) <= most_bytes), None)
+    if data is None:
+        raise SystemExit(f"{path} would have more than {most_bytes} bytes.")
     path.write_bytes(data)
     print(path, f"{len(data) / 1000:.0f} kB")
 
