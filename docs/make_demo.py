@@ -44,7 +44,7 @@ def _head(frame: np.ndarray, box: tuple[float, float, float, float]) -> np.ndarr
     half = 0.95 * (box[3] - box[1])
     left, top = round(x - half), round(y - half)
     part = frame[top : top + round(2 * half), left : left + round(2 * half)]
-    return resize_picture(part, (WIDTH // len(FRAMES),) * 2)
+    return resize_picture(part, (WIDTH // len(FRAMES), WIDTH // len(FRAMES)))
 
 
 if __name__ == "__main__":

@@ -56,7 +56,8 @@ picture wide around the mouth corners.
 
 TABLES = """By `fom evaluate`, which looks at more clips: also at those under other licences, which were not learnt
 from. [Training and evaluation](../../docs/training.md) tells what its figures mean."""
-IDENTITY = """`identity` by MobileFaceNet, as [Training and evaluation](../../docs/training.md#evaluation) tells: 1 is the source's
+IDENTITY = """\
+`identity` by MobileFaceNet, see [Training and evaluation](../../docs/training.md#evaluation): 1 is the source's
 face itself, and `driving` is the driver's: the same person in truth in reconstructions, somebody else in animations."""
 
 

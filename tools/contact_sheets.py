@@ -104,7 +104,8 @@ class Sheets:
     """
 
     def __init__(self, clips: Path, models: Sequence[Backend], detector: Detector, crop: DrivingCrop = "auto") -> None:
-        self.models, self.detector, self.crop = models, detector, crop
+        self.models, self.detector = models, detector
+        self.crop: DrivingCrop = crop
         entries = find_entries(clips, "val", ["permissive"])
         self._files = {str(entry.path.relative_to(clips)): entry.path for entry in entries}
 
@@ -160,7 +161,7 @@ def _laid_out(tiles: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _padded(picture: np.ndarray, below: int, right: int) -> np.ndarray:
-    return np.pad(picture, ((0, below), (0, right), (0, 0)), constant_values=PAPER)
+    return cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(PAPER,) * 3)
 
 
 def save(path: Path, sheet: np.ndarray, most_bytes: int = MOST_BYTES) -> None:

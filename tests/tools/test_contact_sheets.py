@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fom_core.backends import Backend
 from fom_core.errors import MediaError
 from fom_core.media import VideoWriter, read_picture, write_picture
 from tools.contact_sheets import CELL, GAP, LINE, TONES, Performance, Portrait, Sheets, save
@@ -41,7 +42,7 @@ def clips(clip, tmp_path_factory) -> Path:
     return folder
 
 
-def sheets(clips: Path, *models) -> Sheets:
+def sheets(clips: Path, *models: Backend) -> Sheets:
     return Sheets(clips, models, Sees(), crop="none")
 
 
