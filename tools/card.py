@@ -51,6 +51,8 @@ picture wide around the mouth corners.
 ## Known failures
 
 {failures}
+
+Good and bad, on twelve portraits: [results](../../docs/results.md).
 {pictures}"""
 
 

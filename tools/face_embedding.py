@@ -52,7 +52,7 @@ def one_face_of_raw_pixels(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def main() -> None:
-    import tflite2onnx  # noqa: PLC0415 - wanted by whoever runs this once
+    import tflite2onnx  # type: ignore[import-not-found]  # noqa: PLC0415 - wanted by whoever runs this once
 
     parser = argparse.ArgumentParser(prog="python -m tools.face_embedding", description=__doc__)
     parser.add_argument("tflite", type=Path, help="MobileFaceNet.tflite")
