@@ -27,6 +27,8 @@ COMMANDS = (
     "evaluate clips --model WEIGHTS --landmarks PIPE",
     "evaluate clips --model WEIGHTS --lpips PIPE",
     "evaluate clips --model WEIGHTS --identity PIPE",
+    "demo --source PIPE",
+    "demo --source PICTURE --motion PIPE",
     "export WEIGHTS --output out --config PIPE",
     "export WEIGHTS --output out --frames PIPE",
     "bench --model WEIGHTS --driving_video PIPE",
