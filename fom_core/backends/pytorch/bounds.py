@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,7 @@ PSNR_BOUND_DB = 45.0
 KEYPOINT_BOUND = 1e-3  # of half a picture's side
 COARSE_DB = 20.0  # below it, a picture in a type that was asked for is wrong rather than rounded
 CLEARLY_DB = 6.0  # twice the error
+ROUNDS, ENOUGH_S = 4, 1.0  # of timing, and seconds after which there are no more
 SMALL = 128  # pixels of a side that suffice to see whether a plan works at all
 
 
@@ -73,6 +75,21 @@ class Reference:
             points, picture = _animate(form, self.images)
         psnr = float(psnr_db(picture[None], self.picture[None], most=math.inf))
         return Error(psnr, float((points - self.keypoints).abs().max()))
+
+    @torch.no_grad()
+    def picture_ms(self, form: Form) -> float:
+        """Milliseconds that a form takes for the keypoints of a driving picture and for painting, on a processor.
+
+        The least of some: what else runs there only adds to it.
+        """
+        found = form.keypoint_detector(self.images)
+        source = form.generator.encode(self.images[:1], found[:1])
+        took = []
+        while len(took) < ROUNDS and sum(took) < ENOUGH_S:
+            started = time.perf_counter()
+            form.generator(source, form.keypoint_detector(self.images[1:]))
+            took.append(time.perf_counter() - started)
+        return 1e3 * min(took)
 
 
 def probe_pictures(channels: int, size: tuple[int, int]) -> Tensor:

@@ -128,16 +128,7 @@ class Doubling(nn.Module):
         self.conv = Convolution(phases, 1, plan, dtype, relu=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, _, height, width = x.shape
-        phases = self.conv(x).permute(0, 2, 3, 1)  # (B, h + 1, w + 1, 4C)
-        if not phases.is_contiguous():
-            phases = phases.contiguous()
-        row, c = (width + 1) * 4 * self.channels, self.channels
-        # Output (2i + a, 2j + b) is phase (a, b) at (i + a, j + b).
-        view = phases.as_strided(
-            (batch, height, 2, width, 2, c), ((height + 1) * row, row, row + 2 * c, 4 * c, 5 * c, 1)
-        )
-        return view.reshape(batch, 2 * height, 2 * width, c).permute(0, 3, 1, 2)
+        return phases_apart(self.conv(x), self.channels)
 
 
 class TapDoubling(nn.Module):
@@ -202,6 +193,18 @@ def _double(taps: Sequence[Tensor], axis: int, start: int, out: Sequence[Tensor]
     odd.narrow(axis, 0, last).add_(after.narrow(axis, start + 1, last))
 
 
+def phases_apart(phases: Tensor, c: int) -> Tensor:
+    """The doubled picture (B, c, 2h, 2w), channels last, from its four phases (B, 4c, h + 1, w + 1)."""
+    phases = phases.permute(0, 2, 3, 1)
+    if not phases.is_contiguous():
+        phases = phases.contiguous()
+    batch, height, width = phases.shape[0], phases.shape[1] - 1, phases.shape[2] - 1
+    row = (width + 1) * 4 * c
+    # Output (2i + a, 2j + b) is phase (a, b) at (i + a, j + b).
+    view = phases.as_strided((batch, height, 2, width, 2, c), ((height + 1) * row, row, row + 2 * c, 4 * c, 5 * c, 1))
+    return view.reshape(batch, 2 * height, 2 * width, c).permute(0, 3, 1, 2)
+
+
 def phase_weights(weight: Tensor) -> Tensor:
     """3x3 weights (out, in, 3, 3) on a repeated picture as 2x2 weights of the four phases, (4, out, in, 2, 2)."""
     # Phase 0 sees the pixel before (tap 0) and its own (taps 1 and 2), phase 1 its own (0 and 1) and the next (2).
@@ -219,16 +222,25 @@ class RowConvolution(nn.Module):
         super().__init__()
         self.bias: Tensor
         self.register_buffer("bias", kernel.bias)
-        out, inner, self.size, width = kernel.weight.shape
-        self.channels = out
-        weight = kernel.weight.permute(2, 0, 1, 3).reshape(self.size * out, inner, 1, width)
-        flat = Kernel(weight.contiguous(), weight.new_zeros(len(weight)))
+        self.size, width = kernel.weight.shape[2:]
+        flat = row_weights(kernel)
         self.conv = Convolution(lambda: flat, (self.size // 2, width // 2), plan, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
-        height = x.shape[2]
-        rows = self.conv(x).unflatten(1, (self.size, self.channels))  # (B, k, C, h + k - 1, w)
-        out = rows[:, 0, :, :height] + self.bias[:, None, None]
-        for index in range(1, self.size):
-            out += rows[:, index, :, index : index + height]
-        return out
+        return rows_added(self.conv(x), self.size, self.bias, x.shape[2])
+
+
+def row_weights(kernel: Kernel) -> Kernel:
+    """A kernel (C', C, k, w) as one of a single row to k times the channels, (k C', C, 1, w), without its bias."""
+    out, inner, size, width = kernel.weight.shape
+    weight = kernel.weight.permute(2, 0, 1, 3).reshape(size * out, inner, 1, width)
+    return Kernel(weight.contiguous(), weight.new_zeros(len(weight)))
+
+
+def rows_added(rows: Tensor, size: int, bias: Tensor, height: int) -> Tensor:
+    """What the rows of a kernel come to, (B, size C', h + size - 1, w), added up with a bias (C',): (B, C', h, w)."""
+    rows = rows.unflatten(1, (size, len(bias)))
+    out = rows[:, 0, :, :height] + bias[:, None, None]
+    for index in range(1, size):
+        out += rows[:, index, :, index : index + height]
+    return out
