@@ -154,43 +154,51 @@ class TapDoubling(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, _, height, width = x.shape
         out = x.new_empty(batch, 2 * height, 2 * width, self.channels)
-        pictures, rows = max(1, BAND // (height * width)), max(1, BAND // width)
+        pictures, rows = max(1, BAND // (height * width)), max(1, min(height, BAND // width))
         for first in range(0, batch, pictures):
-            some = slice(first, first + pictures)
+            some, above = slice(first, first + pictures), None
             for top in range(0, height, rows):
-                self._band(x[some], top, rows, out[some])
+                above = self._band(x[some, :, top : top + rows], top, above, out[some])
         return out.permute(0, 3, 1, 2)
 
-    def _band(self, x: Tensor, top: int, rows: int, out: Tensor) -> None:
-        """``rows`` rows of ``x`` (B, C, h, w) from ``top`` on, doubled, into ``out`` (B, 2h, 2w, C')."""
-        pictures, _, height, width = x.shape
-        seen = min(rows + 2, height)  # with a row above and one below; everywhere as many, as weights are laid out for
-        above = min(max(top - 1, 0), height - seen)
-        rows = min(rows, height - top)
-        taps = self.products(x[:, :, above : above + seen]).float().permute(0, 2, 3, 1)
-        taps = taps.unflatten(3, (3, 3, self.channels))  # (B, seen, w, 3, 3, C')
-        tall = taps.new_empty(pictures, rows, 2, width, 3, self.channels)
-        _double(taps.unbind(3), 1, top - above, tall.unbind(2))
-        wide = taps.new_empty(pictures, 2 * rows, width, 2, self.channels)
-        _double(tall.flatten(1, 2).unbind(3), 2, 0, wide.unbind(3))
-        out[:, 2 * top : 2 * (top + rows)] = wide.flatten(2, 3).relu_()
+    def _band(self, x: Tensor, top: int, above: tuple[Tensor, Tensor] | None, out: Tensor) -> tuple[Tensor, Tensor]:
+        """``x`` (B, C, rows, w), which stands at row ``top``, doubled, into ``out`` (B, 2h, 2w, C').
+
+        Its last row waits for the one below, where there is one: from one band to the next go what there is of the odd
+        row after it, and what it adds to the even one after that.
+        """
+        pictures, _, rows, width = x.shape
+        taps = self.products(x).float().permute(0, 2, 3, 1).unflatten(3, (3, 3, self.channels))
+        before, at, after = taps.unbind(3)
+        tall = taps.new_empty(pictures, 2 * rows + 1, width, 3, self.channels)  # from the odd row above the band on
+        even, odd = tall[:, 1::2], tall[:, 2::2]
+        torch.add(at, after, out=even)
+        torch.add(at, before, out=odd)
+        even[:, 1:].add_(before[:, :-1])
+        odd[:, :-1].add_(after[:, 1:])
+        if above is not None:
+            torch.add(above[0], after[:, :1], out=tall[:, :1])
+            even[:, :1].add_(above[1])
+        first, last = int(above is None), int(2 * (top + rows) == out.shape[1])
+        ready = tall[:, first : 2 * rows + last]
+        wide = taps.new_empty(pictures, ready.shape[1], width, 2, self.channels)
+        _double(ready.unbind(3), wide.unbind(3))
+        start = 2 * top - 1 + first
+        out[:, start : start + ready.shape[1]] = wide.flatten(2, 3).relu_()
+        return tall[:, 2 * rows :], before[:, -1:]
 
 
-def _double(taps: Sequence[Tensor], axis: int, start: int, out: Sequence[Tensor]) -> None:
-    """What three taps on a repeated picture add up to along one axis, from their products with the small one.
+def _double(taps: Sequence[Tensor], out: Sequence[Tensor]) -> None:
+    """What three taps on a repeated row (B, h, w, C) add up to, from their products with the single one.
 
-    ``out``: even and odd places, as many as there are of them, for the small ones from ``start`` on.
+    ``out``: even and odd places.
     """
     before, at, after = taps
     even, odd = out
-    count, length = even.shape[axis], at.shape[axis]
-    here = (axis, start, count)
-    torch.add(at.narrow(*here), after.narrow(*here), out=even)
-    torch.add(at.narrow(*here), before.narrow(*here), out=odd)
-    first = 0 if start else 1  # nothing is before the first one, or after the last
-    even.narrow(axis, first, count - first).add_(before.narrow(axis, start - 1 + first, count - first))
-    last = count if start + count < length else count - 1
-    odd.narrow(axis, 0, last).add_(after.narrow(axis, start + 1, last))
+    torch.add(at, after, out=even)
+    torch.add(at, before, out=odd)
+    even[:, :, 1:].add_(before[:, :, :-1])  # nothing is before the first one, or after the last
+    odd[:, :, :-1].add_(after[:, :, 1:])
 
 
 def phases_apart(phases: Tensor, c: int) -> Tensor:

@@ -30,7 +30,7 @@ def steps_of(norm: nn.BatchNorm2d) -> Tensor:
     return reach.clamp(min=LEAST) / STEPS
 
 
-def to_bytes(values: Tensor) -> Tensor:
+def rounded_to_bytes(values: Tensor) -> Tensor:
     """Values less :data:`MIDDLE`, rounded and cut off, as bytes. Uses ``values`` up.
 
     By way of signed bytes, which PyTorch converts to four times as fast.
@@ -50,7 +50,7 @@ class ActivatedBytes(nn.Module):
         self.register_buffer("shift", (shift / steps - MIDDLE)[:, None, None])
 
     def forward(self, x: Tensor) -> Tensor:
-        return to_bytes(torch.addcmul(self.shift, x, self.scale))
+        return rounded_to_bytes(torch.addcmul(self.shift, x, self.scale))
 
 
 class SignedBytes(nn.Module):
@@ -58,7 +58,7 @@ class SignedBytes(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, float]:
         step = max(float(x.abs().amax()) / (MIDDLE - 1), LEAST)
-        return to_bytes(x / step), step
+        return rounded_to_bytes(x / step), step
 
 
 class IntegerConvolution(nn.Module):
