@@ -14,7 +14,7 @@ from ...networks.model import MotionModel
 from ...resources.faults import pass_on, without_frames
 from .bounds import Error, Reference
 from .form import Form, make_form
-from .plan import EAGER, PUBLIC, WITHOUT_TRITON, Plan, plainer, plans_for
+from .plan import EAGER, PUBLIC, WIDE, WITHOUT_TRITON, Plan, plainer, plans_for
 from .remembered import Remembered
 from .source import Source
 
@@ -57,16 +57,23 @@ def _within(trial: Trial, plan: Plan) -> tuple[Plan, Error | None]:
 
 
 def _quickest(trial: Trial, device: torch.device, precision: torch.dtype | None) -> Plan:
-    """On a processor: the fastest of the plans within their bound, as measured here once."""
-    plans = plans_for(device, precision, _widest(trial.config))
-    if len(plans) == 1:
+    """On a processor: the fastest of the plans within their bound, as it was measured here once.
+
+    Of a wide model, whose trial takes a while, it is kept what was seen to work even where there is no choice.
+    """
+    widest = _widest(trial.config)
+    plans = plans_for(device, precision, widest)
+    if len(plans) == 1 and widest < WIDE:
         return _surest(trial, plans[0])
     kept = trial.remembered(plans)
     found = kept.recall()
-    if found is None:
-        found = _measured(trial, plans, kept)
-    else:
+    if found is not None:
         log.debug("%s computes in %s, as %s says.", trial.name, found.numbers, kept.path)
+        return found
+    if len(plans) > 1:
+        return _measured(trial, plans, kept)
+    found = _surest(trial, plans[0])
+    kept.keep(found, {})
     return found
 
 
@@ -92,13 +99,13 @@ def _measured(trial: Trial, plans: list[Plan], kept: Remembered) -> Plan:
     return best
 
 
-def forget(source: Source, device: torch.device) -> None:
+def forget(source: Source, device: torch.device, precision: torch.dtype | None) -> None:
     """What was chosen for a processor did not hold: to be measured anew at the next start."""
     if device.type != "cpu":
         return
     with suppress(FomError):  # the file of the model may be gone
         trial = Trial(source, device)
-        trial.remembered(plans_for(device, None, _widest(trial.config))).forget()
+        trial.remembered(plans_for(device, precision, _widest(trial.config))).forget()
 
 
 def slower(failure: Exception | Error | None) -> str:

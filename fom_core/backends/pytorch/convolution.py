@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ...resources.memory import apart_from_heap
 from .plan import Plan
 
-BAND = 1024  # pixels of the small size that are doubled at a time
+BAND = 512  # pixels of the small size that are doubled at a time
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,8 @@ class TapDoubling(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, _, height, width = x.shape
         out = x.new_empty(batch, 2 * height, 2 * width, self.channels)
-        pictures, rows = max(1, BAND // (height * width)), max(1, min(height, BAND // width))
+        pictures, most = max(1, BAND // (height * width)), max(1, BAND // width)
+        rows = next(rows for rows in range(min(most, height), 0, -1) if height % rows == 0)  # weights suit one height
         for first in range(0, batch, pictures):
             some, above = slice(first, first + pictures), None
             for top in range(0, height, rows):

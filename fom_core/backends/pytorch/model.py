@@ -96,7 +96,7 @@ class PyTorchModel:
             if not self._unsound:  # unless another thread has seen it too
                 log.warning("%s gives NaN or infinity on %s: going on in float32.", plan.dtype, self.device)
                 self._running, self._chosen, self._unsound = None, {}, True
-                forget(self._source, self.device)
+                forget(self._source, self.device, self.precision)
         return self.generate(source, keypoints, details)
 
     @property
@@ -242,7 +242,6 @@ class PyTorchModel:
                 log.warning("%s", slower(failure))
                 self._running = other
                 self._chosen[self.device.type] = other.plan
-                if self.precision is None:
-                    forget(self._source, self.device)
+                forget(self._source, self.device, self.precision)
                 return result
         raise failure  # what was asked for cannot be done in any way

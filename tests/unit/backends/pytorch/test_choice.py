@@ -46,7 +46,7 @@ def test_automatic_precision_is_given_up_beyond_its_bound(tiny_model, model, ima
     monkeypatch.setattr(choice, "plans_for", lambda device, dtype, widest: [exact] if dtype else [half, exact])
     timed(monkeypatch, lambda plan: 1.0 if plan == half else 2.0)
     assert model.to_dtype(None).plan == half  # the tiny model bears it
-    choice.forget(model._source, CPU)
+    choice.forget(model._source, CPU, None)
     of = lambda self, form: error if form.plan == half else bounds.Error(99.0, 0.0)  # noqa: E731
     monkeypatch.setattr(bounds.Reference, "error_of", of)
     assert model.to_dtype(None).plan == exact
@@ -188,3 +188,13 @@ def test_a_choice_that_gave_no_numbers_is_measured_anew_at_the_next_start(model,
 def test_a_form_is_timed_by_pictures_of_the_size_that_was_learnt(trained):
     reference = bounds.Reference.of(trained)
     assert 0 < reference.picture_ms(make_form(trained, Plan(), CPU)) < 10_000
+
+
+def test_of_a_wide_model_it_is_kept_what_was_seen_to_work_in_a_type_that_was_asked_for(
+    tiny_model, monkeypatch, engines
+):
+    monkeypatch.setattr(choice, "WIDE", 1)
+    assert PyTorchModel.of(tiny_model, torch.float32).plan.dtype == torch.float32
+    assert len(list(engines.iterdir())) == 1
+    monkeypatch.setattr(choice.Trial, "of", lambda *_, **__: pytest.fail("tried again"))
+    assert PyTorchModel.of(tiny_model, torch.float32).plan.dtype == torch.float32
