@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ...resources.memory import apart_from_heap
 from .plan import Plan
 
-BAND = 512  # pixels of the small size that are doubled at a time
+BAND = 512  # pixels that are doubled, or rounded to bytes, at a time, so that they stay in the processor's cache
 
 
 @dataclass(frozen=True)
