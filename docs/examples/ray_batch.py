@@ -57,8 +57,8 @@ def jobs(pictures: Path, output: Path) -> list[tuple[Path, Path]]:
 
 def by_ray(driver: Path, todo: list[tuple[Path, Path]], model: str, cores: int) -> list[str]:
     """Do the jobs on all that the cluster has; gives what went wrong."""
-    import ray
-    from ray.util import ActorPool
+    import ray  # noqa: PLC0415 # pyright: ignore[reportMissingImports]
+    from ray.util import ActorPool  # noqa: PLC0415 # pyright: ignore[reportMissingImports]
 
     ray.init(address=os.environ.get("RAY_ADDRESS"))
     have = ray.cluster_resources()
