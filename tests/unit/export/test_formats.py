@@ -5,6 +5,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,6 +131,35 @@ def test_a_format_whose_files_fail_together_is_not_described(monkeypatch, tiny_m
     package = export_model(tiny_model, tmp_path / "out", formats=["onnx", "mnn"], frames=clip_file).package
     assert package.left_out["mnn"][0].startswith("mnn, all parts together is not kept")
     assert (package.precisions, package.formats) == (["float32"], {})
+
+
+@pytest.mark.usefixtures("traced_once")
+def test_an_export_says_what_begins(monkeypatch, tiny_model, clip_file, tmp_path):
+    monkeypatch.setitem(FORMATS, "mnn", pretending("mnn"))
+    steps: list[str] = []
+
+    export_model(tiny_model, tmp_path / "out", formats=["mnn"], frames=clip_file, tell=steps.append)
+
+    assert steps[:2] == ["reading the frames to compare on", "painting them with PyTorch"]
+    assert steps.index("writing generator.mnn") < steps.index("comparing generator.mnn")
+    assert steps[-1] == "comparing the mnn files together"
+    assert len(set(steps)) == len(steps)
+
+
+def test_mnn_converts_without_the_wrapper_that_installs_and_reports(monkeypatch, tmp_path):
+    """The wrapper is the module MNN.tools.mnnconvert; here is none, only what it calls."""
+    (tmp_path / "_tools.py").write_text(
+        "import pathlib\n"
+        "def mnnconvert(words):\n"
+        "    pathlib.Path(words[words.index('--MNNModel') + 1]).write_text(' '.join(words[1:]))\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    graph: Any = None  # the ONNX file is what is converted
+    made = tmp_path / "part.fp16.mnn"
+
+    FORMATS["mnn"].write(Material(graph, tmp_path / "part.onnx", made, list), made, "float16")
+
+    assert made.read_text() == f"-f ONNX --modelFile {tmp_path}/part.onnx --MNNModel {made} --bizCode fom --fp16"
 
 
 def test_a_missing_extra_is_one_line_before_any_work(monkeypatch, tiny_model, tmp_path):
