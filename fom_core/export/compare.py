@@ -98,7 +98,7 @@ def render(
     """
     detector, encoder = other.get("keypoint_detector", model), other.get("source_encoder", model)
     generator = other.get("generator", model)
-    source_keypoints, driving = points or points_of(frames, detector)
+    source_keypoints, driving = points or frames_keypoints(frames, detector)
     source = replace(encoder.encode_source(frames.source), keypoints=source_keypoints)
     moved = transfer_motion(source_keypoints, driving, driving[initial : initial + 1], transfer)
     pictures = [generator.generate(source, moved[i : i + CHUNK]).prediction for i in range(0, len(moved), CHUNK)]
@@ -183,7 +183,7 @@ class ExportCheck:
     def __init__(self, plain: MotionModel, frames: CheckFrames) -> None:
         self.plain = plain
         self.frames = frames
-        self._points = points_of(frames, plain)
+        self._points = frames_keypoints(frames, plain)
         self._wanted = render(frames, plain, points=self._points)
         self._wanted_relative = render(frames, plain, AS_PADDLEGAN, _middle(frames), points=self._points)
 
@@ -212,7 +212,7 @@ class ExportCheck:
 
 
 @torch.inference_mode()
-def points_of(frames: CheckFrames, detector: Backend) -> FramesPoints:
+def frames_keypoints(frames: CheckFrames, detector: Backend) -> FramesPoints:
     """The keypoints of the frames."""
     source_keypoints = detector.detect_keypoints(frames.source)
     return source_keypoints, Keypoints.cat([detector.detect_keypoints(part) for part in frames.driving.split(CHUNK)])
