@@ -17,15 +17,13 @@ from ...backends.package import FLOAT32
 from ...errors import FomError
 from .base import Format, Material, as_listed
 
-# MNN.tools.mnnconvert does no more, but imported it has pip install a package, and reports to MNN's makers.
-CONVERT = "import sys, _tools; _tools.mnnconvert(sys.argv)"
 SMALLER = {FLOAT32: [], "float16": ["--fp16"], "int8": ["--weightQuantBits", "8"]}
 
 
 def _write(material: Material, path: Path, precision: str) -> None:
     words = ["-f", "ONNX", "--modelFile", material.onnx, "--MNNModel", path, "--bizCode", "fom", *SMALLER[precision]]
     told = subprocess.run(
-        [sys.executable, "-c", CONVERT, *map(str, words)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "MNN.tools.mnnconvert", *map(str, words)], capture_output=True, text=True, check=False
     )
     if told.returncode or not path.is_file():
         raise FomError(f"MNN does not convert {material.onnx.name}: {(told.stderr or told.stdout).strip()[-200:]}")

@@ -5,7 +5,6 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -144,22 +143,6 @@ def test_an_export_says_what_begins(monkeypatch, tiny_model, clip_file, tmp_path
     assert steps.index("writing generator.mnn") < steps.index("comparing generator.mnn")
     assert steps[-1] == "comparing the mnn files together"
     assert len(set(steps)) == len(steps)
-
-
-def test_mnn_converts_without_the_wrapper_that_installs_and_reports(monkeypatch, tmp_path):
-    """The wrapper is the module MNN.tools.mnnconvert; here is none, only what it calls."""
-    (tmp_path / "_tools.py").write_text(
-        "import pathlib\n"
-        "def mnnconvert(words):\n"
-        "    pathlib.Path(words[words.index('--MNNModel') + 1]).write_text(' '.join(words[1:]))\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    graph: Any = None  # the ONNX file is what is converted
-    made = tmp_path / "part.fp16.mnn"
-
-    FORMATS["mnn"].write(Material(graph, tmp_path / "part.onnx", made, list), made, "float16")
-
-    assert made.read_text() == f"-f ONNX --modelFile {tmp_path}/part.onnx --MNNModel {made} --bizCode fom --fp16"
 
 
 def test_a_missing_extra_is_one_line_before_any_work(monkeypatch, tiny_model, tmp_path):
