@@ -132,6 +132,19 @@ def test_a_format_whose_files_fail_together_is_not_described(monkeypatch, tiny_m
     assert (package.precisions, package.formats) == (["float32"], {})
 
 
+@pytest.mark.usefixtures("traced_once")
+def test_an_export_says_what_begins(monkeypatch, tiny_model, clip_file, tmp_path):
+    monkeypatch.setitem(FORMATS, "mnn", pretending("mnn"))
+    steps: list[str] = []
+
+    export_model(tiny_model, tmp_path / "out", formats=["mnn"], frames=clip_file, tell=steps.append)
+
+    assert steps[:2] == ["reading the frames to compare on", "painting them with PyTorch"]
+    assert steps.index("writing generator.mnn") < steps.index("comparing generator.mnn")
+    assert steps[-1] == "comparing the mnn files together"
+    assert len(set(steps)) == len(steps)
+
+
 def test_a_missing_extra_is_one_line_before_any_work(monkeypatch, tiny_model, tmp_path):
     monkeypatch.setitem(sys.modules, "MNN", None)
     with pytest.raises(
