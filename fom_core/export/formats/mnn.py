@@ -18,13 +18,15 @@ from ...errors import FomError
 from .base import Format, Material, as_listed
 
 WINOGRAD = 3  # MNN's number of the hint on how much memory the short cut of 3x3 convolutions may take; 0 is none of it
+# What MNN.tools.mnnconvert does, which also installs a package by pip and sends a report with the machine's id.
+CONVERT = "import sys, MNN, _tools; _tools.mnnconvert(sys.argv)"
 SMALLER = {FLOAT32: [], "float16": ["--fp16"], "int8": ["--weightQuantBits", "8"]}
 
 
 def _write(material: Material, path: Path, precision: str) -> None:
     words = ["-f", "ONNX", "--modelFile", material.onnx, "--MNNModel", path, "--bizCode", "fom", *SMALLER[precision]]
     told = subprocess.run(
-        [sys.executable, "-m", "MNN.tools.mnnconvert", *map(str, words)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", CONVERT, *map(str, words)], capture_output=True, text=True, check=False
     )
     if told.returncode or not path.is_file():
         raise FomError(f"MNN does not convert {material.onnx.name}: {(told.stderr or told.stdout).strip()[-200:]}")
