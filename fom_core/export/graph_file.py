@@ -34,6 +34,7 @@ def write_onnx(graph: Graph, path: Path) -> None:
                 dynamic_shapes=free_batch(graph),
                 dynamo=True,
                 external_data=False,
+                optimize=True,  # not by itself before PyTorch 2.7
                 verbose=False,
             )
     except Exception as error:  # of many kinds: the exporter and its translations are two packages, which must match

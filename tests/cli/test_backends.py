@@ -28,6 +28,13 @@ def cache(tmp_path, monkeypatch) -> Path:
     return tmp_path / "models"
 
 
+def _skip_without(backend: str) -> None:
+    try:
+        graph_opener(backend)
+    except MissingPackage as error:
+        pytest.skip(str(error))
+
+
 def without_model(words: list[object]) -> list[object]:
     at = words.index("--model")
     return words[:at] + words[at + 2 :]
@@ -43,10 +50,7 @@ def by_torch(fom, whole_picture, tmp_path) -> np.ndarray:
 def test_an_exported_folder_gives_the_frames_of_pytorch(
     fom, whole_picture, exported, by_torch, backend, tmp_path, cache
 ):
-    try:
-        graph_opener(backend)
-    except MissingPackage as error:
-        pytest.skip(str(error))
+    _skip_without(backend)
     words = without_model(whole_picture)
     outcome = fom(*words, "--model", exported, "--backend", backend, *WHERE, tmp_path / backend)
     assert outcome.status == 0
@@ -134,7 +138,6 @@ def test_a_motion_read_by_one_backend_moves_the_other(fom, whole_picture, export
     [
         (["--backend", "onnx", "--provider", "abacus"], "There is no provider 'abacus'"),
         (["--backend", "onnx", "--dtype", "float16"], "choose --precision"),
-        (["--backend", "opencv", "--provider", "cuda"], "computes on the processor, not on cuda"),
         (["--backend", "torch"], "which torch does not compute"),
         (["--image_size", "128"], "was exported for pictures of 64x64"),
     ],
@@ -194,3 +197,12 @@ def test_what_an_export_on_the_way_needs_is_told_at_once(
     assert outcome.status == 1
     assert f'Run: pip install "fom-face-animation{extra}"' in outcome.messages[-1]
     assert not cache.exists()
+
+
+def test_opencv_computes_on_the_processor_alone(fom, whole_picture, exported, tmp_path):
+    _skip_without("opencv")
+    words = ["--backend", "opencv", "--provider", "cuda", "--output", tmp_path / "out"]
+    outcome = fom(*without_model(whole_picture), "--model", exported, *words)
+    assert outcome.status in (1, 2)
+    assert "computes on the processor, not on cuda" in outcome.messages[-1]
+    assert not (tmp_path / "out").exists()
