@@ -88,7 +88,8 @@ std::array<int, 3> sampled(const Picture& picture, double x, double y, Border bo
   std::array<int, 4> columns;
   for (int tap = 0; tap < 4; ++tap) columns[tap] = 3 * border(across.first + tap, picture.width);
   for (int tap = 0; tap < 4; ++tap) {
-    const auto* line = &picture.data[3 * static_cast<std::size_t>(border(down.first + tap, picture.height)) * picture.width];
+    const auto* line =
+        &picture.data[3 * static_cast<std::size_t>(border(down.first + tap, picture.height)) * picture.width];
     for (int channel = 0; channel < 3; ++channel) {
       int sum = 0;
       for (int i = 0; i < 4; ++i) sum += across.weights[i] * line[columns[i] + channel];
@@ -135,7 +136,8 @@ void Composer::lay(Picture& frame, const std::vector<float>& flow, const Picture
       const auto colour = sampled(face, across, down, held);
       auto* pixel = &frame.data[3 * (static_cast<std::size_t>(y) * frame.width + x)];
       for (int channel = 0; channel < 3; ++channel)
-        pixel[channel] = static_cast<std::uint8_t>(std::lrint(pixel[channel] + share * (colour[channel] - pixel[channel])));
+        pixel[channel] =
+            static_cast<std::uint8_t>(std::lrint(pixel[channel] + share * (colour[channel] - pixel[channel])));
     }
   }
 }

@@ -8,9 +8,9 @@
 namespace {
 
 constexpr float STEEPEST = 0.6f;  // of the room: a displacement that grows no faster cannot fold by itself
-constexpr float SHOWN_LOW = 0.4f, SHOWN_HIGH = 0.8f;  // visibility over which the source's pixels take over
-constexpr float STILL = 1e-5f;                        // half sides that are no movement, but rounding
-constexpr float LEAST_SEEN = 0.3f;  // visibility of the still source that counts at least
+constexpr float SHOWN_LOW = 0.4f, SHOWN_HIGH = 0.8f;    // visibility over which the source's pixels take over
+constexpr float STILL = 1e-5f;                          // half sides that are no movement, but rounding
+constexpr float LEAST_SEEN = 0.3f;                      // visibility of the still source that counts at least
 constexpr double UNLIKE_LOW = 0.04, UNLIKE_HIGH = 0.1;  // movement unlike a plane's over which sharp pixels lose trust
 constexpr double UNSURE = 0.8;                          // the network's share in a face that turns furthest
 
@@ -56,7 +56,8 @@ Follower::Follower(const Canvas& canvas, FlowMaps still, float unit)
 std::vector<float> Follower::follow(const FlowMaps& now) const {
   const Displacement moved = displacement_of(now, unit_);
   std::vector<float> d = unfolded(moved).values;
-  if (std::all_of(d.begin(), d.end(), [](float value) { return std::abs(value) < STILL; })) std::fill(d.begin(), d.end(), 0.0f);
+  if (std::all_of(d.begin(), d.end(), [](float value) { return std::abs(value) < STILL; }))
+    std::fill(d.begin(), d.end(), 0.0f);
   const auto unsure = static_cast<float>(UNSURE * smooth_step(unlike_a_plane(moved), UNLIKE_LOW, UNLIKE_HIGH));
   std::vector<float> flow(3 * canvas_.cells());
   for (std::size_t at = 0; at < canvas_.cells(); ++at) {

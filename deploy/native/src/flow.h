@@ -14,8 +14,8 @@ struct FlowMaps {
 /** Follows a face's flow on its canvas, as `fom_core.compose.flow` does. */
 class Follower {
  public:
-  /** `still` is what the network tells of the source in its own pose, and so what "all seen" looks like; `unit` the half
-   *  sides of the crop by which a flow of 1 moves. */
+  /** `still` is what the network tells of the source in its own pose, and so what "all seen" looks like; `unit` the
+   * half sides of the crop by which a flow of 1 moves. */
   Follower(const Canvas& canvas, FlowMaps still, float unit);
 
   /** What becomes of the canvas: (rows, columns, 3), x and y in pixels and a share of the network's pixels.

@@ -110,7 +110,7 @@ std::vector<Ort::Value> Model::Parts::generate(const Keypoints& driving, const s
 float flow_unit_of(const Json& config) {
   if (!config.value("align_corners", true)) return 1;
   const Json& learnt = config.contains("motion_size") && config.at("motion_size").is_array() ? config.at("motion_size")
-                                                                                              : config.at("image_size");
+                                                                                             : config.at("image_size");
   const double side = std::max(learnt.at(0).get<int>(), learnt.at(1).get<int>());
   return static_cast<float>(1 - std::exp2(config.at("generator").at("down").size()) / side);
 }
@@ -213,6 +213,7 @@ Painted Model::paint_with_flow(const Keypoints& driving) {
   if (shape.size() != 4 || std::min(shape[1], shape[2]) < LEAST_FLOW || std::max(shape[1], shape[2]) > MOST_SIDE)
     throw Failure("the generator gives a flow that this program does not take. Export the model again");
   const auto cells = static_cast<std::size_t>(shape[1] * shape[2]);
-  return {to_picture(batch.data(), parts_->width, parts_->height),
-          {copied(found[1], 2 * cells), copied(found[2], cells), static_cast<int>(shape[2]), static_cast<int>(shape[1])}};
+  return {
+      to_picture(batch.data(), parts_->width, parts_->height),
+      {copied(found[1], 2 * cells), copied(found[2], cells), static_cast<int>(shape[2]), static_cast<int>(shape[1])}};
 }

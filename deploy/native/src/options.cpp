@@ -43,8 +43,9 @@ double number(const std::string& option, const std::string& word, double least, 
 Box box(const std::string& word) {
   Box result;
   int read = 0;
-  const bool fits = std::sscanf(word.c_str(), "%d,%d,%d,%d%n", &result[0], &result[1], &result[2], &result[3], &read) == 4 &&
-                    read == static_cast<int>(word.size());
+  const bool fits =
+      std::sscanf(word.c_str(), "%d,%d,%d,%d%n", &result[0], &result[1], &result[2], &result[3], &read) == 4 &&
+      read == static_cast<int>(word.size());
   const auto within = [](int place) { return std::abs(static_cast<long long>(place)) <= MOST_PLACE; };
   if (!fits || !std::all_of(result.begin(), result.end(), within) || result[2] - result[0] < LEAST_SIDE ||
       result[3] - result[1] < LEAST_SIDE) {

@@ -12,7 +12,7 @@ extern const char* const USAGE;
 struct Options {
   std::filesystem::path model, source, motion, driving, output;
   std::string precision = "float32";  // of the generator
-  std::optional<Box> crop;  // of the face in the source
+  std::optional<Box> crop;            // of the face in the source
   bool compose = false;
   float gain = 1;
   int threads = 1;

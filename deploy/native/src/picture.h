@@ -12,7 +12,8 @@ struct Picture {
   std::vector<std::uint8_t> data;
 };
 
-/** Read a PNG or JPEG picture, upright as its EXIF tells. Throws Failure where there is none, or one of more than 50 million pixels. */
+/** Read a PNG or JPEG picture, upright as its EXIF tells. Throws Failure where there is none, or one of more than 50
+ * million pixels. */
 Picture read_picture(const std::filesystem::path& path);
 
 /** Write a PNG picture. Throws Failure where it cannot be written. */
