@@ -324,6 +324,7 @@ def test_a_damaged_part_of_the_model_is_told_in_a_line(
         (["model", "picture", "--motion", "x", "--gain", "many", "--output", "x"], "--gain takes a number"),
         (["model", "picture", "--motion", "x", "--sound"], "--sound is not an option"),
         (["model", "picture", "--motion", "x", "--crop", "1,2,3"], "--crop takes left,top,right,bottom in pixels"),
+        (["model", "picture", "--motion", "x", "--crop", "0,0,9999999999,50"], "--crop takes left,top,right,bottom"),
         (["model", "picture", "--motion", "x", "--crop", "9,9,5,50"], "--crop takes left,top,right,bottom in pixels"),
         (["model", "picture", "--motion", "x", "--output", "x"], "model.json is missing"),
     ],

@@ -26,7 +26,7 @@ const char* const USAGE = R"(fom-native MODEL SOURCE (--motion FILE | --driving 
 namespace {
 
 constexpr int MOST_PLACE = 32768;
-constexpr int LEAST_SIDE = 8;
+constexpr int LEAST_SIDE = 8, MOST_SIDE = 8192;
 
 double number(const std::string& option, const std::string& word, double least, double most) {
   char* end = nullptr;
@@ -44,11 +44,12 @@ Box box(const std::string& word) {
   Box result;
   int read = 0;
   const bool fits =
-      std::sscanf(word.c_str(), "%d,%d,%d,%d%n", &result[0], &result[1], &result[2], &result[3], &read) == 4 &&
+      std::sscanf(word.c_str(), "%9d,%9d,%9d,%9d%n", &result[0], &result[1], &result[2], &result[3], &read) == 4 &&
       read == static_cast<int>(word.size());
-  const auto within = [](int place) { return std::abs(static_cast<long long>(place)) <= MOST_PLACE; };
-  if (!fits || !std::all_of(result.begin(), result.end(), within) || result[2] - result[0] < LEAST_SIDE ||
-      result[3] - result[1] < LEAST_SIDE) {
+  const auto near = [](int place) { return std::abs(place) <= MOST_PLACE; };
+  const auto fair = [](int side) { return side >= LEAST_SIDE && side <= MOST_SIDE; };
+  if (!fits || !std::all_of(result.begin(), result.end(), near) || !fair(result[2] - result[0]) ||
+      !fair(result[3] - result[1])) {
     throw Failure("--crop takes left,top,right,bottom in pixels, such as 40,20,300,280, not " + word);
   }
   return result;
