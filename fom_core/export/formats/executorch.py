@@ -23,12 +23,15 @@ LARGEST_BATCH = 1024  # XNNPACK keeps the largest length of every dimension in 3
 
 def _write(material: Material, path: Path, precision: str) -> None:
     xnnpack = import_module("executorch.backends.xnnpack.partition.xnnpack_partitioner")
+    configs = list(import_module("executorch.backends.xnnpack.partition.config").ALL_PARTITIONER_CONFIGS)
     lower = import_module("executorch.exir").to_edge_transform_and_lower
     with quietly():
         program = trace(material.graph, LARGEST_BATCH)
         if precision != FLOAT32:
             program = _quantised(program, material)
-        lowered = lower(program, partitioner=[xnnpack.XnnpackPartitioner()]).to_executorch()
+            # Between eight bits of different scales XNNPACK takes it for its own, which wants equal ones.
+            configs = [config for config in configs if config.__name__ != "CatConfig"]
+        lowered = lower(program, partitioner=[xnnpack.XnnpackPartitioner(configs)]).to_executorch()
     path.write_bytes(lowered.buffer)
 
 
