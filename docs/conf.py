@@ -49,7 +49,7 @@ NAMED = re.compile(r"^([a-z_]\w*(?:, [a-z_]\w*)*): +(\S.*)$")
 BELOW = {
     "README": {
         "Use": ["command-line", "motions", "nodes", "chains", "python", "formats", "weights"],
-        "Know": ["looks", "performance", "reliability", "responsible-use", "licences", "peers"],
+        "Know": ["results", "looks", "performance", "reliability", "responsible-use", "licences", "peers"],
         "Make models": ["training", "compression", "export", "browser"],
         "The project": ["architecture", "decisions", "contributing", "releasing", "/CHANGELOG", "/SECURITY"],
     },

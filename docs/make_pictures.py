@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 
 from fom_core.backends.load import load_model
-from fom_core.cli.demo import embedded_motion
 from fom_core.compose import Composition
 from fom_core.compose.masks import Look
 from fom_core.compose.paste import paste
@@ -28,7 +27,7 @@ from fom_core.faces.detect import detect_faces, load_detector
 from fom_core.faces.regions import crop_face, pixel_box
 from fom_core.faces.tracking import driving_view
 from fom_core.media import VideoReader, read_picture
-from fom_core.motion import FADE_IN_S, SMOOTHING
+from fom_core.motion import FADE_IN_S, SMOOTHING, embedded_motion
 from fom_core.pictures import resize_picture
 from fom_core.pipeline import Scene, animate, compose_picture, encode_face, look_at, read_motion
 from fom_core.stills import Stills, spread_over

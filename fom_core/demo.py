@@ -1,4 +1,4 @@
-"""The picture of ``fom demo``: a wall with three framed prints of one public-domain photograph, all made at run time.
+"""What ``fom demo`` shows: three framed prints of one public-domain photograph, made at run time, and how they move.
 
 The photograph is NASA's portrait of Eileen Collins, which scikit-image carries.
 """
@@ -11,9 +11,13 @@ import cv2
 import numpy as np
 
 from .errors import MissingPackage
+from .motion import embedded_motion
+from .motion.edit import mixed
 from .pictures import LUMA
+from .types import Motion
 
 SIZE = (720, 1280)  # height, width
+MOTION, WITH, SHARE = "look around", "talk", 0.5  # more of the talking pulls at the photograph's smiling teeth
 _WALL = (186, 192, 188)
 _MAT = (246, 244, 238)
 
@@ -43,6 +47,11 @@ _PRINTS = (
     _Print((432, 101, 848, 619), (62, 0), 330, frame=(36, 36, 38)),
     _Print((891, 154, 1237, 565), (112, 6), 222, frame=(150, 112, 62), tint=(0.97, 0.99, 1.02)),
 )
+
+
+def demo_motion() -> Motion:
+    """Looks to both sides and talks a little: what the embedded model does best, and mouths, too."""
+    return mixed(embedded_motion(MOTION), [(embedded_motion(WITH), SHARE)])
 
 
 def demo_picture() -> np.ndarray:

@@ -51,11 +51,16 @@ picture wide around the mouth corners.
 ## Known failures
 
 {failures}
+
+Good and bad, on twelve portraits: [results](../../docs/results.md).
 {pictures}"""
 
 
 TABLES = """By `fom evaluate`, which looks at more clips: also at those under other licences, which were not learnt
 from. [Training and evaluation](../../docs/training.md) tells what its figures mean."""
+IDENTITY = """\
+`identity` by MobileFaceNet, see [Training and evaluation](../../docs/training.md#evaluation): 1 is the source's
+face itself, and `driving` is the driver's: the same person in truth in reconstructions, somebody else in animations."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,7 @@ def write_card(
     pictures: addresses, seen from the card, with what they show.
     """
     height, width = model.config.image_size
+    explained = f"\n{IDENTITY}\n" if "identity" in tables else ""
     text = CARD.format(
         parameters=sum(parameter.numel() for parameter in model.parameters()) / 1e6,
         height=height,
@@ -114,7 +120,7 @@ def write_card(
         machine=machine,
         stages="\n".join(stage.row() for stage in stages),
         note=f"\n{note}\n" if note else "",
-        tables=f"\n{TABLES}\n\n{tables.strip()}\n" if tables else "",
+        tables=f"\n{TABLES}\n\n{tables.strip()}\n{explained}" if tables else "",
         failures="\n".join(f"- {failure}" for failure in failures),
         pictures="".join(f"\n![{shown}]({address})\n" for address, shown in (pictures or {}).items()),
         **figures.to_dict(),

@@ -85,6 +85,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="state dict of the lpips package's AlexNet; or lpips-alex, once that and alexnet are downloaded",
     )
+    parser.add_argument(
+        "--identity",
+        type=file_name,
+        metavar="FILE",
+        help="SFace, or another ONNX file that takes the same, for the figure identity; or sface once downloaded",
+    )
     looks.add_options(parser)
     add_model_options(parser)
 
@@ -96,10 +102,11 @@ def run(args: argparse.Namespace) -> int:
     looks.check_absent(args)
     from ..evaluation.evaluate import RESULTS, evaluate_folder  # noqa: PLC0415
     from ..evaluation.face_points import Pfld, detector_points  # noqa: PLC0415
+    from ..evaluation.identity import FaceRecogniser  # noqa: PLC0415
     from ..evaluation.lpips import Lpips  # noqa: PLC0415
     from ..evaluation.reconstruction import OptionalMetrics  # noqa: PLC0415 - heavy, and needed by this command only
 
-    inputs = files_of_model(args, args.pairs, args.yunet, args.landmarks, args.lpips)
+    inputs = files_of_model(args, args.pairs, args.yunet, args.landmarks, args.lpips, args.identity)
     keep_apart([Work(inputs, [args.output / name for name in RESULTS])])
     tell_idle([("", args)], declare, EVALUATE)
     model = open_model(args)
@@ -108,12 +115,13 @@ def run(args: argparse.Namespace) -> int:
     )
     points = detector_points(detector) if args.landmarks is None else Pfld(args.landmarks, detector)
     lpips = None if args.lpips is None else Lpips.load(args.lpips)
+    identity = None if args.identity is None else FaceRecogniser(named_file(args.identity), detector)
     with ProgressBar("evaluating", unit="clips") as progress:
         tables = evaluate_folder(
             model,
             args.data,
             args.output,
-            OptionalMetrics(lpips, points),
+            OptionalMetrics(lpips, points, identity),
             split=args.split,
             licence_classes=args.licence_class,
             pairs=args.pairs,

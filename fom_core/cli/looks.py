@@ -22,7 +22,7 @@ from .backend import open_backend
 from .progress import ProgressBar
 
 FRAMES = 5  # of each driver
-OF_CLIPS = ("data", "pairs", "licence_class", "landmarks", "lpips")
+OF_CLIPS = ("data", "pairs", "licence_class", "landmarks", "lpips", "identity")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

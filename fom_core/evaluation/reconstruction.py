@@ -25,10 +25,12 @@ from ..motion import transfer_motion
 from ..pictures import resize_picture, to_batch, to_pictures
 from ..types import FaceSet, Generated, MotionTransfer
 from .face_points import FacePoints, aligned, turned_deg
+from .identity import FaceEmbedding, likeness
 from .looks import folded_in, folded_share
 from .lpips import Lpips
 
 METHODS = ("relative", "absolute", "composed", "copy")
+DRIVING = "driving"  # the row of the driving frames themselves, for figures that need one to mean something
 FacePointsInTime = Sequence["np.ndarray | None"]  # of each frame
 CHUNK = 8  # frames at a time
 TURNS = {"small": 8.0, "middle": 20.0, "large": 360.0}  # degrees of the head against the source, up to
@@ -41,6 +43,7 @@ class OptionalMetrics:
 
     lpips: Lpips | None = None
     face_points: FacePoints | None = None
+    identity: FaceEmbedding | None = None
 
 
 @dataclass
@@ -50,9 +53,12 @@ class Scores:
     Reconstruction: ``l1``, ``psnr_db``, ``ssim``, ``lpips`` against the driving frame, ``l1_mouth`` around its mouth;
     ``akd_px`` is the distance of facial points from the driving frame's, ``missed`` the share of faces that are found
     in the driving frame only, ``motion_px`` as below; ``folded`` the share of the flow that folds, or nearly does.
+    ``identity`` is how like the source's the face is, as :func:`.identity.likeness` tells; a row ``driving`` says it of
+    the driving frames: the same person in truth.
     ``turns`` are the same by how far the head is turned: see :data:`TURNS`.
     Animation: ``akd_px`` as above; ``motion_px`` is the same of how far points went since the first frame; ``shape_px``
     their distance from the source's after both lie upon each other: the shape of the face, and its expression.
+    ``identity`` as above, where the row ``driving`` is another person's.
     """
 
     values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
@@ -93,6 +99,7 @@ def reconstruct(model: Backend, frames: np.ndarray, metrics: OptionalMetrics, sc
     find = metrics.face_points
     theirs = None if find is None else [find(frame) for frame in shown["driving"]]
     mouths, turns = _mouths_and_turns(theirs, driving.shape[1:3])
+    alike = _likenesses(metrics.identity, shown)
     for method in (method for method in METHODS if method in shown):
         ours = shown[method][1:]  # the first frame is the source itself
         figures = _picture_figures(ours, driving, metrics.lpips)
@@ -103,8 +110,14 @@ def reconstruct(model: Backend, frames: np.ndarray, metrics: OptionalMetrics, sc
             figures |= {"motion_px": _distances(_since_first(points), _since_first(theirs))[1:]}
         if method in folded:
             figures |= {"folded": folded[method][1:]}
+        if method in alike:
+            figures |= {"identity": alike[method][1:]}
         scores.add(method, figures)
         scores.add_turned(method, figures, turns)
+    if DRIVING in alike:
+        figures = {"identity": alike[DRIVING][1:]}
+        scores.add(DRIVING, figures)
+        scores.add_turned(DRIVING, figures, turns)
     scores.frames += len(driving)
     return shown
 
@@ -128,6 +141,8 @@ def animate_pair(
                     [p if p is None else aligned(p, still) for p in ours], [still] * len(ours)
                 )
             scores.add(method, figures)
+    for method, values in _likenesses(metrics.identity, shown).items():
+        scores.add(method, {"identity": values})
     scores.frames += len(frames)
     return shown
 
@@ -177,6 +192,14 @@ def _folded(generated: Generated) -> list[float]:
     height, width = flows.shape[1:3]
     places = np.stack(np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height)), axis=-1)
     return [folded_share(flow - places, (2 / (width - 1), 2 / (height - 1))) for flow in flows]
+
+
+def _likenesses(embed: FaceEmbedding | None, shown: Mapping[str, np.ndarray]) -> dict[str, list[float]]:
+    """How like the source's every frame's face is, by method and of the driving frames; nothing without a network."""
+    if embed is None:
+        return {}
+    source = embed(shown["source"][0])
+    return {name: likeness(embed, source, shown[name]) for name in (*METHODS, DRIVING) if name in shown}
 
 
 def _mouths_and_turns(

@@ -11,7 +11,7 @@ from ..files.paths import ASSETS
 from ..types import Motion
 from .motion_file import embedded_file, load_motion, plain
 
-FIRST = "talk"  # what the demo shows
+FIRST = "talk"  # where none is named
 EMBEDDED_MOTIONS: Mapping[str, str] = {
     "talk": "talks, with a lively head",
     "sing": "sings, wide and slow",

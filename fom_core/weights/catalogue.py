@@ -21,8 +21,8 @@ ENTRIES = Path(__file__).with_name("entries")
 class Entry:
     """One known weights file.
 
-    kind:     "model", "face-detector", "face-landmarks", "face-parser", "enhancer" or "perceptual-network" (which
-              compares pictures).
+    kind:     "model", "face-detector", "face-landmarks", "face-parser", "face-recogniser", "enhancer" or
+              "perceptual-network" (which compares pictures).
     urls:     mirrors in the order to try, https:// or hf://owner/repository/file; empty: no stable public copy.
     size:     bytes; None where nobody published it.
     sha256:   None where nobody published it: then the first download is remembered and later ones must match it.
@@ -87,7 +87,9 @@ def catalogue() -> Mapping[str, Entry]:
     for path in ENTRIES.glob("*.json"):
         values = read_json(path)
         entries.append(Entry(**{**values, "urls": tuple(values["urls"])}))
-    kinds = ["model", "face-detector", "face-landmarks", "face-parser", "enhancer", "perceptual-network"]
+    kinds = [
+        "model", "face-detector", "face-landmarks", "face-parser", "face-recogniser", "enhancer", "perceptual-network",
+    ]  # fmt: skip
     entries.sort(key=lambda entry: (kinds.index(entry.kind), -entry.quality, entry.name))
     return MappingProxyType({entry.name: entry for entry in entries})
 

@@ -52,7 +52,7 @@ def test_a_folder_without_clips_is_refused_in_one_line(fom, tiny_model, tmp_path
     assert "nothing" in done.messages[0]
 
 
-@pytest.mark.parametrize("option", ["--lpips", "--landmarks"])
+@pytest.mark.parametrize("option", ["--lpips", "--landmarks", "--identity"])
 def test_a_file_that_is_something_else_is_refused_in_one_line(fom, data, tiny_model, tmp_path, option):
     model = save_model(tiny_model, tmp_path / "tiny.safetensors")
     (tmp_path / "other.bin").write_bytes(b"something else")

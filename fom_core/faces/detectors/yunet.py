@@ -43,7 +43,7 @@ class YuNetDetector:
 
     def _network(self) -> cv2.FaceDetectorYN:
         if not hasattr(self._own, "network"):
-            with _errors_only():
+            with errors_only():
                 self._own.network = cv2.FaceDetectorYN.create(self._weights, "", (320, 320), self._threshold, OVERLAP)
         return self._own.network
 
@@ -55,7 +55,7 @@ class YuNetDetector:
 
 
 @contextmanager
-def _errors_only() -> Iterator[None]:
+def errors_only() -> Iterator[None]:
     """OpenCV 5 warns of a setting that it makes itself, once for every network."""
     levels = getattr(cv2.utils, "logging", None)  # since 4.13; those before do not warn
     if levels is None:

@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from fom_core.errors import UnsupportedModel
-from fom_core.faces.detectors.yunet import YuNetDetector, _errors_only
+from fom_core.faces.detectors.yunet import YuNetDetector, errors_only
 
 
 @pytest.mark.skipif(not hasattr(cv2.utils, "logging"), reason="OpenCV before 4.13 does not warn")
@@ -16,10 +16,10 @@ def test_threads_that_open_networks_leave_the_level_of_messages_as_it_was():
     before, entered = cv2.utils.logging.getLogLevel(), threading.Event()
 
     def other() -> None:
-        with _errors_only():
+        with errors_only():
             entered.set()
 
-    with _errors_only():
+    with errors_only():
         thread = threading.Thread(target=other)
         thread.start()
         beside = entered.wait(0.1)
