@@ -21,7 +21,8 @@ from .backends.fingerprint import fingerprint
 from .compose import Composition
 from .errors import MediaError
 from .faces.regions import with_alpha_or_rgb
-from .parallel.distributed import Team, team, waiting_for_others
+from .parallel.distributed import Team, team
+from .parallel.meeting import waiting_for_others
 from .parallel.overlap import map_in_background, run_in_background
 from .pipeline import Scene
 from .types import CHUNK_SIZE, Box, Keypoints, Motion, Progress, RunOptions

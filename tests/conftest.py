@@ -137,6 +137,7 @@ def traced_once(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         shutil.copy(exported / path.name, path)
 
     monkeypatch.setattr("fom_core.export.variants.write_onnx", copy)
+    monkeypatch.setattr("fom_core.export.variants.write_archive", copy)
 
 
 @pytest.fixture(scope="session")

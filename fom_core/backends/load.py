@@ -32,9 +32,9 @@ def load_model(  # noqa: PLR0917 - the published signature
                   its weights are read again for another device.
     config:       a YAML in the authors' or PaddleGAN's layout, for what the tensors do not tell; it must fit them.
     device:       "auto" is the first of cuda, mps and cpu that this machine has.
-    dtype:        to paint in; keypoints and flow stay in float32. "auto" takes a half-precision type where the device
-                  is faster in it and this model's pictures stay within 45 dB PSNR of float32, keypoints within 1e-3; it
-                  measures that on first use.
+    dtype:        to paint in; keypoints and flow stay in float32. "auto" takes a half-precision type, on a processor
+                  perhaps with 8-bit integers, where the device is faster in it and this model's pictures stay within
+                  45 dB PSNR of float32, keypoints within 1e-3; it measures that on first use, and keeps it.
     align_corners, border_blend: None is what the file, the catalogue or the format says.
     Raises UnsupportedModel for files that are not usable, UsageError for a device or dtype that is not.
     """

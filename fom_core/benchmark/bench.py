@@ -50,7 +50,7 @@ def run_benchmark(options: BenchmarkOptions) -> dict[str, Any]:
         dtype = model.plan.dtype
         results: dict[str, Any] = {
             "machine": machine(model.device),
-            "model": {**options.subject.to_dict(), "name": model.name, "dtype": str(dtype).removeprefix("torch.")},
+            "model": {**options.subject.to_dict(), "name": model.name, "dtype": model.plan.numbers},
         }
         if "network" in options.parts:
             log.info("Measuring the networks.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 import sys
@@ -13,6 +12,8 @@ from statistics import median
 from typing import Any
 
 import torch
+
+from ..resources.processor import cores, processor_name
 
 MATMUL_SIZE = {"cpu": 2048, "cuda": 8192}
 GRAIN_S = 0.02  # shorter work is repeated up to this before the clock is read
@@ -89,10 +90,9 @@ def processor_s() -> float:
 
 def machine(device: torch.device) -> dict[str, Any]:
     """What measured: processor, cores, device, versions."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     found: dict[str, Any] = {
-        "processor": _processor(),
-        "cores": cores,
+        "processor": processor_name(),
+        "cores": cores(),
         "threads": torch.get_num_threads(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
@@ -103,15 +103,3 @@ def machine(device: torch.device) -> dict[str, Any]:
     elif device.type != "cpu":
         found["gpu"] = device.type
     return found
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
-        wide = [name for name in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if name in flags]
-        if names:
-            return f"{names[0]} ({', '.join(wide)})" if wide else names[0]
-    return platform.processor() or platform.machine()

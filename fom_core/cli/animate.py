@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,8 @@ from ..files.places import Work, keep_apart
 from ..media import read_picture
 from ..media.sheet import SheetWriter
 from ..motion import motion_path
-from ..parallel.distributed import animation_group, team
+from ..parallel.distributed import animation_group, launched_processes, meeting, team
+from ..parallel.meeting import SharedJobs
 from ..parallel.overlap import run_in_background
 from ..pipeline import Scene, match_drivers
 from ..resources import threads
@@ -59,8 +60,11 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Animate pictures or the jobs of a manifest, alone or with the processes that torchrun started."""
-    with animation_group(args.device) as args.device:
+    """Animate pictures or the jobs of a manifest, alone or with the processes that torchrun started.
+
+    Where these are no more than the jobs, each takes jobs of its own; else all of them paint each job together.
+    """
+    with launched_processes(args.device) as args.device:
         given = [("", args)] if args.manifest is None else jobs_of(args, declare)
         if args.manifest is not None:
             tell_overruled(args, given)
@@ -70,10 +74,14 @@ def run(args: argparse.Namespace) -> int:
                 _check_complete(job)
         keep_apart(_work(job, name, args.manifest) for name, job in jobs)
         tell_idle(jobs, declare, ANIMATE)
+        us, each_takes_some = meeting(), len(jobs) >= meeting().size
         if args.manifest is not None or jobs[0][0]:
-            jobs = left_to_do(jobs, _work)
+            left = us.told_by_first("left to do", lambda: [name for name, _ in left_to_do(jobs, _work)])
+            jobs = [(name, job) for name, job in jobs if name in left]
         opened = Opened()
-        return work_off(jobs, lambda job, label: _animate(job, opened, label))
+        with nullcontext() if each_takes_some else animation_group():
+            shared = SharedJobs(len(jobs), us if each_takes_some else None)
+            return work_off(jobs, lambda job, label: _animate(job, opened, label), shared)
 
 
 def _work(job: argparse.Namespace, name: str, manifest: str | None = None) -> Work:
@@ -131,7 +139,7 @@ def _animate(args: argparse.Namespace, opened: Opened, label: str) -> None:
         write_animation(writer, model, scene, composition, run, label=label, shown=shown)
     if writer is not None:
         results.tell_result(writer)
-        print(writer.path)
+        print(writer.path, flush=True)
 
 
 def _check_complete(args: argparse.Namespace) -> None:

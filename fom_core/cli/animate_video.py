@@ -98,7 +98,7 @@ def animate_source_video(args: argparse.Namespace, opened: Opened, label: str) -
         found, frame_count = how_many(len(tracks), "face"), how_many(writer.frame_count, "frame")
         log.info("%s, %s, %.6g frames/s, %s.", found, frame_count, writer.fps, sound)
     results.tell_result(writer)
-    print(writer.path)
+    print(writer.path, flush=True)
 
 
 def _tracks(args: argparse.Namespace, source: SourceFrames, detector: Detector | None, several: bool) -> FaceTracks:

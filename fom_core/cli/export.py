@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
     keep_apart([Work(inputs, files_in(output), folders=[output])])
     with ProgressBar("exporting", unit="files", beats=True) as bar:
         exported = export_model(
-            model, output, variants=variants, formats=args.formats, frames=args.frames, progress=bar
+            model, output, variants=variants, formats=args.formats, frames=args.frames, progress=bar, tell=bar.begin
         )
     print(exported.folder)
     return 0

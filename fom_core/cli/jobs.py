@@ -27,6 +27,7 @@ from ..media import PICTURE_SUFFIXES, WRITTEN_SUFFIXES, list_pictures
 from ..media.pictures import no_pictures_in
 from ..motion import motion_path
 from ..parallel.distributed import team
+from ..parallel.meeting import SharedJobs
 from ..resources.faults import told
 from ..types import Motion
 from . import common, drivers
@@ -160,39 +161,69 @@ def _changed_ns(path: Path) -> int:
     return 0
 
 
-def work_off(jobs: Sequence[Job], do: Callable[[argparse.Namespace, str], None]) -> int:
-    """Do one job after the other; those that fail are listed at the end. Gives the exit status.
+def work_off(jobs: Sequence[Job], do: Callable[[argparse.Namespace, str], None], shared: SharedJobs) -> int:
+    """Do one job after the other, of those that ``shared`` gives; gives the exit status when all of them are ended.
 
-    ``do`` takes the job's options and the label of its progress. An only job, and one of several processes, which wait
-    for one another, raises its error instead. What one warning says of all of them is said once.
+    ``do`` takes the job's options and the label of its progress. An only job, and one of several processes that paint
+    it together and wait for one another, raises its error instead; others that fail are listed at the end. What one
+    warning says of all of them is said once.
     """
-    with each_warning_once(of_several=len(jobs) > 1):
-        return _work_off(jobs, do)
+    several = len(jobs) > 1 or shared.among.size > 1
+    with each_warning_once(shared.is_said_first if several else None, heard=shared.among.size > 1):
+        started = time.monotonic()
 
+        def tell() -> None:
+            _tell(shared, time.monotonic() - started)
 
-def _work_off(jobs: Sequence[Job], do: Callable[[argparse.Namespace, str], None]) -> int:
-    failures: list[str] = []
-    started = time.monotonic()
-    for number, (name, job) in enumerate(jobs, 1):
-        try:
-            with named(name):
-                do(job, "animating" if len(jobs) == 1 else _label(number, len(jobs), job))
-        except Exception as error:
-            if len(jobs) == 1 or team().size > 1:
-                raise
-            if log.isEnabledFor(logging.DEBUG):
-                traceback.print_exc()
-            line = sentence(error)
-            failures.append(line if name in line else f"{name}: {line}")
-            if isinstance(told(error), DeviceLost):
-                failures.append(f"{len(jobs) - number} jobs were not begun.")
+        for place in shared:
+            reason, lost = _reason_of_failure(jobs, place, do, raises=not several or team().size > 1)
+            shared.end(place, reason)
+            if lost:
                 break
-        _tell(number, len(jobs), len(failures), time.monotonic() - started)
-    if failures and team().first:
-        print(f"fom: {len(failures)} of {len(jobs)} jobs failed; the results of the others are there.", file=sys.stderr)
-        for line in failures:
+            tell()
+        if shared.among.size > 1 and shared.ended < shared.count:
+            log.info("The other processes are at their last jobs.")
+        shared.wait_for_all(tell)
+        status = _sum_up(shared, time.monotonic() - started)
+        shared.leave()
+    return status
+
+
+def _reason_of_failure(
+    jobs: Sequence[Job], place: int, do: Callable[[argparse.Namespace, str], None], *, raises: bool
+) -> tuple[str | None, bool]:
+    """Do a job. What to say of it if it failed, and whether the device is lost."""
+    name, job = jobs[place]
+    try:
+        with named(name):
+            do(job, "animating" if len(jobs) == 1 else _label(place + 1, len(jobs), job))
+    except Exception as error:
+        if raises:
+            raise
+        if log.isEnabledFor(logging.DEBUG):
+            traceback.print_exc()
+        line = sentence(error)
+        return line if name in line else f"{name}: {line}", isinstance(told(error), DeviceLost)
+    return None, False
+
+
+def _sum_up(shared: SharedJobs, elapsed_s: float) -> int:
+    """Say what became of all jobs, in one of the processes; gives the exit status of each."""
+    failures, left = shared.failures(), shared.count - shared.ended
+    if shared.among.first:
+        if shared.among.size > 1:
+            log.info(
+                "%d of %d jobs done by %d processes (%s) in %s.", shared.ended - len(failures), shared.count,
+                shared.among.size, ", ".join(map(str, shared.by_process())), duration_text(elapsed_s),
+            )  # fmt: skip
+        if failures:
+            print(
+                f"fom: {len(failures)} of {shared.count} jobs failed; the results of the others are there.",
+                file=sys.stderr,
+            )
+        for line in [*failures, *([f"{left} jobs were not begun."] if left else [])]:
             print(f"fom: {line}", file=sys.stderr)
-    return 1 if failures else 0
+    return 1 if failures or left else 0
 
 
 def _label(number: int, total: int, job: argparse.Namespace) -> str:
@@ -203,10 +234,11 @@ def _label(number: int, total: int, job: argparse.Namespace) -> str:
     return f"animating {number} of {total}, {picture}"
 
 
-def _tell(done: int, total: int, failed: int, elapsed_s: float) -> None:
-    if done < total:
-        whole = done - failed
-        left = f", about {duration_text(elapsed_s / whole * (total - done))} left" if whole else ""
+def _tell(shared: SharedJobs, elapsed_s: float) -> None:
+    ended, failed, total = shared.ended, shared.failed, shared.count
+    if ended < total:
+        whole = ended - failed
+        left = f", about {duration_text(elapsed_s / whole * (total - ended))} left" if whole else ""
         log.info("%d of %d jobs done%s%s.", whole, total, f", {failed} failed" * bool(failed), left)
 
 

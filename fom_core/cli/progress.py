@@ -9,7 +9,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from ..documents.times import duration_text
@@ -47,6 +47,7 @@ class ProgressBar:
         beats: bool = False,
     ) -> None:
         self._label = label
+        self._step = ""
         self._total = total
         self._unit = unit
         self._begun_with, self._fitted = done, fitted
@@ -69,6 +70,12 @@ class ProgressBar:
         self._last = done, total or self._total
         self._show(REDRAW_S if self._terminal else LINE_S)
 
+    def begin(self, step: str) -> None:
+        """Name what begins now; it stands at the end of the line."""
+        self._step = f"  {step}"
+        if self._terminal and not launched_rank():
+            self._show(0)
+
     def _show_now_and_then(self) -> None:
         while not self._over.wait(FIRST_S):
             self._show(LINE_S)
@@ -81,6 +88,7 @@ class ProgressBar:
             return
         self._shown = now
         line = progress_line(self._label, done, total, now - self._started, self._unit, begun_with=self._begun_with)
+        line += self._step
         with suppress(BrokenPipeError):  # whoever reads along has seen enough; the work goes on
             print(f"\r{line}\033[K" if self._terminal else line, end="" if self._terminal else "\n", file=sys.stderr)
             sys.stderr.flush()
@@ -138,22 +146,25 @@ class _AboveTheBar(logging.Handler):
 
 
 @contextmanager
-def each_warning_once(*, of_several: bool) -> Iterator[None]:
-    """Let warnings that say the same of ``of_several`` jobs be shown for the first one alone."""
-    told: set[str] = set()
+def each_warning_once(is_said_first: Callable[[str], bool] | None, *, heard: bool = False) -> Iterator[None]:
+    """Let warnings that say the same of several jobs be shown once, as ``is_said_first`` tells; None: all are shown.
+
+    heard: of a process that is silent otherwise, too.
+    """
 
     def is_new(record: logging.LogRecord) -> bool:
-        line = record.getMessage()
-        known = record.levelno >= logging.WARNING and line in told
-        told.add(line)
-        return not known
+        return record.levelno < logging.WARNING or is_said_first is None or is_said_first(record.getMessage())
 
-    handlers = list(logging.getLogger(PACKAGE).handlers) if of_several else []
+    logger = logging.getLogger(PACKAGE)
+    handlers, level = list(logger.handlers), logger.level
     for handler in handlers:
         handler.addFilter(is_new)
+    if heard:
+        logger.setLevel(min(level, logging.WARNING))
     try:
         yield
     finally:
+        logger.setLevel(level)
         for handler in handlers:
             handler.removeFilter(is_new)
 

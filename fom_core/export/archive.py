@@ -16,14 +16,16 @@ MOST = 2**31 - 1  # PyTorch 2.6 wants to be told that a batch is not the largest
 
 
 def trace(graph: Graph, most: int = MOST) -> Any:
-    """The graph as an ``ExportedProgram`` with a free batch of at most ``most``."""
-    with torch.no_grad():
-        program = torch.export.export(
-            graph.module, tuple(graph.inputs.values()), dynamic_shapes=free_batch(graph, most), strict=False
-        )
-    for node in program.graph.nodes:
-        node.meta.pop("stack_trace", None)  # it names folders of this machine
-    return program
+    """The graph as an ``ExportedProgram`` with a free batch of at most ``most``; made once for all formats."""
+    if most not in graph.traced:
+        with torch.no_grad():
+            program = torch.export.export(
+                graph.module, tuple(graph.inputs.values()), dynamic_shapes=free_batch(graph, most), strict=False
+            )
+        for node in program.graph.nodes:
+            node.meta.pop("stack_trace", None)  # it names folders of this machine
+        graph.traced[most] = program
+    return graph.traced[most]
 
 
 def free_batch(graph: Graph, most: int = MOST) -> Any:

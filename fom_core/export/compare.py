@@ -69,6 +69,10 @@ def read_check_frames(config: ModelConfig, path: Path | None = None, count: int 
     return CheckFrames(batch[:1], batch, rest, f"{len(batch)} frames of {path.name if path else 'the embedded clip'}")
 
 
+FramesPoints = tuple[Keypoints, Keypoints]
+"""Of the source, and of the driving frames."""
+
+
 @dataclass(frozen=True)
 class Rendered:
     """An animation of the frames, and the driver's keypoints that it came from."""
@@ -79,16 +83,22 @@ class Rendered:
 
 @torch.inference_mode()
 def render(
-    frames: CheckFrames, model: Backend, transfer: MotionTransfer = FULL, initial: int = 0, **other: Backend
+    frames: CheckFrames,
+    model: Backend,
+    transfer: MotionTransfer = FULL,
+    initial: int = 0,
+    *,
+    points: FramesPoints | None = None,
+    **other: Backend,
 ) -> Rendered:
     """Animate the source by the driving frames; ``other`` computes single parts in ``model``'s place.
 
-    ``initial`` is the driving frame that corresponds to the source. ``other`` may name keypoint_detector,
-    source_encoder and generator.
+    ``initial`` is the driving frame that corresponds to the source. ``points`` are the keypoints, where they are known
+    already. ``other`` may name keypoint_detector, source_encoder and generator.
     """
     detector, encoder = other.get("keypoint_detector", model), other.get("source_encoder", model)
     generator = other.get("generator", model)
-    source_keypoints, driving = _points(frames, detector)
+    source_keypoints, driving = points or frames_keypoints(frames, detector)
     source = replace(encoder.encode_source(frames.source), keypoints=source_keypoints)
     moved = transfer_motion(source_keypoints, driving, driving[initial : initial + 1], transfer)
     pictures = [generator.generate(source, moved[i : i + CHUNK]).prediction for i in range(0, len(moved), CHUNK)]
@@ -96,9 +106,9 @@ def render(
 
 
 @torch.inference_mode()
-def render_relative(frames: CheckFrames, model: Backend, run: Run) -> Rendered:
-    """The same with a relative generator; ``model`` finds the keypoints. The initial frame is one amid the others."""
-    source_keypoints, driving = _points(frames, model)
+def render_relative(frames: CheckFrames, points: FramesPoints, run: Run) -> Rendered:
+    """The same with a relative generator. The initial frame is one amid the others."""
+    source_keypoints, driving = points
     middle = _middle(frames)
     pictures = []
     for start in range(0, len(driving), CHUNK):
@@ -173,8 +183,9 @@ class ExportCheck:
     def __init__(self, plain: MotionModel, frames: CheckFrames) -> None:
         self.plain = plain
         self.frames = frames
-        self._wanted = render(frames, plain)
-        self._wanted_relative = render(frames, plain, AS_PADDLEGAN, _middle(frames))
+        self._points = frames_keypoints(frames, plain)
+        self._wanted = render(frames, plain, points=self._points)
+        self._wanted_relative = render(frames, plain, AS_PADDLEGAN, _middle(frames), points=self._points)
 
     @cached_property
     def noise(self) -> float:
@@ -188,18 +199,21 @@ class ExportCheck:
 
     def of_part(self, name: str, exported: Backend) -> dict[str, float]:
         """Differences when this part alone is not the plain one."""
-        return differences(render(self.frames, self.plain, FULL, 0, **{name: exported}), self._wanted)
+        points = None if name == "keypoint_detector" else self._points
+        return differences(render(self.frames, self.plain, FULL, 0, points=points, **{name: exported}), self._wanted)
 
     def of_relative(self, run: Run) -> dict[str, float]:
         """Differences of a relative generator."""
-        return differences(render_relative(self.frames, self.plain, run), self._wanted_relative)
+        return differences(render_relative(self.frames, self._points, run), self._wanted_relative)
 
     def of_all(self, exported: Backend) -> dict[str, float]:
         """Differences of a whole animation without PyTorch."""
         return differences(render(self.frames, exported), self._wanted)
 
 
-def _points(frames: CheckFrames, detector: Backend) -> tuple[Keypoints, Keypoints]:
+@torch.inference_mode()
+def frames_keypoints(frames: CheckFrames, detector: Backend) -> FramesPoints:
+    """The keypoints of the frames."""
     source_keypoints = detector.detect_keypoints(frames.source)
     return source_keypoints, Keypoints.cat([detector.detect_keypoints(part) for part in frames.driving.split(CHUNK)])
 

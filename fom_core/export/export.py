@@ -25,6 +25,7 @@ from .variants import ARCHIVE, BESIDE, FLOAT16, FLOAT32, SUFFIXES, Writer
 
 log = logging.getLogger(__name__)
 Progress = Callable[[int, "int | None"], None]
+Tell = Callable[[str], object]
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def export_model(
     formats: Sequence[str] = (ONNX,),
     frames: str | Path | None = None,
     progress: Progress | None = None,
+    tell: Tell = lambda step: None,
 ) -> Exported:
     """Write a model's parts as ONNX, or in other formats, with ``model.json`` into a folder.
 
@@ -52,19 +54,21 @@ def export_model(
     formats:  "onnx", and names of :data:`.FORMATS`, in float32 and those of the variants that they have.
     frames:   a video to compare with PyTorch on; None is an embedded clip.
     progress: is told of each file that was written and compared.
+    tell:     is told what begins, such as "writing generator.tflite", where single files may take a minute.
     Raises FomError when the float32 graphs do not compute what PyTorch does, or no file of a part is left that an
     animation needs, MissingPackage where a format's packages are not installed; nothing is written then.
     """
     require_onnx()
     wanted = _wanted(variants, formats)
     folder = Path(folder)
+    tell("reading the frames to compare on")
     pictures = read_check_frames(model.config, None if frames is None else Path(frames))
     graphs = graphs_of(model)
     with _work_folder(folder) as work:
+        tell("painting them with PyTorch")
         check = ExportCheck(model, pictures)
-        keeper = _Keeper(
-            check, Writer(graphs, work, check), Package(model.name, model.config, OPSET, {}, pictures.name)
-        )
+        package = Package(model.name, model.config, OPSET, {}, pictures.name)
+        keeper = _Keeper(check, Writer(graphs, work, check, tell), package, tell)
         done = (name for variant in wanted for name in keeper.add(variant))
         for number, _ in enumerate(chain([""], done)):
             if progress is not None:
@@ -94,10 +98,11 @@ def _wanted(variants: Sequence[str], formats: Sequence[str]) -> list[str]:
 class _Keeper:
     """Adds variants to a package, file by file, as far as they hold their bounds."""
 
-    def __init__(self, check: ExportCheck, writer: Writer, package: Package) -> None:
+    def __init__(self, check: ExportCheck, writer: Writer, package: Package, tell: Tell) -> None:
         self.check = check
         self.writer = writer
         self.package = package
+        self._tell = tell
 
     def add(self, variant: str) -> Iterator[str]:
         """Write, compare and keep a variant of every part, whose names come one by one.
@@ -123,6 +128,7 @@ class _Keeper:
             yield name
         package = _with(self.package, made, variant, kept)
         if not (form and form.open_file is None) and any(name != RELATIVE for name in kept):
+            self._tell(f"comparing the {variant} files together")
             apart = self.check.of_all(self._model(package, variant))
             if not self._holds(f"{variant}, all parts together", variant, apart):
                 kept = {name: kept[name] for name in kept if name == RELATIVE}
@@ -161,6 +167,7 @@ class _Keeper:
 
     def _compared(self, made: Package, name: str, variant: str) -> dict[str, float]:
         """Differences when this part alone is not PyTorch's."""
+        self._tell(f"comparing {made.parts[name].files[variant].file}")
         if name == RELATIVE:
             return self.check.of_relative(self.writer.open(made, name, variant))
         return self.check.of_part(name, self._model(made, variant))

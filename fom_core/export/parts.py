@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,7 @@ class Graph:
     outputs:      names, in the module's order.
     batched:      the inputs whose first dimension is free; outputs follow them.
     plain_inputs: how many inputs ``forward`` names; the others are its ``*points``.
+    traced:       what :func:`.archive.trace` made of it, by the largest batch.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Graph:
     outputs: tuple[str, ...]
     batched: frozenset[str]
     plain_inputs: int
+    traced: dict[int, Any] = field(default_factory=dict)
 
     def output_shapes(self) -> dict[str, list[int | str]]:
         """Shapes of the outputs by name, with "batch" for the free dimension."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -34,9 +34,12 @@ BESIDE = {suffix for form in FORMATS.values() for suffixes in form.beside.values
 class Writer:
     """Writes variants of graphs into a folder, and opens them."""
 
-    def __init__(self, graphs: Sequence[Graph], folder: Path, check: ExportCheck) -> None:
+    def __init__(
+        self, graphs: Sequence[Graph], folder: Path, check: ExportCheck, tell: Callable[[str], object]
+    ) -> None:
         self.graphs = graphs
         self.folder = folder
+        self._tell = tell
         self._check = check
         self._opened: dict[tuple[str, int], Run] = {}
 
@@ -52,6 +55,7 @@ class Writer:
             part = package.parts.get(graph.name) or _part(graph)
             if form and variant != form.name and form.name not in part.files:
                 continue
+            self._tell(f"writing {path.name}")
             try:
                 self._write(graph, path, variant)
             except Exception as error:

@@ -126,6 +126,9 @@ def reserve_temporary(path: Path) -> Path:
     require_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # another process, whose result did not come, has just removed the folder
+            return reserve_file(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
         return reserve_file(path)
     except OSError as error:
         raise unwritable(path, error) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import signals
 from ..errors import MediaError, UsageError
 from ..files.places import NUMBER
 from .animated import ANIMATED_SUFFIXES, MovingPicture
@@ -129,12 +130,13 @@ class VideoWriter:
                 raise MediaError(f"No frame was handed in, so {self.path} is not written.")
             self._sink.finish(self.frame_count)
         except BaseException:
-            self._sink.discard()
+            self.discard()
             raise
 
     def discard(self) -> None:
-        """Stop and remove every trace."""
-        self._sink.discard()
+        """Stop and remove every trace. A signal that comes meanwhile waits for that."""
+        with signals.delayed():
+            self._sink.discard()
 
     def __enter__(self) -> VideoWriter:
         return self

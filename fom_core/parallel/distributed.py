@@ -18,16 +18,13 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.rendezvous import rendezvous
 
-from ..errors import FomError, UsageError
+from ..errors import UsageError
+from .meeting import Meeting, OtherProcessFailed, waiting_for_others
 from .ranks import launched_rank
 
 TRAINING_PATIENCE = timedelta(hours=12)  # the others wait while the first one decodes a data set or measures
 ANIMATION_PATIENCE = timedelta(hours=1)
 FAILED = "fom: failed"
-
-
-class OtherProcessFailed(FomError):
-    """Another process of this run ended before its work was done; it says why."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +95,11 @@ def training_group(device: str) -> Iterator[torch.device]:
 
 
 @contextmanager
-def animation_group(device: str) -> Iterator[str]:
-    """The same for processes that paint one animation, which travels between them by the processors' memory.
+def launched_processes(device: str) -> Iterator[str]:
+    """Meet the processes that the launcher started, if it did, without joining them; gives the device of this one.
 
-    ``auto`` and ``cuda`` become the GPU of the process's number on its machine. When one process fails, the others
-    raise OtherProcessFailed from whatever they wait for, and :func:`speaks_of_failure` is true in one of them.
+    ``auto`` and ``cuda`` become the GPU of the process's number on its machine. From here on :func:`meeting` is theirs,
+    and :func:`speaks_of_failure` is true in one of those that fail.
     """
     if not _is_launched():
         yield device
@@ -110,40 +107,47 @@ def animation_group(device: str) -> Iterator[str]:
     if device in ("auto", "cuda") and torch.cuda.is_available():
         device = f"cuda:{int(os.environ.get('LOCAL_RANK', '0')) % torch.cuda.device_count()}"
     store, own, size = next(iter(rendezvous("env://", timeout=ANIMATION_PATIENCE)))
-    _store.append(store)
-    dist.init_process_group("gloo", store=store, rank=own, world_size=size, timeout=ANIMATION_PATIENCE)
+    _met.append(Meeting(own, size, store))
     yield device
+    _met.clear()
+
+
+_met: list[Meeting] = []  # of the running program
+
+
+def meeting() -> Meeting:
+    """The processes that the launcher started; one alone where there is none."""
+    return _met[0] if _met else Meeting()
+
+
+@contextmanager
+def animation_group() -> Iterator[None]:
+    """Join those that were met, to paint one animation, which travels between them by the processors' memory.
+
+    When one process fails, the others raise OtherProcessFailed from whatever they wait for.
+    """
+    if not _met:
+        yield
+        return
+    us = meeting()
+    dist.init_process_group("gloo", store=us.store, rank=us.rank, world_size=us.size, timeout=ANIMATION_PATIENCE)
+    yield
     with waiting_for_others():
         dist.barrier()
     dist.destroy_process_group()
-    _store.clear()
-
-
-_store: list[Any] = []  # of the running group: where a failure is noted
 
 
 def speaks_of_failure(error: BaseException) -> bool:
     """Whether this process is the one that tells why all of them end: the first that failed by itself."""
-    if not _store:
+    if not _met:
         return True
     if isinstance(error, OtherProcessFailed) and launched_rank() != 0:
         return False
     own = str(launched_rank())
     try:
-        return _store[0].compare_set(FAILED, "", own).decode() == own
+        return meeting().store.compare_set(FAILED, "", own).decode() == own
     except RuntimeError:  # the launcher is gone, and its store with it
         return launched_rank() == 0
-
-
-@contextmanager
-def waiting_for_others() -> Iterator[None]:
-    """Raise OtherProcessFailed when a process that is waited for is gone."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise OtherProcessFailed(
-            "Another process of this run ended before its work was done. Look at its messages, and at the memory."
-        ) from error
 
 
 @contextmanager

@@ -165,6 +165,18 @@ def test_lines_come_while_nothing_gets_done(monkeypatch, capsys):
     assert all(line.startswith("cutting [") and "0/3" in line and line.endswith("so far") for line in lines)
 
 
+def test_the_line_of_progress_ends_with_what_has_begun(capsys, monkeypatch):
+    monkeypatch.setattr("fom_core.cli.progress.FIRST_S", 0.01)
+    bar = ProgressBar("exporting", 8, "files")
+    bar.begin("writing generator.tflite")
+    time.sleep(0.05)
+
+    bar(3)
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("exporting [#########---------------] 3/8") and line.endswith("  writing generator.tflite")
+
+
 def test_help_and_version_do_without_pytorch():
     for words in (["--help"], ["--version"]):
         program = (

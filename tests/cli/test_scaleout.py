@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 
 from fom_core import scaleout
 from fom_core.errors import MediaError
-from fom_core.media import VideoReader, read_picture, read_sound
+from fom_core.media import VideoReader, read_picture, read_sound, write_picture
 from fom_core.parallel.distributed import Team
 from fom_core.scaleout import _in_order
 from fom_core.types import Keypoints, RunOptions
@@ -22,7 +23,9 @@ from fom_core.types import Keypoints, RunOptions
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run(processes: int, *words: object) -> subprocess.CompletedProcess[str]:
+def run(
+    processes: int, *words: object, program: Sequence[object] = ("-m", "fom_core")
+) -> subprocess.CompletedProcess[str]:
     """Run a command by torchrun, or without it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -30,7 +33,7 @@ def run(processes: int, *words: object) -> subprocess.CompletedProcess[str]:
     place = ["--nproc-per-node", processes, "--master-addr", "127.0.0.1", "--master-port", port]
     launcher = ["-m", "torch.distributed.run", *place] if processes > 1 else []
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = list(map(str, [sys.executable, *launcher, "-m", "fom_core", *words]))
+    command = list(map(str, [sys.executable, *launcher, *program, *words]))
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
 
 
@@ -127,9 +130,64 @@ def test_a_manifest_by_two_processes_makes_the_results_of_one(whole_picture, tmp
         jobs.write_text("".join(json.dumps({"output": str(path), "duration": 1}) + "\n" for path in targets))
         done = run(count, *whole_picture, "--manifest", jobs, "--chunk_size", 7)
         assert done.returncode == 0, done.stderr
-        assert done.stdout.splitlines() == list(map(str, targets))
+        assert sorted(done.stdout.splitlines()) == list(map(str, targets))
         results[count] = [np.stack(list(VideoReader(path))) for path in targets]
     assert all((one == several).all() for one, several in zip(results[1], results[2], strict=True))
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_jobs_of_a_manifest_and_tell_of_all_once(whole_picture, tmp_path):
+    targets = [tmp_path / "out" / f"{job}.mkv" for job in range(5)]
+    jobs = [{"output": str(path), "duration": 0.2} for path in targets]
+    jobs[2]["source_image"] = str(tmp_path / "none.png")
+    (tmp_path / "jobs.jsonl").write_text("".join(json.dumps(job) + "\n" for job in jobs))
+
+    done = run(2, *whole_picture, "--manifest", tmp_path / "jobs.jsonl")
+
+    whole = [path for number, path in enumerate(targets) if number != 2]
+    assert done.returncode == 1
+    assert sorted(done.stdout.splitlines()) == list(map(str, whole))
+    assert ours(done)[0] == "fom: 1 of 5 jobs failed; the results of the others are there."
+    assert len(ours(done)) == 2 and "jobs.jsonl, line 3: " in ours(done)[1]
+    assert len([line for line in done.stderr.splitlines() if "4 of 5 jobs done by 2 processes (" in line]) == 1
+    written = {path: path.stat().st_mtime_ns for path in whole}
+
+    write_picture(tmp_path / "none.png", np.zeros((64, 64, 3), np.uint8))
+    again = run(2, *whole_picture, "--manifest", tmp_path / "jobs.jsonl")
+
+    assert (again.returncode, again.stdout.splitlines()) == (0, [str(targets[2])])
+    assert {path: path.stat().st_mtime_ns for path in whole} == written
+
+
+@pytest.mark.slow
+def test_after_a_process_was_killed_the_same_command_goes_on_with_the_jobs_that_are_left(whole_picture, tmp_path):
+    script = tmp_path / "dies.py"
+    script.write_text(
+        "import os, signal, sys\n"
+        "from fom_core.cli import animate, main\n"
+        "do = animate._animate\n"
+        "def die(args, *rest):\n"
+        "    if args.output.endswith('3.mkv') and not os.path.exists(sys.argv[0] + '.died'):\n"
+        "        open(sys.argv[0] + '.died', 'w').close()\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    do(args, *rest)\n"
+        "animate._animate = die\n"
+        "sys.exit(main())\n"
+    )
+    targets = [tmp_path / f"{job}.mkv" for job in range(6)]
+    (tmp_path / "jobs.jsonl").write_text(
+        "".join(json.dumps({"output": str(path), "duration": 0.2}) + "\n" for path in targets)
+    )
+    words = [*whole_picture, "--manifest", tmp_path / "jobs.jsonl"]
+
+    done = run(2, *words, program=[script])
+    made = [path for path in targets if path.exists()]
+    again = run(2, *words, program=[script])
+
+    assert done.returncode != 0 and made and targets[3] not in made
+    assert again.returncode == 0
+    assert sorted(again.stdout.splitlines()) == [str(path) for path in targets if path not in made]
+    assert [path for path in tmp_path.iterdir() if ".tmp" in path.name] == []
 
 
 @pytest.mark.slow
@@ -161,21 +219,13 @@ def test_a_process_that_is_killed_ends_all_with_one_line(whole_picture, tmp_path
     script = tmp_path / "dies.py"
     script.write_text(
         "import os, signal, sys\n"
-        "from fom_core.parallel import scaleout\n"
+        "from fom_core import scaleout\n"
         "from fom_core.cli import main\n"
         "def die(chunk): os.kill(os.getpid(), signal.SIGKILL)\n"
         "scaleout._send = die\n"
         "sys.exit(main())\n"
     )
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = ["-m", "torch.distributed.run", "--nproc-per-node", 2, "--master-addr", "127.0.0.1", "--master-port", port]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *words, script, *whole_picture, "--output", tmp_path / "out.mp4"]
-    done = subprocess.run(
-        list(map(str, command)), env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
+    done = run(2, *whole_picture, "--output", tmp_path / "out.mp4", program=[script])
     assert done.returncode != 0
     assert len(ours(done)) <= 1  # the launcher may end the first process before it can tell
     assert not (tmp_path / "out.mp4").exists()

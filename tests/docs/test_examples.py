@@ -92,6 +92,39 @@ def test_a_model_is_exported(folder):
     assert "generator" in made["exported"].package.parts
 
 
+@pytest.fixture
+def pictures(folder, tmp_path) -> Path:
+    """A folder of a picture with faces, one without, and what is no picture."""
+    shutil.copy(folder / "group.jpg", tmp_path / "group.jpg")
+    write_picture(tmp_path / "wall.png", np.full((96, 96, 3), 90, np.uint8))
+    (tmp_path / "notes.txt").write_text("Saturday")
+    return tmp_path
+
+
+def test_a_process_of_the_example_for_ray_animates_pictures_and_tells_of_those_without_a_face(folder, pictures):
+    made = run("ray_batch.py")
+    animator = made["Animator"](folder / "driver.mp4", "mini")
+    todo = made["jobs"](pictures, pictures)
+
+    assert [picture.name for picture, _ in todo] == ["group.jpg", "wall.png"]
+    assert [animator.animate(*job) for job in todo] == [None, f"{pictures / 'wall.png'}: no face was found."]
+    frames, _ = fom_core.read_video(pictures / "group.jpg.mp4")
+    assert len(frames) == FRAMES
+    assert fom_core.VideoReader(pictures / "group.jpg.mp4").has_audio
+    assert [picture.name for picture, _ in made["jobs"](pictures, pictures)] == ["wall.png"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not find_spec("ray"), reason="needs ray")
+def test_ray_animates_a_folder_of_pictures(folder, pictures, capfd):
+    made = run("ray_batch.py")
+
+    status = made["main"]([str(pictures), str(folder / "driver.mp4"), "--output", str(pictures / "results")])
+
+    assert status == 1 and "wall.png: no face was found." in capfd.readouterr().err
+    assert [path.name for path in (pictures / "results").iterdir()] == ["group.jpg.mp4"]
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
 def test_the_first_example_of_a_page_makes_the_frames_of_the_command_line(folder, page):
     code = re.search(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)

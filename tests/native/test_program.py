@@ -16,14 +16,15 @@ import pytest
 from PIL import ExifTags, Image
 
 from fom_core import load_module
+from fom_core.compose.canvas import REACH, canvas_box
 from fom_core.export import export_model
 from fom_core.files.paths import ASSETS
 from fom_core.media import read_picture, write_picture
 from fom_core.motion import FADE_IN_S, embedded_motion
 from fom_core.networks import MotionModel
 from fom_core.pictures import resize_picture
-from fom_core.pipeline import animate
-from fom_core.types import Motion, MotionTransfer
+from fom_core.pipeline import animate, animate_picture
+from fom_core.types import FaceSet, Motion, MotionTransfer
 
 pytestmark = pytest.mark.slow
 SOURCES = Path(__file__).resolve().parents[2] / "deploy" / "native"
@@ -75,6 +76,15 @@ def mini(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def scene() -> np.ndarray:
+    """A portrait with its surroundings."""
+    pytest.importorskip("skimage", reason="the portrait comes from scikit-image (extra demo)")
+    from fom_core.demo import demo_picture
+
+    return demo_picture()[120:520, 400:880]
+
+
+@pytest.fixture(scope="session")
 def face(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A square portrait larger than the model's pictures."""
     pytest.importorskip("skimage", reason="the portrait comes from scikit-image (extra demo)")
@@ -98,6 +108,51 @@ def test_a_motion_of_the_library_moves_the_face_as_in_python(
     assert len(found) == len(wanted) == len(motion)
     assert min(psnr_db(one, other) for one, other in zip(found, wanted, strict=True)) >= LEAST_DB
     assert np.abs(found - found[0]).mean(axis=(1, 2, 3)).max() > 1
+
+
+WHERE = {"inside": (120, 80, 360, 320), "past the border": (-20, -40, 420, 400)}  # of the crop in `scene`
+
+
+@pytest.mark.parametrize("name", WHERE)
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_face_moves_in_its_picture_as_in_python(
+    program: Program, mini: Path, scene: np.ndarray, name: str, grey: bool, tmp_path: Path
+):
+    picture = np.repeat(scene.mean(axis=2, keepdims=True).round().astype(np.uint8), 3, axis=2) if grey else scene
+    write_picture(tmp_path / "scene.png", picture)
+    where = ["--compose", "--crop", ",".join(map(str, WHERE[name]))]
+    words = ["--motion", ASSETS / "motion_nod.safetensors", *where, "--output", tmp_path / "frames"]
+
+    told = program(mini, tmp_path / "scene.png", *words)
+
+    assert told.returncode == 0, told.stderr
+    faces = FaceSet.from_crops([WHERE[name]], picture.shape[:2])
+    chunks = animate_picture(load_module("mini"), picture, faces, embedded_motion("nod"), AS_PROGRAM)
+    found, wanted = frames_of(tmp_path / "frames"), np.concatenate(list(chunks)).astype(np.float32)
+    left, top, right, bottom = np.clip(WHERE[name], 0, None)
+    face = slice(None), slice(top, bottom), slice(left, right)
+    assert found.shape == wanted.shape
+    assert min(psnr_db(one, other) for one, other in zip(found[face], wanted[face], strict=True)) >= LEAST_DB
+    assert np.abs(found - picture).mean(axis=(1, 2, 3)).max() > 1
+    left, top, right, bottom = canvas_box(faces[0], REACH)
+    outside = np.ones(picture.shape[:2], bool)
+    outside[top:bottom, left:right] = False
+    assert (found[:, outside] == picture[outside]).all()
+
+
+def test_without_a_crop_the_square_in_the_middle_moves(
+    program: Program, exported: Path, clip_file: Path, clip: np.ndarray, tmp_path: Path
+):
+    height, width = clip.shape[1:3]
+    wide = np.pad(clip[0], ((0, 0), (width // 2, width // 2), (0, 0)), mode="edge")
+    write_picture(tmp_path / "wide.png", wide)
+    middle = f"{width // 2},0,{width // 2 + width},{height}"
+    for name, more in (("default", []), ("named", ["--crop", middle])):
+        words = ["--driving", clip_file, "--compose", *more, "--output", tmp_path / name]
+        assert program(exported, tmp_path / "wide.png", *words).returncode == 0
+
+    assert np.array_equal(frames_of(tmp_path / "default"), frames_of(tmp_path / "named"))
+    assert frames_of(tmp_path / "default").shape[1:3] == wide.shape[:2]
 
 
 def test_pictures_of_a_performer_move_the_face_as_in_python(
@@ -235,6 +290,18 @@ def test_a_motion_of_another_model_is_refused(program: Program, exported: Path, 
     assert "was read with the model mini and means nothing to tiny" in told.stderr
 
 
+def test_a_crop_outside_the_picture_is_told_in_a_line(
+    program: Program, exported: Path, clip_file: Path, tmp_path: Path
+):
+    words = ["--driving", clip_file, "--crop", "2000,0,2100,100", "--output", tmp_path / "frames"]
+
+    told = program(exported, next(clip_file.iterdir()), *words)
+
+    assert (told.returncode, told.stderr.count("\n")) == (1, 1)
+    assert "--crop lies outside the picture" in told.stderr
+    assert not (tmp_path / "frames").exists()
+
+
 def test_a_damaged_part_of_the_model_is_told_in_a_line(
     program: Program, exported: Path, clip_file: Path, tmp_path: Path
 ):
@@ -256,6 +323,9 @@ def test_a_damaged_part_of_the_model_is_told_in_a_line(
         (["model", "picture", "--output", "x"], "either --motion or --driving"),
         (["model", "picture", "--motion", "x", "--gain", "many", "--output", "x"], "--gain takes a number"),
         (["model", "picture", "--motion", "x", "--sound"], "--sound is not an option"),
+        (["model", "picture", "--motion", "x", "--crop", "1,2,3"], "--crop takes left,top,right,bottom in pixels"),
+        (["model", "picture", "--motion", "x", "--crop", "0,0,9999999999,50"], "--crop takes left,top,right,bottom"),
+        (["model", "picture", "--motion", "x", "--crop", "9,9,5,50"], "--crop takes left,top,right,bottom in pixels"),
         (["model", "picture", "--motion", "x", "--output", "x"], "model.json is missing"),
     ],
 )

@@ -5,7 +5,10 @@
 #include <chrono>
 #include <cstdio>
 #include <exception>
+#include <functional>
+#include <memory>
 
+#include "composer.h"
 #include "failure.h"
 #include "model.h"
 #include "motion_file.h"
@@ -16,6 +19,10 @@
 namespace {
 
 constexpr double PICTURES_FPS = 25;
+
+Picture middle_of(const Picture& picture) {
+  return cropped(picture, middle_square(picture));
+}
 
 std::string lower_case(std::string text) {
   for (char& letter : text) letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
@@ -37,7 +44,7 @@ Motion read_driving(Model& model, const std::filesystem::path& folder) {
   Motion motion;
   motion.model = model.name();
   motion.fps = PICTURES_FPS;
-  for (const auto& file : files) motion.frames.push_back(model.detect(middle_square(read_picture(file))));
+  for (const auto& file : files) motion.frames.push_back(model.detect(middle_of(read_picture(file))));
   return motion;
 }
 
@@ -52,6 +59,26 @@ void require_fit(const Model& model, const Motion& motion) {
   }
 }
 
+void require_meets(const Box& crop, const Picture& picture) {
+  if (crop[2] <= 0 || crop[3] <= 0 || crop[0] >= picture.width || crop[1] >= picture.height)
+    throw Failure("--crop lies outside the picture, which has " + std::to_string(picture.width) + "x" +
+                  std::to_string(picture.height) + " pixels");
+}
+
+using Painter = std::function<Picture(const Keypoints&)>;
+
+/** Makes a frame of a pose: the face alone, or the whole picture with it. */
+Painter painter(Model& model, const Keypoints& source, const Picture& picture, const Box& crop, bool compose) {
+  if (!compose) return [&model](const Keypoints& pose) { return model.paint(pose); };
+  const auto canvas = std::make_shared<Canvas>(canvas_of(crop, picture.width, picture.height));
+  const Follower follower(*canvas, model.paint_with_flow(source).maps, model.flow_unit());
+  const Composer composer(picture, crop, *canvas);
+  return [&model, canvas, follower, composer](const Keypoints& pose) {
+    const Painted painted = model.paint_with_flow(pose);
+    return composer.compose(follower.follow(painted.maps), painted.picture);
+  };
+}
+
 std::string frame_name(std::size_t number) {
   char name[32];
   std::snprintf(name, sizeof name, "%06zu.png", number);
@@ -62,13 +89,17 @@ void animate(const Options& options) {
   Model model(options.model, options.precision, options.threads);
   const Motion driving = options.motion.empty() ? read_driving(model, options.driving) : read_motion(options.motion);
   require_fit(model, driving);
-  const Keypoints source = model.encode(middle_square(read_picture(options.source)));
-  std::filesystem::create_directories(options.output);
+  const Picture picture = read_picture(options.source);
+  const Box crop = options.crop ? *options.crop : middle_square(picture);
+  require_meets(crop, picture);
+  const Keypoints source = model.encode(cropped(picture, crop));
   const auto frames = transferred(source, driving, options.gain);
+  const auto paint = painter(model, source, picture, crop, options.compose);
+  std::filesystem::create_directories(options.output);
   double seconds = 0;
   for (std::size_t t = 0; t < frames.size(); ++t) {
     const auto started = std::chrono::steady_clock::now();
-    const Picture painted = model.paint(frames[t]);
+    const Picture painted = paint(frames[t]);
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     write_picture(options.output / frame_name(t), painted);
   }

@@ -2,7 +2,8 @@
 
 #include <onnxruntime_cxx_api.h>
 
-#include <array>
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -17,6 +18,7 @@ const char* const FORMAT = "fom-export-1";
 constexpr std::uintmax_t MOST_BYTES = 1u << 20;  // of model.json
 constexpr int MOST_SIDE = 2048;
 constexpr int MOST_POINTS = 1024;
+constexpr int LEAST_FLOW = 2;  // cells on a side
 
 Json read_manifest(const std::filesystem::path& folder) {
   const auto path = folder / "model.json";
@@ -68,7 +70,8 @@ struct Model::Parts {
   std::string name;
   int width = 0, height = 0;
   std::int64_t points = 0;
-  bool jacobian = false;
+  bool jacobian = false, occlusion = false, grey = false;
+  float flow_unit = 1;
   std::unique_ptr<Graph> detector, encoder, generator;
   Keypoints source;
   std::vector<Ort::Value> features;  // `features` and `small` of the source
@@ -82,7 +85,35 @@ struct Model::Parts {
     names.push_back(jacobians);
     inputs.push_back(tensor(keypoints.jacobian, {1, points, 2, 2}));
   }
+
+  std::vector<Ort::Value> generate(const Keypoints& driving, const std::vector<const char*>& outputs);
 };
+
+/** The source in a pose: these outputs of the generator. */
+std::vector<Ort::Value> Model::Parts::generate(const Keypoints& driving, const std::vector<const char*>& outputs) {
+  if (features.empty()) throw std::logic_error("encode() comes before paint()");
+  Keypoints moved = driving;
+  std::vector<const char*> names{"features", "small"};
+  std::vector<Ort::Value> inputs;
+  for (Ort::Value& value : features) {
+    const auto shape = value.GetTensorTypeAndShapeInfo().GetShape();
+    const auto count = value.GetTensorTypeAndShapeInfo().GetElementCount();
+    inputs.push_back(Ort::Value::CreateTensor<float>(value.GetTensorMemoryInfo(), value.GetTensorMutableData<float>(),
+                                                     count, shape.data(), shape.size()));
+  }
+  add(source, "source_value", "source_jacobian", names, inputs);
+  add(moved, "driving_value", "driving_jacobian", names, inputs);
+  return generator->run(names, inputs, outputs);
+}
+
+/** Half sides by which a flow of 1 moves: it may run from the middle of the first pixel to that of the last. */
+float flow_unit_of(const Json& config) {
+  if (!config.value("align_corners", true)) return 1;
+  const Json& learnt = config.contains("motion_size") && config.at("motion_size").is_array() ? config.at("motion_size")
+                                                                                             : config.at("image_size");
+  const double side = std::max(learnt.at(0).get<int>(), learnt.at(1).get<int>());
+  return static_cast<float>(1 - std::exp2(config.at("generator").at("down").size()) / side);
+}
 
 Model::Model(const std::filesystem::path& folder, const std::string& precision, int threads)
     : parts_(std::make_unique<Parts>()) {
@@ -93,6 +124,8 @@ Model::Model(const std::filesystem::path& folder, const std::string& precision, 
     parts_->width = manifest.at("image_size").at(1).get<int>();
     parts_->points = manifest.at("num_keypoints").get<std::int64_t>();
     parts_->jacobian = manifest.at("has_jacobian").get<bool>();
+    parts_->occlusion = manifest.at("parts").at("generator").at("outputs").contains("occlusion_map");
+    parts_->flow_unit = flow_unit_of(manifest.at("config"));
     const bool fits = std::min(parts_->width, parts_->height) > 0 &&
                       std::max(parts_->width, parts_->height) <= MOST_SIDE && parts_->points > 0 &&
                       parts_->points <= MOST_POINTS && manifest.at("num_channels").get<int>() == 3;
@@ -150,28 +183,37 @@ Keypoints Model::detect(const Picture& face) {
 }
 
 Keypoints Model::encode(const Picture& face) {
-  parts_->source = detect(face);
-  auto batch = to_batch(resized(face, parts_->width, parts_->height));
+  const Picture seen = resized(face, parts_->width, parts_->height);
+  parts_->source = detect(seen);
+  parts_->grey = is_grey(seen);
+  auto batch = to_batch(seen);
   std::vector<Ort::Value> inputs;
   inputs.push_back(tensor(batch, {1, 3, parts_->height, parts_->width}));
   parts_->features = parts_->encoder->run({"source"}, inputs, {"features", "small"});
   return parts_->source;
 }
 
+float Model::flow_unit() const {
+  return parts_->flow_unit;
+}
+
 Picture Model::paint(const Keypoints& driving) {
-  if (parts_->features.empty()) throw std::logic_error("encode() comes before paint()");
-  Keypoints moved = driving;
-  std::vector<const char*> names{"features", "small"};
-  std::vector<Ort::Value> inputs;
-  for (Ort::Value& value : parts_->features) {
-    const auto shape = value.GetTensorTypeAndShapeInfo().GetShape();
-    const auto count = value.GetTensorTypeAndShapeInfo().GetElementCount();
-    inputs.push_back(Ort::Value::CreateTensor<float>(value.GetTensorMemoryInfo(), value.GetTensorMutableData<float>(),
-                                                     count, shape.data(), shape.size()));
-  }
-  parts_->add(parts_->source, "source_value", "source_jacobian", names, inputs);
-  parts_->add(moved, "driving_value", "driving_jacobian", names, inputs);
-  const auto painted = parts_->generator->run(names, inputs, {"prediction"});
-  const auto batch = copied(painted[0], 3 * static_cast<std::size_t>(parts_->width) * parts_->height);
+  const auto found = parts_->generate(driving, {"prediction"});
+  const auto batch = copied(found[0], 3 * static_cast<std::size_t>(parts_->width) * parts_->height);
   return to_picture(batch.data(), parts_->width, parts_->height);
+}
+
+Painted Model::paint_with_flow(const Keypoints& driving) {
+  if (!parts_->occlusion)
+    throw Failure("the model " + parts_->name + " does not tell what composing takes. Leave --compose out");
+  const auto found = parts_->generate(driving, {"prediction", "deformation", "occlusion_map"});
+  auto batch = copied(found[0], 3 * static_cast<std::size_t>(parts_->width) * parts_->height);
+  if (parts_->grey) take_colours_out(batch);
+  const auto shape = found[1].GetTensorTypeAndShapeInfo().GetShape();
+  if (shape.size() != 4 || std::min(shape[1], shape[2]) < LEAST_FLOW || std::max(shape[1], shape[2]) > MOST_SIDE)
+    throw Failure("the generator gives a flow that this program does not take. Export the model again");
+  const auto cells = static_cast<std::size_t>(shape[1] * shape[2]);
+  return {
+      to_picture(batch.data(), parts_->width, parts_->height),
+      {copied(found[1], 2 * cells), copied(found[2], cells), static_cast<int>(shape[2]), static_cast<int>(shape[1])}};
 }

@@ -4,8 +4,15 @@
 #include <memory>
 #include <string>
 
+#include "flow.h"
 #include "keypoints.h"
 #include "picture.h"
+
+/** A face in a pose, at the model's size, and by what flow it was painted. */
+struct Painted {
+  Picture picture;
+  FlowMaps maps;
+};
 
 /** A First Order Motion Model as `fom export` writes it, computed by ONNX Runtime. */
 class Model {
@@ -25,8 +32,14 @@ class Model {
   /** Take a picture as the face to move; its keypoints. */
   Keypoints encode(const Picture& face);
 
+  /** Half sides of a crop by which a flow of 1 moves. */
+  float flow_unit() const;
+
   /** Paint the face in a pose, at the model's size. encode() comes first. */
   Picture paint(const Keypoints& driving);
+
+  /** The same with what composing takes; a grey face stays grey. Throws Failure for models that do not tell it. */
+  Painted paint_with_flow(const Keypoints& driving);
 
  private:
   struct Parts;

@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
@@ -12,6 +13,8 @@ const char* const USAGE = R"(fom-native MODEL SOURCE (--motion FILE | --driving 
 
   MODEL            folder that `fom export` wrote
   SOURCE           PNG or JPEG picture that a face fills; of another shape, the square in its middle is taken
+  --crop X0,Y0,X1,Y1  where the face with its surroundings is in SOURCE, in pixels; it may reach past the border
+  --compose        whole pictures: the face moves where it is in SOURCE, whose own pixels move where they can
   --motion FILE    a performance as `fom motion` saves it (.safetensors)
   --driving FOLDER pictures of a performer in place of it, PNG or JPEG, in the order of their names, 25 a second
   --output FOLDER  where the frames go, as PNG
@@ -21,6 +24,9 @@ const char* const USAGE = R"(fom-native MODEL SOURCE (--motion FILE | --driving 
 )";
 
 namespace {
+
+constexpr int MOST_PLACE = 32768;
+constexpr int LEAST_SIDE = 8, MOST_SIDE = 8192;
 
 double number(const std::string& option, const std::string& word, double least, double most) {
   char* end = nullptr;
@@ -33,6 +39,22 @@ double number(const std::string& option, const std::string& word, double least, 
   return value;
 }
 
+/** Four whole numbers between commas. */
+Box box(const std::string& word) {
+  Box result;
+  int read = 0;
+  const bool fits =
+      std::sscanf(word.c_str(), "%9d,%9d,%9d,%9d%n", &result[0], &result[1], &result[2], &result[3], &read) == 4 &&
+      read == static_cast<int>(word.size());
+  const auto near = [](int place) { return std::abs(place) <= MOST_PLACE; };
+  const auto fair = [](int side) { return side >= LEAST_SIDE && side <= MOST_SIDE; };
+  if (!fits || !std::all_of(result.begin(), result.end(), near) || !fair(result[2] - result[0]) ||
+      !fair(result[3] - result[1])) {
+    throw Failure("--crop takes left,top,right,bottom in pixels, such as 40,20,300,280, not " + word);
+  }
+  return result;
+}
+
 }  // namespace
 
 Options read_options(int count, char** words) {
@@ -41,6 +63,7 @@ Options read_options(int count, char** words) {
   const std::map<std::string, std::function<void(const std::string&)>> takes{
       {"--motion", [&](const std::string& word) { options.motion = word; }},
       {"--driving", [&](const std::string& word) { options.driving = word; }},
+      {"--crop", [&](const std::string& word) { options.crop = box(word); }},
       {"--output", [&](const std::string& word) { options.output = word; }},
       {"--precision", [&](const std::string& word) { options.precision = word; }},
       {"--gain", [&](const std::string& word) { options.gain = static_cast<float>(number("--gain", word, 0, 3)); }},
@@ -52,6 +75,10 @@ Options read_options(int count, char** words) {
     if (word == "--help" || word == "-h") {
       options.help = true;
       return options;
+    }
+    if (word == "--compose") {
+      options.compose = true;
+      continue;
     }
     const auto found = takes.find(word);
     if (found != takes.end() && at + 1 < count)

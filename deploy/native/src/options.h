@@ -1,7 +1,10 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
+
+#include "picture.h"
 
 extern const char* const USAGE;
 
@@ -9,6 +12,8 @@ extern const char* const USAGE;
 struct Options {
   std::filesystem::path model, source, motion, driving, output;
   std::string precision = "float32";  // of the generator
+  std::optional<Box> crop;            // of the face in the source
+  bool compose = false;
   float gain = 1;
   int threads = 1;
   bool help = false;

@@ -19,6 +19,14 @@
 namespace {
 
 constexpr long long MOST_PIXELS = 50'000'000;
+constexpr double GREY = 2;  // levels between channels, on average, below which a picture has no colours
+constexpr float LUMA[] = {0.299f, 0.587f, 0.114f};
+
+/** …ba|ab…yz|zy…: past the border the way back, the border's own value twice. */
+int reflected(int at, int length) {
+  const int around = ((at % (2 * length)) + 2 * length) % (2 * length);
+  return around < length ? around : 2 * length - 1 - around;
+}
 
 }  // namespace
 
@@ -45,15 +53,39 @@ void write_picture(const std::filesystem::path& path, const Picture& picture) {
   }
 }
 
-Picture middle_square(const Picture& picture) {
+Box middle_square(const Picture& picture) {
   const int side = std::min(picture.width, picture.height);
   const int left = (picture.width - side) / 2, top = (picture.height - side) / 2;
-  Picture square{side, side, std::vector<std::uint8_t>(3 * static_cast<std::size_t>(side) * side)};
-  for (int y = 0; y < side; ++y) {
-    const auto from = picture.data.begin() + 3 * (static_cast<std::size_t>(top + y) * picture.width + left);
-    std::copy(from, from + 3 * side, square.data.begin() + 3 * static_cast<std::size_t>(y) * side);
+  return {left, top, left + side, top + side};
+}
+
+Picture cropped(const Picture& picture, const Box& box) {
+  const int width = box[2] - box[0], height = box[3] - box[1];
+  Picture part{width, height, std::vector<std::uint8_t>(3 * static_cast<std::size_t>(width) * height)};
+  auto to = part.data.begin();
+  for (int y = box[1]; y < box[3]; ++y) {
+    const auto line = picture.data.begin() + 3 * static_cast<std::size_t>(reflected(y, picture.height)) * picture.width;
+    for (int x = box[0]; x < box[2]; ++x) to = std::copy_n(line + 3 * reflected(x, picture.width), 3, to);
   }
-  return square;
+  return part;
+}
+
+bool is_grey(const Picture& picture) {
+  double apart = 0;
+  for (std::size_t at = 0; at < picture.data.size(); at += 3) {
+    const auto [low, high] = std::minmax({picture.data[at], picture.data[at + 1], picture.data[at + 2]});
+    apart += high - low;
+  }
+  return apart / (picture.data.size() / 3) < GREY;
+}
+
+void take_colours_out(std::vector<float>& batch) {
+  const std::size_t plane = batch.size() / 3;
+  for (std::size_t at = 0; at < plane; ++at) {
+    float& red = batch[at];
+    red = LUMA[0] * red + LUMA[1] * batch[plane + at] + LUMA[2] * batch[2 * plane + at];
+    batch[plane + at] = batch[2 * plane + at] = red;
+  }
 }
 
 std::vector<float> to_batch(const Picture& picture) {

@@ -29,11 +29,6 @@ std::vector<Taps> averaging(int from, int to) {
   return taps;
 }
 
-double cubic_weight(double d) {
-  if (d <= 1) return ((CUBIC + 2) * d - (CUBIC + 3)) * d * d + 1;
-  return d < 2 ? CUBIC * (((d - 5) * d + 8) * d - 4) : 0;
-}
-
 /** Four neighbours; those past the border are the border's pixel. */
 std::vector<Taps> cubic(int from, int to) {
   std::vector<Taps> taps;
@@ -51,6 +46,11 @@ std::vector<Taps> cubic(int from, int to) {
 }
 
 }  // namespace
+
+double cubic_weight(double d) {
+  if (d <= 1) return ((CUBIC + 2) * d - (CUBIC + 3)) * d * d + 1;
+  return d < 2 ? CUBIC * (((d - 5) * d + 8) * d - 4) : 0;
+}
 
 Picture resized(const Picture& picture, int width, int height) {
   if (picture.width == width && picture.height == height) return picture;

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +20,7 @@ PSNR_BOUND_DB = 45.0
 KEYPOINT_BOUND = 1e-3  # of half a picture's side
 COARSE_DB = 20.0  # below it, a picture in a type that was asked for is wrong rather than rounded
 CLEARLY_DB = 6.0  # twice the error
+ROUNDS, ENOUGH_S = 3, 1.0  # of timing, and seconds after which there are no more
 SMALL = 128  # pixels of a side that suffice to see whether a plan works at all
 
 
@@ -73,6 +76,32 @@ class Reference:
             points, picture = _animate(form, self.images)
         psnr = float(psnr_db(picture[None], self.picture[None], most=math.inf))
         return Error(psnr, float((points - self.keypoints).abs().max()))
+
+    def picture_ms(self, form: Form) -> float:
+        """Milliseconds that one thread of a processor works on a driving picture's keypoints and on painting.
+
+        The least of some. As frames are computed, each by one thread; what else runs here counts little, for time in
+        which the thread has to wait is left out.
+        """
+        before = torch.get_num_threads()
+        try:
+            with ThreadPoolExecutor(1) as pool:
+                return pool.submit(self._timed, form).result()
+        finally:
+            torch.set_num_threads(before)  # of threads that are yet to come, too
+
+    @torch.no_grad()
+    def _timed(self, form: Form) -> float:
+        torch.get_num_threads()  # a thread's own number begins with this call
+        torch.set_num_threads(1)
+        found = form.keypoint_detector(self.images)
+        source = form.generator.encode(self.images[:1], found[:1])
+        took = []
+        while len(took) < ROUNDS and sum(took) < ENOUGH_S:
+            started = time.thread_time()
+            form.generator(source, form.keypoint_detector(self.images[1:]))
+            took.append(time.thread_time() - started)
+        return 1e3 * min(took)
 
 
 def probe_pictures(channels: int, size: tuple[int, int]) -> Tensor:

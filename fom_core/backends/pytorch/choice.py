@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from dataclasses import replace
 
 import torch
 
+from ...errors import FomError
 from ...networks.config import ModelConfig
 from ...networks.model import MotionModel
 from ...resources.faults import pass_on, without_frames
 from .bounds import Error, Reference
 from .form import Form, make_form
-from .plan import EAGER, PUBLIC, WITHOUT_TRITON, Plan, plainer, plans_for
+from .plan import EAGER, PUBLIC, WIDE, WITHOUT_TRITON, Plan, plainer, plans_for
+from .remembered import Remembered
 from .source import Source
 
 log = logging.getLogger(__name__)
@@ -25,19 +28,84 @@ def choose(source: Source, device: torch.device, precision: torch.dtype | None) 
     Returns the form that was tried, too: laid out for the trial's pictures, but better than none.
     """
     trial = Trial(source, device)
-    plan = EAGER if not trial.in_float32 else _chosen(trial, device, precision)  # in another type, as somebody wants it
+    if not trial.in_float32:  # as somebody wants it
+        plan = EAGER
+    elif device.type == "cpu":
+        plan = _quickest(trial, device, precision)
+    else:
+        plan = _chosen(trial, plans_for(device, precision, _widest(trial.config)))
     return plan, trial.form if trial.form is not None and trial.form.plan == plan else None
 
 
-def _chosen(trial: Trial, device: torch.device, precision: torch.dtype | None) -> Plan:
-    *favourites, last = plans_for(device, precision, _widest(trial.config))
+def _chosen(trial: Trial, plans: list[Plan]) -> Plan:
+    *favourites, last = plans
     for plan in favourites:
-        tried, error, _ = trial.of(plan)
-        if error is not None and error.within:
-            log.debug("%s computes in %s: %s.", trial.name, tried.dtype, error)
+        tried, error = _within(trial, plan)
+        if error is not None:
             return tried
-        log.debug("%s computes more precisely than in %s: %s.", trial.name, tried.dtype, error or "does not work")
     return _surest(trial, last)
+
+
+def _within(trial: Trial, plan: Plan) -> tuple[Plan, Error | None]:
+    """The plan as it was tried; its error is None where it does not work or is beyond the bound."""
+    tried, error, _ = trial.of(plan)
+    if error is not None and error.within:
+        log.debug("%s computes in %s: %s.", trial.name, tried.numbers, error)
+        return tried, error
+    log.debug("%s computes more precisely than in %s: %s.", trial.name, tried.numbers, error or "does not work")
+    return tried, None
+
+
+def _quickest(trial: Trial, device: torch.device, precision: torch.dtype | None) -> Plan:
+    """On a processor: the fastest of the plans within their bound, as it was measured here once.
+
+    Of a wide model, whose trial takes a while, it is kept what was seen to work even where there is no choice.
+    """
+    widest = _widest(trial.config)
+    plans = plans_for(device, precision, widest)
+    if len(plans) == 1 and widest < WIDE:
+        return _surest(trial, plans[0])
+    kept = trial.remembered(plans)
+    found = kept.recall()
+    if found is not None:
+        log.debug("%s computes in %s, as %s says.", trial.name, found.numbers, kept.path)
+        return found
+    if len(plans) > 1:
+        return _measured(trial, plans, kept)
+    found = _surest(trial, plans[0])
+    kept.keep(found, {})
+    return found
+
+
+def _measured(trial: Trial, plans: list[Plan], kept: Remembered) -> Plan:
+    """Of the plans of each kind, which become more precise, the first one within its bound runs against the others'."""
+    took: dict[Plan, float] = {}
+    for kind in (True, False):
+        for plan in [plan for plan in plans[:-1] if plan.integers == kind]:
+            tried, error = _within(trial, plan)
+            if error is not None:
+                took[tried] = trial.picture_ms()
+                break
+    if took:
+        tried, error, _ = trial.of(plans[-1])
+        if error is not None and error.within:
+            took[tried] = trial.picture_ms()
+        best = min(took, key=lambda plan: took[plan])
+        why = "a picture takes " + ", ".join(f"{ms:.0f} ms in {plan.numbers}" for plan, ms in took.items())
+    else:
+        best, why = _surest(trial, plans[-1]), "what is faster changes its pictures visibly"
+    kept.keep(best, {plan.numbers: round(ms, 1) for plan, ms in took.items()})
+    log.info("%s computes in %s here: %s. Kept for the next time; --dtype overrides it.", trial.name, best.numbers, why)
+    return best
+
+
+def forget(source: Source, device: torch.device, precision: torch.dtype | None) -> None:
+    """What was chosen for a processor did not hold: to be measured anew at the next start."""
+    if device.type != "cpu":
+        return
+    with suppress(FomError):  # the file of the model may be gone
+        trial = Trial(source, device)
+        trial.remembered(plans_for(device, precision, _widest(trial.config))).forget()
 
 
 def slower(failure: Exception | Error | None) -> str:
@@ -74,6 +142,19 @@ class Trial:
         if not plan.triton:
             return plan, None, failure
         return self.of(replace(plan, **WITHOUT_TRITON), small=small)
+
+    def picture_ms(self) -> float:
+        """Milliseconds that the form tried last takes for a picture of the size that was learnt."""
+        assert self.form is not None
+        return self._reference(False).picture_ms(self.form)
+
+    def remembered(self, plans: list[Plan]) -> Remembered:
+        """What was chosen for these networks before."""
+        networks = self._source.take()
+        try:
+            return Remembered(networks, plans)
+        finally:
+            self._source.give_back(networks)
 
     def _reference(self, small: bool) -> Reference:
         if small not in self._references:

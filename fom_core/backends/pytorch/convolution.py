@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ...resources.memory import apart_from_heap
 from .plan import Plan
 
-BAND = 1024  # pixels of the small size that are doubled at a time
+BAND = 512  # pixels that are doubled, or rounded to bytes, at a time, so that they stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -128,16 +128,7 @@ class Doubling(nn.Module):
         self.conv = Convolution(phases, 1, plan, dtype, relu=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, _, height, width = x.shape
-        phases = self.conv(x).permute(0, 2, 3, 1)  # (B, h + 1, w + 1, 4C)
-        if not phases.is_contiguous():
-            phases = phases.contiguous()
-        row, c = (width + 1) * 4 * self.channels, self.channels
-        # Output (2i + a, 2j + b) is phase (a, b) at (i + a, j + b).
-        view = phases.as_strided(
-            (batch, height, 2, width, 2, c), ((height + 1) * row, row, row + 2 * c, 4 * c, 5 * c, 1)
-        )
-        return view.reshape(batch, 2 * height, 2 * width, c).permute(0, 3, 1, 2)
+        return phases_apart(self.conv(x), self.channels)
 
 
 class TapDoubling(nn.Module):
@@ -163,43 +154,64 @@ class TapDoubling(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, _, height, width = x.shape
         out = x.new_empty(batch, 2 * height, 2 * width, self.channels)
-        pictures, rows = max(1, BAND // (height * width)), max(1, BAND // width)
+        pictures, most = max(1, BAND // (height * width)), max(1, BAND // width)
+        rows = next(rows for rows in range(min(most, height), 0, -1) if height % rows == 0)  # weights suit one height
         for first in range(0, batch, pictures):
-            some = slice(first, first + pictures)
+            some, above = slice(first, first + pictures), None
             for top in range(0, height, rows):
-                self._band(x[some], top, rows, out[some])
+                above = self._band(x[some, :, top : top + rows], top, above, out[some])
         return out.permute(0, 3, 1, 2)
 
-    def _band(self, x: Tensor, top: int, rows: int, out: Tensor) -> None:
-        """``rows`` rows of ``x`` (B, C, h, w) from ``top`` on, doubled, into ``out`` (B, 2h, 2w, C')."""
-        pictures, _, height, width = x.shape
-        seen = min(rows + 2, height)  # with a row above and one below; everywhere as many, as weights are laid out for
-        above = min(max(top - 1, 0), height - seen)
-        rows = min(rows, height - top)
-        taps = self.products(x[:, :, above : above + seen]).float().permute(0, 2, 3, 1)
-        taps = taps.unflatten(3, (3, 3, self.channels))  # (B, seen, w, 3, 3, C')
-        tall = taps.new_empty(pictures, rows, 2, width, 3, self.channels)
-        _double(taps.unbind(3), 1, top - above, tall.unbind(2))
-        wide = taps.new_empty(pictures, 2 * rows, width, 2, self.channels)
-        _double(tall.flatten(1, 2).unbind(3), 2, 0, wide.unbind(3))
-        out[:, 2 * top : 2 * (top + rows)] = wide.flatten(2, 3).relu_()
+    def _band(self, x: Tensor, top: int, above: tuple[Tensor, Tensor] | None, out: Tensor) -> tuple[Tensor, Tensor]:
+        """``x`` (B, C, rows, w), which stands at row ``top``, doubled, into ``out`` (B, 2h, 2w, C').
+
+        Its last row waits for the one below, where there is one: from one band to the next go what there is of the odd
+        row after it, and what it adds to the even one after that.
+        """
+        pictures, _, rows, width = x.shape
+        taps = self.products(x).float().permute(0, 2, 3, 1).unflatten(3, (3, 3, self.channels))
+        before, at, after = taps.unbind(3)
+        tall = taps.new_empty(pictures, 2 * rows + 1, width, 3, self.channels)  # from the odd row above the band on
+        even, odd = tall[:, 1::2], tall[:, 2::2]
+        torch.add(at, after, out=even)
+        torch.add(at, before, out=odd)
+        even[:, 1:].add_(before[:, :-1])
+        odd[:, :-1].add_(after[:, 1:])
+        if above is not None:
+            torch.add(above[0], after[:, :1], out=tall[:, :1])
+            even[:, :1].add_(above[1])
+        first, last = int(above is None), int(2 * (top + rows) == out.shape[1])
+        ready = tall[:, first : 2 * rows + last]
+        wide = taps.new_empty(pictures, ready.shape[1], width, 2, self.channels)
+        _double(ready.unbind(3), wide.unbind(3))
+        start = 2 * top - 1 + first
+        out[:, start : start + ready.shape[1]] = wide.flatten(2, 3).relu_()
+        return tall[:, 2 * rows :], before[:, -1:]
 
 
-def _double(taps: Sequence[Tensor], axis: int, start: int, out: Sequence[Tensor]) -> None:
-    """What three taps on a repeated picture add up to along one axis, from their products with the small one.
+def _double(taps: Sequence[Tensor], out: Sequence[Tensor]) -> None:
+    """What three taps on a repeated row (B, h, w, C) add up to, from their products with the single one.
 
-    ``out``: even and odd places, as many as there are of them, for the small ones from ``start`` on.
+    ``out``: even and odd places.
     """
     before, at, after = taps
     even, odd = out
-    count, length = even.shape[axis], at.shape[axis]
-    here = (axis, start, count)
-    torch.add(at.narrow(*here), after.narrow(*here), out=even)
-    torch.add(at.narrow(*here), before.narrow(*here), out=odd)
-    first = 0 if start else 1  # nothing is before the first one, or after the last
-    even.narrow(axis, first, count - first).add_(before.narrow(axis, start - 1 + first, count - first))
-    last = count if start + count < length else count - 1
-    odd.narrow(axis, 0, last).add_(after.narrow(axis, start + 1, last))
+    torch.add(at, after, out=even)
+    torch.add(at, before, out=odd)
+    even[:, :, 1:].add_(before[:, :, :-1])  # nothing is before the first one, or after the last
+    odd[:, :, :-1].add_(after[:, :, 1:])
+
+
+def phases_apart(phases: Tensor, c: int) -> Tensor:
+    """The doubled picture (B, c, 2h, 2w), channels last, from its four phases (B, 4c, h + 1, w + 1)."""
+    phases = phases.permute(0, 2, 3, 1)
+    if not phases.is_contiguous():
+        phases = phases.contiguous()
+    batch, height, width = phases.shape[0], phases.shape[1] - 1, phases.shape[2] - 1
+    row = (width + 1) * 4 * c
+    # Output (2i + a, 2j + b) is phase (a, b) at (i + a, j + b).
+    view = phases.as_strided((batch, height, 2, width, 2, c), ((height + 1) * row, row, row + 2 * c, 4 * c, 5 * c, 1))
+    return view.reshape(batch, 2 * height, 2 * width, c).permute(0, 3, 1, 2)
 
 
 def phase_weights(weight: Tensor) -> Tensor:
@@ -219,16 +231,25 @@ class RowConvolution(nn.Module):
         super().__init__()
         self.bias: Tensor
         self.register_buffer("bias", kernel.bias)
-        out, inner, self.size, width = kernel.weight.shape
-        self.channels = out
-        weight = kernel.weight.permute(2, 0, 1, 3).reshape(self.size * out, inner, 1, width)
-        flat = Kernel(weight.contiguous(), weight.new_zeros(len(weight)))
+        self.size, width = kernel.weight.shape[2:]
+        flat = row_weights(kernel)
         self.conv = Convolution(lambda: flat, (self.size // 2, width // 2), plan, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
-        height = x.shape[2]
-        rows = self.conv(x).unflatten(1, (self.size, self.channels))  # (B, k, C, h + k - 1, w)
-        out = rows[:, 0, :, :height] + self.bias[:, None, None]
-        for index in range(1, self.size):
-            out += rows[:, index, :, index : index + height]
-        return out
+        return rows_added(self.conv(x), self.size, self.bias, x.shape[2])
+
+
+def row_weights(kernel: Kernel) -> Kernel:
+    """A kernel (C', C, k, w) as one of a single row to k times the channels, (k C', C, 1, w), without its bias."""
+    out, inner, size, width = kernel.weight.shape
+    weight = kernel.weight.permute(2, 0, 1, 3).reshape(size * out, inner, 1, width)
+    return Kernel(weight.contiguous(), weight.new_zeros(len(weight)))
+
+
+def rows_added(rows: Tensor, size: int, bias: Tensor, height: int) -> Tensor:
+    """What the rows of a kernel come to, (B, size C', h + size - 1, w), added up with a bias (C',): (B, C', h, w)."""
+    rows = rows.unflatten(1, (size, len(bias)))
+    out = rows[:, 0, :, :height] + bias[:, None, None]
+    for index in range(1, size):
+        out += rows[:, index, :, index : index + height]
+    return out

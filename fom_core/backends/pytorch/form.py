@@ -18,6 +18,7 @@ from ...networks.keypoint_detector import KeypointDetector, KeypointSteps
 from ...networks.model import MotionModel
 from ...types import DenseMotion
 from .blocks import fast_block, joined, merged_heads
+from .integer_painter import IntegerPainter
 from .plan import Plan
 from .warp import gather_warp
 
@@ -82,7 +83,9 @@ class FastGenerator(GeneratorSteps):
         self.encoder = nn.Sequential(
             *(fast_block(part, plan, plan.dtype) for part in (trained.first, *trained.down_blocks))
         )
-        self.painter = _Painter(trained, plan)
+        integers = plan.integers and IntegerPainter.can_paint(trained)
+        self.painter = IntegerPainter(trained) if integers else _Painter(trained, plan)
+        self.painted_in = torch.float32 if integers else plan.dtype
         if plan.compiled:
             self.painter.compile()
 
@@ -126,7 +129,7 @@ class FastGenerator(GeneratorSteps):
         return moved if visible is None else moved * visible
 
     def decode(self, features: Tensor) -> Tensor:
-        return self.painter(_typed(features, self.plan, self.plan.dtype)).float().sigmoid()
+        return self.painter(_typed(features, self.plan, self.painted_in)).float().sigmoid()
 
 
 class _Painter(nn.Module):

@@ -16,7 +16,7 @@ from ...networks.model import MotionModel, check_pictures
 from ...resources.faults import pass_on
 from ...resources.memory import trim_heap
 from ...types import Generated, Keypoints, SourceFeatures
-from .choice import choose, slower
+from .choice import choose, forget, slower
 from .form import make_form
 from .plan import EAGER, Plan, plainer, settings
 from .running import Running
@@ -96,6 +96,7 @@ class PyTorchModel:
             if not self._unsound:  # unless another thread has seen it too
                 log.warning("%s gives NaN or infinity on %s: going on in float32.", plan.dtype, self.device)
                 self._running, self._chosen, self._unsound = None, {}, True
+                forget(self._source, self.device, self.precision)
         return self.generate(source, keypoints, details)
 
     @property
@@ -241,5 +242,6 @@ class PyTorchModel:
                 log.warning("%s", slower(failure))
                 self._running = other
                 self._chosen[self.device.type] = other.plan
+                forget(self._source, self.device, self.precision)
                 return result
         raise failure  # what was asked for cannot be done in any way

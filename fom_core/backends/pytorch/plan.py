@@ -19,6 +19,7 @@ class Plan:
     dtype: torch.dtype = torch.float32  # of the generator's convolutions
     motion_dtype: torch.dtype = torch.float32  # of the dense motion network's hourglass; the flow stays in float32
     keypoint_dtype: torch.dtype = torch.float32  # of the detector's hourglass; keypoints stay in float32
+    integers: bool = False  # bottleneck and decoder of the generator in 8-bit integers, whatever dtype the rest has
     fast: bool = True  # normalisation folded into convolutions, heads merged; off: the modules as they were trained
     channels_last: bool = True
     packed: bool = False  # weights in oneDNN's own layout, for processors
@@ -35,15 +36,22 @@ class Plan:
     benchmark: bool = False  # let cuDNN try its algorithms once per shape
 
     @property
+    def numbers(self) -> str:
+        """What the generator computes in, for people to read."""
+        name = str(self.dtype).removeprefix("torch.")
+        return f"int8 and {name}" if self.integers else name
+
+    @property
     def half(self) -> bool:
-        return {self.dtype, self.motion_dtype, self.keypoint_dtype} != {torch.float32}
+        """Whether anything is computed less precisely than in float32."""
+        return self.integers or {self.dtype, self.motion_dtype, self.keypoint_dtype} != {torch.float32}
 
 
 EAGER = Plan(fast=False, channels_last=False)
 TRITON: dict[str, Any] = {"warp": "triton", "triton": True}
 WITHOUT_TRITON: dict[str, Any] = {"warp": "sample", "triton": False}
 # What rests on calls that PyTorch does not promise to keep, and on tools beside it.
-PUBLIC: dict[str, Any] = {"packed": False, "fused": False, "compiled": False, "graphs": False, **WITHOUT_TRITON}
+PUBLIC: dict[str, Any] = dict.fromkeys(("packed", "integers", "fused", "compiled", "graphs"), False) | WITHOUT_TRITON
 
 
 def plainer(plan: Plan) -> Plan | None:
@@ -71,10 +79,12 @@ def _cpu_plans(dtype: torch.dtype | None, widest: int) -> list[Plan]:
     exact = Plan(packed=has_packed_convolutions(), winograd=True, one_by_one=True, warp="gather")
     if dtype is not None:
         return [replace(exact, dtype=dtype)]
-    if widest < WIDE or not has_fast_bfloat16():
+    if widest < WIDE:
         return [exact]
     half = replace(exact, dtype=torch.bfloat16)
-    return [replace(half, motion_dtype=torch.bfloat16), half, exact]
+    plans = [replace(half, motion_dtype=torch.bfloat16), half, exact] if has_fast_bfloat16() else [exact]
+    integers = [replace(plan, integers=True) for plan in plans if plan != half]
+    return integers + plans if has_fast_integers() else plans
 
 
 def _cuda_plans(dtype: torch.dtype | None) -> list[Plan]:
@@ -90,11 +100,24 @@ def has_fast_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 faster than float32."""
     if not has_packed_convolutions():
         return False
-    told = [getattr(torch.cpu, f"_is_{feature}_supported", None) for feature in ("avx512_bf16", "amx_tile")]
+    return _told("avx512_bf16", "amx_tile")
+
+
+def _told(*features: str) -> bool:
+    """Whether PyTorch says that the processor has one of some features."""
+    told = [getattr(torch.cpu, f"_is_{feature}_supported", None) for feature in features]
     try:
         return any(supported is not None and supported() for supported in told)
     except (TypeError, RuntimeError):  # asked in another way by some PyTorch
         return False
+
+
+def has_fast_integers() -> bool:
+    """Whether this processor multiplies bytes faster than floats, and PyTorch has the oneDNN calls for that."""
+    calls = ("qconv2d_pointwise", "qconv_prepack")
+    if not has_packed_convolutions() or not all(hasattr(torch.ops.onednn, call) for call in calls):
+        return False
+    return _told("vnni", "amx_tile")
 
 
 def has_packed_convolutions() -> bool:

@@ -1,7 +1,9 @@
 """``fom export --format``: files of other runtimes beside ONNX, or in its place."""
 
 import json
+import os
 import shutil
+import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -132,6 +134,19 @@ def test_a_format_whose_files_fail_together_is_not_described(monkeypatch, tiny_m
     assert (package.precisions, package.formats) == (["float32"], {})
 
 
+@pytest.mark.usefixtures("traced_once")
+def test_an_export_says_what_begins(monkeypatch, tiny_model, clip_file, tmp_path):
+    monkeypatch.setitem(FORMATS, "mnn", pretending("mnn"))
+    steps: list[str] = []
+
+    export_model(tiny_model, tmp_path / "out", formats=["mnn"], frames=clip_file, tell=steps.append)
+
+    assert steps[:2] == ["reading the frames to compare on", "painting them with PyTorch"]
+    assert steps.index("writing generator.mnn") < steps.index("comparing generator.mnn")
+    assert steps[-1] == "comparing the mnn files together"
+    assert len(set(steps)) == len(steps)
+
+
 def test_a_missing_extra_is_one_line_before_any_work(monkeypatch, tiny_model, tmp_path):
     monkeypatch.setitem(sys.modules, "MNN", None)
     with pytest.raises(
@@ -178,3 +193,22 @@ def test_every_format_computes_what_pytorch_does(tiny_model, clip_file, tmp_path
     for part in result.package.parts.values():
         apart = part.files[name].differences
         assert apart["prediction_max"] <= 5e-4 if FORMATS[name].open_file else apart == {}
+
+
+@pytest.mark.slow
+def test_converting_for_mnn_installs_nothing_and_asks_no_host(monkeypatch, tiny_model, clip_file, tmp_path):
+    pytest.importorskip("MNN")
+    called = tmp_path / "called"
+    for name in ("pip", "pip3"):
+        stand_in = tmp_path / "bin" / name
+        stand_in.parent.mkdir(exist_ok=True)
+        stand_in.write_text(f'#!/bin/sh\necho "$*" >> "{called}"\n')
+        stand_in.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    with socket.create_server(("127.0.0.1", 0)) as host:
+        host.settimeout(0.1)
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{host.getsockname()[1]}")
+        export_model(tiny_model, tmp_path / "out", formats=["mnn"], frames=clip_file)
+        with pytest.raises(TimeoutError):
+            host.accept()
+    assert (tmp_path / "out" / "generator.mnn").is_file() and not called.exists()

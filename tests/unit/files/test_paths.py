@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from fom_core.errors import FomError, MediaError, WriteError
+from fom_core.files import paths
 from fom_core.files.paths import replacing, require_file, require_name, write_tensors
 from fom_core.media import VideoReader, VideoWriter, read_picture
 from fom_core.motion import load_motion
@@ -29,6 +30,23 @@ def test_an_unwritable_place_is_explained_before_the_work(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WriteError, match=r"Cannot write .*a\.json"), replacing(tmp_path / "file" / "a.json"):
         pytest.fail("work has started")
+
+
+def test_a_folder_that_another_process_takes_away_meanwhile_is_made_again(tmp_path, monkeypatch):
+    """Such as one that makes results there as well, and whose first one fails."""
+    reserve = paths.reserve_file
+    takers = iter([lambda folder: folder.rmdir()])
+
+    def reserved(path):
+        next(takers, lambda folder: None)(path.parent)
+        return reserve(path)
+
+    monkeypatch.setattr(paths, "reserve_file", reserved)
+
+    with replacing(tmp_path / "new" / "result.txt") as temporary:
+        temporary.write_text("whole")
+
+    assert (tmp_path / "new" / "result.txt").read_text() == "whole"
 
 
 def test_a_place_below_a_file_or_a_broken_link_is_told_in_words(tmp_path):

@@ -127,17 +127,19 @@ def look(model, picture, motion, gain=1.0):
     return inspect_animation(model, picture, faces, motion, MotionTransfer(initial_frame="medoid", gain=gain))
 
 
-def test_the_largest_gain_takes_away_the_folds_that_the_motion_has_without_it(mini):
-    picture, motion = read_picture(PORTRAIT), load_motion(TALK)
+@pytest.fixture(scope="module")
+def bent(mini):
+    """The portrait with a motion that talks, looked at once."""
+    return look(mini, read_picture(PORTRAIT), load_motion(TALK))
 
-    bent = look(mini, picture, motion)
 
+def test_the_largest_gain_takes_away_the_folds_that_the_motion_has_without_it(mini, bent):
     assert {"folds", "gain"} <= names(bent) and "fine" not in names(bent)
     assert bent.gain is not None and bent.gain < 1
-    assert {"fine", "gain"} == names(look(mini, picture, motion, bent.gain))
+    assert {"fine", "gain"} == names(look(mini, read_picture(PORTRAIT), load_motion(TALK), bent.gain))
 
 
-def test_a_portrait_that_is_made_small_is_told(mini):
+def test_a_portrait_that_is_made_small_is_told(mini, bent):
     picture = read_picture(PORTRAIT)
     detector = load_detector("embedded")
     face = detect_faces(picture, detector)[0]
@@ -147,7 +149,7 @@ def test_a_portrait_that_is_made_small_is_told(mini):
     canvas[40 : 40 + small.shape[0], 40 : 40 + small.shape[1]] = small
 
     assert "source_small" in names(look(mini, canvas, load_motion(TALK)))
-    assert "source_small" not in names(look(mini, picture, load_motion(TALK)))
+    assert "source_small" not in names(bent)
 
 
 def test_real_drivers_are_told_apart(mini, shared):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fom_core import signals
 from fom_core.errors import MediaError, WriteError
 from fom_core.media import VideoReader, VideoWriter, read_picture
 
@@ -224,3 +227,33 @@ def test_h264_is_of_a_level_and_a_format_that_chips_decode(tmp_path, ffmpeg, siz
 
     assert data[data.index(b"avcC") + 7] == level
     assert "yuv420p(" in ffmpeg("-i", tmp_path / "a.mp4")
+
+
+@pytest.fixture
+def as_program(monkeypatch):
+    """Signals end the work as they do in the command."""
+    monkeypatch.setattr(signals, "_arrived", 0)
+    monkeypatch.setattr(signals.sys, "unraisablehook", signals.sys.unraisablehook)
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM)]
+    signals.working()
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("as_program")
+@pytest.mark.skipif(os.name == "nt", reason="os.kill ends the process there")
+def test_a_signal_waits_until_what_failed_is_cleared_away(tmp_path):
+    """As torchrun sends one to the processes that fail because another one died."""
+    writer = VideoWriter(tmp_path / "out.mp4", 25)
+    discard = writer._sink.discard
+
+    def interrupted():
+        os.kill(os.getpid(), signal.SIGTERM)
+        discard()
+
+    writer._sink.discard = interrupted  # type: ignore[method-assign]
+    with pytest.raises(SystemExit), writer:
+        raise MediaError("The video breaks off.")
+
+    assert list(tmp_path.iterdir()) == []

@@ -8,6 +8,13 @@ import torch
 from fom_core.backends.pytorch import PyTorchModel
 
 
+@pytest.fixture(autouse=True)
+def engines(tmp_path, monkeypatch):
+    """Nothing was chosen here before."""
+    monkeypatch.setenv("FOM_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models" / "engines"
+
+
 @pytest.fixture
 def trained(tiny_model):
     """The networks, to be changed before a model is made of them."""

@@ -32,13 +32,21 @@ def trusting(monkeypatch, half, exact):
     """Plans of half precision first, whose errors nobody sees."""
     monkeypatch.setattr(choice, "plans_for", lambda device, dtype, widest: [exact] if dtype else [half, exact])
     monkeypatch.setattr(bounds.Reference, "error_of", lambda *_: bounds.Error(99.0, 0.0))
+    timed(monkeypatch, lambda plan: 1.0 if plan == half else 2.0)
+
+
+def timed(monkeypatch, ms):
+    """Milliseconds by plan."""
+    monkeypatch.setattr(bounds.Reference, "picture_ms", lambda self, form: ms(form.plan))
 
 
 @pytest.mark.parametrize("error", [bounds.Error(44.9, 0.0), bounds.Error(60.0, 2e-3), bounds.Error(float("nan"), 0.0)])
 def test_automatic_precision_is_given_up_beyond_its_bound(tiny_model, model, images, monkeypatch, error):
     half, exact = Plan(dtype=torch.bfloat16), Plan()
     monkeypatch.setattr(choice, "plans_for", lambda device, dtype, widest: [exact] if dtype else [half, exact])
+    timed(monkeypatch, lambda plan: 1.0 if plan == half else 2.0)
     assert model.to_dtype(None).plan == half  # the tiny model bears it
+    choice.forget(model._source, CPU, None)
     of = lambda self, form: error if form.plan == half else bounds.Error(99.0, 0.0)  # noqa: E731
     monkeypatch.setattr(bounds.Reference, "error_of", of)
     assert model.to_dtype(None).plan == exact
@@ -92,7 +100,7 @@ def test_no_thread_hands_out_what_another_saw_to_be_no_numbers(model, images, mo
         pictures = list(pool.map(lambda _: model.generate(source, source.keypoints).prediction, range(4)))
 
     assert all(picture.isfinite().all() for picture in pictures)
-    said = [record.getMessage() for record in caplog.records]
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert [line for line in said if "NaN" in line] == said[:1]
 
 
@@ -111,3 +119,82 @@ def test_a_source_encoded_out_of_range_is_encoded_again(trained, images, monkeyp
         actual = model.generate(source, points[start : start + 2]).prediction
         wanted = expected.generate(expected.encode_source(images[:1]), points[start : start + 2]).prediction
         torch.testing.assert_close(actual, wanted, rtol=0, atol=1e-4)
+
+
+def test_of_the_plans_within_their_bound_the_fastest_here_is_taken_and_told_in_one_line(model, monkeypatch, caplog):
+    integers, half, exact = Plan(integers=True), Plan(dtype=torch.bfloat16), Plan()
+    trusting(monkeypatch, half, exact)
+    monkeypatch.setattr(choice, "plans_for", lambda device, dtype, widest: [integers, half, exact])
+    with caplog.at_level(logging.INFO):
+        assert model.to_dtype(None).plan == half
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1
+    assert "2 ms in int8 and float32, 1 ms in bfloat16, 2 ms in float32" in said[0] and "--dtype" in said[0]
+
+
+def test_of_plans_of_one_kind_the_first_within_its_bound_is_enough(model, monkeypatch):
+    coarse, finer = Plan(integers=True, dtype=torch.bfloat16), Plan(integers=True)
+    tried = []
+    trusting(monkeypatch, Plan(dtype=torch.bfloat16), Plan())
+    monkeypatch.setattr(choice, "plans_for", lambda device, dtype, widest: [coarse, finer, Plan()])
+    of = choice.Trial.of
+    monkeypatch.setattr(choice.Trial, "of", lambda self, plan, **rest: tried.append(plan) or of(self, plan, **rest))
+    assert model.to_dtype(None).plan.integers
+    assert tried == [coarse, Plan()]
+
+
+def test_a_choice_is_made_once_and_anew_where_its_file_is_damaged(tiny_model, monkeypatch, engines, caplog):
+    half, exact = Plan(dtype=torch.bfloat16), Plan()
+    trusting(monkeypatch, half, exact)
+    assert PyTorchModel.of(tiny_model, None).plan == half
+    (file,) = engines.iterdir()
+    with monkeypatch.context() as patched, caplog.at_level(logging.INFO):
+        patched.setattr(choice.Trial, "of", lambda *_, **__: pytest.fail("measured again"))
+        assert PyTorchModel.of(tiny_model, None).plan == half
+    assert not caplog.records
+    file.write_text("{")
+    timed(monkeypatch, lambda plan: 2.0 if plan == half else 1.0)
+    assert PyTorchModel.of(tiny_model, None).plan == exact
+    assert PyTorchModel.of(tiny_model, None).plan == exact  # kept
+
+
+def test_a_model_that_bears_nothing_faster_is_not_measured_again_either(tiny_model, monkeypatch, caplog):
+    half, exact = Plan(dtype=torch.bfloat16), Plan()
+    trusting(monkeypatch, half, exact)
+    of = lambda self, form: bounds.Error(20.0 if form.plan == half else 99.0, 0.0)  # noqa: E731
+    monkeypatch.setattr(bounds.Reference, "error_of", of)
+    with caplog.at_level(logging.INFO):
+        assert PyTorchModel.of(tiny_model, None).plan == exact
+    assert len(caplog.records) == 1 and "float32" in caplog.text
+    monkeypatch.setattr(choice.Trial, "of", lambda *_, **__: pytest.fail("measured again"))
+    assert PyTorchModel.of(tiny_model, None).plan == exact
+
+
+def test_a_choice_that_gave_no_numbers_is_measured_anew_at_the_next_start(model, images, monkeypatch, engines):
+    half, exact = Plan(dtype=torch.bfloat16), Plan()
+    trusting(monkeypatch, half, exact)
+    generate = Running.generate
+
+    def spoilt(self, *given):
+        generated = generate(self, *given)
+        return replace(generated, prediction=generated.prediction * torch.nan) if self.plan.half else generated
+
+    assert model.to_dtype(None).plan == half and list(engines.iterdir())
+    monkeypatch.setattr(Running, "generate", spoilt)
+    assert animate(model, images).isfinite().all()
+    assert not list(engines.iterdir())
+
+
+def test_a_form_is_timed_by_pictures_of_the_size_that_was_learnt(trained):
+    reference = bounds.Reference.of(trained)
+    assert 0 < reference.picture_ms(make_form(trained, Plan(), CPU)) < 10_000
+
+
+def test_of_a_wide_model_it_is_kept_what_was_seen_to_work_in_a_type_that_was_asked_for(
+    tiny_model, monkeypatch, engines
+):
+    monkeypatch.setattr(choice, "WIDE", 1)
+    assert PyTorchModel.of(tiny_model, torch.float32).plan.dtype == torch.float32
+    assert len(list(engines.iterdir())) == 1
+    monkeypatch.setattr(choice.Trial, "of", lambda *_, **__: pytest.fail("tried again"))
+    assert PyTorchModel.of(tiny_model, torch.float32).plan.dtype == torch.float32

@@ -9,12 +9,33 @@ from fom_core.backends.pytorch import Plan, plan, plans_for
 CPU = torch.device("cpu")
 
 
+def processor(monkeypatch, *, bfloat16, integers):
+    monkeypatch.setattr(plan, "has_fast_bfloat16", lambda: bfloat16)
+    monkeypatch.setattr(plan, "has_fast_integers", lambda: integers)
+
+
 def test_processors_take_bfloat16_for_wide_models_alone(monkeypatch):
-    monkeypatch.setattr(plan, "has_fast_bfloat16", lambda: True)
+    processor(monkeypatch, bfloat16=True, integers=False)
     wide = plans_for(CPU, None, plan.WIDE)
     assert [p.dtype for p in wide] == [torch.bfloat16, torch.bfloat16, torch.float32]
     assert {p.keypoint_dtype for p in wide} == {torch.float32}
     assert plans_for(CPU, None, plan.WIDE - 1) == plans_for(CPU, torch.float32) == wide[-1:]
+
+
+def test_integers_come_first_where_they_are_fast_and_never_where_a_type_is_asked_for(monkeypatch):
+    processor(monkeypatch, bfloat16=True, integers=True)
+    wide = plans_for(CPU, None, plan.WIDE)
+    assert [p.numbers for p in wide] == ["int8 and bfloat16", "int8 and float32", "bfloat16", "bfloat16", "float32"]
+    assert {p.keypoint_dtype for p in wide} == {torch.float32} and all(p.half for p in wide[:-1])
+    for dtype in (torch.float32, torch.bfloat16):
+        assert not any(p.integers for p in plans_for(CPU, dtype, plan.WIDE))
+    assert plans_for(CPU, None, plan.WIDE - 1) == wide[-1:]
+    processor(monkeypatch, bfloat16=False, integers=True)
+    assert [p.numbers for p in plans_for(CPU, None, plan.WIDE)] == ["int8 and float32", "float32"]
+
+
+def test_integers_give_way_with_the_calls_that_they_need():
+    assert plan.plainer(Plan(integers=True, packed=True)) == Plan()
 
 
 def test_graphics_cards_take_half_precision_first_and_exact_numbers_last():

@@ -1,0 +1,133 @@
+#include "folds.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "canvas.h"
+
+namespace {
+
+constexpr double WHOLE_LOW = 0.15, WHOLE_HIGH = 0.45;  // of an area: below it is calmed, above left as it is
+constexpr double CALM[] = {2, 4};  // widths of the averages that calm it, one after the other, in cells of the flow
+constexpr double FACE_LOW = 0.2, FACE_HIGH = 0.8;  // part of the crop that is compared with a plane
+constexpr int TAIL = 4;                            // widths of a gaussian that are summed
+
+int held(int at, int length) {
+  return std::clamp(at, 0, length - 1);
+}
+
+/** By how much a value grows over half a side, at a place of a line. */
+double slope(const std::vector<float>& values, std::size_t at, std::size_t step, int index, int length) {
+  const std::size_t back = index > 0 ? step : 0, ahead = index < length - 1 ? step : 0;
+  const double cells = static_cast<double>(back + ahead) / step;
+  return (static_cast<double>(values[at + ahead]) - values[at - back]) * length / (2 * std::max(cells, 1.0));
+}
+
+/** How much each cell is to be calmed, by what becomes of its area. */
+std::vector<float> folds(const Displacement& d) {
+  std::vector<float> result;
+  const std::size_t row = 2 * static_cast<std::size_t>(d.width);
+  for (int y = 0; y < d.height; ++y) {
+    for (int x = 0; x < d.width; ++x) {
+      const std::size_t at = y * row + 2 * x;
+      const double xx = slope(d.values, at, 2, x, d.width), yx = slope(d.values, at + 1, 2, x, d.width);
+      const double xy = slope(d.values, at, row, y, d.height), yy = slope(d.values, at + 1, row, y, d.height);
+      result.push_back(static_cast<float>(1 - smooth_step((1 + xx) * (1 + yy) - xy * yx, WHOLE_LOW, WHOLE_HIGH)));
+    }
+  }
+  return result;
+}
+
+/** The largest of each value and its eight neighbours. */
+std::vector<float> dilated(const std::vector<float>& values, int width, int height) {
+  std::vector<float> result(values.size());
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      float largest = 0;
+      for (int row = -1; row <= 1; ++row) {
+        for (int column = -1; column <= 1; ++column)
+          largest = std::max(largest, values[held(y + row, height) * width + held(x + column, width)]);
+      }
+      result[y * width + x] = largest;
+    }
+  }
+  return result;
+}
+
+using Border = int (*)(int at, int length);
+
+/** Averages by a gaussian, of lines whose values lie `step` apart. */
+std::vector<float> blurred_along(const std::vector<float>& from, const std::vector<double>& weights, std::size_t step,
+                                 int length, Border border) {
+  const int reach = static_cast<int>(weights.size() / 2);
+  std::vector<float> result(from.size());
+  for (std::size_t at = 0; at < from.size(); ++at) {
+    const int index = static_cast<int>(at / step % length);
+    double mean = 0;
+    for (int tap = -reach; tap <= reach; ++tap)
+      mean += weights[tap + reach] * from[at - index * step + border(index + tap, length) * step];
+    result[at] = static_cast<float>(mean);
+  }
+  return result;
+}
+
+/** Averages by a gaussian `sigma` wide, of maps (height, width, channels). */
+std::vector<float> blurred(const std::vector<float>& values, int width, int height, int channels, double sigma,
+                           Border border) {
+  const int reach = static_cast<int>(std::lround(TAIL * sigma));
+  std::vector<double> weights;
+  double sum = 0;
+  for (int tap = -reach; tap <= reach; ++tap) {
+    weights.push_back(std::exp(-tap * tap / (2 * sigma * sigma)));
+    sum += weights.back();
+  }
+  for (double& weight : weights) weight /= sum;
+  const auto rows = blurred_along(values, weights, channels, width, border);
+  return blurred_along(rows, weights, static_cast<std::size_t>(channels) * width, height, border);
+}
+
+}  // namespace
+
+int mirrored(int at, int length) {
+  if (length == 1) return 0;
+  const int around = std::abs(at) % (2 * length - 2);
+  return around < length ? around : 2 * length - 2 - around;
+}
+
+Displacement unfolded(Displacement d) {
+  for (const double calm : CALM) {
+    const auto found = folds(d);
+    if (std::none_of(found.begin(), found.end(), [](float weight) { return weight > 0; })) break;
+    const auto weight = blurred(dilated(found, d.width, d.height), d.width, d.height, 1, 1, mirrored);
+    const auto calmed = blurred(d.values, d.width, d.height, 2, calm, held);
+    for (std::size_t at = 0; at < d.values.size(); ++at) d.values[at] += weight[at / 2] * (calmed[at] - d.values[at]);
+  }
+  return d;
+}
+
+double unlike_a_plane(const Displacement& d) {
+  const auto part = [](double share, int side) { return static_cast<int>(std::nearbyint(share * side)); };
+  const int left = part(FACE_LOW, d.width), right = part(FACE_HIGH, d.width);
+  const int top = part(FACE_LOW, d.height), bottom = part(FACE_HIGH, d.height);
+  const double middle_x = (left + right - 1) / 2.0, middle_y = (top + bottom - 1) / 2.0;
+  const double count = static_cast<double>(right - left) * (bottom - top);
+  double rest = 0;
+  for (int axis = 0; axis < 2; ++axis) {
+    double all = 0, one = 0, x_part = 0, y_part = 0, xx = 0, yy = 0;
+    for (int row = top; row < bottom; ++row) {
+      for (int column = left; column < right; ++column) {
+        const double value = d.values[2 * (static_cast<std::size_t>(row) * d.width + column) + axis];
+        const double x = column - middle_x, y = row - middle_y;
+        all += value * value;
+        one += value;
+        x_part += value * x;
+        y_part += value * y;
+        xx += x * x;
+        yy += y * y;
+      }
+    }
+    rest += all - one * one / count - x_part * x_part / xx - y_part * y_part / yy;
+  }
+  return std::sqrt(std::max(rest, 0.0) / count);
+}
