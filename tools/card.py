@@ -26,7 +26,7 @@ Validation, people who are not in the training data: {validation}.
 Only files whose repository has a permissive licence (MIT, Apache-2.0, CC0, CC BY 4.0, BSL-1.0). Crops of 192 pixels
 around one face, 25 frames a second. Eyes, nose and mouth corners of the training frames were found by YuNet
 (Apache-2.0); they weigh the losses and hold the first keypoints near eyes, nose, lips and chin. YuNet is not part of
-the model. Pictures were compared in pixels and in features of a random, untrained network; no other weights were used.
+the model. Pictures were compared in pixels and in features of a random, untrained network.
 
 ## Training
 
