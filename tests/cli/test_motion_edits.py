@@ -107,7 +107,7 @@ def test_a_pose_is_found_by_what_a_file_and_an_export_of_the_model_are_called(fo
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--pose", "yaw=99"], "yaw goes from -15 to 15"),
+        (["--pose", "yaw=99"], "yaw goes from -20 to 20"),
         (["--pose", "yaw"], "such as"),
         (["--motion", "juggle"], "talk, sing, nod"),
         (["--motion", "nod", "--speed", 99], "0.1 to 10"),
