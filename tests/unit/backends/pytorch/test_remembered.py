@@ -64,6 +64,7 @@ def test_of_ever_new_models_the_choices_used_last_are_kept(tiny_model, kept, eng
     kept.keep(PLANS[0], {})
     (engines / "notes.json").write_text("{}")
     os.utime(kept.path, (1, 1))
+    other = kept
     for number in range(4):
         assert kept.recall() == PLANS[0]
         model = copy.deepcopy(tiny_model)
