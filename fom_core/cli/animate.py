@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..backends import Backend
+from ..backends.pytorch.remembered import chosen_together
 from ..compose import Composition
 from ..errors import NoFaceFound, UsageError
 from ..faces.detect import detect_faces
@@ -64,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
     Where these are no more than the jobs, each takes jobs of its own; else all of them paint each job together.
     """
-    with launched_processes(args.device) as args.device:
+    with launched_processes(args.device) as args.device, chosen_together(meeting().first_said):
         given = [("", args)] if args.manifest is None else jobs_of(args, declare)
         if args.manifest is not None:
             tell_overruled(args, given)

@@ -64,6 +64,11 @@ class Meeting:
                 wait_until(lambda: self.store.check([key]), FIRST_PATIENCE_S)
             return json.loads(self.store.get(key))
 
+    def first_said(self, key: str, own: str) -> str:
+        """What was said first of something by one of the processes, this one's ``own`` word if nobody spoke before."""
+        with waiting_for_others():
+            return self.store.compare_set(key, "", own).decode()
+
     def add(self, key: str, number: int = 1) -> int:
         """Add to a number that all share, which begins with 0; gives the sum."""
         with waiting_for_others():

@@ -103,6 +103,39 @@ def test_several_processes_make_the_same_frames_and_sound_as_one(whole_picture, 
     assert sounds[0] is not None and sounds[1] is not None and (sounds[0][0] == sounds[1][0]).all()
 
 
+MEASURES_DIFFERENTLY = """
+import os, sys
+from dataclasses import replace
+import torch
+from fom_core.backends.pytorch import bounds, choice
+from fom_core.__main__ import main
+
+def plans(device, precision, widest):
+    exact = plans_for(device, torch.float32)[0]
+    return [replace(exact, dtype=torch.bfloat16), exact]
+
+def ms(self, form):
+    return 1.0 if form.plan.half == (os.environ.get("RANK") == "1") else 2.0
+
+plans_for, choice.plans_for, bounds.Reference.picture_ms = choice.plans_for, plans, ms
+sys.exit(main())
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_measure_differently_paint_one_job_by_one_plan(whole_picture, tmp_path, monkeypatch):
+    monkeypatch.setenv("FOM_MODELS", str(tmp_path / "models"))
+    (tmp_path / "program.py").write_text(MEASURES_DIFFERENTLY)
+    results = []
+    for count in (2, 1):  # the one goes by what the two kept
+        target = tmp_path / f"frames{count}" / "f.png"
+        words = [*whole_picture, "--output", target, "--chunk_size", 7, "--duration", 1]
+        done = run(count, *words, program=[tmp_path / "program.py"])
+        assert done.returncode == 0, done.stderr
+        results.append(np.stack([read_picture(path) for path in sorted(target.parent.iterdir())]))
+    assert (results[0] == results[1]).all()
+
+
 @pytest.mark.slow
 def test_a_mistake_that_all_make_is_told_once(whole_picture, tmp_path):
     done = run(2, *whole_picture, "--source_image", tmp_path / "none.png", "--output", tmp_path / "out.mp4")

@@ -68,11 +68,12 @@ def _quickest(trial: Trial, device: torch.device, precision: torch.dtype | None)
     kept = trial.remembered(plans)
     found = kept.recall()
     if found is not None:
+        found = kept.agreed(found)
         log.debug("%s computes in %s, as %s says.", trial.name, found.numbers, kept.path)
         return found
     if len(plans) > 1:
         return _measured(trial, plans, kept)
-    found = _surest(trial, plans[0])
+    found = kept.agreed(_surest(trial, plans[0]))
     kept.keep(found, {})
     return found
 
@@ -94,6 +95,7 @@ def _measured(trial: Trial, plans: list[Plan], kept: Remembered) -> Plan:
         why = "a picture takes " + ", ".join(f"{ms:.0f} ms in {plan.numbers}" for plan, ms in took.items())
     else:
         best, why = _surest(trial, plans[-1]), "what is faster changes its pictures visibly"
+    best = kept.agreed(best)
     kept.keep(best, {plan.numbers: round(ms, 1) for plan, ms in took.items()})
     log.info("%s computes in %s here: %s. Kept for the next time; --dtype overrides it.", trial.name, best.numbers, why)
     return best

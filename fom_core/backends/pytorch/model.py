@@ -94,7 +94,7 @@ class PyTorchModel:
             return generated
         with self._making:
             if not self._unsound:  # unless another thread has seen it too
-                log.warning("%s gives NaN or infinity on %s: going on in float32.", plan.dtype, self.device)
+                log.warning("%s gives NaN or infinity on %s: going on in float32.", plan.numbers, self.device)
                 self._running, self._chosen, self._unsound = None, {}, True
                 forget(self._source, self.device, self.precision)
         return self.generate(source, keypoints, details)

@@ -8,10 +8,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.distributed as dist
 
 from fom_core.backends.pytorch import Plan, PyTorchModel, bounds, choice
 from fom_core.backends.pytorch.form import make_form
+from fom_core.backends.pytorch.remembered import chosen_together
 from fom_core.backends.pytorch.running import Running
+from fom_core.parallel.meeting import Meeting
 
 from .painting import animate
 
@@ -148,6 +151,7 @@ def test_a_choice_is_made_once_and_anew_where_its_file_is_damaged(tiny_model, mo
     trusting(monkeypatch, half, exact)
     assert PyTorchModel.of(tiny_model, None).plan == half
     (file,) = engines.iterdir()
+    caplog.clear()
     with monkeypatch.context() as patched, caplog.at_level(logging.INFO):
         patched.setattr(choice.Trial, "of", lambda *_, **__: pytest.fail("measured again"))
         assert PyTorchModel.of(tiny_model, None).plan == half
@@ -198,3 +202,30 @@ def test_of_a_wide_model_it_is_kept_what_was_seen_to_work_in_a_type_that_was_ask
     assert len(list(engines.iterdir())) == 1
     monkeypatch.setattr(choice.Trial, "of", lambda *_, **__: pytest.fail("tried again"))
     assert PyTorchModel.of(tiny_model, torch.float32).plan.dtype == torch.float32
+
+
+def test_processes_of_one_run_that_measure_differently_compute_by_one_plan(tiny_model, monkeypatch, tmp_path):
+    half, exact = Plan(dtype=torch.bfloat16), Plan()
+    trusting(monkeypatch, half, exact)
+    store = dist.HashStore()  # pyright: ignore[reportPrivateImportUsage]
+
+    def machine(number):
+        monkeypatch.setenv("FOM_MODELS", str(tmp_path / f"machine {number}"))
+        return chosen_together(Meeting(number, 3, store).first_said)
+
+    with machine(0):
+        assert PyTorchModel.of(tiny_model, None).plan == half
+    timed(monkeypatch, lambda plan: 2.0 if plan == half else 1.0)
+    with machine(1):
+        assert PyTorchModel.of(tiny_model, None).plan == half
+    machine(2)
+    assert PyTorchModel.of(tiny_model, None).plan == exact  # kept there
+    with machine(2):
+        assert PyTorchModel.of(tiny_model, None).plan == half
+
+
+def test_on_machines_of_different_abilities_each_computes_by_its_own_plan(tiny_model, monkeypatch):
+    half, exact = Plan(dtype=torch.bfloat16), Plan()
+    trusting(monkeypatch, half, exact)
+    with chosen_together(lambda of, own: "integers=True, of another processor"):
+        assert PyTorchModel.of(tiny_model, None).plan == half

@@ -1,6 +1,7 @@
 """The choice of a plan that is kept from one start to the next."""
 
 import copy
+import os
 
 import pytest
 import torch
@@ -56,3 +57,20 @@ def test_where_nothing_can_be_written_it_is_done_without(tiny_model, monkeypatch
     kept.keep(PLANS[0], {})
     assert kept.recall() is None
     kept.forget()
+
+
+def test_of_ever_new_models_the_choices_used_last_are_kept(tiny_model, kept, engines, monkeypatch):
+    monkeypatch.setattr(remembered, "MOST", 3)
+    kept.keep(PLANS[0], {})
+    (engines / "notes.json").write_text("{}")
+    os.utime(kept.path, (1, 1))
+    other = kept
+    for number in range(4):
+        assert kept.recall() == PLANS[0]
+        model = copy.deepcopy(tiny_model)
+        model.generator.final.bias.data += 1 + number
+        other = Remembered(model, PLANS)
+        other.keep(PLANS[1], {})
+        os.utime(other.path, (10 + number, 10 + number))
+    assert len(list(engines.iterdir())) == 3 + 1
+    assert kept.recall() == PLANS[0] and other.recall() == PLANS[1]
