@@ -27,7 +27,7 @@ from fom_core.faces.detect import detect_faces, load_detector
 from fom_core.faces.regions import crop_face, pixel_box
 from fom_core.faces.tracking import driving_view
 from fom_core.media import VideoReader, read_picture
-from fom_core.motion import FADE_IN_S, SMOOTHING, embedded_motion
+from fom_core.motion import FADE_IN_S, SMOOTHING, embedded_motion, pose_motion
 from fom_core.pictures import resize_picture
 from fom_core.pipeline import Scene, animate, compose_picture, encode_face, look_at, read_motion
 from fom_core.stills import Stills, spread_over
@@ -44,6 +44,7 @@ MODEL = MINI
 TRANSFER = MotionTransfer(initial_frame="medoid", fade_in_s=FADE_IN_S)  # as new nodes do
 DRIVING = (8, 24, 33, 47, 65)  # telling moments of fom_driving.mp4 …
 TALK = (20, 28, 44, 60, 76, 116)  # … and of the embedded motion
+POSES = {"yaw": (-15, 15), "pitch": (10, -10), "mouth_open": (1,), "smile": (1, -0.7), "roll": (12,)}
 
 
 def main(videos: Path) -> None:
@@ -59,6 +60,7 @@ def main(videos: Path) -> None:
     two = [strips(portrait, talk, TALK)[0], strips(group, talk, TALK)[0]]
     save(HELP / "motion.jpg", np.vstack([curves(talk, (150, 904)), *two]))
     save(HELP / "paste_faces.jpg", np.hstack(pasted(talk, 44)))
+    save(HELP / "pose_face.jpg", np.vstack(posed(portrait)))
     save(HELP / "preview_keypoints.jpg", explained(crops_of(portrait)[0], frames, motion, 33))
     moment, sheet = tuned(portrait, frames, motion, 33)
     save(HELP / "preview_animation.jpg", resize_picture(moment, (450, round(450 * moment.shape[1] / moment.shape[0]))))
@@ -90,6 +92,10 @@ def cards(videos: Path) -> None:
     still, many = frames("motion_portrait", 60)[0], frames("motion_group", 60)[0]
     halves = middle(resize_picture(still, (height, height)), 280), middle(resize_picture(many, CARD), 360)
     save(CARDS / "Shared motion.jpg", np.hstack(halves))
+    (smiling,), posed_two = frames("nod_and_smile", 28), frames("posed_group", 25, 62)
+    column = np.vstack([resize_picture(frame, (225, 400))[20 : 20 + height // 2] for frame in posed_two])
+    row = [middle(resize_picture(smiling, (height, height)), width - 400), column]
+    save(CARDS / "Motions and poses.jpg", np.hstack(row))
 
 
 def driver(name: str) -> tuple[list[np.ndarray], Motion]:
@@ -156,6 +162,17 @@ def labelled(panel: np.ndarray, text: str) -> np.ndarray:
     panel = np.ascontiguousarray(panel)
     panel[:24, :110] = 0
     return cv2.putText(panel, text, (6, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.55, (255,) * 3, 1, cv2.LINE_AA)
+
+
+def posed(portrait: np.ndarray) -> list[np.ndarray]:
+    """Two rows of a face in each of the poses, and their names."""
+    (face,) = detect_faces(portrait, "embedded")
+    panels = []
+    for name, value in [(name, value) for name, values in POSES.items() for value in values]:
+        motion = pose_motion({name: value})
+        (frame,) = moments(portrait, motion, [len(motion) - 1])
+        panels.append(labelled(crop_face(frame, face, (180, 180)), f"{name} {value:g}"))
+    return [np.hstack(panels[:4]), np.hstack(panels[4:])]
 
 
 def explained(face: np.ndarray, frames: Sequence[np.ndarray], motion: Motion, number: int) -> np.ndarray:

@@ -47,12 +47,12 @@ CONTROLS = {  # how much of each measure's unit a control is at 1
 ON_TOP = ("mouth_open", "smile")  # of a head that stands still, judged by the keypoints near its eyes
 EYES = 0.35  # height of the lowest of them in a canonical face, and half as far again from its middle
 LIMITS = {
-    "yaw": (-15.0, 15.0),
-    "pitch": (-10.0, 10.0),
+    "yaw": (-20.0, 20.0),
+    "pitch": (-15.0, 15.0),
     "roll": (-20.0, 20.0),
     "shift_x": (-0.2, 0.2),
     "shift_y": (-0.2, 0.2),
-    "zoom": (0.9, 1.2),
+    "zoom": (0.85, 1.2),
     "mouth_open": (0.0, 1.0),
     "smile": (-0.7, 1.0),
 }

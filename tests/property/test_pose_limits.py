@@ -17,8 +17,8 @@ from fom_core.motion import load_directions, pose_motion
 from fom_core.types import Keypoints, Motion
 
 ENDS = [
-    dict(zip(("yaw", "pitch", "roll", "shift_x", "shift_y"), values, strict=True)) | {"zoom": 0.9, "mouth_open": 1.0}
-    for values in product((-15, 15), (-10, 10), (-20, 20), (-0.2, 0.2), (0.2,))
+    dict(zip(("yaw", "pitch", "roll", "shift_x", "shift_y"), values, strict=True)) | {"zoom": 0.85, "mouth_open": 1.0}
+    for values in product((-20, 20), (-15, 15), (-20, 20), (-0.2, 0.2), (0.2,))
 ]
 MOST = 0.0005  # folded share of a flow that nobody sees
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from fom_core.backends.load import load_model
-from fom_core.cli.demo import embedded_motion
 from fom_core.demo import demo_picture
 from fom_core.driver import align_drivers
 from fom_core.export import export_model
@@ -16,7 +15,7 @@ from fom_core.faces.detect import detect_faces
 from fom_core.faces.regions import pixel_box
 from fom_core.faces.tracking import driving_view
 from fom_core.media import VideoReader, VideoWriter, read_picture, write_picture
-from fom_core.motion import FADE_IN_S, SMOOTHING
+from fom_core.motion import FADE_IN_S, SMOOTHING, embedded_motion
 from fom_core.networks import MotionModel
 from fom_core.pipeline import animate_picture, read_motion
 from fom_core.types import FaceSet, Motion, MotionTransfer

@@ -138,10 +138,10 @@ def test_a_control_alone_reaches_its_end_and_nothing_is_told(directions, caplog)
 
 
 def test_a_control_that_is_held_stays_held_while_another_one_moves(caplog):
-    motion = pose_motion("0:yaw=15,mouth_open=0;1:mouth_open=1;2:mouth_open=0")
+    motion = pose_motion("0:yaw=20,mouth_open=0;1:mouth_open=1;2:mouth_open=0")
 
     begin, middle, end = (shift(motion, frame) for frame in (0, 25, 50))
-    turned = 15 / 2**0.5
+    turned = 20 / 2**0.5
     for found in (begin, end):
         torch.testing.assert_close(found, shift(pose_motion({"yaw": turned})), rtol=0, atol=1e-5)
     both = shift(pose_motion({"yaw": turned, "mouth_open": 2**-0.5}))
@@ -151,14 +151,14 @@ def test_a_control_that_is_held_stays_held_while_another_one_moves(caplog):
 
 @pytest.mark.parametrize(("mouth_open", "told"), [(0.118, False), (0.3, False), (0.4, True)])
 def test_only_what_is_seen_to_be_less_is_told(caplog, mouth_open, told):
-    pose_motion({"yaw": 14.9, "mouth_open": mouth_open})
+    pose_motion({"yaw": 19.9, "mouth_open": mouth_open})
     assert bool(caplog.records) == told
 
 
 @pytest.mark.parametrize(
     ("pose", "told"),
     [
-        ("yaw=50", "yaw goes from -15 to 15 with the model 'mini'; got 50"),
+        ("yaw=50", "yaw goes from -20 to 20 with the model 'mini'; got 50"),
         ("blink=1", r"no control 'blink' for the model 'mini'\. It has yaw, pitch"),
         ("mouth=1", r"no control 'mouth'.*Did you mean mouth_open\?"),
         ("jaw=1", r"no control 'jaw'.*Did you mean mouth_open\?"),
