@@ -316,6 +316,22 @@ def test_a_damaged_part_of_the_model_is_told_in_a_line(
     assert "generator.onnx does not open" in told.stderr
 
 
+def test_a_model_that_computes_nan_is_told_in_a_line(program: Program, exported: Path, clip_file: Path, tmp_path: Path):
+    import onnx
+
+    shutil.copytree(exported, tmp_path / "model")
+    graph = onnx.load(tmp_path / "model" / "generator.onnx")
+    bias = next(each for each in graph.graph.initializer if len(each.dims) == 1 and each.data_type == 1)
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.full(bias.dims, np.nan, np.float32), bias.name))
+    onnx.save(graph, tmp_path / "model" / "generator.onnx")
+    words = ["--driving", clip_file, "--compose", "--output", tmp_path / "frames"]
+
+    told = program(tmp_path / "model", next(clip_file.iterdir()), *words)
+
+    assert (told.returncode, told.stderr.count("\n")) == (1, 1)
+    assert "computes infinity or NaN" in told.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [

@@ -60,6 +60,8 @@ std::vector<float> copied(const Ort::Value& value, std::size_t wanted) {
     throw Failure("a file of the model gives " + std::to_string(count) + " numbers, not " + std::to_string(wanted) +
                   ". Export it again");
   const float* data = value.GetTensorData<float>();
+  if (!std::all_of(data, data + count, [](float number) { return std::isfinite(number); }))
+    throw Failure("the model computes infinity or NaN. Try --precision float32");
   return {data, data + count};
 }
 
