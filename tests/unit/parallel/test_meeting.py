@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -60,10 +61,13 @@ def test_all_know_the_failures_of_each_in_the_order_of_the_jobs(three):
 
 def test_the_jobs_of_a_process_that_stops_go_to_the_others(three):
     """Such as one whose graphics card is lost."""
+    begun = threading.Event()
 
     def work(us):
         shared = SharedJobs(12, us)
+        assert us.first or begun.wait(60)
         for place in shared:
+            begun.set()
             shared.end(place, "the device is lost" if us.first else None)
             if us.first:
                 break

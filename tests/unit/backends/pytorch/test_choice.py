@@ -151,6 +151,7 @@ def test_a_choice_is_made_once_and_anew_where_its_file_is_damaged(tiny_model, mo
     trusting(monkeypatch, half, exact)
     assert PyTorchModel.of(tiny_model, None).plan == half
     (file,) = engines.iterdir()
+    caplog.clear()
     with monkeypatch.context() as patched, caplog.at_level(logging.INFO):
         patched.setattr(choice.Trial, "of", lambda *_, **__: pytest.fail("measured again"))
         assert PyTorchModel.of(tiny_model, None).plan == half
