@@ -44,7 +44,7 @@ MODEL = MINI
 TRANSFER = MotionTransfer(initial_frame="medoid", fade_in_s=FADE_IN_S)  # as new nodes do
 DRIVING = (8, 24, 33, 47, 65)  # telling moments of fom_driving.mp4 …
 TALK = (20, 28, 44, 60, 76, 116)  # … and of the embedded motion
-POSES = {"yaw": (-20, 20), "pitch": (15, -15), "mouth_open": (0.5,), "smile": (1, -0.7), "roll": (12,)}
+POSES = {"yaw": (-15, 15), "pitch": (10, -10), "mouth_open": (0.5,), "smile": (1, -0.7), "roll": (12,)}
 
 
 def main(videos: Path) -> None:
