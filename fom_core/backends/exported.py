@@ -107,8 +107,14 @@ class ExportedModel:
 
 def _why(package: Package, variant: str) -> str:
     """The rest of a sentence that says which files there are, and how to get others where that is possible."""
-    here = f"only {', '.join(package.precisions)}. Choose one of them"
+    form, precision = format_and_precision(variant)
+    here = f"only {', '.join(_of_format(package, form))}. Choose one of them"
     if lines := package.left_out.get(variant):
         return f" ({' '.join(lines).removesuffix('.')}), {here}"
-    form, precision = format_and_precision(variant)
     return f", {here}, or export the model again with --format {form} --precision {precision}"
+
+
+def _of_format(package: Package, form: str) -> list[str]:
+    """The precisions of a format's files, as ``--precision`` takes them; all that there is where it has none."""
+    here = [format_and_precision(each) for each in package.precisions]
+    return [precision for each, precision in here if each == form] or package.precisions

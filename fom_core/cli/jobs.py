@@ -213,12 +213,13 @@ def _sum_up(shared: SharedJobs, elapsed_s: float) -> int:
     if shared.among.first:
         if shared.among.size > 1:
             log.info(
-                "%d of %d jobs done by %d processes (%s) in %s.", shared.ended - len(failures), shared.count,
+                "%d of %d jobs done by %d processes (tried: %s) in %s.", shared.ended - len(failures), shared.count,
                 shared.among.size, ", ".join(map(str, shared.by_process())), duration_text(elapsed_s),
             )  # fmt: skip
         if failures:
             print(
-                f"fom: {len(failures)} of {shared.count} jobs failed; the results of the others are there.",
+                f"fom: {len(failures)} of {shared.count} jobs failed"
+                + ("; the results of the others are there." if len(failures) < shared.ended else "."),
                 file=sys.stderr,
             )
         for line in [*failures, *([f"{left} jobs were not begun."] if left else [])]:

@@ -80,7 +80,8 @@ def compress_from_folder(
     results = [output / f"{name}.safetensors" for name in _names(config)]
     keep_apart([Work([*inputs.files, *models], results, folders=[output])])
     found = find_clips(config, inputs)
-    detector, mesh = open_labeller(config, inputs), open_mesh(config, inputs)
+    detector = open_labeller(config, inputs)
+    mesh = open_mesh(config, inputs, detector)
     features = open_features(config, inputs)
     with training_group(device) as own_device:
         with first_alone():

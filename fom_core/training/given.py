@@ -16,6 +16,7 @@ from ..weights.catalogue import catalogue, is_file
 from ..weights.store import named_file, path_on_disk
 from .config import load_config
 from .data.clips import ClipEntry, find_entries, has_split, without_photographs
+from .data.face_shape import known_meshes
 from .data.frame_cache import FrameCache
 from .data.mesh import MeshFinder
 from .data.seen import tell_other_clips
@@ -99,7 +100,7 @@ def open_labeller(config: TrainConfig, inputs: TrainingInputs) -> YuNetDetector 
     return None if yunet is None else YuNetDetector(named_file(yunet), threshold=0.5)
 
 
-def open_mesh(config: TrainConfig, inputs: TrainingInputs) -> MeshFinder | None:
+def open_mesh(config: TrainConfig, inputs: TrainingInputs, detector: YuNetDetector | None) -> MeshFinder | None:
     """What finds the meshes of faces; None where it is not given, with a line if the training asks for it.
 
     Raises MediaError for a file that is not there, UnsupportedModel for another one.
@@ -112,6 +113,11 @@ def open_mesh(config: TrainConfig, inputs: TrainingInputs) -> MeshFinder | None:
             )  # fmt: skip
         return None
     if inputs.mesh is not None:
+        if detector is None:
+            log.warning(
+                "--mesh finds no meshes without YuNet, which tells where faces are: give --yunet FILE, or fom weights "
+                "download yunet (0.3 MB). Nothing is learnt from meshes."
+            )
         return MeshFinder(Path(inputs.mesh))
     if config.needs_mesh:
         log.warning(
@@ -199,7 +205,11 @@ def open_clips(
 
     def decoded(name: str, entries: list[ClipEntry]) -> FrameCache:
         with stages(f"decoding clips ({name})", "clips") as progress:
-            return FrameCache.build(output / f"frames-{name}", entries, size, detector, progress, mesh=mesh)
+            cache = FrameCache.build(output / f"frames-{name}", entries, size, detector, progress, mesh=mesh)
+        if cache.mesh is not None:
+            found = int(known_meshes(cache.mesh).sum())
+            log.info("%s: %d of %d frames show a face whose mesh is known.", name, found, len(cache.frames))
+        return cache
 
     oversize = 1.0 if config.streamed else config.dataset.oversize
     size = max(round(stage.model.image_size[0] * oversize) for stage in config.stages)

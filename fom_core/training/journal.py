@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -163,9 +164,15 @@ def open_board(folder: Path, step: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an optional package
     except ImportError:
-        log.info("No TensorBoard curves: the package tensorboard is missing. log.jsonl and the report have them too.")
+        _tell_of_no_board()
         return None
     return SummaryWriter(str(folder / "tensorboard"), purge_step=step)
+
+
+@cache
+def _tell_of_no_board() -> None:
+    """Once, not at every stage."""
+    log.info("No TensorBoard curves: the package tensorboard is missing. log.jsonl and the report have them too.")
 
 
 def read_log(path: Path) -> list[dict[str, float]]:

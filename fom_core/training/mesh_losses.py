@@ -26,12 +26,13 @@ def at_points(maps: Tensor, points: Tensor) -> Tensor:
 def mesh_loss(flow: Tensor, source: Tensor, driving: Tensor, seen: Tensor) -> Tensor:
     """How far a flow (B, H, W, 2) takes the points of the driving frame's mesh from those of the source's.
 
-    source, driving: (B, 468, 2); ``seen`` (B, 468): the points that count. A pair without any counts as one without
-                     error, so that the loss of a batch is the mean of its parts'.
+    source, driving: (B, 468, 2); ``seen`` (B, 468): the points that count, where they lie in the driving frame: beyond
+                     it there is no flow. A pair without any counts as one without error, so that the loss of a batch
+                     is the mean of its parts'.
     """
     source, driving = (torch.where(seen[..., None], mesh, 0.0).to(flow) for mesh in (source, driving))
     error = F.smooth_l1_loss(at_points(flow, driving), source, beta=EXACT, reduction="none").mean(-1)
-    weight = seen * _importance(flow.device)
+    weight = (seen & (driving.abs() <= 1).all(-1)) * _importance(flow.device)
     return ((error * weight).sum(1) / weight.sum(1).clamp(min=1)).mean()
 
 

@@ -42,7 +42,8 @@ def train_from_folder(
     start = [each for each in (init_from,) if is_file(each)]
     keep_apart([Work([*inputs.files, *start], [path], folders=[output])])
     found = find_clips(config, inputs)
-    detector, mesh = open_labeller(config, inputs), open_mesh(config, inputs)
+    detector = open_labeller(config, inputs)
+    mesh = open_mesh(config, inputs, detector)
     init = None if init_from is None else load_module(init_from)
     features = open_features(config, inputs)
     with training_group(device) as own_device:

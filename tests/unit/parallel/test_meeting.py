@@ -16,7 +16,7 @@ from fom_core.parallel.meeting import Meeting, OtherProcessFailed, SharedJobs
 @pytest.fixture
 def three() -> list[Meeting]:
     """Three processes that met."""
-    store = dist.HashStore()
+    store = dist.HashStore()  # pyright: ignore[reportPrivateImportUsage]
     return [Meeting(rank, 3, store) for rank in range(3)]
 
 

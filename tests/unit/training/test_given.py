@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from fom_core.errors import MediaError
+from fom_core.errors import MediaError, UnsupportedModel
 from fom_core.training.data.augment import AugmentConfig
 from fom_core.training.given import TrainingInputs, open_labeller, open_mesh
 from fom_core.training.settings import LossWeights, TrainConfig
@@ -32,11 +32,11 @@ def test_a_training_that_learns_from_meshes_says_what_finds_them(stage, caplog, 
     plain = TrainConfig("mine", (replace(stage, weights=LossWeights()),))
     asking = TrainConfig("mine", (replace(stage, **{"weights": LossWeights(), **asks}),))
 
-    assert open_mesh(plain, TrainingInputs("mine.yaml")) is None
+    assert open_mesh(plain, TrainingInputs("mine.yaml"), None) is None
     assert not caplog.records
-    assert open_mesh(asking, TrainingInputs("mine.yaml")) is None
+    assert open_mesh(asking, TrainingInputs("mine.yaml"), None) is None
     assert len(caplog.records) == 1 and "Better: --mesh face_landmark.tflite" in caplog.text
-    assert open_mesh(replace(asking, streamed=True), TrainingInputs("mine.yaml")) is None
+    assert open_mesh(replace(asking, streamed=True), TrainingInputs("mine.yaml"), None) is None
     assert "--mesh, the loss weight mesh and turn have no effect" in caplog.text
 
 
@@ -44,6 +44,15 @@ def test_a_mesh_file_that_is_not_there_is_told_and_is_one_of_the_files(stage, tm
     inputs = TrainingInputs("mine.yaml", mesh=tmp_path / "none.tflite")
 
     with pytest.raises(MediaError, match=r"The mesh file .*none\.tflite does not exist"):
-        open_mesh(TrainConfig("mine", (stage,)), inputs)
+        open_mesh(TrainConfig("mine", (stage,)), inputs, None)
     (tmp_path / "none.tflite").write_bytes(b"x")
     assert tmp_path / "none.tflite" in inputs.files
+
+
+def test_a_mesh_file_without_what_finds_faces_is_told_to_find_nothing(stage, tmp_path, caplog):
+    path = tmp_path / "none.tflite"
+    path.write_bytes(b"x")
+
+    with pytest.raises(UnsupportedModel):
+        open_mesh(TrainConfig("mine", (stage,)), TrainingInputs("mine.yaml", mesh=path), None)
+    assert "--mesh finds no meshes without YuNet" in caplog.text

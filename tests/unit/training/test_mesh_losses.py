@@ -56,6 +56,16 @@ def test_points_that_are_hidden_do_not_count_and_lips_count_most():
     assert cost(EYES[:5]) == pytest.approx(2 * cost([100, 101, 102, 103, 104]), rel=1e-3)
 
 
+def test_points_beyond_the_driving_frame_where_there_is_no_flow_do_not_count():
+    aside = MESH + torch.tensor([0.8, 0.0])
+    beyond = int((aside.abs() > 1).any(-1).sum())
+
+    cost = mesh_loss(moved(GRID)[None], moved(aside), aside, ALL)
+
+    assert 0 < beyond < 468
+    assert cost < 1e-6
+
+
 def test_the_mesh_loss_of_a_batch_is_the_mean_of_its_parts_also_where_meshes_are_unknown():
     flow = GRID.expand(4, -1, -1, -1)
     source, driving = moved(MESH).repeat(4, 1, 1), MESH.repeat(4, 1, 1)

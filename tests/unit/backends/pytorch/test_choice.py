@@ -207,7 +207,7 @@ def test_of_a_wide_model_it_is_kept_what_was_seen_to_work_in_a_type_that_was_ask
 def test_processes_of_one_run_that_measure_differently_compute_by_one_plan(tiny_model, monkeypatch, tmp_path):
     half, exact = Plan(dtype=torch.bfloat16), Plan()
     trusting(monkeypatch, half, exact)
-    store = dist.HashStore()
+    store = dist.HashStore()  # pyright: ignore[reportPrivateImportUsage]
 
     def machine(number):
         monkeypatch.setenv("FOM_MODELS", str(tmp_path / f"machine {number}"))

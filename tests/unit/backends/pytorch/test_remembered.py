@@ -64,12 +64,14 @@ def test_of_ever_new_models_the_choices_used_last_are_kept(tiny_model, kept, eng
     kept.keep(PLANS[0], {})
     (engines / "notes.json").write_text("{}")
     os.utime(kept.path, (1, 1))
+    others = []
     for number in range(4):
         assert kept.recall() == PLANS[0]
         model = copy.deepcopy(tiny_model)
         model.generator.final.bias.data += 1 + number
-        other = Remembered(model, PLANS)
-        other.keep(PLANS[1], {})
-        os.utime(other.path, (10 + number, 10 + number))
+        others.append(Remembered(model, PLANS))
+        others[-1].keep(PLANS[1], {})
+        os.utime(others[-1].path, (10 + number, 10 + number))
     assert len(list(engines.iterdir())) == 3 + 1
-    assert kept.recall() == PLANS[0] and other.recall() == PLANS[1]
+    assert kept.recall() == PLANS[0]
+    assert [other.recall() for other in others] == [None, None, PLANS[1], PLANS[1]]
