@@ -44,7 +44,7 @@ MODEL = MINI
 TRANSFER = MotionTransfer(initial_frame="medoid", fade_in_s=FADE_IN_S)  # as new nodes do
 DRIVING = (8, 24, 33, 47, 65)  # telling moments of fom_driving.mp4 …
 TALK = (20, 28, 44, 60, 76, 116)  # … and of the embedded motion
-POSES = {"yaw": (-15, 15), "pitch": (10, -10), "mouth_open": (1,), "smile": (1, -0.7), "roll": (12,)}
+POSES = {"yaw": (-15, 15), "pitch": (10, -10), "mouth_open": (0.5,), "smile": (1, -0.7), "roll": (12,)}
 
 
 def main(videos: Path) -> None:
@@ -171,7 +171,8 @@ def posed(portrait: np.ndarray) -> list[np.ndarray]:
     for name, value in [(name, value) for name, values in POSES.items() for value in values]:
         motion = pose_motion({name: value})
         (frame,) = moments(portrait, motion, [len(motion) - 1])
-        panels.append(labelled(crop_face(frame, face, (180, 180)), f"{name} {value:g}"))
+        title = np.zeros((24, 180, 3), np.uint8)
+        panels.append(labelled(np.vstack([title, crop_face(frame, face, (180, 180))]), f"{name} {value:g}"))
     return [np.hstack(panels[:4]), np.hstack(panels[4:])]
 
 

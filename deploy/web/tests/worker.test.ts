@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { addressOf, keepForCard, type Files } from '../src/offline/kept'
+import { addressOf, type Files } from '../src/offline/kept'
+import { keepForCard } from '../src/offline/wishes'
 
 const FOLDER = 'https://example.org/faces/'
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex')

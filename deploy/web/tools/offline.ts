@@ -17,7 +17,9 @@ export function offline(): Plugin {
     name: 'offline',
     apply: 'build',
     configResolved: ({ root, build }) => void (folder = resolve(root, build.outDir)),
-    generateBundle() {
+    generateBundle(_, bundle) {
+      const worker = bundle[WORKER]
+      if (worker?.type === 'chunk' && worker.imports.length) this.error(`${WORKER} shares ${worker.imports.join(', ')} with the page, and browsers start it from one file.`)
       const icon = readFileSync(ICON, 'utf8')
       for (const size of [192, 512]) this.emitFile({ type: 'asset', fileName: `icon-${size}.png`, source: painted(icon, size) })
       this.emitFile({ type: 'asset', fileName: 'icon-maskable.png', source: painted(withRoom(icon), 512) })

@@ -1,7 +1,8 @@
 import type { Backend } from '../engine/runtime'
 import { element } from '../ui/page'
 import { phoneApp } from './app'
-import { keepForCard, type Wish } from './kept'
+import type { Wish } from './kept'
+import { keepForCard } from './wishes'
 
 const WITHOUT_CARD = 'Kept on this device, but for what the graphics card needs: without a network the processor computes.'
 

@@ -12,18 +12,6 @@ export interface Version {
 /** What the page asks of its service worker. */
 export type Wish = 'keep what a card needs' | 'take over'
 
-/** Have a service worker keep what a card needs. Whether all of it is kept now. */
-export function keepForCard(worker: Pick<ServiceWorker, 'postMessage'>): Promise<boolean> {
-  return new Promise((resolve) => {
-    const { port1: answer, port2: asked } = new MessageChannel()
-    answer.onmessage = ({ data }) => {
-      answer.close()
-      resolve(data === true)
-    }
-    worker.postMessage('keep what a card needs' satisfies Wish, [asked])
-  })
-}
-
 /** The path of a request in the page's folder; null for what is not the page's. */
 export function pathIn(scope: string, url: string): string | null {
   const [plain] = url.split(/[?#]/)
