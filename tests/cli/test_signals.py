@@ -82,7 +82,7 @@ def test_a_signal_waits_where_a_lock_would_stay_taken(number, error):
         "import fom_core.signals as s, functools, signal, threading, time\n"
         "signal.signal(2, signal.default_int_handler); s.starting(); s.working()\n"  # a shell's & ignores it
         "class Lock:\n"
-        f" __enter__ = functools.partial(signal.raise_signal, {number})\n"
+        f" __enter__ = staticmethod(functools.partial(signal.raise_signal, {number}))\n"
         " acquire = release = None\n"
         " def __exit__(self, *_): print('given back')\n"
         "try:\n"
