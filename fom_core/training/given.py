@@ -18,6 +18,7 @@ from .config import load_config
 from .data.clips import ClipEntry, find_entries, has_split, without_photographs
 from .data.face_shape import known_meshes
 from .data.frame_cache import FrameCache
+from .data.given_meshes import given_mesh
 from .data.mesh import MeshFinder
 from .data.seen import tell_other_clips
 from .data.stream import ClipData
@@ -100,9 +101,12 @@ def open_labeller(config: TrainConfig, inputs: TrainingInputs) -> YuNetDetector 
     return None if yunet is None else YuNetDetector(named_file(yunet), threshold=0.5)
 
 
-def open_mesh(config: TrainConfig, inputs: TrainingInputs, detector: YuNetDetector | None) -> MeshFinder | None:
+def open_mesh(
+    config: TrainConfig, inputs: TrainingInputs, detector: YuNetDetector | None, clips: Sequence[ClipEntry] = ()
+) -> MeshFinder | None:
     """What finds the meshes of faces; None where it is not given, with a line if the training asks for it.
 
+    With meshes beside some of the ``clips`` the training has what it asks for.
     Raises MediaError for a file that is not there, UnsupportedModel for another one.
     """
     if config.streamed:
@@ -119,7 +123,7 @@ def open_mesh(config: TrainConfig, inputs: TrainingInputs, detector: YuNetDetect
                 "download yunet (0.3 MB). Nothing is learnt from meshes."
             )
         return MeshFinder(Path(inputs.mesh))
-    if config.needs_mesh:
+    if config.needs_mesh and not any(given_mesh(clip.path) for clip in clips):
         log.warning(
             "%s learns motion from the meshes of faces (loss weight mesh, turn in augmentation_params), and what finds "
             "them is not given: pictures alone tell it. Better: --mesh face_landmark.tflite, out of a wheel of "

@@ -43,7 +43,7 @@ def train_from_folder(
     keep_apart([Work([*inputs.files, *start], [path], folders=[output])])
     found = find_clips(config, inputs)
     detector = open_labeller(config, inputs)
-    mesh = open_mesh(config, inputs, detector)
+    mesh = open_mesh(config, inputs, detector, found.train)
     init = None if init_from is None else load_module(init_from)
     features = open_features(config, inputs)
     with training_group(device) as own_device:

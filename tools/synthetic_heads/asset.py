@@ -6,26 +6,40 @@ import gzip
 import importlib.util
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-LOWEST = 4.5  # of what is kept of the body, in decimetres from the ground of the model: the shoulders
+LOWEST, BROADEST = 4.5, 3.4  # of what is kept of the body, in decimetres from the ground and from its middle
+BODY, EYES, TEETH, TONGUE, LASHES = range(5)
 PARTS = {
-    "body": 0,
-    "helper-l-eye": 1,
-    "helper-r-eye": 1,
-    "helper-upper-teeth": 2,
-    "helper-lower-teeth": 2,
-    "helper-tongue": 3,
-    "helper-l-eyelashes-1": 4,
-    "helper-l-eyelashes-2": 4,
-    "helper-r-eyelashes-1": 4,
-    "helper-r-eyelashes-2": 4,
-    "helper-hair": 5,
+    "body": BODY,
+    "helper-l-eye": EYES,
+    "helper-r-eye": EYES,
+    "helper-upper-teeth": TEETH,
+    "helper-lower-teeth": TEETH,
+    "helper-tongue": TONGUE,
+    "helper-l-eyelashes-1": LASHES,
+    "helper-l-eyelashes-2": LASHES,
+    "helper-r-eyelashes-1": LASHES,
+    "helper-r-eyelashes-2": LASHES,
 }
-BODY, EYES, TEETH, TONGUE, LASHES, HAIR = range(6)
+RACES, SEXES, AGES = ("african", "asian", "caucasian"), ("female", "male"), ("child", "young", "old")
+"""As the model's files are named."""
+SHAPES, UNITS = "mpfb2/targets/", "faceunits01/targets/faceunits/"
+EXPRESSIONS = [
+    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff",
+    "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeSquintLeft", "eyeSquintRight",
+    "eyeWideLeft", "eyeWideRight", "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthDimpleLeft",
+    "mouthDimpleRight", "mouthFrownLeft", "mouthFrownRight", "mouthFunnel", "mouthLeft", "mouthLowerDownLeft",
+    "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker", "mouthRight", "mouthRollLower",
+    "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight", "mouthStretchLeft",
+    "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft", "noseSneerRight", "tongueOut",
+]  # fmt: skip
+"""Those of the face units pack that are used, by their names in ARKit; eyes turn by themselves."""
+WHOLE_BODY = 19158  # vertices
 
 
 def data_folder() -> Path:
@@ -40,87 +54,87 @@ def data_folder() -> Path:
 class Asset:
     """A surface of V vertices, in decimetres, x to the person's left, y up, z to the front.
 
-    points (V, 3); triangles (F, 3) with the part each belongs to (F,); corners (F, 3) index ``uv`` (C, 2) in [0, 1],
-    v growing upwards; ``kept`` are the numbers of the vertices in the whole body.
+    points (V, 3); triangles (F, 3) with the part each belongs to (F,); ``uv`` (V, 2) in [0, 1], v growing upwards, of
+    the skin; ``kept`` (V,) are the numbers of the vertices in the whole body.
     """
 
     points: np.ndarray
     triangles: np.ndarray
     parts: np.ndarray
-    corners: np.ndarray
     uv: np.ndarray
     kept: np.ndarray
 
+    def vertices(self, *parts: int) -> np.ndarray:
+        """The numbers of the vertices of some parts."""
+        return np.unique(self.triangles[np.isin(self.parts, parts)])
+
+    def place(self, numbers: np.ndarray) -> np.ndarray:
+        """Vertices of the whole body, by their numbers, as vertices here; -1 for those that are not kept."""
+        place = np.full(WHOLE_BODY, -1)
+        place[self.kept] = np.arange(len(self.kept))
+        return place[numbers]
+
     def target(self, path: str) -> np.ndarray:
         """A shape as shifts (V, 3) of the vertices."""
-        return _target(path)[self.kept]
-
+        return _target(data_folder() / path)[self.kept]
 
     def mirror(self) -> np.ndarray:
         """(V,): the number of each vertex's mirror image."""
-        partner = np.arange(self.kept.max() + 1)
+        partner = np.arange(WHOLE_BODY)
         with (data_folder() / "mpfb2/mesh_metadata/hm08.mirror").open() as file:
-            for line in file:
-                words = line.split()
-                if len(words) == 3 and max(int(words[0]), int(words[1])) < len(partner):
-                    partner[int(words[0])], partner[int(words[1])] = int(words[1]), int(words[0])
-        place = np.full(len(partner), -1)
-        place[self.kept] = np.arange(len(self.kept))
-        image = place[partner[self.kept]]
+            for words in map(str.split, file):
+                if len(words) == 3:
+                    here, there = int(words[0]), int(words[1])
+                    partner[here], partner[there] = there, here
+        image = self.place(partner[self.kept])
         return np.where(image < 0, np.arange(len(image)), image)
 
     def inside(self) -> np.ndarray:
         """(V,): how far each vertex of the skin lies in the mouth, from 0 to 1."""
-        mask = cv2.imread(str(data_folder() / "mpfb2/textures/mpfb_inside-mouth.jpg"), cv2.IMREAD_GRAYSCALE)
+        path = data_folder() / "mpfb2/textures/mpfb_inside-mouth.jpg"
+        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        if mask is None:
+            raise FileNotFoundError(path)
         mask = cv2.GaussianBlur(mask, (0, 0), 4)
-        skin = self.parts == BODY
-        uv = np.zeros((len(self.points), 2))
-        uv[self.triangles[skin]] = self.uv[self.corners[skin]]
-        column, row = (uv * [1, -1] + [0, 1]).T * (len(mask) - 1)
-        values = mask[row.astype(int).clip(0, len(mask) - 1), column.astype(int).clip(0, len(mask) - 1)] / 255
-        values[np.unique(self.triangles[~skin])] = 0
-        return values
+        most = len(mask) - 1
+        column, row = ((self.uv * [1, -1] + [0, 1]).T * most).astype(int).clip(0, most)
+        return np.where(np.isin(np.arange(len(self.uv)), self.vertices(BODY)), mask[row, column] / 255, 0.0)
 
 
 @cache
 def load_asset() -> Asset:
     """The head, from its files."""
-    points, uv, triangles, corners, parts = [], [], [], [], []
+    points, uv, corners, parts = [], [], [], []
     part = None
     with (data_folder() / "mpfb2/3dobjs/base.obj").open() as file:
-        for line in file:
-            words = line.split()
-            if line.startswith("v "):
-                points.append([float(word) for word in words[1:4]])
-            elif line.startswith("vt "):
-                uv.append([float(word) for word in words[1:3]])
-            elif line.startswith("g "):
-                part = PARTS.get(words[1])
-            elif line.startswith("f ") and part is not None:
-                ends = [word.split("/") for word in words[1:]]
-                v, t = [int(end[0]) - 1 for end in ends], [int(end[1]) - 1 if len(end) > 1 and end[1] else 0 for end in ends]
-                for k in range(1, len(v) - 1):
-                    triangles.append([v[0], v[k], v[k + 1]])
-                    corners.append([t[0], t[k], t[k + 1]])
+        for kind, *words in filter(None, map(str.split, file)):
+            if kind == "v":
+                points.append([float(word) for word in words])
+            elif kind == "vt":
+                uv.append([float(word) for word in words])
+            elif kind == "g":
+                part = PARTS.get(words[0])
+            elif kind == "f" and part is not None:
+                ends = [[int(number) - 1 for number in word.split("/")] for word in words]
+                for second, third in pairwise(ends[1:]):
+                    corners.append([ends[0], second, third])
                     parts.append(part)
-    points, triangles, corners, parts = np.array(points), np.array(triangles), np.array(corners), np.array(parts)
-    low = points[triangles, 1].min(axis=1) > LOWEST
-    near = np.abs(points[triangles, 0]).max(axis=1) < 3.4
-    chosen = low & near | (parts == HAIR)
-    kept, triangles = np.unique(triangles[chosen], return_inverse=True)
-    return Asset(points[kept], triangles.reshape(-1, 3), parts[chosen], corners[chosen], np.array(uv), kept)
+    points, corners, parts = np.array(points), np.array(corners), np.array(parts)
+    triangles = corners[..., 0]
+    chosen = (points[triangles, 1].min(axis=1) > LOWEST) & (np.abs(points[triangles, 0]).max(axis=1) < BROADEST)
+    kept, numbered = np.unique(triangles[chosen], return_inverse=True)
+    flat = np.zeros((len(points), 2))
+    flat[triangles[chosen]] = np.array(uv)[corners[chosen][..., 1]]
+    return Asset(points[kept], numbered.reshape(-1, 3), parts[chosen], flat[kept], kept)
 
 
 @cache
-def _target(path: str) -> np.ndarray:
-    """Shifts of all vertices of the body, from a file of the model: vertex number and shift a line."""
-    file = data_folder() / path
-    file = file if file.exists() else file.with_name(file.name + ".gz")
-    opened = gzip.open(file, "rt") if file.suffix == ".gz" else file.open()
-    shifts = np.zeros((19158, 3))
-    with opened as lines:
-        for line in lines:
-            words = line.split()
-            if len(words) == 4 and not line.startswith("#"):
+def _target(file: Path) -> np.ndarray:
+    """Shifts of all vertices of the body, from a file of the model: a vertex's number and its shift a line."""
+    packed = file.with_name(file.name + ".gz")
+    shifts = np.zeros((WHOLE_BODY, 3))
+    with gzip.open(packed, "rt") if packed.exists() else file.open() as lines:
+        for words in map(str.split, lines):
+            if len(words) == 4 and words[0] != "#":
                 shifts[int(words[0])] = [float(word) for word in words[1:]]
     return shifts

@@ -14,18 +14,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 
-from ...documents.readers import DocumentError, read_json, shortened, wrong_as
+from ...documents.readers import DocumentError, read_json, wrong_as
 from ...errors import MediaError
 from ...faces.detection import Detector
 from ...files.paths import replacing
 from ...media import read_picture
 from .clips import ClipEntry, read_frames
 from .frame_file import FrameFile, shrunk
+from .given_meshes import given_mesh, mapped_array, read_given_mesh
 from .landmarks import NO_FACE, find_landmarks
 from .mesh import POINTS, MeshFinder, find_meshes
 
@@ -51,16 +51,17 @@ class FrameCache:
     """All frames of a data set at one size: ``frames`` (N, S, S, 3) uint8, ``landmarks`` (N, 5, 2) in [-1, 1].
 
     Landmarks are those of :func:`find_landmarks`, ``NO_FACE`` where none were found or no detector was given. ``mesh``
-    (N, 468, 3) is that of :func:`.mesh.find_meshes`, read when used; None where nothing was given to find it with.
+    (N, 468, 3) is that of :func:`.mesh.find_meshes` or of the file beside the clip, read when used; None where there is
+    no such file and nothing was given to find it with.
     Raises MediaError for a folder that does not hold one.
     """
 
     def __init__(self, folder: Path, entries: Sequence[ClipEntry] = ()) -> None:
         """``entries``: what it was made from, if that is known."""
         self.folder = folder
-        self.frames = _mapped(folder / FRAMES)
-        self.landmarks = np.array(_mapped(folder / LANDMARKS))
-        self.mesh = _mapped(folder / MESH) if (folder / MESH).exists() else None
+        self.frames = mapped_array(folder / FRAMES, ANEW)
+        self.landmarks = np.array(mapped_array(folder / LANDMARKS, ANEW))
+        self.mesh = mapped_array(folder / MESH, ANEW) if (folder / MESH).exists() else None
         with wrong_as(MediaError, folder / CLIPS, ANEW):
             self.clips = _clips(read_json(folder / CLIPS), len(self.frames) if self.frames.ndim else 0)
         used = {(clip.name, clip.identity) for clip in self.clips}
@@ -87,13 +88,14 @@ class FrameCache:
 
         Every processor decodes, so ``detector`` and ``mesh`` are asked by several threads. A clip that cannot be read,
         or has a single frame, is left out with a warning; one that breaks off keeps the frames before. Raises
-        MediaError when nothing is left.
+        MediaError when nothing is left, and for a file of meshes that does not fit the clip it lies beside.
         """
         labelled = False if detector is None else detector.name
         made_of = {"size": size, "labelled": labelled, "files": [_facts(entry) for entry in entries]}
         made_of |= {} if mesh is None else {"mesh": mesh.digest}
         if not _is_made_of(folder, made_of):
-            clips, landmarks, meshes = [], [], None if mesh is None else []
+            meshed = mesh is not None or any(given_mesh(entry.path) for entry in entries)
+            clips, landmarks, meshes = [], [], [] if meshed else None
             with _begin(folder, size) as file:
                 all_decoded = map_in_threads(lambda entry: _decode(entry, size, detector, mesh), entries)
                 for done, (entry, decoded) in enumerate(zip(entries, all_decoded, strict=True), 1):
@@ -101,7 +103,7 @@ class FrameCache:
                     clips += [] if clip is None else [clip]
                     landmarks += decoded.landmarks
                     if meshes is not None:
-                        meshes += decoded.meshes
+                        meshes.extend(decoded.meshes)
                     for frame in decoded.frames:
                         file.write(frame)
                     if progress is not None:
@@ -121,16 +123,6 @@ class FrameCache:
                     file.write(frame)
             _finish(folder, self.clips, list(self.landmarks), self.mesh, made_of)
         return FrameCache(folder)
-
-
-def _mapped(path: Path) -> np.ndarray:
-    """An array of numbers in a file, read when used. Raises MediaError for a damaged file."""
-    try:
-        return np.lib.format.open_memmap(path, mode="r")
-    # NumPy reads the header as Python's text, in which mistakes have many names.
-    except (OSError, ValueError, SyntaxError, TokenError, EOFError, ArithmeticError, TypeError) as error:
-        reason = shortened(str(error).split("\n")[0])
-        raise MediaError(f"{path} is damaged ({reason}). {ANEW}") from error
 
 
 def _clips(values: object, frames: int) -> list[CachedClip]:
@@ -154,7 +146,7 @@ class _Decoded:
 
     frames: list[np.ndarray]
     landmarks: list[np.ndarray]
-    meshes: Sequence[np.ndarray] = ()
+    meshes: Sequence[np.ndarray] | np.ndarray = ()
     problem: str | None = None
 
     def clip(self, entry: ClipEntry, start: int) -> CachedClip | None:
@@ -194,8 +186,23 @@ def _decode(entry: ClipEntry, size: int, detector: Detector | None, mesh: MeshFi
     except MediaError as error:
         problem = str(error)
     landmarks = landmarks[: len(frames)]
-    meshes = () if mesh is None or not frames else find_meshes(frames, landmarks, mesh)
-    return _Decoded(frames, landmarks, list(meshes), problem)
+    return _Decoded(frames, landmarks, _meshes(entry, frames, landmarks, mesh, problem is None), problem)
+
+
+def _meshes(
+    entry: ClipEntry,
+    frames: Sequence[np.ndarray],
+    landmarks: Sequence[np.ndarray],
+    finder: MeshFinder | None,
+    whole: bool,
+) -> np.ndarray:
+    """The meshes (T, 468, 3) of an entry's frames: those beside a clip that is whole, else found ones."""
+    given = given_mesh(entry.path) if whole else None
+    if given is not None:
+        return read_given_mesh(given, len(frames))
+    if finder is None or not frames:
+        return np.full((len(frames), POINTS, 3), np.nan, np.float32)
+    return find_meshes(frames, landmarks, finder)
 
 
 def _facts(entry: ClipEntry) -> list[str | int]:
@@ -204,7 +211,9 @@ def _facts(entry: ClipEntry) -> list[str | int]:
         facts = entry.path.stat()
     except OSError:
         return [str(entry.path)]
-    return [str(entry.path), facts.st_size, facts.st_mtime_ns]
+    given = given_mesh(entry.path)
+    beside = [] if given is None else [given.stat().st_size, given.stat().st_mtime_ns]
+    return [str(entry.path), facts.st_size, facts.st_mtime_ns, *beside]
 
 
 def _is_made_of(folder: Path, made_of: dict[str, object]) -> bool:

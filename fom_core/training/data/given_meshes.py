@@ -1,0 +1,48 @@
+"""Meshes that lie beside clips, as ``NAME.mesh.npy`` beside ``NAME.mp4``: exact ones, of people that were drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tokenize import TokenError
+
+import numpy as np
+
+from ...documents.readers import shortened
+from ...errors import MediaError
+from .mesh import POINTS
+
+SUFFIX = ".mesh.npy"
+TAKE_AWAY = "Take it away, and the mesh is looked for."
+
+
+def given_mesh(clip: Path) -> Path | None:
+    """The file beside a clip (or a folder of frames) that tells the meshes of its frames, if there is one."""
+    path = clip.with_name((clip.name if clip.is_dir() else clip.stem) + SUFFIX)
+    return path if path.is_file() else None
+
+
+def read_given_mesh(path: Path, frames: int) -> np.ndarray:
+    """(frames, 468, 3) float32 as :func:`.mesh.find_meshes` gives them; NaN where any point is unknown.
+
+    Raises MediaError for anything but an array of that shape and type. Nothing of it is run.
+    """
+    meshes = mapped_array(path, TAKE_AWAY)
+    wanted = (frames, POINTS, 3)
+    if meshes.dtype != np.float32 or meshes.shape != wanted:
+        raise MediaError(
+            f"{path} holds {meshes.dtype} of the shape {meshes.shape}, and the clip's {frames} frames want float32 of "
+            f"the shape {wanted}. {TAKE_AWAY}"
+        )
+    known = np.array(meshes)
+    known[~np.isfinite(known).all(axis=(1, 2))] = np.nan
+    return known
+
+
+def mapped_array(path: Path, advice: str) -> np.ndarray:
+    """An array of numbers in a file, read when used. Raises MediaError for a damaged file, with advice."""
+    try:
+        return np.lib.format.open_memmap(path, mode="r")
+    # NumPy reads the header as Python's text, in which mistakes have many names.
+    except (OSError, ValueError, SyntaxError, TokenError, EOFError, ArithmeticError, TypeError) as error:
+        reason = shortened(str(error).split("\n")[0])
+        raise MediaError(f"{path} is damaged ({reason}). {advice}") from error
