@@ -50,7 +50,7 @@ def test_steps_are_flat_at_both_ends_and_samples_lie_between_pixels():
 def portrait() -> tuple[np.ndarray, np.ndarray]:
     """A skin-coloured head with dark hair before a wall, and what the bald head covers of it."""
     y, x = np.mgrid[:SIDE, :SIDE] / SIDE
-    picture = np.random.default_rng(0).normal(0, 2, (SIDE, SIDE, 3)) + [150, 170, 190]
+    picture = np.random.default_rng(0).normal((150, 170, 190), 2, (SIDE, SIDE, 3))
     picture[((x - 0.5) / 0.24) ** 2 + ((y - 0.42) / 0.30) ** 2 < 1] = [40, 30, 25]
     picture[((x - 0.5) / 0.18) ** 2 + ((y - 0.50) / 0.26) ** 2 < 1] = [205, 155, 130]
     head = np.zeros((WORK, WORK), np.uint8)
@@ -178,4 +178,4 @@ def test_a_mesh_is_measured_between_the_middles_of_pixels_and_grows_away_from_th
 
     np.testing.assert_allclose(mesh[0], [0.5 * 100 / 99, -0.25 * 100 / 99, DEPTH * 100 / 99], atol=1e-6)
     assert mesh[1, 2] - mesh[0, 2] == pytest.approx(100 / 99)
-    assert np.isnan(mesh_of(marks + [1.2, 0, 0], camera, 100)).all()
+    assert np.isnan(mesh_of(marks + np.array([1.2, 0, 0]), camera, 100)).all()

@@ -69,7 +69,7 @@ class Renderer:
 
     def __init__(self, size: int) -> None:
         self.size, self._side = size, round(size * FINER)
-        self.context: Any = moderngl.create_context(standalone=True, backend="egl")
+        self.context: Any = moderngl.create_context(standalone=True, backend="egl")  # pyright: ignore[reportArgumentType]
         self.program: Any = self.context.program(vertex_shader=VERTEX, fragment_shader=FRAGMENT)
         self._target = self.context.simple_framebuffer((self._side, self._side), 4)
         self._held: list[Any] = []
