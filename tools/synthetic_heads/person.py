@@ -21,8 +21,8 @@ from .sampling import disc, sample, step
 
 NECK, CHEST = np.array([0.0, -1.25, -0.85]), np.array([0.0, -3.2, -0.9])  # around which head and body turn
 AT_REST = {"mouthFrown": 0.75, "mouthStretch": 0.5, "browDown": 0.35}
+"""Most of what fits find of expressions on faces that make none; that much stays, and of others :data:`LITTLE`."""
 LITTLE = 0.08
-"""Most of what fits find of expressions on faces that make none; that much stays."""
 TEETH_AT = np.array([0, -0.085, -0.13])  # lower edge and front of the upper teeth, from between the lips
 CHANGES = 14  # shapes that make another person of somebody
 
