@@ -30,6 +30,7 @@ from ..training.given import (
     open_clips,
     open_features,
     open_labeller,
+    open_matte,
     open_mesh,
     random_features,
 )
@@ -81,12 +82,12 @@ def compress_from_folder(
     keep_apart([Work([*inputs.files, *models], results, folders=[output])])
     found = find_clips(config, inputs)
     detector = open_labeller(config, inputs)
-    mesh = open_mesh(config, inputs, detector)
+    mesh, matte = open_mesh(config, inputs, detector), open_matte(config, inputs, detector)
     features = open_features(config, inputs)
     with training_group(device) as own_device:
         with first_alone():
             check_begun(config, model, output)
-        clips, validation = open_clips(config, found, output, detector, stages, mesh=mesh)
+        clips, validation = open_clips(config, found, output, detector, stages, mesh=mesh, matte=matte)
         rows = compress(
             config,
             model,

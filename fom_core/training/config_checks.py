@@ -64,9 +64,12 @@ def check_weights(stages: Sequence[Stage], own: Sequence[Table], common: Table) 
             but not in all where the command line has set it.
     """
     for stage, options in zip(stages, own, strict=True):
-        for table, name in ((options, "video_still_share"), (options.table("augmentation_params"), "turn")):
+        changes = options.table("augmentation_params")
+        for table, name in ((options, "video_still_share"), (changes, "turn"), (changes, "layered")):
             if table.get(name) and not stage.still_share:
                 raise table.wrong(name, NO_STILLS)
+        if changes.get("layered") and not stage.augment.turn:
+            raise changes.wrong("layered", "has no effect: no heads turn (turn: 0). Set it to 0.")
     idle = [_idle_weights(stage) for stage in stages]
     for reasons, options in zip(idle, own, strict=True):
         weights = options.table("loss_weights")
@@ -185,7 +188,7 @@ def _check_changes(stage: Stage, options: Table) -> None:
         if lowest < 0:
             raise weights.wrong(each.name, f"has to be 0 or above, found {lowest:g}.")
     _check_share(weights, "warp_trust", stage.weights.warp_trust)
-    for name in ("tone", "damage", "apart"):
+    for name in ("tone", "damage", "apart", "layered", "behind", "occlude", "saturation"):
         _check_share(augment, name, getattr(stage.augment, name))
     for table, values in ((augment, stage.augment), (warp, stage.transform)):
         for each in fields(values):

@@ -152,13 +152,22 @@ class TrainConfig:
 
     @property
     def needs_landmarks(self) -> bool:
-        """Whether a loss, or the choice of pairs, asks where eyes and mouth are. Meshes are looked for around them."""
-        return self.needs_mesh or any(
-            stage.weights.anchor or stage.weights.mouth or stage.weights.eyes or stage.pose_share
-            for stage in self.stages
+        """Whether a loss, or the choice of pairs, asks where eyes and mouth are. Meshes and mattes hold them."""
+        return (
+            self.needs_mesh
+            or self.needs_matte
+            or any(
+                stage.weights.anchor or stage.weights.mouth or stage.weights.eyes or stage.pose_share
+                for stage in self.stages
+            )
         )
 
     @property
     def needs_mesh(self) -> bool:
         """Whether a loss, or the change of portraits, asks for the faces' meshes."""
         return any(stage.weights.mesh or stage.augment.turn for stage in self.stages)
+
+    @property
+    def needs_matte(self) -> bool:
+        """Whether the change of pictures asks which pixels are the person."""
+        return any(stage.augment.layered or stage.augment.behind for stage in self.stages)

@@ -15,10 +15,10 @@ from ...pictures import to_floats
 from .face_shape import FaceShape
 from .framing import Framing, followed
 from .landmarks import MIRRORED
-from .layers import Behind, Layers, Pieces, covered
+from .layers import Behind, Layers, Pieces, covered, covered_pixels
 from .reshape import bends, stretches
 from .sampler import RawPairs
-from .tones import DAMAGES, TONES, change_tones, damage, saturated, with_gamma
+from .tones import DAMAGES, TONES, change_tones, coloured, damage, with_gamma
 from .transform import Transform
 from .turning import HeadTurns, TurnedPortraits, turn_portraits
 
@@ -153,11 +153,13 @@ class Augment:
     def _coloured(self, source: Tensor, driving: Tensor, batch: int, part: slice) -> tuple[Tensor, Tensor]:
         """Both pictures of each pair in other colours, and perhaps damaged."""
         config = self.config
-        if config.saturation:
-            factor = 1 + self._uniform(batch, config.saturation)[part]
-            source, driving = (saturated(image, factor) for image in (source, driving))
-        gain, offset = (change[part].to(source.device) for change in self._colour(batch))
-        source, driving = ((image * gain + offset).clamp(0, 1) for image in (source, driving))
+        saturation = 1 + self._uniform(batch, config.saturation)[part] if config.saturation else None
+        gain, offset = (change[part] for change in self._colour(batch))
+        if saturation is None:
+            gain, offset = gain.to(source.device), offset.to(source.device)
+            source, driving = ((image * gain + offset).clamp(0, 1) for image in (source, driving))
+        else:
+            source, driving = (coloured(image, saturation, gain, offset).clamp(0, 1) for image in (source, driving))
         if config.gamma:
             exponent = self._uniform(batch, config.gamma).exp()[part]
             source, driving = (with_gamma(image, exponent) for image in (source, driving))
@@ -240,7 +242,7 @@ class Augment:
         if views.turned is not None:
             places = _through(views.turned, resting)
             if views.layers is not None and raw.driving_matte is not None:
-                places = views.layers.shown(raw.driving_matte, places, resting)
+                places = views.layers.shown(raw.driving_matte, places, resting, raw.driving.shape[1])
         stills = raw.still.nonzero().flatten().to(device)
         return frame.after(places.flatten(1, 2), unbends=stills).view(-1, size, size, 2)
 
@@ -257,7 +259,9 @@ class Augment:
 def _sampled(frames: Tensor, mattes: Tensor | None, views: _Views, grid: Tensor, resting: Tensor) -> Tensor:
     """Frames (B, 3, S, S) where the grid says, those in layers before backgrounds."""
     image = F.grid_sample(to_floats(frames), grid, padding_mode="reflection", align_corners=True)
-    return image if views.layers is None or mattes is None else views.layers.composed(image, mattes, grid, resting)
+    if views.layers is not None and mattes is not None:
+        views.layers.compose(image, frames, mattes, grid, resting)
+    return image
 
 
 def _through(turned: TurnedPortraits, places: Tensor) -> Tensor:
@@ -279,8 +283,8 @@ def _hidden(pieces: Pieces, known: dict[str, Tensor]) -> dict[str, Tensor]:
     if "known_map" in known:
         maps = known["known_map"]
         places = identity_grid(*maps.shape[1:3], like=maps)[None]
-        still = covered(pieces.boxes.to(maps.device), places.flatten(1, 2)).view(*maps.shape[:3], 1)
-        changed["known_map"] = torch.where(still, places, maps)
+        hidden = covered_pixels(pieces.boxes.to(maps.device), maps.shape[1])
+        changed["known_map"] = torch.where(hidden[..., None], places, maps)
     return changed
 
 

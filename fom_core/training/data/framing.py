@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .reshape import bent, unbent
+from .reshape import bent, nearly_unbent, unbent
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Framing:
     def after(self, points: Tensor, mirrored: Sequence[int] | None = None, *, unbends: Tensor | None = None) -> Tensor:
         """Points (B, N, 2) of the pictures in the results; in the order ``mirrored`` where these are.
 
-        ``unbends``: numbers of the pictures whose bend counts, where the points of others are of no use.
+        ``unbends``: numbers of the pictures whose bend counts, for many points: those of others are of no use.
         """
         if self.field is not None and unbends is None:
             points = unbent(self.field, points)
         elif self.field is not None and unbends is not None:
-            points = points.index_copy(0, unbends, unbent(self.field[unbends], points[unbends]))
+            points = points.index_copy(0, unbends, nearly_unbent(self.field[unbends], points[unbends]))
         points = (points - self.theta[:, None, :, 2]) @ torch.linalg.inv(self.theta[:, :, :2]).transpose(1, 2)
         if mirrored is None:
             return points

@@ -54,24 +54,28 @@ class Behind:
         return Behind(*(value[rows] for value in vars(self).values()))
 
     def pictures(self, others: Tensor, mattes: Tensor) -> Tensor:
-        """(R, 3, S, S) backgrounds of all rows, of other frames (R, S, S, 3) uint8 and their mattes."""
-        device, shown = others.device, background(others, mattes)
-        shown = F.grid_sample(shown, _grid(self.crop.to(device), shown), padding_mode="reflection", align_corners=True)
-        scale = self.cells.to(device)[:, None, None, None]
-        places = identity_grid(*shown.shape[2:], like=shown)[None] * scale
-        return (shown + F.grid_sample(self.pattern.to(device), places, mode="bicubic", align_corners=True)).clamp(0, 1)
+        """(R, 3, H, H) backgrounds of all rows, of other frames (R, S, S, 3) uint8 and their mattes (R, H, H)."""
+        shown = torch.lerp(*background(others, mattes))
+        theta = self.crop.to(shown.device)
+        grid = F.affine_grid(theta, list(shown.shape), align_corners=False)
+        shown = F.grid_sample(shown, grid, padding_mode="reflection", align_corners=False)
+        places = identity_grid(*shown.shape[2:], like=shown)[None] * self.cells.to(shown.device)[:, None, None, None]
+        pattern = F.grid_sample(self.pattern.to(shown.device), places, mode="bicubic", align_corners=True)
+        return (shown + pattern).clamp(0, 1)
 
 
 @dataclass(frozen=True)
 class Layers:
     """The pairs of a batch whose frames are composed of the person and a background.
 
-    rows:     (R,) numbers of these.
-    pictures: (R, 3, S, S) the backgrounds in [0, 1], as the frames lie, on their device.
+    rows:     (R,) numbers of these; ``own`` (O,) the places among them of those before their own background.
+    pictures: (R, 4, H, H) backgrounds in [0, 1], as the frames lie, on their device; the last channel is the share of
+              these in what is seen: the rest of an own background is in the frame.
     stays:    (R,) bool, whether the background does so while the head turns.
     """
 
     rows: Tensor
+    own: Tensor
     pictures: Tensor
     stays: Tensor
 
@@ -81,38 +85,46 @@ class Layers:
         if raw.matted is None or raw.source_matte is None:
             return None
         none = torch.zeros_like(raw.matted)
-        other = none if behind is None else behind.chosen & raw.matted
+        turning = none if turned is None else none.index_fill(0, turned.rows, True)
         layered = none if turned is None else turned.layered
-        rows = (other | layered).nonzero().flatten()
+        takes = none if behind is None else behind.chosen & raw.matted
+        rows = (takes | layered).nonzero().flatten()
         if not len(rows):
             return None
-        device, size = raw.source.device, raw.source.shape[1]
-        pictures = torch.empty(len(rows), 3, size, size, device=device)
-        takes = other[rows]
-        if behind is not None and raw.other is not None and raw.other_matte is not None and bool(takes.any()):
-            there = rows[takes].to(device)
-            pictures[takes.to(device)] = behind[rows[takes]].pictures(raw.other[there], raw.other_matte[there])
-        if not bool(takes.all()):
-            there = rows[~takes].to(device)
-            pictures[~takes.to(device)] = background(raw.source[there], raw.source_matte[there])
-        stays = layered if turned is None else layered | ~none.index_fill(0, turned.rows, True)
-        return cls(rows, pictures, (stays if turned is not None else ~none)[rows])
+        device, side = raw.source.device, raw.source_matte.shape[-1]
+        other, own = takes[rows].nonzero().flatten(), (~takes[rows]).nonzero().flatten()
+        pictures = torch.ones(len(rows), 4, side, side, device=device)
+        if len(other) and behind is not None and raw.other is not None and raw.other_matte is not None:
+            there = rows[other].to(device)
+            pictures[other.to(device), :3] = behind[rows[other]].pictures(raw.other[there], raw.other_matte[there])
+        if len(own):
+            there = rows[own].to(device)
+            _, guess, share = background(raw.source[there], raw.source_matte[there])
+            pictures[own.to(device)] = torch.cat([guess, share], dim=1)
+        return cls(rows, own, pictures, (layered | ~turning)[rows])
 
-    def composed(self, image: Tensor, mattes: Tensor, places: Tensor, resting: Tensor) -> Tensor:
-        """Pictures (B, 3, S, S) that show the places (B, S, S, 2) of frames, those of the rows before backgrounds.
+    def compose(self, image: Tensor, frames: Tensor, mattes: Tensor, places: Tensor, resting: Tensor) -> None:
+        """Put backgrounds into those pictures of (B, 3, S, S) that are to have one, around the people in them.
 
-        resting: the places without the turn of heads; ``mattes`` (B, H, H) uint8 of the frames.
+        The pictures show the places (B, S, S, 2) of frames (B, S', S', 3) uint8, of which mattes (B, H, H) are known;
+        ``resting`` are the places without the turn of heads.
         """
-        rows, stays = (value.to(image.device) for value in (self.rows, self.stays))
-        share = _shares(mattes[rows], places[rows], self.pictures.shape[-1])
+        size, device = frames.shape[1], image.device
+        rows, own, stays = (value.to(device) for value in (self.rows, self.own, self.stays))
         there = torch.where(stays[:, None, None, None], resting[rows], places[rows])
-        behind = F.grid_sample(self.pictures, there, padding_mode="reflection", align_corners=True)
-        return image.index_copy(0, rows, image[rows] * share + behind * (1 - share))
+        behind = F.grid_sample(self.pictures, _corners(there, size), padding_mode="reflection", align_corners=False)
+        colours = behind[:, :3]
+        if len(own):
+            whole = F.grid_sample(
+                to_floats(frames[rows[own]]), resting[rows[own]], padding_mode="reflection", align_corners=True
+            )
+            colours[own] = torch.lerp(whole, colours[own], behind[own, 3:])
+        image[rows] = torch.lerp(colours, image[rows], _shares(mattes[rows], places[rows], size))
 
-    def shown(self, mattes: Tensor, places: Tensor, resting: Tensor) -> Tensor:
-        """The places (B, S, S, 2) that pictures show: the resting ones where the background is seen."""
+    def shown(self, mattes: Tensor, places: Tensor, resting: Tensor, size: int) -> Tensor:
+        """The places (B, S, S, 2) of frames of a ``size`` that pictures show: resting where the background is seen."""
         rows = self.rows[self.stays].to(places.device)
-        share = _shares(mattes[rows], places[rows], self.pictures.shape[-1]).movedim(1, -1)
+        share = _shares(mattes[rows], places[rows], size).movedim(1, -1)
         return places.index_copy(0, rows, torch.where(share > 0.5, places[rows], resting[rows]))
 
 
@@ -149,8 +161,7 @@ class Pieces:
         theta = self.crop[rows].to(device)
         grid = F.affine_grid(theta, [len(rows), 3, size, size], align_corners=True)
         piece = F.grid_sample(to_floats(others[here]), grid, padding_mode="reflection", align_corners=True)
-        places = identity_grid(size, size, like=source)[None]
-        hidden = covered(self.boxes[rows].to(device), places.flatten(1, 2)).view(-1, 1, size, size)
+        hidden = covered_pixels(self.boxes[rows].to(device), size)[:, None]
         source, driving = (
             image.index_copy(0, here, torch.where(hidden, piece, image[here])) for image in (source, driving)
         )
@@ -162,17 +173,27 @@ def covered(boxes: Tensor, points: Tensor) -> Tensor:
     return ((points >= boxes[:, None, :2]) & (points <= boxes[:, None, 2:])).all(-1)
 
 
-def background(frames: Tensor, mattes: Tensor) -> Tensor:
-    """What is behind the people in frames (R, S, S, 3) uint8, guessed from around them: (R, 3, S, S) in [0, 1].
+def covered_pixels(boxes: Tensor, size: int) -> Tensor:
+    """Which pixels of pictures lie in the boxes (B, 4): (B, S, S) bool."""
+    axis = torch.linspace(-1, 1, size, device=boxes.device)
+    left, top, right, bottom = (edge[:, None] for edge in boxes.T)
+    return ((axis >= left) & (axis <= right))[:, None] & ((axis >= top) & (axis <= bottom))[:, :, None]
 
-    mattes: (R, H, H) uint8.
+
+def background(frames: Tensor, mattes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Frames (R, S, S, 3) uint8 at the side of their mattes (R, H, H); what is behind people, guessed from around them.
+
+    Both (R, 3, H, H) in [0, 1]; the third is the share of the guess in the background, (R, 1, H, H).
     """
-    pictures, share = to_floats(frames), mattes[:, None].float() / 255
-    size, side = pictures.shape[-1], share.shape[-1]
-    person, wider = (F.max_pool2d(share, width, 1, width // 2) for width in (EDGE, AROUND))
-    guess = filled(F.adaptive_avg_pool2d(pictures, side), (wider < NOBODY).float())
-    person, guess = (F.interpolate(each, (size, size), mode="bilinear") for each in (person, guess))
-    return torch.lerp(pictures, guess, person)
+    share = mattes[:, None].float() / 255
+    pictures = F.adaptive_avg_pool2d(to_floats(frames), share.shape[-1])
+    guess = filled(pictures, (_widened(share, AROUND) < NOBODY).float())
+    return pictures, guess, _widened(share, EDGE)
+
+
+def _widened(share: Tensor, width: int) -> Tensor:
+    """The largest of so many values across and down."""
+    return F.max_pool2d(F.max_pool2d(share, (1, width), 1, (0, width // 2)), (width, 1), 1, (width // 2, 0))
 
 
 def filled(pictures: Tensor, known: Tensor) -> Tensor:
@@ -191,8 +212,13 @@ def filled(pictures: Tensor, known: Tensor) -> Tensor:
 
 def _shares(mattes: Tensor, places: Tensor, size: int) -> Tensor:
     """(R, 1, S, S) shares of the person at places (R, S, S, 2) of frames of that size."""
-    corners = places * ((size - 1) / size)  # from the middles of corner pixels to the corners of the picture
+    corners = _corners(places, size)
     return F.grid_sample(mattes[:, None].float() / 255, corners, padding_mode="border", align_corners=False)
+
+
+def _corners(places: Tensor, size: int) -> Tensor:
+    """Places in [-1, 1] from the middles of corner pixels, of pictures of that size, from the corners themselves."""
+    return places * ((size - 1) / size)
 
 
 def _crops(batch: int, random: torch.Generator) -> Tensor:
@@ -206,7 +232,3 @@ def _crops(batch: int, random: torch.Generator) -> Tensor:
 
 def _between(ends: tuple[float, float], even: Tensor) -> Tensor:
     return ends[0] + (ends[1] - ends[0]) * even
-
-
-def _grid(theta: Tensor, like: Tensor) -> Tensor:
-    return F.affine_grid(theta, list(like.shape), align_corners=True)

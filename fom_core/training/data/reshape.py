@@ -10,12 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...geometry import identity_grid
+
 STRETCH = 0.09  # logarithm of the factor along each axis at strength 1; standard deviation
 SHEAR = (0.05, 0.03)  # of x by y, and of y by x; standard deviations
 KNOTS, FIELD = 5, 24  # side of the grid of random offsets, and of the smooth field through it
 BEND = 0.075  # half sides: the largest standard deviation of these offsets at strength 1
 MOST = 2.0  # standard deviations: larger offsets are cut off, so that nothing folds
-ROUNDS = 8  # of the iteration that takes points back
+ROUNDS = 10  # of the iteration that takes points back
+BACK, REACH = 64, 1.25  # side of the grid on which it is done for whole pictures, and how far that goes, in half sides
 
 
 def stretches(batch: int, strength: float, random: torch.Generator) -> Tensor:
@@ -45,6 +48,13 @@ def unbent(field: Tensor, places: Tensor) -> Tensor:
     for _ in range(ROUNDS):
         before = places - _offsets(field, before)
     return before
+
+
+def nearly_unbent(field: Tensor, places: Tensor) -> Tensor:
+    """The same to a few ten-thousandths, and faster for many places: read from a grid on which it was done."""
+    grid = REACH * identity_grid(BACK, BACK, like=places).reshape(1, -1, 2).expand(len(field), -1, -1)
+    back = (unbent(field, grid) - grid).mT.reshape(-1, 2, BACK, BACK)
+    return places + _offsets(back, places / REACH)
 
 
 def _offsets(field: Tensor, places: Tensor) -> Tensor:

@@ -20,15 +20,20 @@ BLOCK = 8  # side of JPEG's blocks
 COARSE = (0.02, 0.07)  # steps of a block's lowest frequencies, in values from 0 to 1; they grow with the frequency
 
 
-def saturated(image: Tensor, factor: Tensor) -> Tensor:
-    """Pictures (B, 3, S, S) with their colours so far from grey (B,): 0 is grey, 1 as they are."""
-    grey = (image * torch.tensor(LUMA, device=image.device)[:, None, None]).sum(1, keepdim=True)
-    return torch.lerp(grey, image, factor.to(image.device)[:, None, None, None])
+def coloured(image: Tensor, saturation: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
+    """Pictures (B, 3, S, S) with their colours so far from grey (B,), then gain and offset (B, 3, 1, 1).
+
+    Saturation 0 is grey, 1 leaves colours as they are.
+    """
+    grey = torch.tensor([LUMA] * 3)
+    mix = gain.flatten(1)[..., None] * torch.lerp(grey, torch.eye(3), saturation[:, None, None])
+    mix, offset = mix.to(image.device), offset.flatten(1)[..., None].to(image.device)
+    return torch.baddbmm(offset, mix, image.flatten(2)).view_as(image)
 
 
 def with_gamma(image: Tensor, exponent: Tensor) -> Tensor:
     """Pictures (B, 3, S, S) in [0, 1] to the power of (B,)."""
-    return (image.clamp(min=DARKEST).log() * exponent.to(image.device)[:, None, None, None]).exp()
+    return image.clamp(min=DARKEST).log_().mul_(exponent.to(image.device)[:, None, None, None]).exp_()
 
 
 def change_tones(source: Tensor, driving: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:
