@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..types import Keypoints
-from .data.layers import covered
+from .data.layers import hidden_points
 from .data.mesh import EYES, LIPS, POINTS
 
 LIPS_COUNT, EYES_COUNT = 3.0, 2.0  # against the other points
@@ -61,7 +61,7 @@ def still_keypoint_losses(
     known = (driving.value.abs() < INSIDE).all(-1) & (moved.abs() < 1).all(-1)  # (B, K)
     if hidden is not None:
         boxes = hidden.to(moved)
-        known = known & ~covered(boxes, driving.value.detach()) & ~covered(boxes, source.value.detach())
+        known = known & ~hidden_points(boxes, driving.value.detach()) & ~hidden_points(boxes, source.value.detach())
     counts = known * weight[:, None]
     value = ((moved - source.value).abs().mean(-1) * counts).mean()
     if driving.jacobian is None or source.jacobian is None:

@@ -15,10 +15,10 @@ from ...pictures import to_floats
 from .face_shape import FaceShape
 from .framing import Framing, followed
 from .landmarks import MIRRORED
-from .layers import Behind, Layers, Pieces, covered, covered_pixels
+from .layers import Behind, Layers, Pieces, hidden_pixels, hidden_points
 from .reshape import bends, stretches
 from .sampler import RawPairs
-from .tones import DAMAGES, TONES, change_tones, coloured, damage, with_gamma
+from .tones import DAMAGES, TONES, change_tones, damage, recoloured, with_gamma
 from .transform import Transform
 from .turning import HeadTurns, TurnedPortraits, turn_portraits
 
@@ -130,7 +130,7 @@ class Augment:
             further["source_mesh"], further["driving_mesh"] = meshes
         if self.config.occlude and raw.other is not None:
             pieces = Pieces.random(batch, self.config.occlude, self.random)[part]
-            source, driving = pieces.before(raw.other, source, driving)
+            pieces.put_before(raw.other, source, driving)
             further |= _hidden(pieces, further)
         source, driving = self._coloured(source, driving, batch, part)
         return Pairs(source, driving, source_points, driving_points, still, **further)
@@ -159,7 +159,7 @@ class Augment:
             gain, offset = gain.to(source.device), offset.to(source.device)
             source, driving = ((image * gain + offset).clamp(0, 1) for image in (source, driving))
         else:
-            source, driving = (coloured(image, saturation, gain, offset).clamp(0, 1) for image in (source, driving))
+            source, driving = (recoloured(image, saturation, gain, offset).clamp(0, 1) for image in (source, driving))
         if config.gamma:
             exponent = self._uniform(batch, config.gamma).exp()[part]
             source, driving = (with_gamma(image, exponent) for image in (source, driving))
@@ -278,12 +278,12 @@ def _hidden(pieces: Pieces, known: dict[str, Tensor]) -> dict[str, Tensor]:
     """What is known of pairs once pieces hide some of it: these stay where they are, and no mesh is seen there."""
     changed = {"hidden": pieces.boxes}
     if "seen" in known:
-        hidden = covered(pieces.boxes, known["source_mesh"]) | covered(pieces.boxes, known["driving_mesh"])
+        hidden = hidden_points(pieces.boxes, known["source_mesh"]) | hidden_points(pieces.boxes, known["driving_mesh"])
         changed["seen"] = known["seen"] & ~hidden
     if "known_map" in known:
         maps = known["known_map"]
         places = identity_grid(*maps.shape[1:3], like=maps)[None]
-        hidden = covered_pixels(pieces.boxes.to(maps.device), maps.shape[1])
+        hidden = hidden_pixels(pieces.boxes.to(maps.device), maps.shape[1])
         changed["known_map"] = torch.where(hidden[..., None], places, maps)
     return changed
 

@@ -24,7 +24,7 @@ CONTRAST = (0.02, 0.16)  # of the pattern, standard deviations in values from 0 
 PIECE = (0.1, 0.45)  # sides of pieces, of the picture's
 AT_THE_SIDE = 0.6  # share of pieces that begin at the left or right border
 NOBODY = 0.08  # share of the person in a pixel, up to which it tells the background
-AROUND, EDGE = 9, 5  # pixels of a matte by which a person is widened: to tell the background, and to leave it as it is
+AROUND = 9  # pixels of a matte across, by which a person is widened before the rest tells the background
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Behind:
 
     def pictures(self, others: Tensor, mattes: Tensor) -> Tensor:
         """(R, 3, H, H) backgrounds of all rows, of other frames (R, S, S, 3) uint8 and their mattes (R, H, H)."""
-        shown = torch.lerp(*background(others, mattes))
+        shown = background(others, mattes)[0]
         theta = self.crop.to(shown.device)
         grid = F.affine_grid(theta, list(shown.shape), align_corners=False)
         shown = F.grid_sample(shown, grid, padding_mode="reflection", align_corners=False)
@@ -71,13 +71,15 @@ class Layers:
     rows:     (R,) numbers of these; ``own`` (O,) the places among them of those before their own background.
     pictures: (R, 4, H, H) backgrounds in [0, 1], as the frames lie, on their device; the last channel is the share of
               these in what is seen: the rest of an own background is in the frame.
-    stays:    (R,) bool, whether the background does so while the head turns.
+    stays:    (R,) bool, whether the background does so if the head turns.
+    layered:  (L,) numbers of those whose head turns before a background that stays.
     """
 
     rows: Tensor
     own: Tensor
     pictures: Tensor
     stays: Tensor
+    layered: Tensor
 
     @classmethod
     def of_pairs(cls, raw: RawPairs, behind: Behind | None, turned: TurnedPortraits | None) -> Layers | None:
@@ -99,9 +101,8 @@ class Layers:
             pictures[other.to(device), :3] = behind[rows[other]].pictures(raw.other[there], raw.other_matte[there])
         if len(own):
             there = rows[own].to(device)
-            _, guess, share = background(raw.source[there], raw.source_matte[there])
-            pictures[own.to(device)] = torch.cat([guess, share], dim=1)
-        return cls(rows, own, pictures, (layered | ~turning)[rows])
+            pictures[own.to(device)] = torch.cat(background(raw.source[there], raw.source_matte[there]), dim=1)
+        return cls(rows, own, pictures, (layered | ~turning)[rows], layered.nonzero().flatten())
 
     def compose(self, image: Tensor, frames: Tensor, mattes: Tensor, places: Tensor, resting: Tensor) -> None:
         """Put backgrounds into those pictures of (B, 3, S, S) that are to have one, around the people in them.
@@ -110,8 +111,10 @@ class Layers:
         ``resting`` are the places without the turn of heads.
         """
         size, device = frames.shape[1], image.device
-        rows, own, stays = (value.to(device) for value in (self.rows, self.own, self.stays))
-        there = torch.where(stays[:, None, None, None], resting[rows], places[rows])
+        rows, own = self.rows.to(device), self.own.to(device)
+        there = resting[rows]
+        if not bool(self.stays.all()):
+            there = torch.where(self.stays.to(device)[:, None, None, None], there, places[rows])
         behind = F.grid_sample(self.pictures, _corners(there, size), padding_mode="reflection", align_corners=False)
         colours = behind[:, :3]
         if len(own):
@@ -123,7 +126,7 @@ class Layers:
 
     def shown(self, mattes: Tensor, places: Tensor, resting: Tensor, size: int) -> Tensor:
         """The places (B, S, S, 2) of frames of a ``size`` that pictures show: resting where the background is seen."""
-        rows = self.rows[self.stays].to(places.device)
+        rows = self.layered.to(places.device)
         share = _shares(mattes[rows], places[rows], size).movedim(1, -1)
         return places.index_copy(0, rows, torch.where(share > 0.5, places[rows], resting[rows]))
 
@@ -152,51 +155,47 @@ class Pieces:
     def __getitem__(self, rows: slice) -> Pieces:
         return Pieces(self.boxes[rows], self.crop[rows])
 
-    def before(self, others: Tensor, source: Tensor, driving: Tensor) -> tuple[Tensor, Tensor]:
-        """Both pictures (B, 3, S, S) of each pair behind its piece of other frames (B, S', S', 3) uint8."""
+    def put_before(self, others: Tensor, source: Tensor, driving: Tensor) -> None:
+        """Hide some of both pictures (B, 3, S, S) of each pair behind a piece of others (B, S', S', 3) uint8."""
         device, rows = source.device, (~self.boxes.isnan()).all(1).nonzero().flatten()
         if not len(rows):
-            return source, driving
+            return
         here, size = rows.to(device), source.shape[-1]
         theta = self.crop[rows].to(device)
         grid = F.affine_grid(theta, [len(rows), 3, size, size], align_corners=True)
         piece = F.grid_sample(to_floats(others[here]), grid, padding_mode="reflection", align_corners=True)
-        hidden = covered_pixels(self.boxes[rows].to(device), size)[:, None]
-        source, driving = (
-            image.index_copy(0, here, torch.where(hidden, piece, image[here])) for image in (source, driving)
-        )
-        return source, driving
+        hidden = hidden_pixels(self.boxes[rows].to(device), size)[:, None]
+        for image in (source, driving):
+            image[here] = torch.where(hidden, piece, image[here])
 
 
-def covered(boxes: Tensor, points: Tensor) -> Tensor:
+def hidden_points(boxes: Tensor, points: Tensor) -> Tensor:
     """Which points (B or 1, N, 2) lie in the boxes (B, 4): (B, N) bool; none in one of NaN."""
     return ((points >= boxes[:, None, :2]) & (points <= boxes[:, None, 2:])).all(-1)
 
 
-def covered_pixels(boxes: Tensor, size: int) -> Tensor:
+def hidden_pixels(boxes: Tensor, size: int) -> Tensor:
     """Which pixels of pictures lie in the boxes (B, 4): (B, S, S) bool."""
     axis = torch.linspace(-1, 1, size, device=boxes.device)
     left, top, right, bottom = (edge[:, None] for edge in boxes.T)
     return ((axis >= left) & (axis <= right))[:, None] & ((axis >= top) & (axis <= bottom))[:, :, None]
 
 
-def background(frames: Tensor, mattes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Frames (R, S, S, 3) uint8 at the side of their mattes (R, H, H); what is behind people, guessed from around them.
+def background(frames: Tensor, mattes: Tensor) -> tuple[Tensor, Tensor]:
+    """What is behind the people in frames (R, S, S, 3) uint8, at the side of their mattes (R, H, H).
 
-    Both (R, 3, H, H) in [0, 1]; the third is the share of the guess in the background, (R, 1, H, H).
+    (R, 3, H, H) in [0, 1], guessed from around them where they are; and where that is, (R, 1, H, H).
     """
-    share = mattes[:, None].float() / 255
-    pictures = F.adaptive_avg_pool2d(to_floats(frames), share.shape[-1])
-    guess = filled(pictures, (_widened(share, AROUND) < NOBODY).float())
-    return pictures, guess, _widened(share, EDGE)
+    side = mattes.shape[-1]
+    person = F.max_pool2d(mattes[:, None].float(), (1, AROUND), (1, 2), (0, AROUND // 2))
+    person = F.max_pool2d(person, (AROUND, 1), (2, 1), (AROUND // 2, 0))
+    known = F.interpolate((person < 255 * NOBODY).float(), (side, side))
+    every = frames.shape[1] // side  # pixels: what is far behind needs no better
+    pictures = to_floats(frames[:, ::every, ::every])[..., :side, :side]
+    return fill_holes(pictures, known), 1 - known
 
 
-def _widened(share: Tensor, width: int) -> Tensor:
-    """The largest of so many values across and down."""
-    return F.max_pool2d(F.max_pool2d(share, (1, width), 1, (0, width // 2)), (width, 1), 1, (width // 2, 0))
-
-
-def filled(pictures: Tensor, known: Tensor) -> Tensor:
+def fill_holes(pictures: Tensor, known: Tensor) -> Tensor:
     """Pictures (R, 3, H, H) with smooth colours where they are not ``known`` (R, 1, H, H), from 0 to 1.
 
     From coarse to fine, each level takes from the coarser one what it does not know (Gortler's push and pull).
@@ -204,10 +203,16 @@ def filled(pictures: Tensor, known: Tensor) -> Tensor:
     side = pictures.shape[-1]
     if side == 1:
         return pictures
-    share = F.adaptive_avg_pool2d(known, side // 2)
-    coarse = F.adaptive_avg_pool2d(pictures * known, side // 2) / share.clamp(min=1e-4)
-    coarse = filled(coarse, (4 * share).clamp(max=1))
+    share = _shrunk(known, side // 2)
+    coarse = _shrunk(pictures * known, side // 2) / share.clamp(min=1e-4)
+    coarse = fill_holes(coarse, (4 * share).clamp(max=1))
     return torch.lerp(F.interpolate(coarse, (side, side), mode="bilinear"), pictures, known)
+
+
+def _shrunk(pictures: Tensor, side: int) -> Tensor:
+    """Pictures (R, C, S, S) at that side, each pixel the mean of what it covers."""
+    halves = pictures.shape[-1] == 2 * side
+    return F.avg_pool2d(pictures, 2) if halves else F.adaptive_avg_pool2d(pictures, side)
 
 
 def _shares(mattes: Tensor, places: Tensor, size: int) -> Tensor:

@@ -64,7 +64,7 @@ def hold_faces(mattes: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     The network takes some people for background.
     """
     side = mattes.shape[1]
-    known: np.ndarray = ~np.isnan(landmarks).any(axis=(1, 2))
+    known = np.logical_not(np.isnan(landmarks).any(axis=(1, 2)))
     places = np.floor((np.where(known[:, None, None], landmarks, 0) + 1) / 2 * side).astype(int).clip(0, side - 1)
     holds = np.empty(len(mattes), bool)
     for start in range(0, len(mattes), AT_A_TIME):

@@ -51,10 +51,10 @@ def unbent(field: Tensor, places: Tensor) -> Tensor:
 
 
 def nearly_unbent(field: Tensor, places: Tensor) -> Tensor:
-    """The same to a few ten-thousandths, and faster for many places: read from a grid on which it was done."""
+    """The same, faster for many places: from a grid on which it was done, and another round."""
     grid = REACH * identity_grid(BACK, BACK, like=places).reshape(1, -1, 2).expand(len(field), -1, -1)
     back = (unbent(field, grid) - grid).mT.reshape(-1, 2, BACK, BACK)
-    return places + _offsets(back, places / REACH)
+    return places - _offsets(field, places + _offsets(back, places / REACH))
 
 
 def _offsets(field: Tensor, places: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ BLOCK = 8  # side of JPEG's blocks
 COARSE = (0.02, 0.07)  # steps of a block's lowest frequencies, in values from 0 to 1; they grow with the frequency
 
 
-def coloured(image: Tensor, saturation: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
+def recoloured(image: Tensor, saturation: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
     """Pictures (B, 3, S, S) with their colours so far from grey (B,), then gain and offset (B, 3, 1, 1).
 
     Saturation 0 is grey, 1 leaves colours as they are.
