@@ -65,7 +65,6 @@ class HeadTurns:
         if layered:
             drawn = torch.rand(batch, 2, generator=random, dtype=torch.float64).numpy()
             chosen, sway = drawn[:, 0] < layered, drawn[:, 1] * SWAY
-            shift[chosen] *= ROAMS
         return cls(rotations(angles), np.exp(normal[:, 3] * ZOOM), shift, borrow, chosen, sway)
 
     def __getitem__(self, rows: slice | np.ndarray) -> HeadTurns:
@@ -109,7 +108,8 @@ def turn_portraits(shape: FaceShape, raw: RawPairs, turns: HeadTurns) -> TurnedP
     assert raw.driving_mesh is not None
     turning = raw.still.numpy() & known_meshes(raw.driving_mesh.numpy())
     layered = turns.layered & turning & (raw.matted.numpy() if raw.matted is not None else False)
-    turns, rows = replace(turns, layered=layered), np.flatnonzero(turning)
+    shift = np.where(layered[:, None], ROAMS, 1.0) * turns.shift
+    turns, rows = replace(turns, layered=layered, shift=shift), np.flatnonzero(turning)
     landmarks, meshes = raw.driving_landmarks.clone(), raw.driving_mesh.clone()
     maps = torch.empty(len(rows), GRID, GRID, 2)
     if len(rows):

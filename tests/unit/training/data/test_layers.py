@@ -190,6 +190,32 @@ def test_parts_of_a_batch_with_everything_are_those_of_the_whole(cache, stage):
             torch.testing.assert_close(getattr(ours, name), value, rtol=0, atol=1e-5, equal_nan=True, msg=name)
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_batches_with_everything_made_on_a_gpu_are_those_of_the_processor(cache, stage):
+    weights = LossWeights(mesh=1, still_flow=1)
+    stage = replace(stage, batch_size=12, still_share=0.5, weights=weights, augment=EVERYTHING)
+    here, there = CacheFeed(cache, stage, 0), CacheFeed(cache, stage, 0, "cuda")
+
+    for _ in range(3):
+        expected, actual = here.draw()[0], there.draw()[0]
+        assert actual.source.device.type == "cuda"
+        for name, value in ((name, value) for name, value in vars(expected).items() if value is not None):
+            apart = (
+                getattr(actual, name).cpu().float() - value.float()
+            ).abs()  # a pixel may be on either side of an edge
+            assert float((apart.nan_to_num() > 1e-3).float().mean()) < 1e-3, name
+
+
+def test_heads_without_a_matte_shift_no_further(cache):
+    raw = replace(drawn(cache, 16, still_share=1.0), matted=None)
+
+    plain, layered = (changed(cache, raw, turn=1.0, layered=share) for share in (0.0, 1.0))
+
+    assert plain.driving_mesh is not None and layered.driving_mesh is not None
+    torch.testing.assert_close(plain.driving_mesh, layered.driving_mesh)
+
+
 def test_without_mattes_backgrounds_stay_and_the_rest_is_done(cache, stage):
     cache.matte = None
     stage = replace(stage, batch_size=8, still_share=0.5, weights=LossWeights(still_flow=1), augment=EVERYTHING)
