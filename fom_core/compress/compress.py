@@ -40,13 +40,14 @@ from ..training.settings import Stage, TrainConfig
 from ..training.trainer import Trainer
 from ..weights.catalogue import is_file
 from ..weights.load import load_module, save_model
+from .channels import take_channels, write_channels
 from .distil import NETWORKS, Distillation, learning_model
-from .prune import importance_of, prune
+from .prune import chosen_channels, importance_of
 from .report import ReportWriter, StageRow, write
 
 log = logging.getLogger(__name__)
 
-PRUNED, BEGUN = "pruned.safetensors", "compression.json"
+PRUNED, CHANNELS, BEGUN = "pruned.safetensors", "channels.json", "compression.json"
 PRUNING_BATCHES = 24  # from which the importance of channels is estimated
 PRUNING_SEED = 1000  # their pairs are other ones than the first of the stage
 
@@ -229,7 +230,12 @@ class _Shared:
             objective = Distillation(whole, self.features, self.teacher).to(self.device).eval()
             objective.model.load_state_dict(student.state_dict())
             importance = importance_of(objective.model, _losses(objective, feed))
-            save_model(prune(objective.model, stage.prune, importance), path, name=stage.name)
+            keep = chosen_channels(
+                objective.model, stage.prune, importance,
+                by=stage.prune_by, parts=stage.pruned_parts, multiple=stage.prune_multiple,
+            )  # fmt: skip
+            write_channels(keep, path.with_name(CHANNELS))
+            save_model(take_channels(objective.model, keep), path, name=stage.name)
         return load_module(path, device=self.device)
 
 
