@@ -55,6 +55,14 @@ def channel_spaces(model: MotionModel) -> list[Space]:
 def take_channels(model: MotionModel, keep: Mapping[str, Tensor]) -> MotionModel:
     """The model with those channels alone: ``keep`` maps names of spaces to (size,) bools; other spaces stay whole."""
     tensors = dict(model.state_dict())
+    for (name, dim), mask in channel_masks(model, keep).items():
+        tensors[name] = tensors[name].index_select(dim, mask.nonzero()[:, 0].to(tensors[name].device))
+    return _rebuilt(model, tensors)
+
+
+def channel_masks(model: MotionModel, keep: Mapping[str, Tensor]) -> dict[tuple[str, int], Tensor]:
+    """What stays of each tensor that is indexed by these channels, (size,) bools by its name and dimension."""
+    tensors = model.state_dict()
     masks: dict[tuple[str, int], Tensor] = {}
     for space in channel_spaces(model):
         if space.name in keep:
@@ -62,9 +70,7 @@ def take_channels(model: MotionModel, keep: Mapping[str, Tensor]) -> MotionModel
                 size = tensors[place.tensor].shape[place.dim]
                 mask = masks.setdefault((place.tensor, place.dim), torch.ones(size, dtype=torch.bool))
                 mask[place.offset : place.offset + space.size] = keep[space.name].cpu()
-    for (name, dim), mask in masks.items():
-        tensors[name] = tensors[name].index_select(dim, mask.nonzero()[:, 0].to(tensors[name].device))
-    return _rebuilt(model, tensors)
+    return masks
 
 
 def write_channels(keep: Mapping[str, Tensor], path: Path) -> None:

@@ -101,6 +101,7 @@ class Stage:
     prune_by: Literal["parameters", "multiplications"] = "parameters"  # of the model; or of a driven frame: its time
     prune_parts: tuple[str, ...] = PRUNABLE  # where channels are taken from, but not from what is fixed
     prune_multiple: int = 1  # as many channels stay as can be divided by this; processors compute 8 or 16 at once
+    prune_refit: bool = True  # fit layers to what those of the whole model gave, by least squares, before training
     weights: LossWeights = field(default_factory=LossWeights)
     transform: TransformConfig = field(default_factory=TransformConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)

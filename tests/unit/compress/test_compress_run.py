@@ -26,7 +26,7 @@ PRUNING = """
 dataset_params: {oversize: 1}
 train_params: {steps: 1, lr: 0, batch_size: 1, scales: [1], loss_weights: {perceptual: [1], l1: 1}}
 perceptual_widths: [4]
-stages: [{name: less, prune: 0.25}]
+stages: [{name: less, prune: 0.25, prune_refit: false}]
 """
 STORED = ["student, float32", "student, float16", "student, int8"]
 
