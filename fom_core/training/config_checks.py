@@ -7,9 +7,9 @@ from dataclasses import fields
 from math import lcm
 
 from ..documents.options import SettingsError, Table
-from .settings import PARTS, STILL_LOSSES, DatasetConfig, LossWeights, Stage
+from .settings import PARTS, PRUNABLE, STILL_LOSSES, DatasetConfig, LossWeights, Stage
 
-POSITIVE = ("batch_size", "accumulate", "num_repeats", "keypoints_every", "candidates")
+POSITIVE = ("batch_size", "accumulate", "num_repeats", "keypoints_every", "candidates", "prune_multiple")
 NOT_NEGATIVE = (
     "steps",
     "num_epochs",
@@ -166,9 +166,12 @@ def _check_ranges(stage: Stage, options: Table) -> None:
         raise options.wrong("lr", f"has no effect beside {', '.join(rates)}. Change those.")
     for name in SHARES:
         _check_share(options, name, getattr(stage, name))
-    unknown = [name for name in stage.fixed if name not in PARTS]
-    if unknown:
-        raise options.wrong("fixed", f"lists {unknown[0]}, and the parts are {', '.join(PARTS)}.")
+    for option, allowed in (("fixed", PARTS), ("prune_parts", PRUNABLE)):
+        unknown = [name for name in getattr(stage, option) if name not in allowed]
+        if unknown:
+            raise options.wrong(option, f"lists {unknown[0]}, and the parts are {', '.join(allowed)}.")
+    if stage.prune and not stage.pruned_parts:
+        raise options.wrong("prune", "has no effect: prune_parts lists nothing that is not fixed.")
     if stage.mouth_share + stage.pose_share > 1:
         raise options.wrong("pose_share", f"and mouth_share are {stage.mouth_share + stage.pose_share:g} of all pairs.")
     if stage.cuda_graphs and stage.precision == "float16":
