@@ -1,7 +1,7 @@
 """What travels to a machine with a graphics card and back: see ``tools.gpu_run``.
 
     python -m tools.gpu_pack PACK.tar --clips FOLDER [--state RUN_OR_WEIGHTS] [--wheels FOLDER] [--yunet FILE]
-        [--mesh FILE]
+        [--mesh FILE] [--matte FILE]
 
 A pack holds this checkout's tracked files, the clips of an index that may be learnt from and measured on, and the last
 state of a training, or weights to start from.
@@ -46,6 +46,8 @@ def write_pack(args: argparse.Namespace) -> int:
             tar.add(args.yunet, "yunet.onnx")
         if args.mesh:
             tar.add(args.mesh, "mesh.tflite")
+        if args.matte:
+            tar.add(args.matte, "matte.tflite")
         if args.state:
             _add_state(tar, Path(args.state))
     size = target.stat().st_size / 1e6
@@ -140,6 +142,7 @@ def main() -> int:
     parser.add_argument("--wheels", type=Path, help="folder of packages that the machine lacks")
     parser.add_argument("--yunet", type=Path, help="YuNet's file, which finds eyes and mouths")
     parser.add_argument("--mesh", type=Path, help="MediaPipe's face_landmark.tflite, which finds meshes of faces")
+    parser.add_argument("--matte", type=Path, help="MediaPipe's selfie_segmentation.tflite, which finds people")
     parser.add_argument(
         "--collect", type=Path, nargs=3, metavar=("RUN", "RESULTS", "MODEL"), help="instead, what came of a training"
     )

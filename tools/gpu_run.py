@@ -1,7 +1,7 @@
 """One call on a bare machine with a graphics card: checks, times and trains, and brings back what came of it.
 
     python -m tools.gpu_pack PACK.tar --clips FOLDER [--state RUN_OR_WEIGHTS] [--wheels FOLDER] [--yunet FILE]
-        [--mesh FILE]
+        [--mesh FILE] [--matte FILE]
     tar xf PACK.tar && python3 -m tools.gpu_run --output RESULTS      # there, with PyTorch, OpenCV and NumPy
 
 The steps run one after the other, each in a process of its own and for a limited time; one that fails or takes too long
@@ -131,7 +131,8 @@ def _command(name: str, args: argparse.Namespace, work: Path, limit_s: float) ->
         return None
     if name == "train":
         mesh = ["--mesh", str(args.mesh)] if args.mesh.is_file() else []
-        return _training(args, work, limit_s, [*yunet, *mesh])
+        matte = ["--matte", str(args.matte)] if args.matte.is_file() else []
+        return _training(args, work, limit_s, [*yunet, *mesh, *matte])
     found = ["--model", str(model), "--device", args.device, "--frames", "8", *yunet]
     return [*python, "fom_core", "evaluate", str(args.clips), *found, "--output", str(work / "evaluation")]
 
@@ -180,6 +181,7 @@ def main() -> int:
     parser.add_argument("--state", type=Path, help="a run's folder or weights (default: what was packed, or mini)")
     parser.add_argument("--yunet", type=Path, default=ROOT / "yunet.onnx")
     parser.add_argument("--mesh", type=Path, default=ROOT / "mesh.tflite")
+    parser.add_argument("--matte", type=Path, default=ROOT / "matte.tflite")
     parser.add_argument("--steps", type=lambda text: text.split(","), default=list(LIMITS), help=",".join(LIMITS))
     args = parser.parse_args()
     unknown = set(args.steps) - set(LIMITS)

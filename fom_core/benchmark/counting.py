@@ -27,16 +27,22 @@ def multiply_adds(config: ModelConfig) -> dict[str, int]:
     ``encode`` is needed once per face; ``keypoints``, ``dense motion`` and ``decode`` once per frame. However a device
     computes them, with fewer operations or more: this is the work that it does.
     """
-    model = create_model(config).eval()
     counted: Counter[str] = Counter()
+    for name, count in layer_multiply_adds(config).items():
+        counted[part_of_layer(name)] += count
+    return {part: counted[part] for part in PARTS}
+
+
+def layer_multiply_adds(config: ModelConfig) -> dict[str, int]:
+    """The same per convolution, by the names of their modules."""
+    model = create_model(config).eval()
+    counted: dict[str, int] = {}
 
     def count(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
-        part = next(part for part, prefixes in PARTS.items() if name.startswith(prefixes))
-
         def hook(module: nn.Module, _: tuple[Tensor, ...], output: Tensor) -> None:
             assert isinstance(module, nn.Conv2d)
             height, width = module.kernel_size
-            counted[part] += output.numel() * (module.in_channels // module.groups) * height * width
+            counted[name] = output.numel() * (module.in_channels // module.groups) * height * width
 
         return hook
 
@@ -47,7 +53,12 @@ def multiply_adds(config: ModelConfig) -> dict[str, int]:
         picture = torch.zeros(1, config.num_channels, *config.image_size)
         source = model.encode_source(picture)
         model.generate(source, source.keypoints)
-    return {part: counted[part] for part in PARTS}
+    return counted
+
+
+def part_of_layer(name: str) -> str:
+    """The part of the networks, of :data:`PARTS`, that a module or tensor belongs to."""
+    return next(part for part, prefixes in PARTS.items() if name.startswith(prefixes))
 
 
 def per_frame(work: dict[str, int]) -> int:

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         table = compress_from_folder(
             args.teacher,
-            TrainingInputs(args.config, args.data, args.overrides, args.yunet, args.vgg, args.mesh),
+            TrainingInputs(args.config, args.data, args.overrides, args.yunet, args.vgg, args.mesh, args.matte),
             args.output,
             teacher_config=args.teacher_config,
             student=args.student,

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from ..training.train import train_from_folder  # noqa: PLC0415
 
     path = train_from_folder(
-        TrainingInputs(args.config, args.data, args.overrides, args.yunet, args.vgg, args.mesh),
+        TrainingInputs(args.config, args.data, args.overrides, args.yunet, args.vgg, args.mesh, args.matte),
         args.output,
         init_from=args.init_from,
         device=args.device,

@@ -74,6 +74,13 @@ def _add_weights(parser: argparse.ArgumentParser) -> None:
         "which place of one frame is which of another (default: none)",
     )
     parser.add_argument(
+        "--matte",
+        type=file_path,
+        metavar="FILE",
+        help="MediaPipe's selfie_segmentation.tflite, out of the same wheel: with it, heads turn before backgrounds "
+        "that stay, and people before those of others (default: none)",
+    )
+    parser.add_argument(
         "--vgg",
         type=file_name,
         metavar="FILE",

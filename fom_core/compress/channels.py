@@ -6,12 +6,17 @@ together, with every place where a tensor is indexed by it. Channels of pictures
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ..documents.readers import DocumentError, read_json, wrong_as
+from ..errors import UsageError
+from ..files.paths import replacing
 from ..networks.config import GeneratorConfig, HourglassConfig, KeypointDetectorConfig
 from ..networks.model import MotionModel, create_model
 from ..training.checkpoint import part
@@ -50,6 +55,14 @@ def channel_spaces(model: MotionModel) -> list[Space]:
 def take_channels(model: MotionModel, keep: Mapping[str, Tensor]) -> MotionModel:
     """The model with those channels alone: ``keep`` maps names of spaces to (size,) bools; other spaces stay whole."""
     tensors = dict(model.state_dict())
+    for (name, dim), mask in channel_masks(model, keep).items():
+        tensors[name] = tensors[name].index_select(dim, mask.nonzero()[:, 0].to(tensors[name].device))
+    return _rebuilt(model, tensors)
+
+
+def channel_masks(model: MotionModel, keep: Mapping[str, Tensor]) -> dict[tuple[str, int], Tensor]:
+    """What stays of each tensor that is indexed by these channels, (size,) bools by its name and dimension."""
+    tensors = model.state_dict()
     masks: dict[tuple[str, int], Tensor] = {}
     for space in channel_spaces(model):
         if space.name in keep:
@@ -57,9 +70,32 @@ def take_channels(model: MotionModel, keep: Mapping[str, Tensor]) -> MotionModel
                 size = tensors[place.tensor].shape[place.dim]
                 mask = masks.setdefault((place.tensor, place.dim), torch.ones(size, dtype=torch.bool))
                 mask[place.offset : place.offset + space.size] = keep[space.name].cpu()
-    for (name, dim), mask in masks.items():
-        tensors[name] = tensors[name].index_select(dim, mask.nonzero()[:, 0].to(tensors[name].device))
-    return _rebuilt(model, tensors)
+    return masks
+
+
+def write_channels(keep: Mapping[str, Tensor], path: Path) -> None:
+    """Which channels of each space stay, as JSON: their numbers by the spaces' names."""
+    numbers = {name: mask.nonzero()[:, 0].tolist() for name, mask in keep.items()}
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(numbers) + "\n", encoding="utf-8")
+
+
+def read_channels(path: Path, model: MotionModel) -> dict[str, Tensor]:
+    """What :func:`write_channels` wrote, for :func:`take_channels` of a model as wide as the one that was pruned.
+
+    Raises UsageError for any other file, and for one of other networks.
+    """
+    with wrong_as(UsageError, path, "Take channels.json beside the pruned.safetensors of a model with these widths."):
+        numbers = read_json(path)
+        keep = {space.name: torch.zeros(space.size, dtype=torch.bool) for space in channel_spaces(model)}
+        if not isinstance(numbers, dict) or numbers.keys() != keep.keys():
+            raise DocumentError("tells of other networks' channels.")
+        for name, mask in keep.items():
+            kept = numbers[name]
+            if not isinstance(kept, list) or not all(type(each) is int and 0 <= each < len(mask) for each in kept):
+                raise DocumentError(f"{name} has to list channels from 0 to {len(mask) - 1}.")
+            mask[torch.tensor(kept, dtype=torch.long)] = True
+    return keep
 
 
 def _rebuilt(model: MotionModel, tensors: dict[str, Tensor]) -> MotionModel:

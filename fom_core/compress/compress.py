@@ -20,7 +20,7 @@ from ..files.places import Work, keep_apart
 from ..networks.model import MotionModel, create_model
 from ..parallel.distributed import first_alone, rank, training_group, world_size
 from ..training.checkpoint import DEFAULT, Checkpointing
-from ..training.data.augment import Transform
+from ..training.data.augment import Pairs, Transform
 from ..training.data.feed import Feed, items, open_feed
 from ..training.data.frame_cache import FrameCache
 from ..training.data.stream import ClipData
@@ -30,6 +30,7 @@ from ..training.given import (
     open_clips,
     open_features,
     open_labeller,
+    open_matte,
     open_mesh,
     random_features,
 )
@@ -40,14 +41,17 @@ from ..training.settings import Stage, TrainConfig
 from ..training.trainer import Trainer
 from ..weights.catalogue import is_file
 from ..weights.load import load_module, save_model
+from .channels import take_channels, write_channels
 from .distil import NETWORKS, Distillation, learning_model
-from .prune import importance_of, prune
+from .prune import chosen_channels, importance_of
+from .refit import refit
 from .report import ReportWriter, StageRow, write
 
 log = logging.getLogger(__name__)
 
-PRUNED, BEGUN = "pruned.safetensors", "compression.json"
+PRUNED, CHANNELS, BEGUN = "pruned.safetensors", "channels.json", "compression.json"
 PRUNING_BATCHES = 24  # from which the importance of channels is estimated
+REFIT_PAIRS = 32  # whose pictures layers are fitted to
 PRUNING_SEED = 1000  # their pairs are other ones than the first of the stage
 
 
@@ -81,12 +85,12 @@ def compress_from_folder(
     keep_apart([Work([*inputs.files, *models], results, folders=[output])])
     found = find_clips(config, inputs)
     detector = open_labeller(config, inputs)
-    mesh = open_mesh(config, inputs, detector)
+    mesh, matte = open_mesh(config, inputs, detector), open_matte(config, inputs, detector)
     features = open_features(config, inputs)
     with training_group(device) as own_device:
         with first_alone():
             check_begun(config, model, output)
-        clips, validation = open_clips(config, found, output, detector, stages, mesh=mesh)
+        clips, validation = open_clips(config, found, output, detector, stages, mesh=mesh, matte=matte)
         rows = compress(
             config,
             model,
@@ -229,8 +233,25 @@ class _Shared:
             objective = Distillation(whole, self.features, self.teacher).to(self.device).eval()
             objective.model.load_state_dict(student.state_dict())
             importance = importance_of(objective.model, _losses(objective, feed))
-            save_model(prune(objective.model, stage.prune, importance), path, name=stage.name)
+            keep = chosen_channels(
+                objective.model, stage.prune, importance,
+                by=stage.prune_by, parts=stage.pruned_parts, multiple=stage.prune_multiple,
+            )  # fmt: skip
+            write_channels(keep, path.with_name(CHANNELS))
+            smaller = take_channels(objective.model, keep)
+            if stage.prune_refit:
+                refit(objective.model, smaller, keep, *_pictures(feed, objective.model.device))
+            save_model(smaller, path, name=stage.name)
         return load_module(path, device=self.device)
+
+
+def _pictures(feed: Feed, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Sources and drivers of some pairs, to fit layers to."""
+    batches: list[Pairs] = []
+    while sum(len(pairs.still) for pairs in batches) < REFIT_PAIRS:
+        batches.append(feed.draw()[0].to(device))
+    sources, drivers = (torch.cat([getattr(pairs, name) for pairs in batches]) for name in ("source", "driving"))
+    return sources[:REFIT_PAIRS], drivers[:REFIT_PAIRS]
 
 
 def _losses(objective: Distillation, feed: Feed) -> Iterator[Callable[[], Tensor]]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..backends.pytorch import PyTorchModel
-from ..benchmark.counting import multiply_adds, per_frame
+from ..benchmark.counting import ONCE, layer_multiply_adds, multiply_adds, part_of_layer, per_frame
 from ..benchmark.measure import seconds
 from ..files.leftovers import scratch_folder
 from ..networks.model import MotionModel
@@ -21,6 +21,24 @@ def trainable_parameters(model: MotionModel) -> int:
 def frame_macs(model: MotionModel) -> int:
     """Multiply-adds of the convolutions for one driven frame, in the form in which the networks are trained."""
     return per_frame(multiply_adds(model.config))
+
+
+def prices(model: MotionModel, by: str) -> dict[str, int]:
+    """What every number of a parameter costs, by the parameter's name.
+
+    by: "parameters", of which each costs 1, or "multiplications": how often a driven frame multiplies by it, which is
+        0 in what is computed once per source, and in all but the weights of convolutions.
+    """
+    if by == "parameters":
+        return dict.fromkeys(dict(model.named_parameters()), 1)
+    layers = layer_multiply_adds(model.config)
+    parameters = {name: parameter.numel() for name, parameter in model.named_parameters()}
+    often = {
+        f"{layer}.weight": count // parameters[f"{layer}.weight"]
+        for layer, count in layers.items()
+        if part_of_layer(layer) != ONCE
+    }
+    return {name: often.get(name, 0) for name in parameters}
 
 
 @torch.inference_mode()

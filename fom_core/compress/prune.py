@@ -9,52 +9,94 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from ..networks.model import MotionModel
+from ..training.settings import PRUNABLE
 from .channels import Space, channel_spaces, take_channels
-from .cost import trainable_parameters
+from .cost import prices
 
 log = logging.getLogger(__name__)
 
 SMALLEST_SHARE, FEWEST = 0.25, 4  # of the channels of a space that stay, whatever they are worth
 
 
-def prune(model: MotionModel, share: float, importance: dict[str, Tensor]) -> MotionModel:
-    """A model with at least ``share`` fewer parameters, as far as every space may shrink.
+def prune(
+    model: MotionModel,
+    share: float,
+    importance: dict[str, Tensor],
+    *,
+    by: str = "parameters",
+    parts: Sequence[str] = PRUNABLE,
+    multiple: int = 1,
+) -> MotionModel:
+    """A model with at least ``share`` less of what ``by`` counts, as far as every space may shrink.
+
+    The arguments are those of :func:`chosen_channels`.
+    """
+    return take_channels(model, chosen_channels(model, share, importance, by=by, parts=parts, multiple=multiple))
+
+
+def chosen_channels(
+    model: MotionModel,
+    share: float,
+    importance: dict[str, Tensor],
+    *,
+    by: str = "parameters",
+    parts: Sequence[str] = PRUNABLE,
+    multiple: int = 1,
+) -> dict[str, Tensor]:
+    """Which channels of each space stay, (size,) bools.
 
     importance: of every channel, by name of its space (:func:`importance_of`). A channel's worth is its importance
-                for each parameter that goes with it, so wide and narrow layers compete fairly.
+                for what goes with it of ``by``, so wide and narrow layers compete fairly.
+    by:         "parameters", or "multiplications" for a driven frame, which says more about time. Channels that cost
+                none of that stay: the encoder works once per source.
+    parts:      those that channels may be taken from, of :data:`.PRUNABLE`; ``share`` is of the whole model all the
+                same.
+    multiple:   channels go in groups, so that as many stay as can be divided by this. Processors compute 8 or 16 at
+                once, and a remainder takes as long as a full group.
     """
-    smaller = take_channels(model, chosen_channels(model, share, importance))
-    gone = 1 - trainable_parameters(smaller) / trainable_parameters(model)
-    if gone < share:
-        log.warning("Only %.0f %% of the parameters can go, not %.0f %%: layers would vanish.", 100 * gone, 100 * share)
-    return smaller
-
-
-def chosen_channels(model: MotionModel, share: float, importance: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Which channels of each space stay, (size,) bools."""
     spaces = channel_spaces(model)
-    sizes = _Sizes(model, spaces)
-    wanted = (1 - share) * sizes.total(Counter())
-    ranked = []
+    costs = _Costs(model, spaces, prices(model, by))
+    whole = costs.total(Counter())
+    ranked: list[tuple[float, str, list[int]]] = []
     for space in spaces:
-        worth = importance[space.name].double() / sizes.of_one(space)
-        least_important = worth.argsort(stable=True)[: space.size - _fewest(space.size)]
-        ranked += [(float(worth[channel]), space.name, int(channel)) for channel in least_important]
+        if _part_of(space) in parts and (price := costs.of_one(space)):
+            ranked += [(worth / price, space.name, group) for worth, group in _groups(importance[space.name], multiple)]
     ranked.sort()
     keep = {space.name: torch.ones(space.size, dtype=torch.bool) for space in spaces}
     removed: Counter[str] = Counter()
-    for _, name, channel in ranked:
-        if sizes.total(removed) <= wanted:
+    for _, name, group in ranked:
+        if costs.total(removed) <= (1 - share) * whole:
             break
-        keep[name][channel] = False
-        removed[name] += 1
+        keep[name][group] = False
+        removed[name] += len(group)
+    gone = 1 - costs.total(removed) / whole
+    if gone < share:
+        log.warning("Only %.0f %% of the %s can go, not %.0f %%: layers would vanish.", 100 * gone, by, 100 * share)
     return keep
+
+
+def _groups(importance: Tensor, multiple: int) -> list[tuple[float, list[int]]]:
+    """The channels that may go, least important first: a channel's mean importance in each group, and the group."""
+    size, order = len(importance), importance.double().argsort(stable=True)
+    fewest = min(size, -(-_fewest(size) // multiple) * multiple)
+    groups, start = [], 0
+    while (end := start + ((size - start) % multiple or multiple)) <= size - fewest:
+        group = order[start:end]
+        groups.append((float(importance[group].double().mean()), group.tolist()))
+        start = end
+    return groups
+
+
+def _part_of(space: Space) -> str:
+    """Of :data:`.PRUNABLE`, by the beginning of the space's name."""
+    begins = ("keypoint_detector.", "generator.dense_motion_network.", "generator.")
+    return next(part for part, begin in zip(PRUNABLE, begins, strict=True) if space.name.startswith(begin))
 
 
 def importance_of(model: MotionModel, losses: Iterable[Callable[[], Tensor]]) -> dict[str, Tensor]:
@@ -93,10 +135,11 @@ def _fewest(size: int) -> int:
     return min(size, max(FEWEST, math.ceil(SMALLEST_SHARE * size)))
 
 
-class _Sizes:
-    """Counts parameters for any numbers of removed channels, without building a model."""
+class _Costs:
+    """Counts what a model costs for any numbers of removed channels, without building one."""
 
-    def __init__(self, model: MotionModel, spaces: Sequence[Space]) -> None:
+    def __init__(self, model: MotionModel, spaces: Sequence[Space], prices: Mapping[str, int]) -> None:
+        self.prices = prices
         self.shapes = {name: list(value.shape) for name, value in model.named_parameters()}
         self.spaces = {
             name: [(place.dim, space.name) for space in spaces for place in space.places if place.tensor == name]
@@ -107,7 +150,7 @@ class _Sizes:
         return sum(self._tensor(name, removed) for name in self.shapes)
 
     def of_one(self, space: Space) -> int:
-        """Parameters that go with one channel."""
+        """What goes with one channel."""
         one: Counter[str] = Counter({space.name: 1})
         names = {place.tensor for place in space.places} & set(self.shapes)
         return sum(self._tensor(name, Counter()) - self._tensor(name, one) for name in names)
@@ -116,4 +159,4 @@ class _Sizes:
         shape = list(self.shapes[name])
         for dim, space in self.spaces[name]:
             shape[dim] -= removed[space]
-        return math.prod(shape)
+        return self.prices[name] * math.prod(shape)

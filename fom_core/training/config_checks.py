@@ -7,9 +7,9 @@ from dataclasses import fields
 from math import lcm
 
 from ..documents.options import SettingsError, Table
-from .settings import PARTS, STILL_LOSSES, DatasetConfig, LossWeights, Stage
+from .settings import PARTS, PRUNABLE, STILL_LOSSES, DatasetConfig, LossWeights, Stage
 
-POSITIVE = ("batch_size", "accumulate", "num_repeats", "keypoints_every", "candidates")
+POSITIVE = ("batch_size", "accumulate", "num_repeats", "keypoints_every", "candidates", "prune_multiple")
 NOT_NEGATIVE = (
     "steps",
     "num_epochs",
@@ -64,9 +64,12 @@ def check_weights(stages: Sequence[Stage], own: Sequence[Table], common: Table) 
             but not in all where the command line has set it.
     """
     for stage, options in zip(stages, own, strict=True):
-        for table, name in ((options, "video_still_share"), (options.table("augmentation_params"), "turn")):
+        changes = options.table("augmentation_params")
+        for table, name in ((options, "video_still_share"), (changes, "turn"), (changes, "layered")):
             if table.get(name) and not stage.still_share:
                 raise table.wrong(name, NO_STILLS)
+        if changes.get("layered") and not stage.augment.turn:
+            raise changes.wrong("layered", "has no effect: no heads turn (turn: 0). Set it to 0.")
     idle = [_idle_weights(stage) for stage in stages]
     for reasons, options in zip(idle, own, strict=True):
         weights = options.table("loss_weights")
@@ -163,9 +166,12 @@ def _check_ranges(stage: Stage, options: Table) -> None:
         raise options.wrong("lr", f"has no effect beside {', '.join(rates)}. Change those.")
     for name in SHARES:
         _check_share(options, name, getattr(stage, name))
-    unknown = [name for name in stage.fixed if name not in PARTS]
-    if unknown:
-        raise options.wrong("fixed", f"lists {unknown[0]}, and the parts are {', '.join(PARTS)}.")
+    for option, allowed in (("fixed", PARTS), ("prune_parts", PRUNABLE)):
+        unknown = [name for name in getattr(stage, option) if name not in allowed]
+        if unknown:
+            raise options.wrong(option, f"lists {unknown[0]}, and the parts are {', '.join(allowed)}.")
+    if stage.prune and not stage.pruned_parts:
+        raise options.wrong("prune", "has no effect: prune_parts lists nothing that is not fixed.")
     if stage.mouth_share + stage.pose_share > 1:
         raise options.wrong("pose_share", f"and mouth_share are {stage.mouth_share + stage.pose_share:g} of all pairs.")
     if stage.cuda_graphs and stage.precision == "float16":
@@ -185,7 +191,7 @@ def _check_changes(stage: Stage, options: Table) -> None:
         if lowest < 0:
             raise weights.wrong(each.name, f"has to be 0 or above, found {lowest:g}.")
     _check_share(weights, "warp_trust", stage.weights.warp_trust)
-    for name in ("tone", "damage", "apart"):
+    for name in ("tone", "damage", "apart", "layered", "behind", "occlude", "saturation"):
         _check_share(augment, name, getattr(stage.augment, name))
     for table, values in ((augment, stage.augment), (warp, stage.transform)):
         for each in fields(values):

@@ -19,6 +19,7 @@ from .data.clips import ClipEntry, find_entries, has_split, without_photographs
 from .data.face_shape import known_meshes
 from .data.frame_cache import FrameCache
 from .data.given_meshes import given_mesh
+from .data.matte import MatteFinder
 from .data.mesh import MeshFinder
 from .data.seen import tell_other_clips
 from .data.stream import ClipData
@@ -41,6 +42,8 @@ class TrainingInputs:
     vgg:         VGG19's file or name, to compare pictures in; None: random features.
     mesh:        MediaPipe's ``face_landmark.tflite``, which finds the meshes of faces; None: losses of the mesh are
                  left out.
+    matte:       MediaPipe's ``selfie_segmentation.tflite``, which finds the pixels of people; None: what is behind
+                 them stays as it is.
     """
 
     config_path: str | Path
@@ -49,6 +52,7 @@ class TrainingInputs:
     yunet: str | Path | None = None
     vgg: str | Path | None = None
     mesh: str | Path | None = None
+    matte: str | Path | None = None
 
     @property
     def config_name(self) -> str:
@@ -58,7 +62,7 @@ class TrainingInputs:
     @property
     def files(self) -> list[str | Path]:
         """Those that are only read."""
-        paths = (self.config_path, self.yunet, self.vgg, self.mesh)
+        paths = (self.config_path, self.yunet, self.vgg, self.mesh, self.matte)
         return [path for path in paths if path is not None and is_file(path)]
 
     def named_in(self, folder: Path) -> TrainingInputs:
@@ -132,6 +136,34 @@ def open_mesh(
     return None
 
 
+def open_matte(config: TrainConfig, inputs: TrainingInputs, detector: YuNetDetector | None) -> MatteFinder | None:
+    """What finds the pixels of people; None where it is not given, with a line if the training asks for it.
+
+    Raises MediaError for a file that is not there, UnsupportedModel for another one.
+    """
+    if config.streamed:
+        if inputs.matte is not None or config.needs_matte:
+            log.warning(
+                "%s reads pairs while it trains, and nobody looks for people then: --matte, layered and behind have no "
+                "effect. Files with stages use them.", inputs.config_name,
+            )  # fmt: skip
+        return None
+    if inputs.matte is not None:
+        if detector is None:
+            log.warning(
+                "--matte is of no use without YuNet, which tells whether the person in it has the face: give --yunet "
+                "FILE, or fom weights download yunet (0.3 MB). Backgrounds stay as they are."
+            )
+        return MatteFinder(Path(inputs.matte))
+    if config.needs_matte:
+        log.warning(
+            "%s changes what is behind people (layered and behind in augmentation_params), and what finds people is "
+            "not given: backgrounds stay, and turn with heads. Better: --matte selfie_segmentation.tflite, out of a "
+            "wheel of mediapipe 0.10.14.", inputs.config_name,
+        )  # fmt: skip
+    return None
+
+
 def clip_folder(config: TrainConfig, inputs: TrainingInputs) -> Path:
     """The folder with the clips, which the command or the file names. Raises UsageError when neither does."""
     if inputs.data is None and config.dataset.root_dir is None:
@@ -183,7 +215,7 @@ def find_clips(config: TrainConfig, inputs: TrainingInputs) -> FoundClips:
     Raises UsageError where no folder is named, MediaError where there is nothing to learn from, or nothing of what is
     set apart for figures, and for weights that are no file.
     """
-    for path in (inputs.yunet, inputs.vgg, inputs.mesh):
+    for path in (inputs.yunet, inputs.vgg, inputs.mesh, inputs.matte):
         if is_file(path):
             require_file(path, "The weights file")
     folder, classes = clip_folder(config, inputs), config.dataset.licence_classes
@@ -201,6 +233,7 @@ def open_clips(
     stages: Stages = untold,
     *,
     mesh: MeshFinder | None = None,
+    matte: MatteFinder | None = None,
 ) -> tuple[FrameCache | ClipData, FrameCache | None]:
     """The training clips, decoded into ``output`` or to be read on the way, and decoded ones for validation.
 
@@ -209,7 +242,8 @@ def open_clips(
 
     def decoded(name: str, entries: list[ClipEntry]) -> FrameCache:
         with stages(f"decoding clips ({name})", "clips") as progress:
-            cache = FrameCache.build(output / f"frames-{name}", entries, size, detector, progress, mesh=mesh)
+            folder = output / f"frames-{name}"
+            cache = FrameCache.build(folder, entries, size, detector, progress, mesh=mesh, matte=matte)
         if cache.mesh is not None:
             found = int(known_meshes(cache.mesh).sum())
             log.info("%s: %d of %d frames show a face whose mesh is known.", name, found, len(cache.frames))

@@ -221,7 +221,8 @@ class Objective(nn.Module):
                 losses["equivariance_jacobian"] = weights.equivariance_jacobian * jacobian
         if (weights.still_value or weights.still_jacobian) and pairs.known_map is not None:
             assert pairs.still_weight is not None
-            value, jacobian = still_keypoint_losses(resting, driving, pairs.known_map, pairs.still_weight)
+            known = pairs.known_map, pairs.still_weight
+            value, jacobian = still_keypoint_losses(resting, driving, *known, hidden=pairs.hidden)
             losses["still_value"] = weights.still_value * value
             if jacobian is not None:
                 losses["still_jacobian"] = weights.still_jacobian * jacobian

@@ -53,6 +53,7 @@ class LossWeights:
 # Parts that a stage may leave as they are. The painter is all of the generator but the motion; statistics are those of
 # the normalisation, which small batches would only shake.
 PARTS = ("keypoint_detector", "painter", "statistics")
+PRUNABLE = ("keypoint_detector", "dense_motion", "painter")  # the parts that `fom compress` takes channels from
 STILL_LOSSES = ("still_flow", "still_value", "still_jacobian")
 TEACHER_LOSSES = ("teacher_value", "teacher_jacobian", "teacher_motion", "teacher_picture")
 
@@ -96,11 +97,20 @@ class Stage:
     fixed: tuple[str, ...] = ()  # what stays as it is, so that the rest learns faster: see PARTS
     keypoints_every: int = 1  # the keypoint detector learns in every n-th step only, which saves a third of the time
     learns: Literal["both", "keypoint_detector", "generator"] = "both"  # the other one is the teacher's, and fixed
-    prune: float = 0.0  # share of the parameters taken away before the stage, in whole channels; `fom compress`
+    prune: float = 0.0  # share of what prune_by counts that is taken away before the stage, in whole channels
+    prune_by: Literal["parameters", "multiplications"] = "parameters"  # of the model; or of a driven frame: its time
+    prune_parts: tuple[str, ...] = PRUNABLE  # where channels are taken from, but not from what is fixed
+    prune_multiple: int = 1  # as many channels stay as can be divided by this; processors compute 8 or 16 at once
+    prune_refit: bool = True  # fit layers to what those of the whole model gave, by least squares, before training
     weights: LossWeights = field(default_factory=LossWeights)
     transform: TransformConfig = field(default_factory=TransformConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     discriminator: DiscriminatorConfig | None = None
+
+    @property
+    def pruned_parts(self) -> tuple[str, ...]:
+        """Where channels are taken from."""
+        return tuple(part for part in self.prune_parts if part not in self.fixed)
 
     def in_steps(self, items: int, processes: int = 1) -> Stage:
         """The same stage counted in steps, for a data set of so many items (people, or clips) an epoch."""
@@ -152,13 +162,22 @@ class TrainConfig:
 
     @property
     def needs_landmarks(self) -> bool:
-        """Whether a loss, or the choice of pairs, asks where eyes and mouth are. Meshes are looked for around them."""
-        return self.needs_mesh or any(
-            stage.weights.anchor or stage.weights.mouth or stage.weights.eyes or stage.pose_share
-            for stage in self.stages
+        """Whether a loss, or the choice of pairs, asks where eyes and mouth are. Meshes and mattes hold them."""
+        return (
+            self.needs_mesh
+            or self.needs_matte
+            or any(
+                stage.weights.anchor or stage.weights.mouth or stage.weights.eyes or stage.pose_share
+                for stage in self.stages
+            )
         )
 
     @property
     def needs_mesh(self) -> bool:
         """Whether a loss, or the change of portraits, asks for the faces' meshes."""
         return any(stage.weights.mesh or stage.augment.turn for stage in self.stages)
+
+    @property
+    def needs_matte(self) -> bool:
+        """Whether the change of pictures asks which pixels are the person."""
+        return any(stage.augment.layered or stage.augment.behind for stage in self.stages)

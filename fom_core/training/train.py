@@ -12,7 +12,7 @@ from ..weights.catalogue import is_file
 from ..weights.load import load_module, save_model
 from .checkpoint import DEFAULT, Checkpointing
 from .data.seen import seen_header
-from .given import TrainingInputs, find_clips, open_clips, open_features, open_labeller, open_mesh
+from .given import TrainingInputs, find_clips, open_clips, open_features, open_labeller, open_matte, open_mesh
 from .journal import Stages, untold
 from .loop import train
 
@@ -43,11 +43,11 @@ def train_from_folder(
     keep_apart([Work([*inputs.files, *start], [path], folders=[output])])
     found = find_clips(config, inputs)
     detector = open_labeller(config, inputs)
-    mesh = open_mesh(config, inputs, detector, found.train)
+    mesh, matte = open_mesh(config, inputs, detector, found.train), open_matte(config, inputs, detector)
     init = None if init_from is None else load_module(init_from)
     features = open_features(config, inputs)
     with training_group(device) as own_device:
-        clips, validation = open_clips(config, found, output, detector, stages, mesh=mesh)
+        clips, validation = open_clips(config, found, output, detector, stages, mesh=mesh, matte=matte)
         model = train(
             config,
             clips,

@@ -53,6 +53,7 @@ def options(tmp_path: Path, clips: Path, steps: str, **changed: object) -> argpa
         "output": tmp_path / "out", "seconds": 300.0, "device": "cpu", "model": "mini",
         "config": tmp_path / "tiny.yaml",
         "clips": clips, "state": None, "yunet": tmp_path / "none.onnx", "mesh": tmp_path / "none.tflite",
+        "matte": tmp_path / "none.tflite",
         "steps": steps.split(","),
     }  # fmt: skip
     return argparse.Namespace(**{**values, **changed})
@@ -181,9 +182,12 @@ def test_figures_beyond_their_bounds_are_seen():
 def test_a_pack_holds_the_code_the_clips_that_may_be_learnt_from_and_weights_to_start_from(tmp_path, clips):
     weights, mesh = ASSETS / "mini.safetensors", tmp_path / "face_landmark.tflite"
     mesh.write_bytes(b"a mesh")
+    matte = tmp_path / "selfie_segmentation.tflite"
+    matte.write_bytes(b"a matte")
     args = argparse.Namespace(
         pack=tmp_path / "pack.tar", clips=clips, licence_class="permissive", state=weights, wheels=None, yunet=None,
         mesh=mesh,
+        matte=matte,
     )  # fmt: skip
 
     status = write_pack(args)
@@ -194,4 +198,4 @@ def test_a_pack_holds_the_code_the_clips_that_may_be_learnt_from_and_weights_to_
         assert index is not None and b"anna" in (text := index.read()) and b"bert" not in text
     assert status == 0
     assert {"fom_core/configs/mini.yaml", "pyproject.toml", "clips/video/anna.png", "state.safetensors"} <= names
-    assert "mesh.tflite" in names
+    assert {"mesh.tflite", "matte.tflite"} <= set(names)

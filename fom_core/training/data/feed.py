@@ -44,7 +44,10 @@ class CacheFeed:
     def __init__(self, cache: FrameCache, stage: Stage, seed: int, device: torch.device | str = "cpu") -> None:
         names = ("still_share", "candidates", "mouth_share", "pose_share", "video_still_share")
         options = {name: getattr(stage, name) for name in names}
-        self.sampler = PairSampler(cache, seed, device=device, lends=bool(stage.augment.turn), **options)
+        changes = stage.augment
+        options |= {"lends": bool(changes.turn), "mattes": bool(changes.layered or changes.behind)}
+        options["others"] = bool(changes.behind or changes.occlude)
+        self.sampler = PairSampler(cache, seed, device=device, **options)
         shape = None if cache.mesh is None else FaceShape.of_meshes(cache.mesh)
         maps = any(getattr(stage.weights, name) for name in STILL_LOSSES)
         self.augment = Augment(stage.model.image_size[0], stage.augment, seed, shape=shape, maps=maps)

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,15 +25,17 @@ from ...files.paths import replacing
 from ...media import read_picture
 from .clips import ClipEntry, read_frames
 from .frame_file import FrameFile, shrunk
-from .given_meshes import given_mesh, mapped_array, read_given_mesh
+from .given_meshes import given_mesh, mapped_array, meshes_of
 from .landmarks import NO_FACE, find_landmarks
-from .mesh import POINTS, MeshFinder, find_meshes
+from .matte import MatteFinder, find_mattes, shrunk_mattes, side_of_matte
+from .mesh import POINTS, MeshFinder
 
 log = logging.getLogger(__name__)
 MOST_THREADS = 16
 ANEW = "Remove its folder; it is made anew."
-FRAMES, LANDMARKS, MESH = "frames.npy", "landmarks.npy", "mesh.npy"
+FRAMES, LANDMARKS, MESH, MATTE = "frames.npy", "landmarks.npy", "mesh.npy", "matte.npy"
 CLIPS, STAMP = "clips.json", "built_from.json"
+KINDS = {MESH: "<f4", MATTE: "|u1"}  # of the numbers in these files
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,8 @@ class FrameCache:
     """All frames of a data set at one size: ``frames`` (N, S, S, 3) uint8, ``landmarks`` (N, 5, 2) in [-1, 1].
 
     Landmarks are those of :func:`find_landmarks`, ``NO_FACE`` where none were found or no detector was given. ``mesh``
-    (N, 468, 3) is that of :func:`.mesh.find_meshes` or of the file beside the clip, read when used; None where there is
-    no such file and nothing was given to find it with.
+    (N, 468, 3) is that of :func:`.given_meshes.meshes_of`, and ``matte`` (N, S/2, S/2) uint8 that of
+    :func:`.matte.find_mattes`, read when used; None where nothing is given to know them by.
     Raises MediaError for a folder that does not hold one.
     """
 
@@ -61,7 +63,9 @@ class FrameCache:
         self.folder = folder
         self.frames = mapped_array(folder / FRAMES, ANEW)
         self.landmarks = np.array(mapped_array(folder / LANDMARKS, ANEW))
-        self.mesh = mapped_array(folder / MESH, ANEW) if (folder / MESH).exists() else None
+        self.mesh, self.matte = (
+            mapped_array(folder / name, ANEW) if (folder / name).exists() else None for name in (MESH, MATTE)
+        )
         with wrong_as(MediaError, folder / CLIPS, ANEW):
             self.clips = _clips(read_json(folder / CLIPS), len(self.frames) if self.frames.ndim else 0)
         used = {(clip.name, clip.identity) for clip in self.clips}
@@ -70,6 +74,9 @@ class FrameCache:
         right = self.frames.dtype == np.uint8 and self.frames.shape[1:] == (*side, *side, 3)
         if self.mesh is not None:
             right = right and self.mesh.shape == (len(self.frames), POINTS, 3) and self.mesh.dtype == np.float32
+        if self.matte is not None and right:
+            sides = (side_of_matte(*side),) * 2
+            right = self.matte.shape == (len(self.frames), *sides) and self.matte.dtype == np.uint8
         if not right or self.landmarks.shape != (len(self.frames), 5, 2):
             raise MediaError(f"The frames and landmarks in {folder} do not belong together. {ANEW}")
 
@@ -83,32 +90,35 @@ class FrameCache:
         progress: Callable[[int, int | None], None] | None = None,
         *,
         mesh: MeshFinder | None = None,
+        matte: MatteFinder | None = None,
     ) -> FrameCache:
         """Decode ``entries`` into ``folder``, or open what an earlier call with the same files left there.
 
-        Every processor decodes, so ``detector`` and ``mesh`` are asked by several threads. A clip that cannot be read,
+        Every processor decodes, so detector, mesh and matte are asked by several threads. A clip that cannot be read,
         or has a single frame, is left out with a warning; one that breaks off keeps the frames before. Raises
         MediaError when nothing is left, and for a file of meshes that does not fit the clip it lies beside.
         """
         labelled = False if detector is None else detector.name
         made_of = {"size": size, "labelled": labelled, "files": [_facts(entry) for entry in entries]}
         made_of |= {} if mesh is None else {"mesh": mesh.digest}
+        made_of |= {} if matte is None else {"matte": matte.digest}
         if not _is_made_of(folder, made_of):
             meshed = mesh is not None or any(given_mesh(entry.path) for entry in entries)
-            clips, landmarks, meshes = [], [], [] if meshed else None
+            clips, landmarks, meshes, mattes = [], [], [], []
             with _begin(folder, size) as file:
-                all_decoded = map_in_threads(lambda entry: _decode(entry, size, detector, mesh), entries)
+                all_decoded = map_in_threads(lambda entry: _decode(entry, size, detector, mesh, matte), entries)
                 for done, (entry, decoded) in enumerate(zip(entries, all_decoded, strict=True), 1):
                     clip = decoded.clip(entry, file.count)
                     clips += [] if clip is None else [clip]
                     landmarks += decoded.landmarks
-                    if meshes is not None:
-                        meshes.extend(decoded.meshes)
+                    meshes.extend(decoded.meshes)
+                    mattes += decoded.mattes
                     for frame in decoded.frames:
                         file.write(frame)
                     if progress is not None:
                         progress(done, len(entries))
-            _finish(folder, clips, landmarks, meshes, made_of)
+            further = {MESH: meshes if meshed else None, MATTE: None if matte is None else mattes}
+            _finish(folder, clips, landmarks, further, made_of)
         return cls(folder, entries)
 
     def resized(self, folder: Path, size: int) -> FrameCache:
@@ -121,7 +131,8 @@ class FrameCache:
             with _begin(folder, size) as file:
                 for frame in self.frames:
                     file.write(frame)
-            _finish(folder, self.clips, list(self.landmarks), self.mesh, made_of)
+            mattes = None if self.matte is None else shrunk_mattes(self.matte, size)
+            _finish(folder, self.clips, list(self.landmarks), {MESH: self.mesh, MATTE: mattes}, made_of)
         return FrameCache(folder)
 
 
@@ -142,11 +153,12 @@ def _clips(values: object, frames: int) -> list[CachedClip]:
 
 @dataclass(frozen=True)
 class _Decoded:
-    """The frames of an entry as far as they can be read, at the size of the cache, their landmarks and meshes."""
+    """The frames of an entry as far as they can be read, at the size of the cache, and what is known of them."""
 
     frames: list[np.ndarray]
     landmarks: list[np.ndarray]
     meshes: Sequence[np.ndarray] | np.ndarray = ()
+    mattes: Sequence[np.ndarray] = ()
     problem: str | None = None
 
     def clip(self, entry: ClipEntry, start: int) -> CachedClip | None:
@@ -177,7 +189,9 @@ def map_in_threads(work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator
                 waiting.cancel()
 
 
-def _decode(entry: ClipEntry, size: int, detector: Detector | None, mesh: MeshFinder | None) -> _Decoded:
+def _decode(
+    entry: ClipEntry, size: int, detector: Detector | None, mesh: MeshFinder | None, matte: MatteFinder | None
+) -> _Decoded:
     frames, landmarks, problem = [], [], None
     try:
         for picture in read_frames(entry.path) if entry.kind == "video" else [read_picture(entry.path)]:
@@ -186,23 +200,9 @@ def _decode(entry: ClipEntry, size: int, detector: Detector | None, mesh: MeshFi
     except MediaError as error:
         problem = str(error)
     landmarks = landmarks[: len(frames)]
-    return _Decoded(frames, landmarks, _meshes(entry, frames, landmarks, mesh, problem is None), problem)
-
-
-def _meshes(
-    entry: ClipEntry,
-    frames: Sequence[np.ndarray],
-    landmarks: Sequence[np.ndarray],
-    finder: MeshFinder | None,
-    whole: bool,
-) -> np.ndarray:
-    """The meshes (T, 468, 3) of an entry's frames: those beside a clip that is whole, else found ones."""
-    given = given_mesh(entry.path) if whole else None
-    if given is not None:
-        return read_given_mesh(given, len(frames))
-    if finder is None or not frames:
-        return np.full((len(frames), POINTS, 3), np.nan, np.float32)
-    return find_meshes(frames, landmarks, finder)
+    meshes = meshes_of(entry.path, frames, landmarks, mesh, whole=problem is None)
+    mattes = () if matte is None else find_mattes(frames, matte)
+    return _Decoded(frames, landmarks, meshes, mattes, problem)
 
 
 def _facts(entry: ClipEntry) -> list[str | int]:
@@ -234,21 +234,22 @@ def _finish(
     folder: Path,
     clips: Sequence[CachedClip],
     landmarks: Sequence[np.ndarray],
-    meshes: Sequence[np.ndarray] | np.ndarray | None,
+    further: Mapping[str, Sequence[np.ndarray] | np.ndarray | None],
     made_of: dict[str, object],
 ) -> None:
-    """Put the rest beside the frames; the stamp comes last, and says that all is there."""
+    """Put the rest beside the frames, ``further`` by file; the stamp comes last, and says that all is there."""
     if not clips:
         raise MediaError("None of the clips can be read; the messages before say why.")
     np.save(folder / LANDMARKS, np.stack(landmarks).astype(np.float32))
-    if meshes is None:
-        (folder / MESH).unlink(missing_ok=True)
-    else:
-        header = {"descr": "<f4", "fortran_order": False, "shape": (len(meshes), POINTS, 3)}
-        with replacing(folder / MESH) as temporary, temporary.open("wb") as file:  # others may have the old one open
+    for name, values in further.items():
+        if values is None:
+            (folder / name).unlink(missing_ok=True)
+            continue
+        header = {"descr": KINDS[name], "fortran_order": False, "shape": (len(values), *values[0].shape)}
+        with replacing(folder / name) as temporary, temporary.open("wb") as file:  # others may have the old one open
             np.lib.format.write_array_header_1_0(file, header)
-            for each in meshes:
-                file.write(np.ascontiguousarray(each, "<f4").data)
+            for each in values:
+                file.write(np.ascontiguousarray(each, KINDS[name]).data)
     (folder / CLIPS).write_text(json.dumps([asdict(clip) for clip in clips]), encoding="utf-8")
     with replacing(folder / STAMP) as temporary:
         temporary.write_text(json.dumps(made_of), encoding="utf-8")

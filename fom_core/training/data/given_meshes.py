@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tokenize import TokenError
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ...documents.readers import shortened
 from ...errors import MediaError
-from .mesh import POINTS
+from .mesh import POINTS, MeshFinder, find_meshes
 
 SUFFIX = ".mesh.npy"
 TAKE_AWAY = "Take it away, and the mesh is looked for."
@@ -19,6 +20,23 @@ def given_mesh(clip: Path) -> Path | None:
     """The file beside a clip (or a folder of frames) that tells the meshes of its frames, if there is one."""
     path = clip.with_name((clip.name if clip.is_dir() else clip.stem) + SUFFIX)
     return path if path.is_file() else None
+
+
+def meshes_of(
+    clip: Path,
+    frames: Sequence[np.ndarray],
+    landmarks: Sequence[np.ndarray],
+    finder: MeshFinder | None,
+    *,
+    whole: bool = True,
+) -> np.ndarray:
+    """The meshes (T, 468, 3) of a clip's frames: those beside it, if it could be read as a whole, else found ones."""
+    given = given_mesh(clip) if whole else None
+    if given is not None:
+        return read_given_mesh(given, len(frames))
+    if finder is None or not frames:
+        return np.full((len(frames), POINTS, 3), np.nan, np.float32)
+    return find_meshes(frames, landmarks, finder)
 
 
 def read_given_mesh(path: Path, frames: int) -> np.ndarray:

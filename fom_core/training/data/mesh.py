@@ -6,23 +6,18 @@ may be given it; it is part of neither the project nor the models that learn wit
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from ...errors import UnsupportedModel
-from ...files.paths import printable, require_file, sha256_of
-from ...resources.faults import pass_on
+from .tflite import TFLiteNetwork
 
 POINTS = 468
 SIDE = 192  # of what the network looks at
 ROOM = 1.5  # side of that square over the longer side of the face
 FIRST_ROOM = 3.2  # the same over what five landmarks tell of the face
-KIND = b"TFL3"  # in bytes 4 to 8 of such files
 DIFFERS, SMALLEST = 0.09, 0.4  # from the five landmarks, in sizes of the face; the size of a face, in half sides
 STRAYED, SQUARES = 0.35, (0.15, 1.7)  # of the followed square, in half sides from the nose; its side, of the picture's
 
@@ -46,22 +41,11 @@ Square = tuple[float, float, float]
 
 
 class MeshFinder:
-    """Finds the mesh of the face in a square of a picture, for any number of threads: each gets its own network."""
+    """Finds the mesh of the face in a square of a picture, for any number of threads."""
 
     def __init__(self, weights: Path) -> None:
         """Raises MediaError for a file that is not there, UnsupportedModel for another one."""
-        self._weights, self._own = require_file(weights, "The mesh file"), threading.local()
-        try:
-            with self._weights.open("rb") as file:
-                right = file.read(8)[4:] == KIND  # what else there is, is not for OpenCV to read
-            if right:
-                found = self(np.zeros((SIDE, SIDE, 3), np.uint8), (SIDE / 2, SIDE / 2, SIDE))
-                right = found.shape == (POINTS, 3)
-        except (cv2.error, AttributeError, ValueError) as error:
-            pass_on(error)
-            raise self._refusal() from error
-        if not right:
-            raise self._refusal()
+        self._network = TFLiteNetwork(weights, "The mesh file", "face_landmark.tflite", SIDE, POINTS * 3)
 
     def __call__(self, picture: np.ndarray, square: Square) -> np.ndarray:
         """(468, 3) points in pixels of (H, W, 3) uint8, depth growing away from the camera."""
@@ -69,30 +53,17 @@ class MeshFinder:
         scale = SIDE / side
         there = np.array([[scale, 0, SIDE / 2 - x * scale], [0, scale, SIDE / 2 - y * scale]], np.float32)
         crop = cv2.warpAffine(picture, there, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
-        network = self._network()
-        network.setInput(cv2.dnn.blobFromImage(crop, 1 / 255, (SIDE, SIDE)))
-        points = network.forward().reshape(-1, 3).astype(np.float64)
+        points = self._network(crop).reshape(-1, 3).astype(np.float64)
         return (points - [SIDE / 2, SIDE / 2, 0]) / scale + [x, y, 0]
 
     def around(self, picture: np.ndarray, square: Square) -> Square:
         """A better square than one that holds the face."""
         return around_mesh(self(picture, square))
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """Of the file: what has been found with another one is found anew."""
-        return sha256_of(self._weights)
-
-    def _network(self) -> cv2.dnn.Net:
-        if not hasattr(self._own, "network"):
-            self._own.network = cv2.dnn.readNetFromTFLite(str(self._weights))
-        return self._own.network
-
-    def _refusal(self) -> UnsupportedModel:
-        return UnsupportedModel(
-            f"The mesh file {printable(self._weights)} does not open as MediaPipe's in OpenCV {cv2.__version__}. Give "
-            "face_landmark.tflite out of a wheel of mediapipe 0.10.14."
-        )
+        return self._network.digest
 
 
 def around_mesh(points: np.ndarray) -> Square:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .face_shape import known_meshes
 from .frame_cache import CachedClip, FrameCache, map_in_threads
+from .matte import hold_faces
 from .mesh import looks_of
 
 AT_A_TIME = 4096  # meshes that are read
@@ -35,10 +36,15 @@ class RawPairs:
     driving_mesh: Tensor | None = None
     lent: Tensor | None = None  # (B, 2, 468, 3) of two frames of somebody in a video, whose change stills take over
     still_weight: Tensor | None = None  # (B,) what each counts in a mean over the whole batch's stills, 0 for others
+    source_matte: Tensor | None = None  # (B, S/2, S/2) uint8, where the pictures are
+    driving_matte: Tensor | None = None
+    matted: Tensor | None = None  # (B,) bool: both mattes hold the face
+    other: Tensor | None = None  # (B, S, S, 3) uint8, a frame of anybody, for its background or a piece of it
+    other_matte: Tensor | None = None
 
 
 class FrameStore:
-    """The frames of a cache where batches are made: all on the device if they fit, else brought there as needed."""
+    """Frames or mattes of a cache where batches are made: all on the device if they fit, else brought as needed."""
 
     def __init__(self, frames: np.ndarray, device: torch.device) -> None:
         self.device = device
@@ -47,7 +53,7 @@ class FrameStore:
             self._here = torch.from_numpy(np.array(frames)).to(device)
 
     def __getitem__(self, indices: np.ndarray) -> Tensor:
-        """(B, S, S, 3) uint8 on the device."""
+        """(B, S, S, 3) uint8, or (B, H, H), on the device."""
         if isinstance(self._here, Tensor):
             return self._here[torch.from_numpy(indices).to(self.device)]
         return torch.from_numpy(self._here[indices]).to(self.device)
@@ -62,7 +68,8 @@ class PairSampler:
     are nearly equal.
 
     video_still_share: of the pairs that are made of one portrait, those for which a frame of a video takes its place.
-    lends:             whether a pair of a video comes along with every pair: see :class:`RawPairs`.
+    lends:             whether a pair of a video comes along with every pair: see :class:`RawPairs`;
+    mattes, others:    whether those of the frames do, where they are known, and a frame of anybody.
     """
 
     def __init__(
@@ -76,6 +83,8 @@ class PairSampler:
         pose_share: float = 0.0,
         video_still_share: float = 0.0,
         lends: bool = False,
+        mattes: bool = False,
+        others: bool = False,
         device: torch.device | str = "cpu",
     ) -> None:
         self.cache, self.candidates, self.mouth_share, self.pose_share = cache, candidates, mouth_share, pose_share
@@ -92,6 +101,10 @@ class PairSampler:
         self.starts = np.array([clip.start for clip in cache.clips])
         self.lengths = np.array([clip.length for clip in cache.clips])
         self.frames = FrameStore(cache.frames, torch.device(device))
+        self.others, self.mattes = others, None
+        if mattes and cache.matte is not None:
+            self.mattes = FrameStore(cache.matte, torch.device(device))
+            self.matted = hold_faces(cache.matte, cache.landmarks)
 
     def draw(self, batch_size: int, part: slice = slice(None)) -> RawPairs:
         """A new batch; only the random state changes. ``part``: which of its rows to read, one process's share."""
@@ -105,6 +118,10 @@ class PairSampler:
         lent = None
         if self.lends:
             lent = np.stack(self._two_frames(self._clips(np.ones(batch_size, bool)), part), axis=1)
+        other = None
+        if self.others:
+            anybody = self.random.integers(len(self.starts), size=batch_size)
+            other = (self.starts[anybody] + self.random.integers(self.lengths[anybody]))[part]
         landmarks = torch.from_numpy(self.cache.landmarks)
         weight = torch.from_numpy(still / max(still.mean(), 1 / batch_size)).float()
         return RawPairs(
@@ -118,10 +135,18 @@ class PairSampler:
             self._meshes(driving),
             None if lent is None else self._meshes(lent),
             weight[part],
+            self._mattes(source),
+            self._mattes(driving),
+            None if self.mattes is None else torch.from_numpy(self.matted[source] & self.matted[driving]),
+            None if other is None else self.frames[other],
+            None if other is None else self._mattes(other),
         )
 
     def _meshes(self, frames: np.ndarray) -> Tensor | None:
         return None if self.cache.mesh is None else torch.from_numpy(self.cache.mesh[frames])
+
+    def _mattes(self, frames: np.ndarray) -> Tensor | None:
+        return None if self.mattes is None else self.mattes[frames]
 
     def _two_frames(self, clips: np.ndarray, part: slice) -> tuple[np.ndarray, np.ndarray]:
         """Of a batch's clips (B,), the numbers of a source and a driving frame for the rows of a part."""

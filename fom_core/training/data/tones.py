@@ -1,4 +1,4 @@
-"""What pictures go through before they come here: grey, sepia and painted tones; blur, blocks, low light and noise."""
+"""What pictures go through before they come here: light, grey, sepia and painted tones; blur, blocks and noise."""
 
 from __future__ import annotations
 
@@ -15,8 +15,25 @@ TONES = ("grey", "sepia", "painting")
 DAMAGES = ("blur", "blocks", "low light", "noise")
 SEPIA = ((1.07, 0.0, 0.0), (0.0, 0.9, 0.0), (0.0, 0.0, 0.7))  # of the grey picture
 PAINTING = ((0.75, 0.3, 0.05), (0.15, 0.75, 0.05), (0.1, 0.25, 0.4))  # varnish, and pigments that are few
+DARKEST = 1e-4  # what is darker has no finite logarithm
 BLOCK = 8  # side of JPEG's blocks
 COARSE = (0.02, 0.07)  # steps of a block's lowest frequencies, in values from 0 to 1; they grow with the frequency
+
+
+def recoloured(image: Tensor, saturation: Tensor, gain: Tensor, offset: Tensor) -> Tensor:
+    """Pictures (B, 3, S, S) with their colours so far from grey (B,), then gain and offset (B, 3, 1, 1).
+
+    Saturation 0 is grey, 1 leaves colours as they are.
+    """
+    grey = torch.tensor([LUMA] * 3)
+    mix = gain.flatten(1)[..., None] * torch.lerp(grey, torch.eye(3), saturation[:, None, None])
+    mix, offset = mix.to(image.device), offset.flatten(1)[..., None].to(image.device)
+    return torch.baddbmm(offset, mix, image.flatten(2)).view_as(image)
+
+
+def with_gamma(image: Tensor, exponent: Tensor) -> Tensor:
+    """Pictures (B, 3, S, S) in [0, 1] to the power of (B,)."""
+    return image.clamp(min=DARKEST).log_().mul_(exponent.to(image.device)[:, None, None, None]).exp_()
 
 
 def change_tones(source: Tensor, driving: Tensor, kinds: Tensor) -> tuple[Tensor, Tensor]:

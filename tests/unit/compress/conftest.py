@@ -66,4 +66,5 @@ def teacher_file(tiny_model, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Importance from two batches, and times of one: what is chosen and how long it takes do not matter here."""
     monkeypatch.setattr("fom_core.compress.compress.PRUNING_BATCHES", 2)
+    monkeypatch.setattr("fom_core.compress.compress.REFIT_PAIRS", 2)
     monkeypatch.setattr("fom_core.compress.report.frame_ms", partial(frame_ms, batch=1, repeats=1))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 import torch
 
-from fom_core.compress.channels import channel_spaces, take_channels
+from fom_core.compress.channels import channel_spaces, read_channels, take_channels, write_channels
+from fom_core.errors import UsageError
 from fom_core.networks import MotionModel, create_model
 from fom_core.networks.config import GeneratorConfig, ModelConfig
 from fom_core.weights.load import load_module, save_model
@@ -67,6 +69,36 @@ def test_keeping_all_changes_nothing(tiny_model):
     same = take_channels(tiny_model, {})
     assert same.config == tiny_model.config
     assert all(torch.equal(value, same.state_dict()[name]) for name, value in tiny_model.state_dict().items())
+
+
+def test_a_choice_of_channels_is_kept_for_other_weights_of_the_same_shapes(tiny_model, tiny_config, tmp_path):
+    random, path = torch.Generator().manual_seed(0), tmp_path / "channels.json"
+    keep = {space.name: torch.rand(space.size, generator=random) < 0.5 for space in channel_spaces(tiny_model)}
+    write_channels(keep, path)
+    other = lively(tiny_config)
+
+    found = read_channels(path, other)
+
+    assert all(torch.equal(found[name], mask) for name, mask in keep.items())
+    weight = take_channels(other, found).state_dict()["generator.first.conv.weight"]
+    assert torch.equal(weight, other.state_dict()["generator.first.conv.weight"][keep["generator.first"]])
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda numbers: numbers.pop("generator.first"), "tells of other networks' channels"),
+        (lambda numbers: numbers.update({"generator.first": [0, 999]}), "generator.first has to list channels from 0"),
+        (lambda numbers: numbers.update({"generator.first": [True]}), "generator.first has to list channels from 0"),
+    ],
+)
+def test_a_choice_of_other_channels_is_refused(tiny_model, tmp_path, change, reason):
+    numbers = {space.name: [0, 1] for space in channel_spaces(tiny_model)}
+    change(numbers)
+    path = tmp_path / "channels.json"
+    path.write_text(json.dumps(numbers))
+    with pytest.raises(UsageError, match=reason):
+        read_channels(path, tiny_model)
 
 
 def test_a_generator_without_dense_motion_has_spaces_too(tiny_config):

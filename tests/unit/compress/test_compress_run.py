@@ -10,8 +10,9 @@ import torch
 
 from fom_core.cli import main
 from fom_core.cli.compress import RECIPES, recipe_path
+from fom_core.compress.channels import read_channels, take_channels
 from fom_core.compress.compress import compress_from_folder
-from fom_core.compress.cost import trainable_parameters
+from fom_core.compress.cost import frame_macs, trainable_parameters
 from fom_core.errors import UsageError
 from fom_core.networks import create_model
 from fom_core.training.checkpoint import Checkpointing
@@ -25,7 +26,7 @@ PRUNING = """
 dataset_params: {oversize: 1}
 train_params: {steps: 1, lr: 0, batch_size: 1, scales: [1], loss_weights: {perceptual: [1], l1: 1}}
 perceptual_widths: [4]
-stages: [{name: less, prune: 0.25}]
+stages: [{name: less, prune: 0.25, prune_refit: false}]
 """
 STORED = ["student, float32", "student, float16", "student, int8"]
 
@@ -87,6 +88,32 @@ def test_a_student_like_its_teacher_starts_with_its_weights(clips, teacher_file,
     assert all(tuple(column.flatten().tolist()) in columns for column in kept)
 
 
+def test_a_painter_pruned_for_time_leaves_motion_as_it_is(clips, teacher_file, tmp_path, tiny_model):
+    recipe = tmp_path / "prune.yaml"
+    recipe.write_text(PRUNING)
+    options = ["by=multiplications", "parts=[painter]", "multiple=4"]
+    overrides = [f"stages.less.prune_{option}" for option in options]
+    compress_from_folder(teacher_file, TrainingInputs(recipe, clips, overrides), tmp_path / "run")
+
+    stage = tmp_path / "run" / "1-less"
+    pruned = load_module(stage / "pruned.safetensors", device="cpu")
+    assert frame_macs(pruned) <= 0.75 * frame_macs(tiny_model)
+    assert pruned.config.keypoint_detector == tiny_model.config.keypoint_detector
+    assert pruned.config.generator.dense_motion == tiny_model.config.generator.dense_motion
+    again = take_channels(tiny_model, read_channels(stage / "channels.json", tiny_model))
+    assert all(torch.equal(value, pruned.state_dict()[name]) for name, value in again.state_dict().items())
+
+
+def test_what_a_stage_leaves_as_it_is_keeps_its_channels(clips, teacher_file, tmp_path, tiny_model):
+    recipe = tmp_path / "prune.yaml"
+    recipe.write_text(PRUNING)
+    overrides = ["stages.less.fixed=[keypoint_detector]"]
+    compress_from_folder(teacher_file, TrainingInputs(recipe, clips, overrides), tmp_path / "run")
+    pruned = load_module(tmp_path / "run" / "1-less" / "pruned.safetensors", device="cpu")
+    assert pruned.config.keypoint_detector == tiny_model.config.keypoint_detector
+    assert trainable_parameters(pruned) <= 0.75 * trainable_parameters(tiny_model)
+
+
 def test_a_teacher_that_paints_at_another_size_teaches_as_it_learnt(clips, tiny_model, tmp_path):
     recipe = tmp_path / "prune.yaml"
     recipe.write_text(PRUNING)
@@ -129,6 +156,10 @@ def test_another_teacher_in_the_same_folder_is_refused(recipe, clips, teacher_fi
         ("model_params.common_params.num_kp=7", "num_kp is 7, and the teacher's is 4"),
         ("train_params.image_size=128", "image_size says 128x128, and the teacher's pictures are 64x64"),
         ("stages.pruned.prune=1.5", "prune has to be from 0 to 1, found 1.5"),
+        ("stages.pruned.prune_by=time", "prune_by is one of parameters, multiplications, not 'time'"),
+        ("stages.pruned.prune_parts=[encoder]", "prune_parts lists encoder, and the parts are keypoint_detector"),
+        ("stages.pruned.prune_parts=[]", "prune has no effect: prune_parts lists nothing that is not fixed"),
+        ("stages.pruned.prune_multiple=0", "prune_multiple has to be at least 1, found 0"),
         ("stages.both.learns=all", "learns is one of both, keypoint_detector, generator, not 'all'"),
         ("stages.both.model_params.generator_params.first=12", "share one student"),
     ],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from fom_core.compress.channels import channel_spaces
-from fom_core.compress.cost import frame_macs, frame_ms, stored_bytes, trainable_parameters
+from fom_core.compress.cost import frame_macs, frame_ms, prices, stored_bytes, trainable_parameters
 from fom_core.compress.prune import FEWEST, chosen_channels, importance_of, prune
 from fom_core.networks import create_model
 from fom_core.weights.load import save_model
@@ -22,6 +24,54 @@ def test_the_asked_share_of_the_parameters_goes_and_hardly_more(tiny_model, shar
     importance = {name: torch.rand(value.shape, generator=random) for name, value in evenly(tiny_model).items()}
     left = trainable_parameters(prune(tiny_model, share, importance)) / trainable_parameters(tiny_model)
     assert 1 - share - 0.03 < left <= 1 - share
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+def test_by_multiplications_the_asked_share_of_a_frames_goes(tiny_model, share):
+    random = torch.Generator().manual_seed(0)
+    importance = {name: torch.rand(value.shape, generator=random) for name, value in evenly(tiny_model).items()}
+    left = frame_macs(prune(tiny_model, share, importance, by="multiplications")) / frame_macs(tiny_model)
+    assert 1 - share - 0.05 < left <= 1 - share
+
+
+def test_what_is_computed_once_per_source_stays_when_multiplications_count(tiny_model):
+    keep = chosen_channels(tiny_model, 0.5, evenly(tiny_model), by="multiplications")
+    assert keep["generator.first"].all()
+    assert not chosen_channels(tiny_model, 0.5, evenly(tiny_model))["generator.first"].all()
+
+
+def test_multiplications_of_a_frame_are_what_its_weights_cost_together(tiny_model):
+    costs = prices(tiny_model, "multiplications")
+    counted = sum(costs[name] * parameter.numel() for name, parameter in tiny_model.named_parameters())
+    assert counted == frame_macs(tiny_model)
+
+
+@pytest.mark.parametrize(
+    ("part", "begin"),
+    [
+        ("keypoint_detector", "keypoint_detector."),
+        ("dense_motion", "generator.dense_motion"),
+        ("painter", "generator."),
+    ],
+)
+def test_channels_go_from_the_named_part_alone(tiny_model, part, begin):
+    keep = chosen_channels(tiny_model, 0.1, evenly(tiny_model), parts=[part])
+    fewer = [name for name, mask in keep.items() if not mask.all()]
+    assert fewer
+    assert all(name.startswith(begin) for name in fewer)
+    assert part != "painter" or not any("dense_motion" in name for name in fewer)
+
+
+@pytest.mark.parametrize("multiple", [4, 8])
+def test_widths_become_multiples_where_channels_go(tiny_config, multiple):
+    torch.manual_seed(0)
+    model = create_model(
+        replace(tiny_config, generator=replace(tiny_config.generator, down=(22,), bottleneck=(29, 12)))
+    )
+    keep = chosen_channels(model, 0.4, evenly(model), multiple=multiple)
+    pruned = [int(mask.sum()) for mask in keep.values() if not mask.all()]
+    assert pruned
+    assert all(count % multiple == 0 for count in pruned)
 
 
 def test_every_space_keeps_some_channels_even_if_all_should_go(tiny_model, caplog):

@@ -6,7 +6,7 @@ import pytest
 
 from fom_core.errors import MediaError, UnsupportedModel
 from fom_core.training.data.augment import AugmentConfig
-from fom_core.training.given import TrainingInputs, open_labeller, open_mesh
+from fom_core.training.given import TrainingInputs, open_labeller, open_matte, open_mesh
 from fom_core.training.settings import LossWeights, TrainConfig
 
 
@@ -56,3 +56,29 @@ def test_a_mesh_file_without_what_finds_faces_is_told_to_find_nothing(stage, tmp
     with pytest.raises(UnsupportedModel):
         open_mesh(TrainConfig("mine", (stage,)), TrainingInputs("mine.yaml", mesh=path), None)
     assert "--mesh finds no meshes without YuNet" in caplog.text
+
+
+@pytest.mark.parametrize("asks", [AugmentConfig(turn=1, layered=0.5), AugmentConfig(behind=0.5)])
+def test_a_training_that_exchanges_backgrounds_says_what_finds_people(stage, caplog, asks):
+    plain, asking = (TrainConfig("mine", (replace(stage, augment=each),)) for each in (AugmentConfig(), asks))
+
+    assert open_matte(plain, TrainingInputs("mine.yaml"), None) is None
+    assert not caplog.records
+    assert open_matte(asking, TrainingInputs("mine.yaml"), None) is None
+    assert asking.needs_landmarks
+    assert len(caplog.records) == 1 and "Better: --matte selfie_segmentation.tflite" in caplog.text
+    assert open_matte(replace(asking, streamed=True), TrainingInputs("mine.yaml"), None) is None
+    assert "--matte, layered and behind have no effect" in caplog.text
+
+
+def test_a_matte_file_that_is_not_there_is_told_and_is_one_of_the_files(stage, tmp_path, caplog):
+    path, config = tmp_path / "none.tflite", TrainConfig("mine", (stage,))
+    inputs = TrainingInputs("mine.yaml", matte=path)
+
+    with pytest.raises(MediaError, match=r"The matte file .*none\.tflite does not exist"):
+        open_matte(config, inputs, None)
+    path.write_bytes(b"x")
+    assert path in inputs.files
+    with pytest.raises(UnsupportedModel, match=r"Give selfie_segmentation\.tflite out of a wheel of mediapipe"):
+        open_matte(config, inputs, None)
+    assert "--matte is of no use without YuNet" in caplog.text

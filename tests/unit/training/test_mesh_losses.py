@@ -107,6 +107,23 @@ def test_keypoints_and_jacobians_that_move_with_the_portrait_cost_nothing():
     assert still_keypoint_losses(Keypoints(value), Keypoints(value), known, weight)[1] is None
 
 
+def test_jacobians_do_not_count_where_the_map_jumps_and_keypoints_not_where_something_hides_them():
+    torn = torch.where((GRID[..., :1] > 0), moved(GRID), GRID)[None]
+    value = torch.tensor([[[0.5, 0.1], [-0.5, 0.1], [0.01, 0.1], [0.5, -0.5]]])
+    jacobian = torch.eye(2).expand(1, 4, 2, 2)
+    source = Keypoints(at_points(torn, value), torch.stack([SLOPE, torch.eye(2), torch.eye(2), SLOPE])[None])
+    source.value[:, 3] += 0.3  # what hides it does not move so
+    box, nothing = torch.tensor([[0.3, -0.7, 0.7, -0.3]]), torch.full((1, 4), float("nan"))
+
+    hidden, open_, unsaid = (
+        still_keypoint_losses(source, Keypoints(value, jacobian), torn, torch.ones(1), hidden=each)
+        for each in (box, nothing, None)
+    )
+
+    assert hidden[0] < 1e-6 and hidden[1] is not None and hidden[1] < 1e-4
+    assert open_[0] == pytest.approx(0.3 / 4, rel=1e-3) and torch.equal(open_[0], unsaid[0])
+
+
 def test_a_map_is_read_between_its_pixels():
     points = torch.tensor([[[0.123, -0.456], [1.0, -1.0]]])
 

@@ -126,11 +126,13 @@ def test_the_embedded_model_learns_motion_from_meshes_without_painting():
 
     assert config.needs_mesh and config.needs_landmarks
     assert stage.fixed == ("painter",)
-    assert min(stage.weights.mesh, stage.weights.still_flow, stage.augment.turn) > 0
+    assert min(stage.weights.mesh, stage.weights.still_flow, stage.augment.turn, stage.augment.layered) > 0
+    assert config.needs_matte and not load_config(CONFIGS / "vox-128.yaml").needs_matte
     assert not load_config(CONFIGS / "vox-128.yaml").needs_mesh
 
 
 MESH_STAGE = "stages.mesh."
+OF_PORTRAITS = ("augmentation_params.turn", "augmentation_params.layered")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +144,15 @@ MESH_STAGE = "stages.mesh."
         (["still_share=0", "video_still_share=0"], "stages.mesh.augmentation_params.turn has no effect: no pairs"),
         (
             ["still_share=0", "video_still_share=0", "augmentation_params.turn=0"],
+            "stages.mesh.augmentation_params.layered has no effect: no pairs are made of portraits (still_share: 0).",
+        ),
+        (["augmentation_params.turn=0"], "augmentation_params.layered has no effect: no heads turn (turn: 0)."),
+        (["augmentation_params.behind=1.5"], "augmentation_params.behind has to be from 0 to 1, found 1.5."),
+        (["augmentation_params.occlude=2"], "augmentation_params.occlude has to be from 0 to 1, found 2."),
+        (["augmentation_params.saturation=1.5"], "augmentation_params.saturation has to be from 0 to 1, found 1.5."),
+        (["augmentation_params.reshape=-1"], "augmentation_params.reshape has to be 0 or above, found -1."),
+        (
+            [f"{name}=0" for name in ("still_share", "video_still_share", *OF_PORTRAITS)],
             "stages.mesh.loss_weights.still_flow has no effect: no pairs are made of portraits (still_share: 0).",
         ),
         (["fixed=[keypoint_detector, painter]"], "loss_weights.still_value has no effect: the keypoint detector stays"),
