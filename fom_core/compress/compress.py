@@ -85,7 +85,7 @@ def compress_from_folder(
     keep_apart([Work([*inputs.files, *models], results, folders=[output])])
     found = find_clips(config, inputs)
     detector = open_labeller(config, inputs)
-    mesh, matte = open_mesh(config, inputs, detector), open_matte(config, inputs, detector)
+    mesh, matte = open_mesh(config, inputs, detector, found.train), open_matte(config, inputs, detector)
     features = open_features(config, inputs)
     with training_group(device) as own_device:
         with first_alone():

@@ -114,7 +114,9 @@ def test_a_file_that_is_no_array_or_is_cut_off_is_refused_in_a_line(tmp_path, me
     np.save(path, meshes)
     whole = path.read_bytes()
 
-    for content in (b"", b"no array", whole[:5000], whole.replace(b"(3, 468, 3)", b"(9999999999")):
+    header = whole[: whole.index(b"\n") + 1]
+    nested = header[:8] + (6000).to_bytes(2, "little") + b"1+" * 2999 + b"1\n"
+    for content in (b"", b"no array", whole[:5000], whole.replace(b"(3, 468, 3)", b"(9999999999"), nested):
         path.write_bytes(content)
         with pytest.raises(MediaError, match="is damaged"):
             read_given_mesh(path, FRAMES)

@@ -190,6 +190,19 @@ def test_parts_of_a_batch_with_everything_are_those_of_the_whole(cache, stage):
             torch.testing.assert_close(getattr(ours, name), value, rtol=0, atol=1e-5, equal_nan=True, msg=name)
 
 
+def test_batches_with_everything_go_on_exactly_where_they_stopped(cache, stage):
+    stage = replace(stage, batch_size=6, still_share=0.5, weights=LossWeights(still_flow=1), augment=EVERYTHING)
+    feed, other = CacheFeed(cache, stage, seed=1), CacheFeed(cache, stage, seed=2)
+    feed.draw()
+    other.restore(feed.state())
+
+    expected, found = vars(feed.draw()[0]), vars(other.draw()[0])
+
+    assert expected["hidden"] is not None and expected["known_map"] is not None
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=0, atol=0, equal_nan=True, msg=name)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_batches_with_everything_made_on_a_gpu_are_those_of_the_processor(cache, stage):
