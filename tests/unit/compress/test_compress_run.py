@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
+import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -20,6 +23,7 @@ from fom_core.training.config import load_config
 from fom_core.training.given import TrainingInputs
 from fom_core.training.train import train_from_folder
 from fom_core.weights.load import load_module, save_model
+from tests.drawn_meshes import face, posed
 
 STAGES = ["teacher", "detector", "generator", "both", "pruned, before training", "pruned"]
 PRUNING = """
@@ -102,6 +106,19 @@ def test_a_painter_pruned_for_time_leaves_motion_as_it_is(clips, teacher_file, t
     assert pruned.config.generator.dense_motion == tiny_model.config.generator.dense_motion
     again = take_channels(tiny_model, read_channels(stage / "channels.json", tiny_model))
     assert all(torch.equal(value, pruned.state_dict()[name]) for name, value in again.state_dict().items())
+
+
+def test_meshes_beside_the_clips_are_what_a_compression_asks_for(clip, clips, teacher_file, tmp_path, caplog):
+    recipe, data = tmp_path / "prune.yaml", shutil.copytree(clips, tmp_path / "clips")
+    recipe.write_text(PRUNING)
+    np.save(data / "train" / "blob.mesh.npy", np.tile(posed(face()).astype(np.float32), (len(clip), 1, 1)))
+
+    with caplog.at_level(logging.WARNING):
+        compress_from_folder(
+            teacher_file, TrainingInputs(recipe, data, ["train_params.loss_weights.mesh=1"]), tmp_path / "run"
+        )
+
+    assert "what finds them is not given" not in caplog.text
 
 
 def test_what_a_stage_leaves_as_it_is_keeps_its_channels(clips, teacher_file, tmp_path, tiny_model):
