@@ -97,7 +97,7 @@ def test_the_index_of_the_portraits_is_never_replaced_and_none_is_made_of_none(t
 
     portraits = tmp_path / "portraits"
     portraits.mkdir()
-    (portraits / "index.csv").write_text("file,kind,split,licence_class\na.mp4,video,train,permissive\n")
+    (portraits / "index.csv").write_text("file,kind,split,identity,licence_class\na.mp4,video,train,a,permissive\n")
     (portraits / "a.mp4").touch()
 
     with pytest.raises(UsageError, match="would replace the input"):
