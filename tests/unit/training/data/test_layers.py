@@ -272,3 +272,15 @@ def test_colours_fade_to_grey_and_light_follows_a_power():
     torch.testing.assert_close(
         with_gamma(picture, torch.tensor([2.0, 0.5])), torch.stack([picture[0] ** 2, picture[1] ** 0.5])
     )
+
+
+@pytest.mark.parametrize("still_share", [0.0, 1.0])
+def test_a_process_whose_share_has_no_portraits_or_nothing_else_makes_its_batch(cache, stage, still_share):
+    weights = LossWeights(mesh=1, still_flow=1)
+    stage = replace(stage, batch_size=1, still_share=still_share, weights=weights, augment=EVERYTHING)
+    feed = CacheFeed(cache, stage, seed=1)
+
+    for _ in range(8):
+        pairs = feed.draw()[0]
+        assert pairs.known_map is not None
+        assert pairs.source.isfinite().all() and pairs.driving.isfinite().all() and pairs.known_map.isfinite().all()
