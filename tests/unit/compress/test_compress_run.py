@@ -14,7 +14,7 @@ import torch
 from fom_core.cli import main
 from fom_core.cli.compress import RECIPES, recipe_path
 from fom_core.compress.channels import read_channels, take_channels
-from fom_core.compress.compress import compress_from_folder
+from fom_core.compress.compress import check_begun, compress_from_folder
 from fom_core.compress.cost import frame_macs, trainable_parameters
 from fom_core.errors import UsageError
 from fom_core.networks import create_model
@@ -165,6 +165,21 @@ def test_another_teacher_in_the_same_folder_is_refused(recipe, clips, teacher_fi
     (output / "compression.json").write_text('{"teacher": "0", "student": {}}')
     with pytest.raises(UsageError, match=r"another teacher and student\. Choose another --output"):
         compress_from_folder(teacher_file, TrainingInputs(recipe, clips), output)
+
+
+def test_another_pruning_in_the_same_folder_is_refused_if_the_folder_tells_its_own(recipe, tiny_model, tmp_path):
+    ours = TrainingInputs(recipe).config(tiny_model.config)
+    other = TrainingInputs(recipe, overrides=["stages.pruned.prune_multiple=8"]).config(tiny_model.config)
+    check_begun(ours, tiny_model, tmp_path)
+
+    check_begun(ours, tiny_model, tmp_path)
+    with pytest.raises(UsageError, match=r"another pruning\. Choose another --output"):
+        check_begun(other, tiny_model, tmp_path)
+    path = tmp_path / "compression.json"
+    path.write_text(
+        json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != "pruning"})
+    )
+    check_begun(other, tiny_model, tmp_path)
 
 
 @pytest.mark.parametrize(
