@@ -92,9 +92,10 @@ def read_channels(path: Path, model: MotionModel) -> dict[str, Tensor]:
             raise DocumentError("tells of other networks' channels.")
         for name, mask in keep.items():
             kept = numbers[name]
-            if not isinstance(kept, list) or not all(type(each) is int and 0 <= each < len(mask) for each in kept):
-                raise DocumentError(f"{name} has to list channels from 0 to {len(mask) - 1}.")
-            mask[torch.tensor(kept, dtype=torch.long)] = True
+            listed = isinstance(kept, list) and all(type(each) is int and 0 <= each < len(mask) for each in kept)
+            if not listed or not kept:
+                raise DocumentError(f"{name} has to list channels from 0 to {len(mask) - 1}, one at least.")
+            mask[torch.tensor(kept)] = True
     return keep
 
 

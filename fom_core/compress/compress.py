@@ -85,7 +85,7 @@ def compress_from_folder(
     keep_apart([Work([*inputs.files, *models], results, folders=[output])])
     found = find_clips(config, inputs)
     detector = open_labeller(config, inputs)
-    mesh, matte = open_mesh(config, inputs, detector), open_matte(config, inputs, detector)
+    mesh, matte = open_mesh(config, inputs, detector, found.train), open_matte(config, inputs, detector)
     features = open_features(config, inputs)
     with training_group(device) as own_device:
         with first_alone():
@@ -107,14 +107,23 @@ def compress_from_folder(
 
 
 def check_begun(config: TrainConfig, teacher: MotionModel, output: Path) -> None:
-    """Raise UsageError when ``output`` holds the compression of another teacher, or into another student."""
+    """Raise UsageError when ``output`` holds the compression of another teacher, or into another student.
+
+    Also with other options of pruning: the channels that were chosen once stay, so these would have no effect.
+    """
     digest = hashlib.sha256()
     for name, value in sorted(teacher.state_dict().items()):
         digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
     student = config.stages[0].model
     if any(stage.model != student for stage in config.stages):
         raise UsageError("The stages of a compression share one student. Move model_params out of the stages.")
-    about = json.loads(json.dumps({"teacher": digest.hexdigest(), "student": student.to_dict()}))
+    pruning = {
+        stage.name: [stage.prune, stage.prune_by, stage.pruned_parts, stage.prune_multiple, stage.prune_refit]
+        for stage in config.stages
+        if stage.prune
+    }
+    about = {"teacher": digest.hexdigest(), "student": student.to_dict(), "pruning": pruning}
+    about = json.loads(json.dumps(about))
     path = output / BEGUN
     if not path.is_file():
         if not rank():
@@ -124,6 +133,7 @@ def check_begun(config: TrainConfig, teacher: MotionModel, output: Path) -> None
     with wrong_as(UsageError, path, "Choose another --output, or remove that folder."):
         before = read_json(path)
     found = before if isinstance(before, dict) else {}
+    found.setdefault("pruning", about["pruning"])  # which folders did not tell before
     differing = [name for name, value in about.items() if value != found.get(name)]
     if differing:
         raise UsageError(

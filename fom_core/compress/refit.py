@@ -23,6 +23,7 @@ PLACES = 600  # pixels of each picture that a layer is fitted to
 MOST = 4700  # inputs of a convolution, by kernel, that are solved for: their square is held
 SURPLUS = 2  # equations for each of them, at least
 HOLD = 1e-3  # how strongly weights that the pictures do not determine stay as they are
+LEAST = 1e-9  # of that, where all inputs are 0
 FIRM = 1e-7  # share of an output's variance that may be wrong without a new fit
 
 
@@ -133,35 +134,36 @@ class _Fitting:
 
 def _solve(conv: nn.Conv2d, inputs: Tensor, places: Tensor, outputs: Tensor) -> None:
     """Fit a convolution to (B, n, channels) outputs at those places, in float64."""
-    unknown = conv.weight[0].numel() + 1
+    inputs_by_kernel = conv.weight[0].numel()
+    unknown = inputs_by_kernel + (conv.bias is not None)
     if unknown > MOST or places.numel() < SURPLUS * unknown:
         return
     wrong = (_at(F.conv2d(inputs, conv.weight, conv.bias, padding=conv.padding), places) - outputs).square().mean()
     if wrong <= FIRM * outputs.var():
         return
-    bias = conv.weight.new_zeros(len(conv.weight)) if conv.bias is None else conv.bias
-    before = torch.cat([conv.weight.flatten(1), bias[:, None]], dim=1).double().T
+    biases = [] if conv.bias is None else [conv.bias[:, None]]
+    before = torch.cat([conv.weight.flatten(1), *biases], dim=1).double().T
     square, mixed = before.new_zeros(unknown, unknown), torch.zeros_like(before)
     for row in range(len(inputs)):
         seen = _columns(conv, inputs[row : row + 1], places[row]).double()
         square += seen.T @ seen
         mixed += seen.T @ outputs[row].double()
-    hold = HOLD * square.diagonal().mean()
+    hold = (HOLD * square.diagonal().mean()).clamp(min=LEAST)
     square.diagonal().add_(hold)
     found = torch.linalg.solve(square, mixed + hold * before).T
-    conv.weight.copy_(found[:, :-1].reshape(conv.weight.shape))
+    conv.weight.copy_(found[:, :inputs_by_kernel].reshape(conv.weight.shape))
     if conv.bias is not None:
         conv.bias.copy_(found[:, -1])
 
 
 def _columns(conv: nn.Conv2d, picture: Tensor, places: Tensor) -> Tensor:
-    """What a convolution sees at places of its output, (n, inputs by kernel + 1); the last one is 1, for the bias."""
+    """What a convolution sees at places of its output, (n, inputs by kernel), and 1 for its bias if it has one."""
     assert not isinstance(conv.padding, str)
     (up, side), (high, wide) = conv.padding, conv.kernel_size
     windows = F.pad(picture, (side, side, up, up)).unfold(2, high, 1).unfold(3, wide, 1)[0]  # (C, h, w, high, wide)
     width = windows.shape[2]
     seen = windows[:, places // width, places % width].movedim(1, 0).flatten(1)
-    return torch.cat([seen, torch.ones_like(seen[:, :1])], dim=1)
+    return seen if conv.bias is None else torch.cat([seen, torch.ones_like(seen[:, :1])], dim=1)
 
 
 def _at(maps: Tensor, places: Tensor) -> Tensor:

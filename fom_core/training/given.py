@@ -149,7 +149,9 @@ def open_matte(config: TrainConfig, inputs: TrainingInputs, detector: YuNetDetec
             )  # fmt: skip
         return None
     if inputs.matte is not None:
-        if detector is None:
+        if not config.needs_matte:
+            log.warning("--matte has no effect: layered and behind of %s are 0.", inputs.config_name)
+        elif detector is None:
             log.warning(
                 "--matte is of no use without YuNet, which tells whether the person in it has the face: give --yunet "
                 "FILE, or fom weights download yunet (0.3 MB). Backgrounds stay as they are."

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 
 import cv2
 import numpy as np
 import pytest
 
+from fom_core.errors import MediaError, UsageError
 from fom_core.training.data.mesh import CHIN, FOREHEAD, LEFT_EYE, LOWER_LIP, RIGHT_EYE, UPPER_LIP
 from tools.synthetic_heads.asset import EXPRESSIONS
 from tools.synthetic_heads.matte import WORK, background_of, person_matte, spread_person
@@ -76,6 +78,33 @@ def test_the_wall_goes_on_behind_the_person_and_the_person_beyond_the_edge():
     np.testing.assert_allclose(behind[SIDE // 2, SIDE // 2], [150, 170, 190], atol=8)
     np.testing.assert_allclose(beyond[int(0.09 * SIDE), SIDE // 2], [40, 30, 25], atol=12)
     np.testing.assert_array_equal(beyond[SIDE // 2, SIDE // 2], picture[SIDE // 2, SIDE // 2])
+
+
+def test_a_portrait_that_cannot_be_read_is_left_out_with_a_line(tmp_path, caplog):
+    pytest.importorskip("scipy", reason="fits want scipy")
+    from tools.synthetic_heads.portraits import read_portrait
+
+    (tmp_path / "anna.png").write_bytes(b"no picture")
+
+    assert read_portrait(tmp_path / "anna.png", *[None] * 3) is None  # type: ignore[arg-type]
+    assert "anna.png" in caplog.text and caplog.text.endswith("It is left out.\n")
+
+
+def test_the_index_of_the_portraits_is_never_replaced_and_none_is_made_of_none(tmp_path):
+    for name in ("moderngl", "scipy"):
+        pytest.importorskip(name, reason="heads are drawn by moderngl, and fits want scipy")
+    from tools.synthetic_heads.__main__ import make
+
+    portraits = tmp_path / "portraits"
+    portraits.mkdir()
+    (portraits / "index.csv").write_text("file,kind,split,identity,licence_class\na.mp4,video,train,a,permissive\n")
+    (portraits / "a.mp4").touch()
+
+    with pytest.raises(UsageError, match="would replace the input"):
+        make(argparse.Namespace(output=tmp_path / "portraits", portraits=portraits, seed=0))
+    with pytest.raises(MediaError, match="has no portraits: its index"):
+        make(argparse.Namespace(output=tmp_path / "made", portraits=portraits, seed=0))
+    assert not (tmp_path / "made").exists()
 
 
 @pytest.fixture(scope="module")

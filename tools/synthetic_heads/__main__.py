@@ -22,8 +22,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fom_core.errors import FomError, MediaError
 from fom_core.faces.detectors.yunet import YuNetDetector
 from fom_core.files.paths import replacing
+from fom_core.files.places import Work, keep_apart
 from fom_core.media import VideoWriter
 from fom_core.training.data.clips import ClipEntry, find_entries
 from fom_core.training.data.given_meshes import SUFFIX
@@ -43,6 +45,7 @@ COLUMNS = (
     *("licence", "licence_class", "frames", "crop_px", "sharp"),
 )
 FPS, CRF = 25, 14
+INDEX = "index.csv"
 BACKGROUNDS = 20  # of people before, that may be behind others
 
 
@@ -52,6 +55,11 @@ class Maker:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args = args
         entries = [entry for entry in find_entries(args.portraits, "train", ["permissive"]) if entry.kind == "still"]
+        if not entries:
+            raise MediaError(
+                f"{args.portraits} has no portraits: its index.csv lists no stills of the split train and "
+                "the class permissive. Give another data set."
+            )
         order = np.random.default_rng(args.seed).permutation(len(entries))
         self.portraits: list[ClipEntry] = [entries[place] for place in order]
         asset = load_asset()
@@ -93,16 +101,25 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="after which no further person is begun")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
+    if args.size % 2 or args.frames < 2:
+        parser.error("--size has to be even, and --frames at least 2: videos and pairs want that.")
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     cv2.setNumThreads(1)
-    make(args)
+    try:
+        make(args)
+    except FomError as error:
+        parser.exit(error.exit_status, f"{error}\n")
 
 
 def make(args: argparse.Namespace) -> None:
-    """All people, in order, and the index of what is there."""
+    """All people, in order, and the index of what is there.
+
+    Raises UsageError where that would replace the portraits' index, and MediaError where there are no portraits.
+    """
+    keep_apart([Work([args.portraits / INDEX], [args.output / INDEX])])
     folder = args.output / "video"
-    folder.mkdir(parents=True, exist_ok=True)
     maker, start = Maker(args), time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
     for number in range(args.people):
         name = f"synthetic_{number:05d}"
         meshes_file = folder / f"{name}{SUFFIX}"
@@ -129,7 +146,7 @@ def write_index(output: Path, size: int) -> int:
         frames = len(np.load(file, mmap_mode="r", allow_pickle=False))
         made = {"licence": "synthetic", "licence_class": "permissive"}
         rows.append({"file": f"video/{name}.mp4", "identity": name, "frames": frames, **same, **made})
-    with replacing(output / "index.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+    with replacing(output / INDEX) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

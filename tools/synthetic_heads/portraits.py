@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from fom_core.errors import MediaError
 from fom_core.faces.detection import Detector
 from fom_core.media import read_picture
 from fom_core.training.data.landmarks import find_landmarks
@@ -15,6 +17,7 @@ from fom_core.training.data.mesh import MeshFinder, find_meshes
 
 from .fit import Fit, Fitter
 
+log = logging.getLogger(__name__)
 SIDE = 384  # at which portraits are used
 MOST_TURNED, MOST_ERROR = (22.0, 20.0), 0.022  # yaw and pitch in degrees; half sides of the picture
 
@@ -30,10 +33,18 @@ class Portrait:
 def read_portrait(
     path: Path, detector: Detector, finder: MeshFinder, fitter: Fitter, *, mirrored: bool = False
 ) -> Portrait | None:
-    """The portrait in a file, or None where no head, or none that faces the camera, is found."""
-    picture = read_picture(path)[..., :3]
+    """The portrait in a file: its upper middle, if it is no square.
+
+    None where no head, or none that faces the camera, is found, and with a line for a file that cannot be read.
+    """
+    try:
+        picture = read_picture(path)[..., :3]
+    except MediaError as error:
+        log.warning("%s It is left out.", error)
+        return None
     side = min(picture.shape[:2])
-    picture = np.ascontiguousarray(picture[:side, :side])
+    left = (picture.shape[1] - side) // 2
+    picture = np.ascontiguousarray(picture[:side, left : left + side])
     shrink = cv2.INTER_AREA if side > SIDE else cv2.INTER_CUBIC
     picture = cv2.resize(picture, (SIDE, SIDE), interpolation=shrink)
     if mirrored:

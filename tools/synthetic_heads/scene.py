@@ -18,7 +18,7 @@ MOST_OUTSIDE = 0.3  # share of the points that may be off the picture
 FRAMING = (0.78, 1.0)  # of half the picture's side over the face's
 AWAY = (7, 16)  # decimetres from camera to face
 LEAST_BLUR = 0.2  # pixels
-DEPTH = 0.15  # behind the eyes, where meshes that are found have depth 0
+DEPTH = 0.15  # decimetres before the middle of the eyes, where meshes that are found have depth 0
 
 
 class Scene:

@@ -72,7 +72,7 @@ class AugmentConfig:
     layered: float = 0.0  # share of these portraits whose background stays, and hair turns as the skull; with --matte
     behind: float = 0.0  # share of pairs before the background of another picture; with --matte
     occlude: float = 0.0  # share of pairs in which a still piece of another picture hides part of both frames
-    reshape: float = 0.0  # of faces: stretched, sheared and bent (an elastic deformation): 1 makes other people of them
+    reshape: float = 0.0  # of faces: stretched, sheared and bent (an elastic deformation), up to 1: other people
     saturation: float = 0.0  # relative, either way
     gamma: float = 0.0  # logarithm of the exponent, either way
 

@@ -14,6 +14,11 @@ from .mesh import POINTS, MeshFinder, find_meshes
 
 SUFFIX = ".mesh.npy"
 TAKE_AWAY = "Take it away, and the mesh is looked for."
+# NumPy reads the header as Python's text, in which mistakes have many names; what is nested deep is one of memory.
+MISTAKES = (
+    *(OSError, ValueError, SyntaxError, TokenError, EOFError, ArithmeticError, TypeError),
+    *(RecursionError, MemoryError),
+)
 
 
 def given_mesh(clip: Path) -> Path | None:
@@ -60,7 +65,6 @@ def mapped_array(path: Path, advice: str) -> np.ndarray:
     """An array of numbers in a file, read when used. Raises MediaError for a damaged file, with advice."""
     try:
         return np.lib.format.open_memmap(path, mode="r")
-    # NumPy reads the header as Python's text, in which mistakes have many names.
-    except (OSError, ValueError, SyntaxError, TokenError, EOFError, ArithmeticError, TypeError) as error:
-        reason = shortened(str(error).split("\n")[0])
+    except MISTAKES as error:
+        reason = shortened(str(error).split("\n")[0] or type(error).__name__)
         raise MediaError(f"{path} is damaged ({reason}). {advice}") from error

@@ -115,7 +115,7 @@ class Layers:
         there = resting[rows]
         if not bool(self.stays.all()):
             there = torch.where(self.stays.to(device)[:, None, None, None], there, places[rows])
-        behind = F.grid_sample(self.pictures, _corners(there, size), padding_mode="reflection", align_corners=False)
+        behind = F.grid_sample(self.pictures, _by_edges(there, size), padding_mode="reflection", align_corners=False)
         colours = behind[:, :3]
         if len(own):
             whole = F.grid_sample(
@@ -217,12 +217,12 @@ def _shrunk(pictures: Tensor, side: int) -> Tensor:
 
 def _shares(mattes: Tensor, places: Tensor, size: int) -> Tensor:
     """(R, 1, S, S) shares of the person at places (R, S, S, 2) of frames of that size."""
-    corners = _corners(places, size)
-    return F.grid_sample(mattes[:, None].float() / 255, corners, padding_mode="border", align_corners=False)
+    there = _by_edges(places, size)
+    return F.grid_sample(mattes[:, None].float() / 255, there, padding_mode="border", align_corners=False)
 
 
-def _corners(places: Tensor, size: int) -> Tensor:
-    """Places in [-1, 1] from the middles of corner pixels, of pictures of that size, from the corners themselves."""
+def _by_edges(places: Tensor, size: int) -> Tensor:
+    """Places in pictures of that size: in [-1, 1] between middles of outer pixels, then between edges."""
     return places * ((size - 1) / size)
 
 

@@ -16,7 +16,7 @@ STRETCH = 0.09  # logarithm of the factor along each axis at strength 1; standar
 SHEAR = (0.05, 0.03)  # of x by y, and of y by x; standard deviations
 KNOTS, FIELD = 5, 24  # side of the grid of random offsets, and of the smooth field through it
 BEND = 0.075  # half sides: the largest standard deviation of these offsets at strength 1
-MOST = 2.0  # standard deviations: larger offsets are cut off, so that nothing folds
+MOST = 2.0  # standard deviations: larger offsets are cut off, so that nothing folds up to strength 1
 ROUNDS = 10  # of the iteration that takes points back
 BACK, REACH = 64, 1.25  # side of the grid on which it is done for whole pictures, and how far that goes, in half sides
 

@@ -42,7 +42,8 @@ def change_tones(source: Tensor, driving: Tensor, kinds: Tensor) -> tuple[Tensor
     mixes = torch.stack([torch.eye(3), grey, torch.tensor(SEPIA) @ grey, torch.tensor(PAINTING)])
     mix = mixes[kinds + 1].to(source.device)
     steep = torch.tensor([1.0, 1.0, 0.95, 1.25])[kinds + 1].to(source.device)[:, None, None, None]
-    ours, theirs = (torch.einsum("bij,bjhw->bihw", mix, image).clamp(1e-4, 1).pow(steep) for image in (source, driving))
+    mixed = (torch.einsum("bij,bjhw->bihw", mix, image) for image in (source, driving))
+    ours, theirs = (image.clamp(DARKEST, 1).pow(steep) for image in mixed)
     changed = (kinds >= 0).to(source.device)[:, None, None, None]
     return torch.where(changed, ours, source), torch.where(changed, theirs, driving)
 

@@ -74,6 +74,8 @@ def test_keeping_all_changes_nothing(tiny_model):
 def test_a_choice_of_channels_is_kept_for_other_weights_of_the_same_shapes(tiny_model, tiny_config, tmp_path):
     random, path = torch.Generator().manual_seed(0), tmp_path / "channels.json"
     keep = {space.name: torch.rand(space.size, generator=random) < 0.5 for space in channel_spaces(tiny_model)}
+    for mask in keep.values():
+        mask[0] = True
     write_channels(keep, path)
     other = lively(tiny_config)
 
@@ -90,6 +92,7 @@ def test_a_choice_of_channels_is_kept_for_other_weights_of_the_same_shapes(tiny_
         (lambda numbers: numbers.pop("generator.first"), "tells of other networks' channels"),
         (lambda numbers: numbers.update({"generator.first": [0, 999]}), "generator.first has to list channels from 0"),
         (lambda numbers: numbers.update({"generator.first": [True]}), "generator.first has to list channels from 0"),
+        (lambda numbers: numbers.update({"generator.first": []}), "generator.first has to list .* one at least"),
     ],
 )
 def test_a_choice_of_other_channels_is_refused(tiny_model, tmp_path, change, reason):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
+import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from fom_core.cli import main
 from fom_core.cli.compress import RECIPES, recipe_path
 from fom_core.compress.channels import read_channels, take_channels
-from fom_core.compress.compress import compress_from_folder
+from fom_core.compress.compress import check_begun, compress_from_folder
 from fom_core.compress.cost import frame_macs, trainable_parameters
 from fom_core.errors import UsageError
 from fom_core.networks import create_model
@@ -20,6 +23,7 @@ from fom_core.training.config import load_config
 from fom_core.training.given import TrainingInputs
 from fom_core.training.train import train_from_folder
 from fom_core.weights.load import load_module, save_model
+from tests.drawn_meshes import face, posed
 
 STAGES = ["teacher", "detector", "generator", "both", "pruned, before training", "pruned"]
 PRUNING = """
@@ -104,6 +108,19 @@ def test_a_painter_pruned_for_time_leaves_motion_as_it_is(clips, teacher_file, t
     assert all(torch.equal(value, pruned.state_dict()[name]) for name, value in again.state_dict().items())
 
 
+def test_meshes_beside_the_clips_are_what_a_compression_asks_for(clip, clips, teacher_file, tmp_path, caplog):
+    recipe, data = tmp_path / "prune.yaml", shutil.copytree(clips, tmp_path / "clips")
+    recipe.write_text(PRUNING)
+    np.save(data / "train" / "blob.mesh.npy", np.tile(posed(face()).astype(np.float32), (len(clip), 1, 1)))
+
+    with caplog.at_level(logging.WARNING):
+        compress_from_folder(
+            teacher_file, TrainingInputs(recipe, data, ["train_params.loss_weights.mesh=1"]), tmp_path / "run"
+        )
+
+    assert "what finds them is not given" not in caplog.text
+
+
 def test_what_a_stage_leaves_as_it_is_keeps_its_channels(clips, teacher_file, tmp_path, tiny_model):
     recipe = tmp_path / "prune.yaml"
     recipe.write_text(PRUNING)
@@ -148,6 +165,21 @@ def test_another_teacher_in_the_same_folder_is_refused(recipe, clips, teacher_fi
     (output / "compression.json").write_text('{"teacher": "0", "student": {}}')
     with pytest.raises(UsageError, match=r"another teacher and student\. Choose another --output"):
         compress_from_folder(teacher_file, TrainingInputs(recipe, clips), output)
+
+
+def test_another_pruning_in_the_same_folder_is_refused_if_the_folder_tells_its_own(recipe, tiny_model, tmp_path):
+    ours = TrainingInputs(recipe).config(tiny_model.config)
+    other = TrainingInputs(recipe, overrides=["stages.pruned.prune_multiple=8"]).config(tiny_model.config)
+    check_begun(ours, tiny_model, tmp_path)
+
+    check_begun(ours, tiny_model, tmp_path)
+    with pytest.raises(UsageError, match=r"another pruning\. Choose another --output"):
+        check_begun(other, tiny_model, tmp_path)
+    path = tmp_path / "compression.json"
+    path.write_text(
+        json.dumps({name: value for name, value in json.loads(path.read_text()).items() if name != "pruning"})
+    )
+    check_begun(other, tiny_model, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fom_core.compress.channels import channel_spaces, take_channels
-from fom_core.compress.refit import refit
+from fom_core.compress.refit import _solve, refit
 from fom_core.networks import create_model
 
 
@@ -47,6 +47,30 @@ def test_a_pruned_painter_comes_nearer_to_the_whole_one_on_pictures_it_was_not_f
     before = error(whole, pruned, source[4:], driving[4:])
     refit(whole, pruned, keep, source[:4], driving[:4])
     assert error(whole, pruned, source[4:], driving[4:]) < 0.5 * before
+
+
+def test_a_convolution_without_bias_is_fitted_as_one():
+    random = torch.Generator().manual_seed(0)
+    conv, wanted = (torch.nn.Conv2d(3, 2, 1, bias=False).requires_grad_(False) for _ in range(2))
+    inputs = 1 + torch.rand(2, 3, 8, 8, generator=random)
+    places = torch.arange(64).repeat(2, 1)
+    outputs = (wanted(inputs) + 0.5).flatten(2).mT  # what other inputs gave, of which none is left
+
+    _solve(conv, inputs, places, outputs)
+
+    seen, best = inputs.movedim(1, -1).reshape(-1, 3), outputs.reshape(-1, 2)
+    nearest = torch.linalg.lstsq(seen, best).solution.T
+    torch.testing.assert_close(conv.weight.flatten(1), nearest, rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_where_nothing_comes_in_weights_stay(bias):
+    conv = torch.nn.Conv2d(3, 2, 3, padding=1, bias=bias).requires_grad_(False)
+    before = conv.weight.clone()
+
+    _solve(conv, torch.zeros(2, 3, 8, 8), torch.arange(64).repeat(2, 1), torch.ones(2, 64, 2) * torch.tensor([1, 2]))
+
+    torch.testing.assert_close(conv.weight, before)
 
 
 def test_a_pruned_detector_comes_nearer_to_the_whole_one(tiny_config):

@@ -72,7 +72,8 @@ def test_a_training_that_exchanges_backgrounds_says_what_finds_people(stage, cap
 
 
 def test_a_matte_file_that_is_not_there_is_told_and_is_one_of_the_files(stage, tmp_path, caplog):
-    path, config = tmp_path / "none.tflite", TrainConfig("mine", (stage,))
+    path, plain = tmp_path / "none.tflite", TrainConfig("mine", (stage,))
+    config = TrainConfig("mine", (replace(stage, augment=AugmentConfig(behind=0.5)),))
     inputs = TrainingInputs("mine.yaml", matte=path)
 
     with pytest.raises(MediaError, match=r"The matte file .*none\.tflite does not exist"):
@@ -82,3 +83,6 @@ def test_a_matte_file_that_is_not_there_is_told_and_is_one_of_the_files(stage, t
     with pytest.raises(UnsupportedModel, match=r"Give selfie_segmentation\.tflite out of a wheel of mediapipe"):
         open_matte(config, inputs, None)
     assert "--matte is of no use without YuNet" in caplog.text
+    with pytest.raises(UnsupportedModel):
+        open_matte(plain, inputs, None)
+    assert "--matte has no effect: layered and behind of mine.yaml are 0." in caplog.text

@@ -13,7 +13,7 @@ from fom_core.media import VideoWriter
 from fom_core.training.data.clips import find_entries
 from fom_core.training.data.face_shape import known_meshes
 from fom_core.training.data.frame_cache import FrameCache
-from fom_core.training.data.given_meshes import given_mesh, read_given_mesh
+from fom_core.training.data.given_meshes import given_mesh, meshes_of, read_given_mesh
 from fom_core.training.data.mesh import POINTS
 from tests.drawn_meshes import face, posed
 
@@ -71,6 +71,15 @@ def test_other_meshes_beside_a_clip_are_read_anew(tmp_path, meshes):
     np.testing.assert_array_equal(np.array(cache.mesh), meshes)
 
 
+def test_meshes_beside_a_clip_that_breaks_off_are_not_laid_on_the_frames_before(tmp_path, meshes):
+    np.save(tmp_path / "clip.mesh.npy", meshes)
+    frames = [np.zeros((16, 16, 3), np.uint8)] * (FRAMES - 1)
+
+    found = meshes_of(tmp_path / "clip.mp4", frames, [np.zeros((5, 2))] * len(frames), None, whole=False)
+
+    assert found.shape == (FRAMES - 1, POINTS, 3) and np.isnan(found).all()
+
+
 def test_folders_of_frames_have_their_meshes_beside_them(tmp_path):
     (tmp_path / "some.one").mkdir()
     (tmp_path / "some.one.mesh.npy").touch()
@@ -114,7 +123,9 @@ def test_a_file_that_is_no_array_or_is_cut_off_is_refused_in_a_line(tmp_path, me
     np.save(path, meshes)
     whole = path.read_bytes()
 
-    for content in (b"", b"no array", whole[:5000], whole.replace(b"(3, 468, 3)", b"(9999999999")):
+    header = whole[: whole.index(b"\n") + 1]
+    nested = header[:8] + (6000).to_bytes(2, "little") + b"1+" * 2999 + b"1\n"
+    for content in (b"", b"no array", whole[:5000], whole.replace(b"(3, 468, 3)", b"(9999999999"), nested):
         path.write_bytes(content)
         with pytest.raises(MediaError, match="is damaged"):
             read_given_mesh(path, FRAMES)

@@ -190,6 +190,19 @@ def test_parts_of_a_batch_with_everything_are_those_of_the_whole(cache, stage):
             torch.testing.assert_close(getattr(ours, name), value, rtol=0, atol=1e-5, equal_nan=True, msg=name)
 
 
+def test_batches_with_everything_go_on_exactly_where_they_stopped(cache, stage):
+    stage = replace(stage, batch_size=6, still_share=0.5, weights=LossWeights(still_flow=1), augment=EVERYTHING)
+    feed, other = CacheFeed(cache, stage, seed=1), CacheFeed(cache, stage, seed=2)
+    feed.draw()
+    other.restore(feed.state())
+
+    expected, found = vars(feed.draw()[0]), vars(other.draw()[0])
+
+    assert expected["hidden"] is not None and expected["known_map"] is not None
+    for name, value in expected.items():
+        torch.testing.assert_close(found[name], value, rtol=0, atol=0, equal_nan=True, msg=name)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_batches_with_everything_made_on_a_gpu_are_those_of_the_processor(cache, stage):
@@ -259,3 +272,15 @@ def test_colours_fade_to_grey_and_light_follows_a_power():
     torch.testing.assert_close(
         with_gamma(picture, torch.tensor([2.0, 0.5])), torch.stack([picture[0] ** 2, picture[1] ** 0.5])
     )
+
+
+@pytest.mark.parametrize("still_share", [0.0, 1.0])
+def test_a_process_whose_share_has_no_portraits_or_nothing_else_makes_its_batch(cache, stage, still_share):
+    weights = LossWeights(mesh=1, still_flow=1)
+    stage = replace(stage, batch_size=1, still_share=still_share, weights=weights, augment=EVERYTHING)
+    feed = CacheFeed(cache, stage, seed=1)
+
+    for _ in range(8):
+        pairs = feed.draw()[0]
+        assert pairs.known_map is not None
+        assert pairs.source.isfinite().all() and pairs.driving.isfinite().all() and pairs.known_map.isfinite().all()
