@@ -74,10 +74,10 @@ def channel_masks(model: MotionModel, keep: Mapping[str, Tensor]) -> dict[tuple[
 
 
 def write_channels(keep: Mapping[str, Tensor], path: Path) -> None:
-    """Which channels of each space stay, as JSON: their numbers by the spaces' names."""
-    numbers = {name: mask.nonzero()[:, 0].tolist() for name, mask in keep.items()}
+    """Which channels of each space stay, as JSON: of how many, and their numbers, by the spaces' names."""
+    told = {name: {"of": len(mask), "kept": mask.nonzero()[:, 0].tolist()} for name, mask in keep.items()}
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(numbers) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(told) + "\n", encoding="utf-8")
 
 
 def read_channels(path: Path, model: MotionModel) -> dict[str, Tensor]:
@@ -86,12 +86,15 @@ def read_channels(path: Path, model: MotionModel) -> dict[str, Tensor]:
     Raises UsageError for any other file, and for one of other networks.
     """
     with wrong_as(UsageError, path, "Take channels.json beside the pruned.safetensors of a model with these widths."):
-        numbers = read_json(path)
+        told = read_json(path)
         keep = {space.name: torch.zeros(space.size, dtype=torch.bool) for space in channel_spaces(model)}
-        if not isinstance(numbers, dict) or numbers.keys() != keep.keys():
+        if not isinstance(told, dict) or told.keys() != keep.keys():
             raise DocumentError("tells of other networks' channels.")
         for name, mask in keep.items():
-            kept = numbers[name]
+            one = told[name]
+            if not isinstance(one, dict) or one.get("of") != len(mask):
+                raise DocumentError(f"{name} tells of other widths: this model has {len(mask)} channels there.")
+            kept = one.get("kept")
             listed = isinstance(kept, list) and all(type(each) is int and 0 <= each < len(mask) for each in kept)
             if not listed or not kept:
                 raise DocumentError(f"{name} has to list channels from 0 to {len(mask) - 1}, one at least.")

@@ -117,7 +117,8 @@ def stages_table(rows: Sequence[StageRow]) -> str:
         loss = "" if row.l1 is None else f"{row.l1:.4f}"
         if row is not first and row.l1 is not None and first.l1:
             loss += f" ({row.l1 / first.l1:.3f}x)"
-        parameters, gmac = f"{row.parameters / 1e6:.3f} M{smaller}", f"{row.macs / 1e9:.3f}"
+        work = "" if row is first else f" ({first.macs / row.macs:.1f}x fewer)"
+        parameters, gmac = f"{row.parameters / 1e6:.3f} M{smaller}", f"{row.macs / 1e9:.3f}{work}"
         lines.append([row.stage, parameters, gmac, f"{row.bytes / 1e6:.2f}{size}", loss, f"{row.frame_ms:.2f}"])
     return markdown.table(["", "parameters", "GMAC", "MB", "L1", "ms"], lines) + "\n"
 

@@ -191,7 +191,7 @@ def _check_changes(stage: Stage, options: Table) -> None:
         if lowest < 0:
             raise weights.wrong(each.name, f"has to be 0 or above, found {lowest:g}.")
     _check_share(weights, "warp_trust", stage.weights.warp_trust)
-    for name in ("tone", "damage", "apart", "layered", "behind", "occlude", "reshape", "saturation"):
+    for name in ("tone", "damage", "apart", "layered", "behind", "occlude", "reshape", "saturation", "gamma"):
         _check_share(augment, name, getattr(stage.augment, name))
     for table, values in ((augment, stage.augment), (warp, stage.transform)):
         for each in fields(values):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fom_core.errors import MediaError, UsageError
+from fom_core.training.data.clips import find_entries
 from fom_core.training.data.mesh import CHIN, FOREHEAD, LEFT_EYE, LOWER_LIP, RIGHT_EYE, UPPER_LIP
 from tools.synthetic_heads.asset import EXPRESSIONS
 from tools.synthetic_heads.matte import WORK, background_of, person_matte, spread_person
@@ -105,6 +106,25 @@ def test_the_index_of_the_portraits_is_never_replaced_and_none_is_made_of_none(t
     with pytest.raises(MediaError, match="has no portraits: its index"):
         make(argparse.Namespace(output=tmp_path / "made", portraits=portraits, seed=0))
     assert not (tmp_path / "made").exists()
+
+
+def test_a_joined_index_lists_real_clips_by_their_full_paths(tmp_path):
+    pytest.importorskip("moderngl", reason="the command draws with it (pip install moderngl)")
+    pytest.importorskip("scipy", reason="fits want scipy (pip install scipy)")
+    from tools.synthetic_heads.__main__ import joined_rows, write_index
+
+    clips, output = tmp_path / "clips", tmp_path / "drawn"
+    (clips / "video").mkdir(parents=True)
+    (clips / "video" / "one.mp4").touch()
+    (clips / "index.csv").write_text("file,kind,split,identity,mood\nvideo/one.mp4,video,val,somebody,glad\n")
+    (output / "video").mkdir(parents=True)
+    np.save(output / "video" / "synthetic_00000.mesh.npy", np.zeros((9, 468, 3), np.float32))
+    (output / "video" / "synthetic_00000.mp4").touch()
+
+    assert write_index(output, 96, joined_rows(clips)) == 1
+
+    assert [entry.path.name for entry in find_entries(output, "train", ["permissive"])] == ["synthetic_00000.mp4"]
+    assert [entry.path for entry in find_entries(output, "val")] == [clips / "video" / "one.mp4"]
 
 
 @pytest.fixture(scope="module")

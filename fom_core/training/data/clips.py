@@ -77,7 +77,8 @@ def find_entries(
         asked += [f"of the licence class {' or '.join(licence_classes)}"] if licence_classes else []
         there = _splits(folder) if split else []
         hint = f"The splits there: {', '.join(there)}. " if there else ""
-        hint += "`fom evaluate --split train` measures on that one. " if split != "train" and "train" in there else ""
+        if split != "train" and "train" in there:
+            hint += "A training wants people to validate with; `fom evaluate --split train` takes that one. "
         raise MediaError(
             f"Wanted clips in {folder}{' '.join(['', *asked])} and found none. {hint}"
             "Give a folder of videos, of frame folders or of frame strips, or one with an index.csv that has such rows."

@@ -89,17 +89,19 @@ def test_a_choice_of_channels_is_kept_for_other_weights_of_the_same_shapes(tiny_
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda numbers: numbers.pop("generator.first"), "tells of other networks' channels"),
-        (lambda numbers: numbers.update({"generator.first": [0, 999]}), "generator.first has to list channels from 0"),
-        (lambda numbers: numbers.update({"generator.first": [True]}), "generator.first has to list channels from 0"),
-        (lambda numbers: numbers.update({"generator.first": []}), "generator.first has to list .* one at least"),
+        (lambda told: told.pop("generator.first"), "tells of other networks' channels"),
+        (lambda told: told["generator.first"].update(kept=[0, 999]), "generator.first has to list channels from 0"),
+        (lambda told: told["generator.first"].update(kept=[True]), "generator.first has to list channels from 0"),
+        (lambda told: told["generator.first"].update(kept=[]), "generator.first has to list .* one at least"),
+        (lambda told: told["generator.first"].update(of=999), "generator.first tells of other widths"),
+        (lambda told: told.update({"generator.first": [0, 1]}), "generator.first tells of other widths"),
     ],
 )
 def test_a_choice_of_other_channels_is_refused(tiny_model, tmp_path, change, reason):
-    numbers = {space.name: [0, 1] for space in channel_spaces(tiny_model)}
-    change(numbers)
+    told = {space.name: {"of": space.size, "kept": [0, 1]} for space in channel_spaces(tiny_model)}
+    change(told)
     path = tmp_path / "channels.json"
-    path.write_text(json.dumps(numbers))
+    path.write_text(json.dumps(told))
     with pytest.raises(UsageError, match=reason):
         read_channels(path, tiny_model)
 

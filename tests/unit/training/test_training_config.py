@@ -151,7 +151,7 @@ OF_PORTRAITS = ("augmentation_params.turn", "augmentation_params.layered")
         (["augmentation_params.occlude=2"], "augmentation_params.occlude has to be from 0 to 1, found 2."),
         (["augmentation_params.saturation=1.5"], "augmentation_params.saturation has to be from 0 to 1, found 1.5."),
         (["augmentation_params.reshape=1.5"], "augmentation_params.reshape has to be from 0 to 1, found 1.5."),
-        (["augmentation_params.gamma=-1"], "augmentation_params.gamma has to be 0 or above, found -1."),
+        (["augmentation_params.gamma=-1"], "augmentation_params.gamma has to be from 0 to 1, found -1."),
         (
             [f"{name}=0" for name in ("still_share", "video_still_share", *OF_PORTRAITS)],
             "stages.mesh.loss_weights.still_flow has no effect: no pairs are made of portraits (still_share: 0).",

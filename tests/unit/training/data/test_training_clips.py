@@ -152,7 +152,7 @@ def test_clips_for_learning_alone_are_measured_by_their_own_split(tmp_path):
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "a.mp4").touch()
 
-    with pytest.raises(MediaError, match=r"The splits there: train\. `fom evaluate --split train` measures on that"):
+    with pytest.raises(MediaError, match=r"The splits there: train\. .* `fom evaluate --split train` takes that one"):
         find_entries(tmp_path, "val")
 
 
