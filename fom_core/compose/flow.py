@@ -26,6 +26,7 @@ CALM = (2.0, 4.0)  # widths of the averages that calm it, one after the other, i
 UNLIKE = (0.04, 0.1)  # movement unlike that of a plane, in half sides, over which sharp pixels lose trust
 UNSURE = 0.8  # the network's share in a face that turns furthest
 FACE = (0.2, 0.8)  # part of the crop in which that is looked for
+ELSEWHERE, ROUNDS = 0.1, 6  # half sides from the plane at which a place counts half; how often that is found anew
 TORN, LASTS = 0.05, 10  # a calmed share of the flow that is worth a word, if it lasts for so many frames
 
 
@@ -159,11 +160,18 @@ def areas(d: np.ndarray, spacing: tuple[float, float] | None = None) -> np.ndarr
 
 
 def unlike_a_plane(d: np.ndarray) -> float:
-    """How far the parts of a face move otherwise than one flat thing would: rms distance from the best affine map."""
+    """How far the parts of a face move otherwise than one flat thing would: rms distance from the affine map of most.
+
+    Places count by Cauchy's weights, found in rounds, so that a wall that stays beside a head is no part of the face.
+    """
     height, width = d.shape[:2]
     rows, columns = (slice(round(FACE[0] * side), round(FACE[1] * side)) for side in (height, width))
     moved = d[rows, columns].reshape(-1, 2).astype(np.float64)
     y, x = (axis.ravel() for axis in np.mgrid[rows, columns])
-    plane = np.stack([np.ones(x.size), x - x.mean(), y - y.mean()], axis=1)  # orthogonal: least squares term by term
-    rest = moved - plane @ ((plane.T @ moved) / (plane**2).sum(axis=0)[:, None])
-    return float(np.sqrt((rest**2).sum(axis=1).mean()))
+    plane = np.stack([np.ones(x.size), x - x.mean(), y - y.mean()], axis=1)
+    weights = away = np.ones(x.size)
+    for _ in range(ROUNDS):
+        weighted = plane.T * weights
+        away = np.square(moved - plane @ np.linalg.solve(weighted @ plane, weighted @ moved)).sum(axis=1)
+        weights = 1 / (1 + away / ELSEWHERE**2)
+    return float(np.sqrt((weights * away).sum() / weights.sum()))

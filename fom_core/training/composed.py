@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..compose.canvas import REACH, WITHIN_BORDER
-from ..compose.flow import FACE, STEEPEST, UNLIKE, UNSURE, hidden_share, soft_limit
+from ..compose.flow import ELSEWHERE, FACE, ROUNDS, STEEPEST, UNLIKE, UNSURE, hidden_share, soft_limit
 from ..geometry import identity_grid, ramp
 from ..types import Generated
 
@@ -73,7 +73,11 @@ def _unlike_planes(d: Tensor) -> Tensor:
     rows, columns = (slice(round(FACE[0] * side), round(FACE[1] * side)) for side in (height, width))
     part = d[:, rows, columns]
     grid = identity_grid(part.shape[1], part.shape[2], like=part).flatten(0, 1)
-    plane = torch.cat([torch.ones_like(grid[:, :1]), grid], dim=1)  # (N, 3), orthogonal
+    plane = torch.cat([torch.ones_like(grid[:, :1]), grid], dim=1)  # (N, 3)
     moved = part.flatten(1, 2)
-    rest = moved - plane @ ((plane.mT @ moved) / plane.square().sum(0)[:, None])
-    return rest.square().sum(-1).mean(-1).sqrt()
+    weights = away = torch.ones_like(moved[..., 0])
+    for _ in range(ROUNDS):
+        weighted = plane.mT * weights[:, None]  # (B, 3, N)
+        away = (moved - plane @ torch.linalg.solve(weighted @ plane, weighted @ moved)).square().sum(-1)
+        weights = 1 / (1 + away / ELSEWHERE**2)
+    return ((weights * away).sum(-1) / weights.sum(-1)).sqrt()

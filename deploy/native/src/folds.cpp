@@ -1,8 +1,10 @@
 #include "folds.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
+#include <vector>
 
 #include "canvas.h"
 
@@ -11,6 +13,8 @@ namespace {
 constexpr double WHOLE_LOW = 0.15, WHOLE_HIGH = 0.45;  // of an area: below it is calmed, above left as it is
 constexpr double CALM[] = {2, 4};  // widths of the averages that calm it, one after the other, in cells of the flow
 constexpr double FACE_LOW = 0.2, FACE_HIGH = 0.8;  // part of the crop that is compared with a plane
+constexpr double ELSEWHERE = 0.1;                  // half sides from that plane at which a place counts half
+constexpr int ROUNDS = 6;                          // in which that is found
 constexpr int TAIL = 4;                            // widths of a gaussian that are summed
 
 int held(int at, int length) {
@@ -87,6 +91,19 @@ std::vector<float> blurred(const std::vector<float>& values, int width, int heig
   return blurred_along(rows, weights, static_cast<std::size_t>(channels) * width, height, border);
 }
 
+/** Solve A X = B in place: three rows of A, which is positive, and of B beside one another. */
+void solve(std::array<std::array<double, 5>, 3>& rows) {
+  for (int pivot = 0; pivot < 3; ++pivot) {
+    const double first = rows[pivot][pivot];
+    for (double& value : rows[pivot]) value /= first;
+    for (int row = 0; row < 3; ++row) {
+      const double share = rows[row][pivot];
+      if (row == pivot) continue;
+      for (int column = 0; column < 5; ++column) rows[row][column] -= share * rows[pivot][column];
+    }
+  }
+}
+
 }  // namespace
 
 int mirrored(int at, int length) {
@@ -111,23 +128,33 @@ double unlike_a_plane(const Displacement& d) {
   const int left = part(FACE_LOW, d.width), right = part(FACE_HIGH, d.width);
   const int top = part(FACE_LOW, d.height), bottom = part(FACE_HIGH, d.height);
   const double middle_x = (left + right - 1) / 2.0, middle_y = (top + bottom - 1) / 2.0;
-  const double count = static_cast<double>(right - left) * (bottom - top);
-  double rest = 0;
-  for (int axis = 0; axis < 2; ++axis) {
-    double all = 0, one = 0, x_part = 0, y_part = 0, xx = 0, yy = 0;
-    for (int row = top; row < bottom; ++row) {
-      for (int column = left; column < right; ++column) {
-        const double value = d.values[2 * (static_cast<std::size_t>(row) * d.width + column) + axis];
-        const double x = column - middle_x, y = row - middle_y;
-        all += value * value;
-        one += value;
-        x_part += value * x;
-        y_part += value * y;
-        xx += x * x;
-        yy += y * y;
+  std::vector<std::array<double, 5>> places;  // 1, x, y, and the movement there
+  for (int row = top; row < bottom; ++row) {
+    for (int column = left; column < right; ++column) {
+      const float* moved = &d.values[2 * (static_cast<std::size_t>(row) * d.width + column)];
+      places.push_back({1, column - middle_x, row - middle_y, moved[0], moved[1]});
+    }
+  }
+  std::vector<double> weights(places.size(), 1), away(places.size(), 0);
+  for (int round = 0; round < ROUNDS; ++round) {
+    std::array<std::array<double, 5>, 3> sums{};
+    for (std::size_t at = 0; at < places.size(); ++at) {
+      for (int one = 0; one < 3; ++one) {
+        for (int other = 0; other < 5; ++other) sums[one][other] += weights[at] * places[at][one] * places[at][other];
       }
     }
-    rest += all - one * one / count - x_part * x_part / xx - y_part * y_part / yy;
+    solve(sums);
+    for (std::size_t at = 0; at < places.size(); ++at) {
+      away[at] = 0;
+      for (int axis = 3; axis < 5; ++axis) {
+        double rest = places[at][axis];
+        for (int one = 0; one < 3; ++one) rest -= sums[one][axis] * places[at][one];
+        away[at] += rest * rest;
+      }
+      weights[at] = 1 / (1 + away[at] / (ELSEWHERE * ELSEWHERE));
+    }
   }
-  return std::sqrt(std::max(rest, 0.0) / count);
+  double all = 0, total = 0;
+  for (std::size_t at = 0; at < places.size(); ++at) all += weights[at] * away[at], total += weights[at];
+  return std::sqrt(all / total);
 }

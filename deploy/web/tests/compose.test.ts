@@ -110,6 +110,7 @@ describe('a flow', () => {
   it('of one flat thing is that of a plane', () => {
     expect(unlikeAPlane(flow((u, v) => [0.3 + 0.2 * u, 0.1 * v - 0.4 * u]))).toBeCloseTo(0, 6)
     expect(unlikeAPlane(flow((u) => [0.3 * u * u, 0]))).toBeGreaterThan(0.02)
+    expect(unlikeAPlane(flow((u) => (u < -0.3 ? [0, 0] : [0.4, 0.1])))).toBeLessThan(0.1) // a wall beside a head
   })
 })
 

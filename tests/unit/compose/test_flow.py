@@ -98,6 +98,12 @@ def test_a_movement_of_a_plane_is_no_turn():
     assert unlike_a_plane(plane + squeezed(0.5)) > 0.01
 
 
+def test_a_wall_that_stays_beside_a_head_is_no_turn_of_it():
+    beside = np.where(X[..., None] < -0.3, 0.0, np.array([0.4, 0.1]))
+
+    assert unlike_a_plane(beside) < 0.1  # 0.117 from the plane that is nearest to all
+
+
 def test_areas_grow_shrink_and_fold_with_the_flow():
     assert areas(np.stack([0.2 * X, 0.1 * Y], axis=-1)) == pytest.approx(1.32, abs=1e-4)
     assert areas(squeezed(0.3)).min() > 0 > areas(squeezed(2.0)).min()

@@ -3,6 +3,8 @@ import { smoothStep } from './canvas'
 const WHOLE: [number, number] = [0.15, 0.45] // what becomes of an area over which the flow is left as it is, and below which it is calmed
 const CALM = [2, 4] // widths of the averages that calm it, one after the other, in cells of the flow
 const FACE: [number, number] = [0.2, 0.8] // part of the crop that is compared with a plane
+const ELSEWHERE = 0.1 // half sides from that plane at which a place counts half
+const ROUNDS = 6 // in which that is found
 const TAIL = 4 // widths of a gaussian that are summed
 
 /** A displacement of the crop's pixels, (height, width, 2) in half sides. */
@@ -45,29 +47,51 @@ export function areas({ values, width, height }: Displacement): Float32Array {
   })
 }
 
-/** How far the parts of a face move otherwise than one flat thing would: rms distance from the best affine map. */
+/**
+ * How far the parts of a face move otherwise than one flat thing would: rms distance from the affine map of most.
+ *
+ * Places count by Cauchy's weights, found in rounds, so that a wall that stays beside a head is no part of the face.
+ */
 export function unlikeAPlane({ values, width, height }: Displacement): number {
   const [left, right, top, bottom] = [width, width, height, height].map((side, index) => Math.round(FACE[index % 2] * side))
   const [middleX, middleY] = [(left + right - 1) / 2, (top + bottom - 1) / 2]
-  const count = (right - left) * (bottom - top)
-  let rest = 0
-  for (const axis of [0, 1]) {
-    const sums = { all: 0, one: 0, x: 0, y: 0, xx: 0, yy: 0 }
-    for (let row = top; row < bottom; row++) {
-      for (let column = left; column < right; column++) {
-        const value = values[2 * (row * width + column) + axis]
-        const [x, y] = [column - middleX, row - middleY]
-        sums.all += value * value
-        sums.one += value
-        sums.x += value * x
-        sums.y += value * y
-        sums.xx += x * x
-        sums.yy += y * y
-      }
+  const places: number[][] = [] // 1, x, y, and the movement there
+  for (let row = top; row < bottom; row++) {
+    for (let column = left; column < right; column++) {
+      const at = 2 * (row * width + column)
+      places.push([1, column - middleX, row - middleY, values[at], values[at + 1]])
     }
-    rest += sums.all - sums.one ** 2 / count - sums.x ** 2 / sums.xx - sums.y ** 2 / sums.yy
   }
-  return Math.sqrt(Math.max(rest, 0) / count)
+  let weights = places.map(() => 1)
+  let away = weights
+  for (let round = 0; round < ROUNDS; round++) {
+    const sums = Array.from({ length: 3 }, () => new Array<number>(5).fill(0))
+    places.forEach((place, index) => {
+      for (let one = 0; one < 3; one++) {
+        for (let other = 0; other < 5; other++) sums[one][other] += weights[index] * place[one] * place[other]
+      }
+    })
+    const planes = solved(sums)
+    away = places.map((place) => [3, 4].reduce((sum, axis, number) => {
+      const rest = place[axis] - planes.reduce((moved, plane, one) => moved + plane[number] * place[one], 0)
+      return sum + rest * rest
+    }, 0))
+    weights = away.map((distance) => 1 / (1 + distance / ELSEWHERE ** 2))
+  }
+  const total = (terms: number[]): number => terms.reduce((sum, term) => sum + term, 0)
+  return Math.sqrt(total(away.map((distance, index) => weights[index] * distance)) / total(weights))
+}
+
+/** The solutions X, three rows of two, of A X = B, from three rows of A and B beside one another; A is positive. */
+function solved(given: number[][]): number[][] {
+  const rows = given.map((row) => [...row])
+  for (let pivot = 0; pivot < 3; pivot++) {
+    rows[pivot] = rows[pivot].map((value) => value / rows[pivot][pivot])
+    for (let row = 0; row < 3; row++) {
+      if (row !== pivot) rows[row] = rows[row].map((value, column) => value - rows[row][pivot] * rows[pivot][column])
+    }
+  }
+  return rows.map((row) => row.slice(3))
 }
 
 type Border = (at: number, length: number) => number
