@@ -16,28 +16,12 @@ from torch import Tensor, nn
 
 from ..networks.model import MotionModel
 from ..training.settings import PRUNABLE
-from .channels import Space, channel_spaces, take_channels
+from .channels import Space, channel_spaces
 from .cost import prices
 
 log = logging.getLogger(__name__)
 
 SMALLEST_SHARE, FEWEST = 0.25, 4  # of the channels of a space that stay, whatever they are worth
-
-
-def prune(
-    model: MotionModel,
-    share: float,
-    importance: dict[str, Tensor],
-    *,
-    by: str = "parameters",
-    parts: Sequence[str] = PRUNABLE,
-    multiple: int = 1,
-) -> MotionModel:
-    """A model with at least ``share`` less of what ``by`` counts, as far as every space may shrink.
-
-    The arguments are those of :func:`chosen_channels`.
-    """
-    return take_channels(model, chosen_channels(model, share, importance, by=by, parts=parts, multiple=multiple))
 
 
 def chosen_channels(
@@ -49,7 +33,9 @@ def chosen_channels(
     parts: Sequence[str] = PRUNABLE,
     multiple: int = 1,
 ) -> dict[str, Tensor]:
-    """Which channels of each space stay, (size,) bools.
+    """Which channels of each space stay, (size,) bools, for at least ``share`` less of what ``by`` counts.
+
+    As far as every space may shrink: :func:`.channels.take_channels` makes the model.
 
     importance: of every channel, by name of its space (:func:`importance_of`). A channel's worth is its importance
                 for what goes with it of ``by``, so wide and narrow layers compete fairly.

@@ -217,9 +217,9 @@ def find_clips(config: TrainConfig, inputs: TrainingInputs) -> FoundClips:
     Raises UsageError where no folder is named, MediaError where there is nothing to learn from, or nothing of what is
     set apart for figures, and for weights that are no file.
     """
-    for path in (inputs.yunet, inputs.vgg, inputs.mesh, inputs.matte):
+    for what, path in (("YuNet", inputs.yunet), ("VGG19", inputs.vgg), ("mesh", inputs.mesh), ("matte", inputs.matte)):
         if is_file(path):
-            require_file(path, "The weights file")
+            require_file(path, f"The {what} file")
     folder, classes = clip_folder(config, inputs), config.dataset.licence_classes
     train = find_entries(folder, "train", classes)
     if not config.streamed:  # else strips have frames of any shape

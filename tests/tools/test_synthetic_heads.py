@@ -9,13 +9,14 @@ import cv2
 import numpy as np
 import pytest
 
+from fom_core.compose.canvas import smooth_step
 from fom_core.errors import MediaError, UsageError
 from fom_core.training.data.clips import find_entries
 from fom_core.training.data.mesh import CHIN, FOREHEAD, LEFT_EYE, LOWER_LIP, RIGHT_EYE, UPPER_LIP
 from tools.synthetic_heads.asset import EXPRESSIONS
 from tools.synthetic_heads.matte import WORK, background_of, person_matte, spread_person
 from tools.synthetic_heads.motion import PLACE, random_motion
-from tools.synthetic_heads.sampling import sample, step
+from tools.synthetic_heads.sampling import sample
 
 needs_anny = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("anny", "scipy")),
@@ -44,7 +45,7 @@ def test_mouths_open_and_eyes_close_within_what_faces_can():
 
 
 def test_steps_are_flat_at_both_ends_and_samples_lie_between_pixels():
-    np.testing.assert_allclose(step(np.array([-1.0, 0, 0.5, 1, 2]), 0, 1), [0, 0, 0.5, 1, 1])
+    np.testing.assert_allclose(smooth_step(np.array([-1.0, 0, 0.5, 1, 2]), 0, 1), [0, 0, 0.5, 1, 1])
 
     ramp = np.tile(np.arange(8, dtype=np.float32), (8, 1))
     np.testing.assert_allclose(sample(ramp, np.array([[0.5, 0.5], [0.5 / 8, 0.2]])), [3.5, 0.0])

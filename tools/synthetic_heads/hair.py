@@ -5,10 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from fom_core.compose.canvas import smooth_step
 from fom_core.training.data.mesh import FOREHEAD, LEFT_EAR, RIGHT_EAR
 
 from .fit import Fit
-from .sampling import sample, step
+from .sampling import sample
 
 GRID = 44  # points along each side of the sheet
 NAPE = -1.0  # height below the eyes, in decimetres
@@ -28,14 +29,14 @@ def hairiness(usual: np.ndarray, marks: np.ndarray, skin: np.ndarray) -> np.ndar
     across *= np.sign(across @ (np.array([0.9, back]) - hairline))
     depth = (usual[:, 1:] - hairline) @ across
     depth -= 0.30 * np.clip(np.abs(usual[:, 0]) - 0.35, 0, 1) * (usual[:, 2] > -1.0)  # temples are free
-    grows = step(depth, -0.06, 0.16) * (usual[:, 1] > LOWEST) * (1 - _ears(usual))
+    grows = smooth_step(depth, -0.06, 0.16) * (usual[:, 1] > LOWEST) * (1 - _ears(usual))
     return grows * np.isin(np.arange(len(usual)), skin)
 
 
 def _ears(usual: np.ndarray) -> np.ndarray:
     x, y = np.abs(usual[:, 0]), usual[:, 1]
     widest = np.percentile(x[(y > 0.2) & (y < 1.0)], 99.5)
-    return step(x, widest - 0.02, widest + 0.05) * (np.abs(y + 0.1) < 0.5)
+    return smooth_step(x, widest - 0.02, widest + 0.05) * (np.abs(y + 0.1) < 0.5)
 
 
 def hair_volume(
@@ -51,9 +52,9 @@ def hair_volume(
     off = seen[:, :2] - middle
     angle = np.arctan2(off[:, 1], off[:, 0])
     angle = np.where(angle < -np.pi / 2, angle + 2 * np.pi, angle)
-    rim = step(np.linalg.norm(off, axis=1) / scale, 0.2, 0.75)
+    rim = smooth_step(np.linalg.norm(off, axis=1) / scale, 0.2, 0.75)
     here = rim * np.interp(angle, angles, extra) + (1 - rim) * np.median(extra)
-    fade = step(angle, -0.3, 0.15) * step(np.pi - angle, -0.3, 0.15)
+    fade = smooth_step(angle, -0.3, 0.15) * smooth_step(np.pi - angle, -0.3, 0.15)
     return hairy**1.5 * here * (0.35 + 0.65 * fade)
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation  # pyright: ignore[reportMissingImports]
 
+from fom_core.compose.canvas import smooth_step
 from fom_core.training.data.mesh import LEFT_EAR, LOWER_LIP, RIGHT_EAR, UPPER_LIP
 
 from .asset import BODY, EXPRESSIONS, EYES, LASHES, RACES, TEETH, TONGUE, Asset
@@ -17,7 +18,7 @@ from .looks import colours_around, eye_zone, eyes_and_mouth, random_light
 from .matte import WORK, background_of, person_matte, silhouette, spread_person
 from .motion import Pose
 from .render import LOOSE, Surface, normals_of
-from .sampling import disc, sample, step
+from .sampling import disc, sample
 
 NECK, CHEST = np.array([0.0, -1.25, -0.85]), np.array([0.0, -3.2, -0.9])  # around which head and body turn
 AT_REST = {"mouthFrown": 0.75, "mouthStretch": 0.5, "browDown": 0.35}
@@ -171,7 +172,7 @@ class PersonMaker:
     def _trust(self, place: np.ndarray, seen: np.ndarray, matte: np.ndarray) -> np.ndarray:
         """(V,): how well the picture shows the vertices, by their direction and by what is the person."""
         low = np.where(self._hairy > 0.5, 0.05, 0.12)
-        facing = step(normals_of(seen, self._skin)[:, 2], low, low + 0.33)
+        facing = smooth_step(normals_of(seen, self._skin)[:, 2] - low, 0, 0.33)
         inside = np.all((place > 0.01) & (place < 0.985), axis=1)
         return facing * sample(cv2.erode(matte, np.ones((5, 5))), place) * (self._inside < 0.3) * inside
 
@@ -201,4 +202,4 @@ def _beside(matte: np.ndarray, covered: np.ndarray) -> np.ndarray:
 
 
 def _follows(points: np.ndarray) -> np.ndarray:
-    return step(points[:, 1] + 0.25 * points[:, 2], -2.15, -1.3)
+    return smooth_step(points[:, 1] + 0.25 * points[:, 2], -2.15, -1.3)

@@ -1,15 +1,9 @@
-"""Small helpers on arrays: smooth steps, and values of a picture at places."""
+"""Values of a picture at places, and brushes for masks."""
 
 from __future__ import annotations
 
 import cv2
 import numpy as np
-
-
-def step(values: np.ndarray, low: np.ndarray | float, high: np.ndarray | float) -> np.ndarray:
-    """From 0 at ``low`` to 1 at ``high``, smoothly."""
-    part = np.clip((values - low) / (high - low), 0, 1)
-    return part * part * (3 - 2 * part)
 
 
 def sample(picture: np.ndarray, place: np.ndarray) -> np.ndarray:

@@ -30,7 +30,8 @@ HAIR = (1.45, 2.0)  # of the face's outline, rings of hair: as stiff as the skul
 HAIR_ENDS = (-0.12, 0.15)  # heights of faces: these rings below the chin and the middle of the face, which is their end
 BODY = (0.55, 0.75, 0.35)  # shoulders: heights of faces below the chin, but at least half sides; from there to below
 ACROSS = (-1.2, -0.6, 0.0, 0.6, 1.2)  # half sides, where they are held
-ROAMS, SWAY = 1.5, 0.7  # how much further heads shift there, and the largest share of it that shoulders take over
+ROAMS = (1.0, 2.0, 4.0)  # how much further heads shift there, each as often: some by a third of the picture
+SWAY = 0.7  # the largest share of it that shoulders take over
 STIFF = 2e-3  # of the thin plate: how little it follows single points
 
 
@@ -41,7 +42,8 @@ class HeadTurns:
     turn:   (B, 3, 3), around the middle of the skull.
     zoom:   (B,) factors; ``shift`` (B, 3) in half sides.
     borrow: (B,) how much of somebody's change of expression they take over, 0 for none.
-    layered: (B,) bool, those that move before a background that stays; ``sway`` (B,) share of their shift in shoulders.
+    layered: (B,) bool, those that move before a background that stays; ``roam`` (B,) how much further these shift, and
+             ``sway`` (B,) the share of it in their shoulders.
     """
 
     turn: np.ndarray
@@ -49,6 +51,7 @@ class HeadTurns:
     shift: np.ndarray
     borrow: np.ndarray
     layered: np.ndarray
+    roam: np.ndarray
     sway: np.ndarray
 
     @classmethod
@@ -61,11 +64,12 @@ class HeadTurns:
         shift = np.pad(normal[:, 4:] * SHIFT, ((0, 0), (0, 1)))
         much = MUCH[0] + (MUCH[1] - MUCH[0]) * even[:, 1]
         borrow = np.where(even[:, 0] < BORROWS, much, 0.0)
-        chosen, sway = np.zeros(batch, bool), np.zeros(batch)
+        chosen, roam, sway = np.zeros(batch, bool), np.ones(batch), np.zeros(batch)
         if layered:
-            drawn = torch.rand(batch, 2, generator=random, dtype=torch.float64).numpy()
+            drawn = torch.rand(batch, 3, generator=random, dtype=torch.float64).numpy()
             chosen, sway = drawn[:, 0] < layered, drawn[:, 1] * SWAY
-        return cls(rotations(angles), np.exp(normal[:, 3] * ZOOM), shift, borrow, chosen, sway)
+            roam = np.array(ROAMS)[(drawn[:, 2] * len(ROAMS)).astype(int)]
+        return cls(rotations(angles), np.exp(normal[:, 3] * ZOOM), shift, borrow, chosen, roam, sway)
 
     def __getitem__(self, rows: slice | np.ndarray) -> HeadTurns:
         return HeadTurns(*(value[rows] for value in vars(self).values()))
@@ -108,7 +112,7 @@ def turn_portraits(shape: FaceShape, raw: RawPairs, turns: HeadTurns) -> TurnedP
     assert raw.driving_mesh is not None
     turning = raw.still.numpy() & known_meshes(raw.driving_mesh.numpy())
     layered = turns.layered & turning & (raw.matted.numpy() if raw.matted is not None else False)
-    shift = np.where(layered[:, None], ROAMS, 1.0) * turns.shift
+    shift = np.where(layered, turns.roam, 1.0)[:, None] * turns.shift
     turns, rows = replace(turns, layered=layered, shift=shift), np.flatnonzero(turning)
     landmarks, meshes = raw.driving_landmarks.clone(), raw.driving_mesh.clone()
     maps = torch.empty(len(rows), GRID, GRID, 2)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fom_core.compress.channels import channel_spaces
+from fom_core.compress.channels import channel_spaces, take_channels
 from fom_core.compress.cost import frame_macs, frame_ms, prices, stored_bytes, trainable_parameters
-from fom_core.compress.prune import FEWEST, chosen_channels, importance_of, prune
+from fom_core.compress.prune import FEWEST, chosen_channels, importance_of
 from fom_core.networks import create_model
 from fom_core.weights.load import save_model
 
@@ -18,11 +18,15 @@ def evenly(model, value=1.0):
     return {space.name: torch.full((space.size,), value) for space in channel_spaces(model)}
 
 
+def pruned(model, share, importance, **options):
+    return take_channels(model, chosen_channels(model, share, importance, **options))
+
+
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
 def test_the_asked_share_of_the_parameters_goes_and_hardly_more(tiny_model, share):
     random = torch.Generator().manual_seed(0)
     importance = {name: torch.rand(value.shape, generator=random) for name, value in evenly(tiny_model).items()}
-    left = trainable_parameters(prune(tiny_model, share, importance)) / trainable_parameters(tiny_model)
+    left = trainable_parameters(pruned(tiny_model, share, importance)) / trainable_parameters(tiny_model)
     assert 1 - share - 0.03 < left <= 1 - share
 
 
@@ -30,7 +34,7 @@ def test_the_asked_share_of_the_parameters_goes_and_hardly_more(tiny_model, shar
 def test_by_multiplications_the_asked_share_of_a_frames_goes(tiny_model, share):
     random = torch.Generator().manual_seed(0)
     importance = {name: torch.rand(value.shape, generator=random) for name, value in evenly(tiny_model).items()}
-    left = frame_macs(prune(tiny_model, share, importance, by="multiplications")) / frame_macs(tiny_model)
+    left = frame_macs(pruned(tiny_model, share, importance, by="multiplications")) / frame_macs(tiny_model)
     assert 1 - share - 0.05 < left <= 1 - share
 
 
@@ -75,7 +79,7 @@ def test_widths_become_multiples_where_channels_go(tiny_config, multiple):
 
 
 def test_every_space_keeps_some_channels_even_if_all_should_go(tiny_model, caplog):
-    smaller = prune(tiny_model, 1.0, evenly(tiny_model))
+    smaller = pruned(tiny_model, 1.0, evenly(tiny_model))
     assert "% of the parameters can go, not 100 %" in caplog.text
     assert all(space.size >= FEWEST for space in channel_spaces(smaller))
     assert 0 < trainable_parameters(smaller) < 0.5 * trainable_parameters(tiny_model)
@@ -105,7 +109,7 @@ def test_a_channel_without_influence_goes_first(tiny_config):
 
 
 def test_costs_are_those_of_the_model(tiny_model, tmp_path):
-    smaller = prune(tiny_model, 0.5, evenly(tiny_model))
+    smaller = pruned(tiny_model, 0.5, evenly(tiny_model))
     assert frame_macs(smaller) < frame_macs(tiny_model)
     assert stored_bytes(tiny_model) == save_model(tiny_model, tmp_path / "model.safetensors").stat().st_size
     assert frame_ms(tiny_model, batch=1, repeats=1) > 0

@@ -6,7 +6,7 @@ import pytest
 
 from fom_core.errors import MediaError, UnsupportedModel
 from fom_core.training.data.augment import AugmentConfig
-from fom_core.training.given import TrainingInputs, open_labeller, open_matte, open_mesh
+from fom_core.training.given import TrainingInputs, find_clips, open_labeller, open_matte, open_mesh
 from fom_core.training.settings import LossWeights, TrainConfig
 
 
@@ -86,3 +86,12 @@ def test_a_matte_file_that_is_not_there_is_told_and_is_one_of_the_files(stage, t
     with pytest.raises(UnsupportedModel):
         open_matte(plain, inputs, None)
     assert "--matte has no effect: layered and behind of mine.yaml are 0." in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("option", "what"), [("yunet", "YuNet"), ("vgg", "VGG19"), ("mesh", "mesh"), ("matte", "matte")]
+)
+def test_a_missing_file_is_called_what_it_is_for(stage, tmp_path, option, what):
+    inputs = TrainingInputs("mini", tmp_path, **{option: tmp_path / "none.bin"})
+    with pytest.raises(MediaError, match=rf"^The {what} file .*none\.bin does not exist"):
+        find_clips(TrainConfig(name="mini", stages=(stage,)), inputs)

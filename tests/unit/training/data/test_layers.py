@@ -229,6 +229,17 @@ def test_heads_without_a_matte_shift_no_further(cache):
     torch.testing.assert_close(plain.driving_mesh, layered.driving_mesh)
 
 
+def test_some_heads_before_a_background_shift_far(cache):
+    raw = drawn(cache, 64, still_share=1.0)
+
+    pairs = changed(cache, raw, turn=1.0, layered=1.0, zoom=0.0, rotation_deg=0.0, shift=0.0)
+
+    assert pairs.source_mesh is not None and pairs.driving_mesh is not None
+    moved = (pairs.driving_mesh - pairs.source_mesh).nanmean(dim=1).norm(dim=1)
+    moved = moved[moved.isfinite()]
+    assert moved.max() > 0.3 and moved.median() < 0.2
+
+
 def test_without_mattes_backgrounds_stay_and_the_rest_is_done(cache, stage):
     cache.matte = None
     stage = replace(stage, batch_size=8, still_share=0.5, weights=LossWeights(still_flow=1), augment=EVERYTHING)
