@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from .face_shape import OVAL, RIGID, SKULL, FaceShape, known_meshes, similarity
-from .mesh import CHIN, FOREHEAD, five_points
+from .mesh import CHIN, FOREHEAD, five_points, looks_of
 from .sampler import RawPairs
 
 ANGLES_DEG = (9.0, 6.0, 5.0)  # turn, nod and tilt at strength 1, standard deviations
 LARGEST_DEG = 22.0  # turn
 ZOOM, SHIFT = 0.04, 0.05  # relative, and in half sides; standard deviations
 BORROWS, MUCH = 0.7, (0.5, 1.2)  # share of portraits that take over an expression, and how much of it
+MAY_PART = (0.02, 0.5)  # by so much of the eyes' distance, or of how far they are apart, lips may part further
 GRID = 40  # side of the maps
 AROUND = (1.5, 2.3)  # of the face's outline, rings in the depth of the skull: one turns with it, the other tells which
 SHOULDERS = 0.1  # half sides below the middle of the face, where heads end
@@ -121,7 +122,7 @@ def turn_portraits(shape: FaceShape, raw: RawPairs, turns: HeadTurns) -> TurnedP
         changed = before
         if raw.lent is not None:
             change = borrowed(raw.lent[rows].double().numpy(), before)
-            changed = before + turns.borrow[rows, None, None] * change
+            changed = _unopened(before, before + turns.borrow[rows, None, None] * change)
         after, rings = moved_heads(shape, before, changed, turns[rows])
         for number, each in enumerate(_maps(shape, before, after, rings, turns[rows])):
             maps[number] = torch.from_numpy(each)
@@ -142,6 +143,16 @@ def borrowed(lent: np.ndarray, meshes: np.ndarray) -> np.ndarray:
     change = (second - shift[:, None]) @ turn / scale[:, None, None] - first
     scale, turn, _ = similarity(first[:, RIGID], meshes[:, RIGID])
     return scale[:, None, None] * change @ turn.swapaxes(1, 2)
+
+
+def _unopened(before: np.ndarray, changed: np.ndarray) -> np.ndarray:
+    """Meshes (R, 468, 3) that are changed, except those whose lips would part.
+
+    A mouth is opened here by stretching what there is, lips, which nobody should learn: the clips show what is inside.
+    """
+    apart, parted = looks_of(before)[0], looks_of(changed)[0]
+    least, share = MAY_PART
+    return np.where((parted - apart <= np.maximum(least, share * apart))[..., None], changed, before)
 
 
 @dataclass(frozen=True)

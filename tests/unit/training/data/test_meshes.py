@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -207,3 +208,16 @@ def test_expressions_are_taken_over_without_the_pose_they_came_in():
     np.testing.assert_allclose(change[0], wanted, atol=1e-3)
     assert np.abs(wanted).max() > 0.05
     np.testing.assert_allclose(change[1], 0, atol=1e-12)
+
+
+def test_portraits_take_over_no_expression_that_would_open_their_closed_mouth():
+    shut, wide = posed(face()), posed(opened(face(), 0.4))
+    widening = np.stack([shut, posed(opened(face(), 0.1))])
+    raw = portraits(np.stack([shut, wide, wide]), np.stack([np.stack([shut, wide]), np.stack([wide, shut]), widening]))
+    still = replace(HeadTurns.random(3, 0.0, torch.Generator().manual_seed(0)), borrow=np.ones(3))
+
+    turned = turn_portraits(SHAPE, raw, still)
+
+    gaps = looks_of(turned.mesh.numpy())[0][:, 0] / looks_of(raw.driving_mesh.numpy())[0][:, 0]  # type: ignore
+    assert gaps[0] == pytest.approx(1, abs=1e-3)
+    assert gaps[1] < 0.5 and gaps[2] > 1.1
