@@ -21,7 +21,9 @@ STEEPEST = 0.6  # of the room: a displacement that grows no faster cannot fold b
 SHOWN = (0.4, 0.8)  # visibility over which the source's pixels take over from the network's
 STILL = 1e-5  # half sides that are no movement, but rounding
 LEAST_SEEN = 0.3  # visibility of the still source that counts at least: what was never seen is no measure
-WHOLE = (0.15, 0.45)  # what becomes of an area over which the flow is left as it is, and below which it is calmed
+WHOLE = (0.15, 0.45)  # what becomes of an area in a face over which the flow is left as it is, and below which calmed
+AROUND = (-0.5, -0.1)  # the same where a face is not: a wall that stays beside a head stretches, and may turn a little
+INSIDE = (0.4, 0.55)  # from the middle of the crop, in half sides, where the face ends
 CALM = (2.0, 4.0)  # widths of the averages that calm it, one after the other, in cells of the flow
 UNLIKE = (0.04, 0.1)  # movement unlike that of a plane, in half sides, over which sharp pixels lose trust
 UNSURE = 0.8  # the network's share in a face that turns furthest
@@ -136,17 +138,31 @@ def soft_limit(length: Tensor, room: Tensor) -> Tensor:
 def unfolded(d: np.ndarray) -> tuple[np.ndarray, float]:
     """A displacement (h, w, 2) in half sides without folds, and the share of it that had to be calmed.
 
-    It takes averages of its surroundings where it makes areas small, det(I + ∇d) → 0, or turns them inside out.
+    It takes averages of its surroundings where it makes areas of the face small, det(I + ∇d) → 0, and where it turns
+    those of anything inside out.
     """
     calmed = 0.0
     for width in CALM:
-        weight = 1 - smooth_step(areas(d), *WHOLE)
+        weight = _torn(d)
         if not weight.any():
             break
         calmed = max(calmed, float(weight.mean()))
         weight = cv2.GaussianBlur(cv2.dilate(weight, np.ones((3, 3))), (0, 0), 1.0)[..., None]
         d = d + weight * (cv2.GaussianBlur(d, (0, 0), width, borderType=cv2.BORDER_REPLICATE) - d)
     return d, calmed
+
+
+def _torn(d: np.ndarray) -> np.ndarray:
+    """How much each cell (h, w) of a displacement is to be calmed."""
+    face, of = face_share(d), areas(d)
+    return 1 - face * smooth_step(of, *WHOLE) - (1 - face) * smooth_step(of, *AROUND)
+
+
+def face_share(d: np.ndarray) -> np.ndarray:
+    """How far each cell (h, w) of a displacement in half sides shows the face in the middle of the source's crop."""
+    y, x = ((np.arange(side) + 0.5) * (2 / side) - 1 for side in d.shape[:2])
+    from_middle = np.hypot(x + d[..., 0], y[:, None] + d[..., 1])
+    return (1 - smooth_step(from_middle, *INSIDE)).astype(np.float32)
 
 
 def areas(d: np.ndarray, spacing: tuple[float, float] | None = None) -> np.ndarray:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..backends import Backend
-from ..compose.flow import FACE, areas, unlike_a_plane
+from ..compose.flow import FACE, areas, face_share, unlike_a_plane
 from ..evaluation.looks import FOLDED
 from ..geometry import identity_grid
 from ..motion import initial_frame, transfer_sequence
@@ -122,10 +122,11 @@ def displacements(motion: DenseMotion, flow_unit: float) -> np.ndarray:
 
 
 def folded_share_of(displacement: np.ndarray) -> float:
-    """Share of the cells in the middle of (h, w, 2) in half sides whose area shrinks below a fifth, or inside out.
+    """Share of the cells in the middle of (h, w, 2) in half sides that shrink an area of the face below a fifth, or
+    turn it inside out.
 
-    In the middle is the face. Where the flow goes home at the crop's rim it folds often, and nobody sees it there:
-    composing lets it go home on a canvas that is larger.
+    Where the flow goes home around a head it folds often, and nobody sees it there: a wall is what stretches.
     """
     rows, columns = (slice(round(FACE[0] * side), round(FACE[1] * side)) for side in displacement.shape[:2])
-    return float((areas(displacement)[rows, columns] < FOLDED).mean())
+    folds = (areas(displacement) < FOLDED) & (face_share(displacement) > 0.5)
+    return float(folds[rows, columns].mean())

@@ -10,7 +10,9 @@
 
 namespace {
 
-constexpr double WHOLE_LOW = 0.15, WHOLE_HIGH = 0.45;  // of an area: below it is calmed, above left as it is
+constexpr double WHOLE_LOW = 0.15, WHOLE_HIGH = 0.45;  // of an area in a face: below it is calmed, above left as it is
+constexpr double AROUND_LOW = -0.5, AROUND_HIGH = -0.1;  // the same around a face: walls stretch, may turn a little
+constexpr double INSIDE_LOW = 0.4, INSIDE_HIGH = 0.55;   // from the crop's middle, in half sides, where the face ends
 constexpr double CALM[] = {2, 4};  // widths of the averages that calm it, one after the other, in cells of the flow
 constexpr double FACE_LOW = 0.2, FACE_HIGH = 0.8;  // part of the crop that is compared with a plane
 constexpr double ELSEWHERE = 0.1;                  // half sides from that plane at which a place counts half
@@ -28,8 +30,18 @@ double slope(const std::vector<float>& values, std::size_t at, std::size_t step,
   return (static_cast<double>(values[at + ahead]) - values[at - back]) * length / (2 * std::max(cells, 1.0));
 }
 
+/** From the middle of the crop to that of a cell, in half sides. */
+double from_middle(int index, int side) {
+  return (index + 0.5) * (2.0 / side) - 1;
+}
+
+/** How much a cell that is moved to a place shows of the face in the middle of the source's crop. */
+float face_share(double x, double y) {
+  return static_cast<float>(1 - smooth_step(std::hypot(x, y), INSIDE_LOW, INSIDE_HIGH));
+}
+
 /** How much each cell is to be calmed, by what becomes of its area. */
-std::vector<float> folds(const Displacement& d) {
+std::vector<float> torn(const Displacement& d) {
   std::vector<float> result;
   const std::size_t row = 2 * static_cast<std::size_t>(d.width);
   for (int y = 0; y < d.height; ++y) {
@@ -37,7 +49,11 @@ std::vector<float> folds(const Displacement& d) {
       const std::size_t at = y * row + 2 * x;
       const double xx = slope(d.values, at, 2, x, d.width), yx = slope(d.values, at + 1, 2, x, d.width);
       const double xy = slope(d.values, at, row, y, d.height), yy = slope(d.values, at + 1, row, y, d.height);
-      result.push_back(static_cast<float>(1 - smooth_step((1 + xx) * (1 + yy) - xy * yx, WHOLE_LOW, WHOLE_HIGH)));
+      const double of = (1 + xx) * (1 + yy) - xy * yx;
+      const double face =
+          face_share(from_middle(x, d.width) + d.values[at], from_middle(y, d.height) + d.values[at + 1]);
+      result.push_back(static_cast<float>(1 - face * smooth_step(of, WHOLE_LOW, WHOLE_HIGH) -
+                                          (1 - face) * smooth_step(of, AROUND_LOW, AROUND_HIGH)));
     }
   }
   return result;
@@ -114,7 +130,7 @@ int mirrored(int at, int length) {
 
 Displacement unfolded(Displacement d) {
   for (const double calm : CALM) {
-    const auto found = folds(d);
+    const auto found = torn(d);
     if (std::none_of(found.begin(), found.end(), [](float weight) { return weight > 0; })) break;
     const auto weight = blurred(dilated(found, d.width, d.height), d.width, d.height, 1, 1, mirrored);
     const auto calmed = blurred(d.values, d.width, d.height, 2, calm, held);

@@ -8,8 +8,8 @@ struct Displacement {
   int width, height;
 };
 
-/** The same displacement without folds: it takes averages of its surroundings where it makes areas small,
- *  det(I + ∇d) → 0, or turns them inside out. */
+/** The same displacement without folds: it takes averages of its surroundings where it makes areas of the face small,
+ *  det(I + ∇d) → 0, and where it turns those of anything inside out. */
 Displacement unfolded(Displacement displacement);
 
 /** How far the parts of a face move otherwise than one flat thing would: rms distance from the best affine map. */

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fom_core.compose.canvas import canvases
-from fom_core.compose.flow import LASTS, Follower, areas, soft_limit, unfolded, unlike_a_plane
+from fom_core.compose.flow import LASTS, Follower, areas, face_share, soft_limit, unfolded, unlike_a_plane
 from fom_core.geometry import identity_grid
 from fom_core.types import DenseMotion, FaceSet
 
@@ -109,6 +109,13 @@ def test_areas_grow_shrink_and_fold_with_the_flow():
     assert areas(squeezed(0.3)).min() > 0 > areas(squeezed(2.0)).min()
 
 
+def test_cells_show_the_face_wherever_it_moves():
+    share = face_share(np.broadcast_to(np.array([-0.5, 0.0]), (*X.shape, 2)))
+
+    assert share[np.hypot(X - 0.5, Y) < 0.35].min() == 1
+    assert share[np.hypot(X - 0.5, Y) > 0.6].max() == 0
+
+
 @pytest.mark.parametrize("strength", [1.2, 2.0])
 def test_folds_are_calmed_and_the_rest_of_the_flow_stays(strength):
     folded = squeezed(strength) + shift(0.2)
@@ -116,6 +123,16 @@ def test_folds_are_calmed_and_the_rest_of_the_flow_stays(strength):
     assert areas(folded).min() < 0 < areas(whole).min()
     assert 0 < calmed < 0.3
     np.testing.assert_allclose(whole[:2], folded[:2], atol=1e-3)
+
+
+def test_a_wall_that_stays_beside_a_head_may_stretch_and_leaves_the_head_as_it_is():
+    away = 0.35 * np.clip((X + 0.85) / 0.3, 0, 1)  # the head left of its old place: a wall where its edge was
+    moved = np.stack([-away, np.zeros_like(away)], axis=-1)
+
+    whole, calmed = unfolded(moved)
+
+    assert areas(moved).min() < 0 and calmed < 0.05
+    np.testing.assert_allclose(whole, moved, atol=0.03)
 
 
 def test_a_flow_without_folds_stays_as_it_is():

@@ -1,6 +1,8 @@
 import { smoothStep } from './canvas'
 
-const WHOLE: [number, number] = [0.15, 0.45] // what becomes of an area over which the flow is left as it is, and below which it is calmed
+const WHOLE: [number, number] = [0.15, 0.45] // what becomes of an area in a face over which the flow is left as it is, and below which calmed
+const AROUND: [number, number] = [-0.5, -0.1] // the same where a face is not: a wall that stays beside a head stretches, and may turn a little
+const INSIDE: [number, number] = [0.4, 0.55] // from the middle of the crop, in half sides, where the face ends
 const CALM = [2, 4] // widths of the averages that calm it, one after the other, in cells of the flow
 const FACE: [number, number] = [0.2, 0.8] // part of the crop that is compared with a plane
 const ELSEWHERE = 0.1 // half sides from that plane at which a place counts half
@@ -17,13 +19,14 @@ export interface Displacement {
 /**
  * The same displacement without folds.
  *
- * It takes averages of its surroundings where it makes areas small, det(I + ∇d) → 0, or turns them inside out.
+ * It takes averages of its surroundings where it makes areas of the face small, det(I + ∇d) → 0, and where it turns
+ * those of anything inside out.
  */
 export function unfolded(given: Displacement): Displacement {
   const { width, height } = given
   let values = given.values
   for (const calm of CALM) {
-    const folds = areas({ values, width, height }).map((area) => 1 - smoothStep(area, ...WHOLE))
+    const folds = torn({ values, width, height })
     if (!folds.some((weight) => weight > 0)) break
     const weight = blurred(dilated(folds, width, height), width, height, 1, 1, mirrored)
     const calmed = blurred(values, width, height, 2, calm, held)
@@ -31,6 +34,21 @@ export function unfolded(given: Displacement): Displacement {
     values = before.map((value, at) => value + weight[at >> 1] * (calmed[at] - value))
   }
   return { values, width, height }
+}
+
+/** How much each cell of a displacement is to be calmed. */
+function torn(d: Displacement): Float32Array {
+  const face = faceShare(d)
+  return areas(d).map((of, cell) => 1 - face[cell] * smoothStep(of, ...WHOLE) - (1 - face[cell]) * smoothStep(of, ...AROUND))
+}
+
+/** How much each cell of a displacement shows of the face in the middle of the source's crop. */
+function faceShare({ values, width, height }: Displacement): Float32Array {
+  const middle = (index: number, side: number): number => (index + 0.5) * (2 / side) - 1
+  return Float32Array.from({ length: width * height }, (_, cell) => {
+    const [x, y] = [middle(cell % width, width), middle(Math.floor(cell / width), height)]
+    return 1 - smoothStep(Math.hypot(x + values[2 * cell], y + values[2 * cell + 1]), ...INSIDE)
+  })
 }
 
 /** What becomes of areas under a displacement: det(I + ∇d), 1 at rest, negative in folds. */
