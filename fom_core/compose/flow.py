@@ -154,15 +154,14 @@ def unfolded(d: np.ndarray) -> tuple[np.ndarray, float]:
 
 def _torn(d: np.ndarray) -> np.ndarray:
     """How much each cell (h, w) of a displacement is to be calmed."""
-    face, of = face_share(d), areas(d)
+    y, x = ((np.arange(side) + 0.5) * (2 / side) - 1 for side in d.shape[:2])
+    face, of = face_share(np.stack([x + d[..., 0], y[:, None] + d[..., 1]], axis=-1)), areas(d)
     return 1 - face * smooth_step(of, *WHOLE) - (1 - face) * smooth_step(of, *AROUND)
 
 
-def face_share(d: np.ndarray) -> np.ndarray:
-    """How far each cell (h, w) of a displacement in half sides shows the face in the middle of the source's crop."""
-    y, x = ((np.arange(side) + 0.5) * (2 / side) - 1 for side in d.shape[:2])
-    from_middle = np.hypot(x + d[..., 0], y[:, None] + d[..., 1])
-    return (1 - smooth_step(from_middle, *INSIDE)).astype(np.float32)
+def face_share(places: np.ndarray) -> np.ndarray:
+    """How far places (h, w, 2) of a source's crop, in half sides from its middle, show the face there: (h, w)."""
+    return (1 - smooth_step(np.hypot(places[..., 0], places[..., 1]), *INSIDE)).astype(np.float32)
 
 
 def areas(d: np.ndarray, spacing: tuple[float, float] | None = None) -> np.ndarray:

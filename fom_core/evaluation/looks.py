@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from ..compose.flow import areas
+from ..compose.flow import areas, face_share
 from ..types import Box
 from .view import crop_distance, ellipse, gradients, moved, outward, slices_of
 
@@ -92,27 +92,34 @@ def at_rest(result: np.ndarray, source: np.ndarray, crop: Box) -> float:
     return _mean(np.abs(result - source), crop_distance(result.shape, crop) < 1)
 
 
-def folded_share(displacement: np.ndarray, spacing: tuple[float, float] = (1.0, 1.0)) -> float:
-    """Share of the cells of (h, w, 2) whose area shrinks below a fifth, or that are inside out.
+def folded_cells(
+    displacement: np.ndarray, places: np.ndarray, spacing: tuple[float, float] | None = None
+) -> np.ndarray:
+    """Cells (h, w) that shrink an area of the face below a fifth, or turn it inside out: a wall beside it may stretch.
 
-    spacing: from a cell to the next to the right and down, in the unit of the displacement: 1 for pixels,
-             2 / (w - 1) and 2 / (h - 1) for a network's deformation less the identity.
+    displacement: (h, w, 2) in half sides of the crop, which has the face in its middle.
+    places:       (h, w, 2) where in the crop each cell comes from, in half sides from its middle.
+    spacing:      as of :func:`~fom_core.compose.flow.areas`.
     """
     if min(displacement.shape[:2]) < 2:
-        return np.nan
-    return float((areas(displacement, spacing) < FOLDED).mean())
+        return np.full(displacement.shape[:2], np.nan)
+    return (areas(displacement, spacing) < FOLDED) & (face_share(places) > 0.5)
 
 
 def folded_in(flow: np.ndarray, crop: Box) -> float:
-    """:func:`folded_share` of a flow in the crop, looked at through :data:`CELLS` cells across."""
+    """Share of :func:`folded_cells` of a flow in the crop, looked at through :data:`CELLS` cells across."""
     rows, columns = slices_of(flow.shape, crop)
     part = flow[rows, columns]
     if not part.size:
         return np.nan
-    cell = max(crop[2] - crop[0], crop[3] - crop[1]) / CELLS
+    half = np.array([crop[2] - crop[0], crop[3] - crop[1]]) / 2
+    cell = 2 * half.max() / CELLS
     height, width = (max(2, round(length / cell)) for length in part.shape[:2])
-    cells = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR)
-    return folded_share(cells, (part.shape[1] / width, part.shape[0] / height))
+    cells = cv2.resize(part, (width, height), interpolation=cv2.INTER_LINEAR) / half
+    across, down = part.shape[1] / width, part.shape[0] / height
+    x, y = (np.arange(width) + 0.5) * across + columns.start, (np.arange(height) + 0.5) * down + rows.start
+    places = cells + (np.stack(np.meshgrid(x, y), axis=-1) - crop[:2]) / half - 1
+    return float(folded_cells(cells, places, (across / half[0], down / half[1])).mean())
 
 
 def measure_looks(

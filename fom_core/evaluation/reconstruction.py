@@ -26,7 +26,7 @@ from ..pictures import resize_picture, to_batch, to_pictures
 from ..types import FaceSet, Generated, MotionTransfer
 from .face_points import FacePoints, aligned, turned_deg
 from .identity import FaceEmbedding, likeness
-from .looks import folded_in, folded_share
+from .looks import folded_cells, folded_in
 from .lpips import Lpips
 
 METHODS = ("relative", "absolute", "composed", "copy")
@@ -52,7 +52,7 @@ class Scores:
 
     Reconstruction: ``l1``, ``psnr_db``, ``ssim``, ``lpips`` against the driving frame, ``l1_mouth`` around its mouth;
     ``akd_px`` is the distance of facial points from the driving frame's, ``missed`` the share of faces that are found
-    in the driving frame only, ``motion_px`` as below; ``folded`` the share of the flow that folds, or nearly does.
+    in the driving frame only, ``motion_px`` as below; ``folded`` the share of the flow that folds the face, or nearly.
     ``identity`` is how like the source's the face is, as :func:`.identity.likeness` tells; a row ``driving`` says it of
     the driving frames: the same person in truth.
     ``turns`` are the same by how far the head is turned: see :data:`TURNS`.
@@ -191,7 +191,8 @@ def _folded(generated: Generated) -> list[float]:
     flows = generated.dense_motion.deformation.float().cpu().numpy()
     height, width = flows.shape[1:3]
     places = np.stack(np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height)), axis=-1)
-    return [folded_share(flow - places, (2 / (width - 1), 2 / (height - 1))) for flow in flows]
+    spacing = 2 / (width - 1), 2 / (height - 1)
+    return [float(folded_cells(flow - places, flow, spacing).mean()) for flow in flows]
 
 
 def _likenesses(embed: FaceEmbedding | None, shown: Mapping[str, np.ndarray]) -> dict[str, list[float]]:

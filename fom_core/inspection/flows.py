@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..backends import Backend
-from ..compose.flow import FACE, areas, face_share, unlike_a_plane
-from ..evaluation.looks import FOLDED
+from ..compose.flow import FACE, unlike_a_plane
+from ..evaluation.looks import folded_cells
 from ..geometry import identity_grid
 from ..motion import initial_frame, transfer_sequence
 from ..resources.memory import in_chunks
@@ -128,5 +128,6 @@ def folded_share_of(displacement: np.ndarray) -> float:
     Where the flow goes home around a head it folds often, and nobody sees it there: a wall is what stretches.
     """
     rows, columns = (slice(round(FACE[0] * side), round(FACE[1] * side)) for side in displacement.shape[:2])
-    folds = (areas(displacement) < FOLDED) & (face_share(displacement) > 0.5)
-    return float(folds[rows, columns].mean())
+    y, x = ((np.arange(side) + 0.5) * (2 / side) - 1 for side in displacement.shape[:2])
+    places = displacement + np.stack(np.meshgrid(x, y), axis=-1)
+    return float(folded_cells(displacement, places)[rows, columns].mean())

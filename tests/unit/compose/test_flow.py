@@ -109,11 +109,11 @@ def test_areas_grow_shrink_and_fold_with_the_flow():
     assert areas(squeezed(0.3)).min() > 0 > areas(squeezed(2.0)).min()
 
 
-def test_cells_show_the_face_wherever_it_moves():
-    share = face_share(np.broadcast_to(np.array([-0.5, 0.0]), (*X.shape, 2)))
+def test_the_face_is_in_the_middle_of_the_crop():
+    share = face_share(np.stack([X, Y], axis=-1))
 
-    assert share[np.hypot(X - 0.5, Y) < 0.35].min() == 1
-    assert share[np.hypot(X - 0.5, Y) > 0.6].max() == 0
+    assert share[np.hypot(X, Y) < 0.4].min() == 1
+    assert share[np.hypot(X, Y) > 0.55].max() == 0
 
 
 @pytest.mark.parametrize("strength", [1.2, 2.0])

@@ -162,30 +162,38 @@ def test_at_rest_only_the_crop_counts(source):
 def test_what_shrinks_below_a_fifth_or_turns_inside_out_is_folded(stretch, share):
     y, x = np.indices((20, 30))
     displacement = np.stack([stretch[0] * x, stretch[1] * y], axis=-1)
+    face, wall = np.zeros_like(displacement), np.ones_like(displacement)
 
-    assert looks.folded_share(displacement) == share
+    assert looks.folded_cells(displacement, face, (1.0, 1.0)).mean() == share
+    assert not looks.folded_cells(displacement, wall, (1.0, 1.0)).any()
 
 
 def test_turning_the_picture_does_not_fold_it():
     y, x = np.indices((20, 30))
+    turn = np.stack([-x - y, x - y], axis=-1)  # by a quarter
 
-    assert looks.folded_share(np.stack([-x - y, x - y], axis=-1)) == 0  # a quarter turn
+    assert not looks.folded_cells(turn, np.zeros_like(turn), (1.0, 1.0)).any()
 
 
 def test_folds_are_counted_by_their_area_in_the_units_of_the_grid():
     _, x = np.mgrid[-1:1:32j, -1:1:32j]
     displacement = np.stack([np.where(x < 0, -2 * x, 0), 0 * x], axis=-1)
 
-    assert looks.folded_share(displacement, (2 / 31, 2 / 31)) == pytest.approx(0.5, abs=1 / 32)
+    folds = looks.folded_cells(displacement, np.zeros_like(displacement), (2 / 31, 2 / 31))
+
+    assert folds.mean() == pytest.approx(0.5, abs=1 / 32)
 
 
-def test_folds_of_a_flow_are_sought_in_the_crop():
+def test_folds_of_a_flow_are_sought_in_the_face_in_the_middle_of_the_crop():
     y, x = np.indices(SHAPE, np.float32)
-    folds = np.where((x < 60)[..., None], -0.9 * np.stack([x, y], axis=-1), 0).astype(np.float32)
+    crop = (20, 10, 120, 110)  # the face is in the middle 48 pixels, or so
+    to_nothing = np.stack([70 - x, 60 - y], axis=-1)  # everything shows one point of it
+    left, beside = (np.where((x < edge)[..., None], to_nothing, 0) for edge in (45, 10))
 
-    assert looks.folded_in(folds, CROP) == 0
-    assert looks.folded_in(folds, (-30, -10, 98, 118)) == pytest.approx(60 / 98, abs=0.05)
-    assert looks.folded_in(-0.7 * np.stack([x, y], axis=-1), CROP) == 1
+    assert looks.folded_in(to_nothing, crop) == 1
+    assert looks.folded_in(left, crop) == pytest.approx(0.25, abs=0.04)
+    assert looks.folded_in(beside, crop) == 0
+    assert looks.folded_in(np.stack([119 - x, 60 - y], axis=-1), crop) == 0  # or one of the wall
 
 
 def test_all_measures_of_a_faithful_result_are_faultless(source, shift):
