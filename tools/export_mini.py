@@ -36,9 +36,10 @@ CONFIG = CONFIGS / "mini.yaml"
 FAILURES = (
     "Pictures are softer than the source: 128 pixels, a small network and a short training. At 256 pixels, with motion "
     "seen at 128, they keep more of it.",
-    "A closed mouth mostly swells instead of opening; an opened one shows something dark or reddish inside, seldom "
+    "A closed mouth that opens a little swells; one that opens wide shows something dark or reddish inside, seldom "
     "teeth.",
-    "What a turned head uncovers is guessed: hair and ground beside it blur.",
+    "What a turned head uncovers is guessed: ground with edges bends or blurs there, and strands of hair may stay "
+    "behind.",
     "Drivers whose pose is far from the source's stretch the face.",
     "Hands and microphones in front of a face move with it. Eyelids hardly move.",
 )
