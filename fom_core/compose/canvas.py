@@ -21,7 +21,12 @@ RIM = 1.58  # how far a canvas reaches that is handed to other nodes: around wha
 CELLS = 64  # of the grid on which flow and shares are computed, per side of the crop
 WITHIN_BORDER = 0.6  # share of the way to the picture's border that a colour may come from
 PAINTED = (0.7, 0.98)  # distance over which the network's pixels fade out
+FACE = (0.0, 0.09, 0.42, 0.57)  # middle (x, y) and half axes of a face in the crop that a detected one gets
 SEAM = 0.08  # the same towards another face, from the border between the two
+
+
+Ellipse = tuple[float, float, float, float]
+"""Middle (x, y) and half axes, in half sides of a crop from its middle."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Canvas:
     borders: (4, gy, gx) how far colours may come from the left, top, right and bottom, in pixels.
     painted: (gy, gx) greatest share of the network's pixels.
     axes:    (2, 2) from half sides to pixels of the picture.
+    face:    where in the crop the face is.
     """
 
     rect: Rect
@@ -46,6 +52,7 @@ class Canvas:
     borders: np.ndarray
     painted: np.ndarray
     axes: np.ndarray
+    face: Ellipse
 
 
 def canvases(faces: FaceSet) -> list[Canvas]:
@@ -107,7 +114,17 @@ def _canvas(face: FaceRegion, others: Sequence[FaceRegion]) -> Canvas:
         np.maximum(WITHIN_BORDER * borders, 0).astype(np.float32),
         painted.astype(np.float32),
         to_picture[:, :2],
+        face_in_crop(face),
     )
+
+
+def face_in_crop(face: FaceRegion) -> Ellipse:
+    """The ellipse in a face's box; where a usual crop has it, if the box is the crop itself or the head is rolled."""
+    if face.roll_deg or face.box_px == face.crop_px:
+        return FACE
+    (x0, y0, x1, y1), (left, top, right, bottom) = face.box_px, face.crop_px
+    width, height = right - left, bottom - top
+    return (x0 + x1 - left - right) / width, (y0 + y1 - top - bottom) / height, (x1 - x0) / width, (y1 - y0) / height
 
 
 def in_crop(face: FaceRegion, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -14,22 +14,21 @@ from torch import Tensor
 
 from ..geometry import identity_grid, ramp
 from ..types import DenseMotion
-from .canvas import Canvas, smooth_step
+from .canvas import FACE, Canvas, Ellipse, smooth_step
 
 log = logging.getLogger(__name__)
 STEEPEST = 0.6  # of the room: a displacement that grows no faster cannot fold by itself
 SHOWN = (0.4, 0.8)  # visibility over which the source's pixels take over from the network's
 STILL = 1e-5  # half sides that are no movement, but rounding
 LEAST_SEEN = 0.3  # visibility of the still source that counts at least: what was never seen is no measure
-WHOLE = (0.15, 0.45)  # what becomes of an area in a face over which the flow is left as it is, and below which calmed
-AROUND = (-0.5, -0.1)  # the same where a face is not: a wall that stays beside a head stretches, and may turn a little
-INSIDE = (0.4, 0.55)  # from the middle of the crop, in half sides, where the face ends
+FACE_ENDS = (0.95, 1.3)  # where it ends, in these half axes
+WHOLE = (0.15, 0.45)  # what becomes of areas of a face: below it they are calmed, above left as they are
+AROUND = (-0.5, -0.1)  # the same around it: between a wall that stays and a head the flow stretches, or turns a little
 CALM = (2.0, 4.0)  # widths of the averages that calm it, one after the other, in cells of the flow
-UNLIKE = (0.04, 0.1)  # movement unlike that of a plane, in half sides, over which sharp pixels lose trust
+UNLIKE = (0.025, 0.065)  # movement unlike that of a plane, in half sides, over which sharp pixels lose trust
 UNSURE = 0.8  # the network's share in a face that turns furthest
-FACE = (0.2, 0.8)  # part of the crop in which that is looked for
-ELSEWHERE, ROUNDS = 0.1, 6  # half sides from the plane at which a place counts half; how often that is found anew
-TORN, LASTS = 0.05, 10  # a calmed share of the flow that is worth a word, if it lasts for so many frames
+LEAST_CELLS, LEVEL = 4, 1e-6  # of a face that tell of a plane; how little a plane likes to slope
+TORN, LASTS = 0.05, 10  # a calmed share of the face that is worth a word, if it lasts for so many frames
 
 
 @dataclass(frozen=True)
@@ -62,10 +61,10 @@ class Follower:
         self._room = torch.from_numpy(canvas.room).to(device)
         self._borders = torch.from_numpy(canvas.borders).to(device)
         self._painted = torch.from_numpy(canvas.painted).to(device)
-        self._axes = canvas.axes
+        self._axes, self._face = canvas.axes, canvas.face
         self._still = still.occlusion_map
-        self._scale = np.float32(scale)
-        self._torn = 0  # frames in a row that were; -1 once that was told
+        self._scale = scale
+        self._torn_frames = 0  # frames in a row that were; -1 once that was told
 
     def __call__(self, motion: DenseMotion) -> CanvasFlow:
         """The next T frames."""
@@ -76,16 +75,17 @@ class Follower:
 
     def _follow(self, motion: DenseMotion) -> CanvasFlow:
         """One frame. Frame by frame, for sums of larger batches may round otherwise, and small maps need no threads."""
-        flow = motion.deformation.float()
-        moved = (flow - identity_grid(*flow.shape[1:3], like=flow))[0].cpu().numpy() * self._scale
-        whole, calmed = unfolded(moved)
+        moved = displacements(motion, self._scale)[0]
+        whole, calmed = unfolded(moved, self._face)
         self._tell(calmed)
         if np.abs(whole).max() < STILL:
             whole = np.zeros_like(whole)
-        d = _seen(torch.from_numpy(whole).to(flow.device).movedim(-1, 0)[None], self._places)  # (1, 2, gy, gx)
+        d = _seen(
+            torch.from_numpy(whole).to(motion.deformation.device).movedim(-1, 0)[None], self._places
+        )  # (1, 2, gy, gx)
         kept = soft_limit(d.square().sum(1).sqrt(), STEEPEST * self._room)
         d = d * kept[:, None]
-        unsure = UNSURE * float(smooth_step(np.array(unlike_a_plane(moved)), *UNLIKE))
+        unsure = UNSURE * float(smooth_step(np.array(unlike_a_plane(moved, self._face)), *UNLIKE))
         share = torch.maximum(self._hidden(motion, d, kept), unsure * kept) * self._painted
         (a, b), (c, e) = self._axes.tolist()
         x, y = a * d[:, 0] + b * d[:, 1], c * d[:, 0] + e * d[:, 1]
@@ -98,11 +98,11 @@ class Follower:
 
     def _tell(self, calmed: float) -> None:
         """Say once, of a video, that it is more than the model can follow."""
-        if self._torn < 0:
+        if self._torn_frames < 0:
             return
-        self._torn = self._torn + 1 if calmed > TORN else 0
-        if self._torn == LASTS:
-            self._torn = -1
+        self._torn_frames = self._torn_frames + 1 if calmed > TORN else 0
+        if self._torn_frames == LASTS:
+            self._torn_frames = -1
             log.warning(
                 "The driver moves further than the model can follow, and the face may be bent there. A smaller gain, "
                 "or a driver who begins in the face's pose, may suit better."
@@ -135,33 +135,46 @@ def soft_limit(length: Tensor, room: Tensor) -> Tensor:
     return (1 + ratio.square().square()).pow(-0.25) * (room > 0)
 
 
-def unfolded(d: np.ndarray) -> tuple[np.ndarray, float]:
-    """A displacement (h, w, 2) in half sides without folds, and the share of it that had to be calmed.
+def displacements(motion: DenseMotion, flow_unit: float) -> np.ndarray:
+    """The flow of T frames less the identity, (T, h, w, 2) in half sides of the crop."""
+    flow = motion.deformation.float()
+    return (flow - identity_grid(*flow.shape[1:3], like=flow)).cpu().numpy() * np.float32(flow_unit)
+
+
+def unfolded(d: np.ndarray, face: Ellipse = FACE) -> tuple[np.ndarray, float]:
+    """A displacement (h, w, 2) in half sides without folds, and the share of the face that had to be calmed.
 
     It takes averages of its surroundings where it makes areas of the face small, det(I + ∇d) → 0, and where it turns
     those of anything inside out.
     """
     calmed = 0.0
     for width in CALM:
-        weight = _torn(d)
+        share = face_share(cell_places(d), face)
+        weight = _calming(d, share)
         if not weight.any():
             break
-        calmed = max(calmed, float(weight.mean()))
+        calmed = max(calmed, float((weight * share).sum()) / max(float(share.sum()), LEAST_CELLS))
         weight = cv2.GaussianBlur(cv2.dilate(weight, np.ones((3, 3))), (0, 0), 1.0)[..., None]
         d = d + weight * (cv2.GaussianBlur(d, (0, 0), width, borderType=cv2.BORDER_REPLICATE) - d)
     return d, calmed
 
 
-def _torn(d: np.ndarray) -> np.ndarray:
-    """How much each cell (h, w) of a displacement is to be calmed."""
-    y, x = ((np.arange(side) + 0.5) * (2 / side) - 1 for side in d.shape[:2])
-    face, of = face_share(np.stack([x + d[..., 0], y[:, None] + d[..., 1]], axis=-1)), areas(d)
-    return 1 - face * smooth_step(of, *WHOLE) - (1 - face) * smooth_step(of, *AROUND)
+def _calming(d: np.ndarray, face: np.ndarray) -> np.ndarray:
+    """How much each cell (h, w) of a displacement is to be calmed; ``face`` is what it shows of that."""
+    area = areas(d)
+    return 1 - face * smooth_step(area, *WHOLE) - (1 - face) * smooth_step(area, *AROUND)
 
 
-def face_share(places: np.ndarray) -> np.ndarray:
-    """How far places (h, w, 2) of a source's crop, in half sides from its middle, show the face there: (h, w)."""
-    return (1 - smooth_step(np.hypot(places[..., 0], places[..., 1]), *INSIDE)).astype(np.float32)
+def cell_places(d: np.ndarray) -> np.ndarray:
+    """Where in the crop each cell of a displacement (h, w, 2) comes from, in half sides from the crop's middle."""
+    x, y = ((np.arange(side, dtype=np.float32) + 0.5) * (2 / side) - 1 for side in d.shape[1::-1])
+    return d + np.stack(np.meshgrid(x, y), axis=-1)
+
+
+def face_share(places: np.ndarray, face: Ellipse = FACE) -> np.ndarray:
+    """How far places (h, w, 2) of a source's crop, in half sides from its middle, show its face: (h, w)."""
+    x, y = np.moveaxis((places - np.array(face[:2])) / np.array(face[2:]), -1, 0)
+    return (1 - smooth_step(np.hypot(x, y), *FACE_ENDS)).astype(np.float32)
 
 
 def areas(d: np.ndarray, spacing: tuple[float, float] | None = None) -> np.ndarray:
@@ -174,19 +187,18 @@ def areas(d: np.ndarray, spacing: tuple[float, float] | None = None) -> np.ndarr
     return (1 + xx) * (1 + yy) - xy * yx
 
 
-def unlike_a_plane(d: np.ndarray) -> float:
-    """How far the parts of a face move otherwise than one flat thing would: rms distance from the affine map of most.
+def unlike_a_plane(d: np.ndarray, face: Ellipse = FACE) -> float:
+    """How far the parts of a face move otherwise than one flat thing would: rms distance from the best affine map.
 
-    Places count by Cauchy's weights, found in rounds, so that a wall that stays beside a head is no part of the face.
+    Of a displacement (h, w, 2) in half sides, and in those; 0 where it shows hardly anything of the face.
     """
-    height, width = d.shape[:2]
-    rows, columns = (slice(round(FACE[0] * side), round(FACE[1] * side)) for side in (height, width))
-    moved = d[rows, columns].reshape(-1, 2).astype(np.float64)
-    y, x = (axis.ravel() for axis in np.mgrid[rows, columns])
-    plane = np.stack([np.ones(x.size), x - x.mean(), y - y.mean()], axis=1)
-    weights = away = np.ones(x.size)
-    for _ in range(ROUNDS):
-        weighted = plane.T * weights
-        away = np.square(moved - plane @ np.linalg.solve(weighted @ plane, weighted @ moved)).sum(axis=1)
-        weights = 1 / (1 + away / ELSEWHERE**2)
-    return float(np.sqrt((weights * away).sum() / weights.sum()))
+    weights = face_share(cell_places(d), face).ravel().astype(np.float64)
+    if weights.sum() < LEAST_CELLS:
+        return 0.0
+    moved = d.reshape(-1, 2).astype(np.float64)
+    y, x = (axis.ravel() for axis in np.mgrid[: d.shape[0], : d.shape[1]])
+    plane = np.stack([np.ones(x.size), x - weights @ x / weights.sum(), y - weights @ y / weights.sum()], axis=1)
+    weighted = plane.T * weights
+    slopes = np.linalg.solve(weighted @ plane + LEVEL * np.eye(3), weighted @ moved)
+    away = np.square(moved - plane @ slopes).sum(axis=1)
+    return float(np.sqrt(weights @ away / weights.sum()))

@@ -24,6 +24,7 @@ MOVES = 0.03  # of the crop's side: below that, moved and unmoved pictures canno
 BLOCK, BLOCK_PX = 1 / 16, 6  # side of the blocks in which ghosts are sought, of the crop's side, and at least
 ALIKE = 0.05  # of the largest possible determinant: source and moved source cannot be told apart below it
 PLAIN = 0.25  # squared levels per pixel: a block with less detail shows nothing
+SHOWS = 0.5  # share of the face in a cell from which that shows it
 FOLDED = 0.2  # determinant of the flow's derivative: 1 keeps areas, below 0 the picture is inside out
 CELLS = 32  # in which folds are sought, across the crop; as many as the flow of the embedded model has
 MEASURES = ("seam", "step", "ghost", "sharpness", "flicker_ring", "flicker_face", "folded")
@@ -97,17 +98,21 @@ def folded_cells(
 ) -> np.ndarray:
     """Cells (h, w) that shrink an area of the face below a fifth, or turn it inside out: a wall beside it may stretch.
 
-    displacement: (h, w, 2) in half sides of the crop, which has the face in its middle.
-    places:       (h, w, 2) where in the crop each cell comes from, in half sides from its middle.
+    displacement: (h, w, 2) in half sides of a face's usual crop.
+    places:       (h, w, 2) where in it each cell comes from, in half sides from its middle:
+                  :func:`~fom_core.compose.flow.cell_places`, if the cells are the crop's own.
     spacing:      as of :func:`~fom_core.compose.flow.areas`.
     """
-    if min(displacement.shape[:2]) < 2:
-        return np.full(displacement.shape[:2], np.nan)
-    return (areas(displacement, spacing) < FOLDED) & (face_share(places) > 0.5)
+    return (areas(displacement, spacing) < FOLDED) & (face_share(places) > SHOWS)
+
+
+def folded_share(displacement: np.ndarray, places: np.ndarray, spacing: tuple[float, float] | None = None) -> float:
+    """Share of the face that :func:`folded_cells` finds folded; 0 where none of it is shown."""
+    return float(folded_cells(displacement, places, spacing).sum() / max((face_share(places) > SHOWS).sum(), 1))
 
 
 def folded_in(flow: np.ndarray, crop: Box) -> float:
-    """Share of :func:`folded_cells` of a flow in the crop, looked at through :data:`CELLS` cells across."""
+    """:func:`folded_share` of a flow in the crop, looked at through :data:`CELLS` cells across."""
     rows, columns = slices_of(flow.shape, crop)
     part = flow[rows, columns]
     if not part.size:
@@ -119,7 +124,7 @@ def folded_in(flow: np.ndarray, crop: Box) -> float:
     across, down = part.shape[1] / width, part.shape[0] / height
     x, y = (np.arange(width) + 0.5) * across + columns.start, (np.arange(height) + 0.5) * down + rows.start
     places = cells + (np.stack(np.meshgrid(x, y), axis=-1) - crop[:2]) / half - 1
-    return float(folded_cells(cells, places, (across / half[0], down / half[1])).mean())
+    return folded_share(cells, places, (across / half[0], down / half[1]))
 
 
 def measure_looks(

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ..backends import Backend
 from ..compose import open_composer
+from ..compose.flow import cell_places, displacements
 from ..errors import MediaError
 from ..faces.points import five_of
 from ..metrics import l1, psnr_db, ssim
@@ -26,7 +27,7 @@ from ..pictures import resize_picture, to_batch, to_pictures
 from ..types import FaceSet, Generated, MotionTransfer
 from .face_points import FacePoints, aligned, turned_deg
 from .identity import FaceEmbedding, likeness
-from .looks import folded_cells, folded_in
+from .looks import folded_in, folded_share
 from .lpips import Lpips
 
 METHODS = ("relative", "absolute", "composed", "copy")
@@ -52,7 +53,7 @@ class Scores:
 
     Reconstruction: ``l1``, ``psnr_db``, ``ssim``, ``lpips`` against the driving frame, ``l1_mouth`` around its mouth;
     ``akd_px`` is the distance of facial points from the driving frame's, ``missed`` the share of faces that are found
-    in the driving frame only, ``motion_px`` as below; ``folded`` the share of the flow that folds the face, or nearly.
+    in the driving frame only, ``motion_px`` as below; ``folded`` the share of the face that the flow folds, or nearly.
     ``identity`` is how like the source's the face is, as :func:`.identity.likeness` tells; a row ``driving`` says it of
     the driving frames: the same person in truth.
     ``turns`` are the same by how far the head is turned: see :data:`TURNS`.
@@ -176,7 +177,7 @@ def animate_by_all(
         for mode, pose in (("relative", moved), ("absolute", keypoints)):
             generated = model.generate(features, pose)
             shown[mode].append(to_pictures(generated.prediction))
-            folded[mode] += _folded(generated)
+            folded[mode] += _folded(generated, model.config.flow_unit)
             if composer is not None and mode == "relative":
                 shown["composed"].append(composer([generated]))
                 folded["composed"] += [folded_in(flow, crop) for flow in composer.flows([generated])]
@@ -184,15 +185,11 @@ def animate_by_all(
     return {"source": to_pictures(still)} | pictures, {name: shares for name, shares in folded.items() if shares}
 
 
-def _folded(generated: Generated) -> list[float]:
+def _folded(generated: Generated, flow_unit: float) -> list[float]:
     """Of each frame's flow as the network gives it."""
     if generated.dense_motion is None:
         return [float("nan")] * len(generated.prediction)
-    flows = generated.dense_motion.deformation.float().cpu().numpy()
-    height, width = flows.shape[1:3]
-    places = np.stack(np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height)), axis=-1)
-    spacing = 2 / (width - 1), 2 / (height - 1)
-    return [float(folded_cells(flow - places, flow, spacing).mean()) for flow in flows]
+    return [folded_share(d, cell_places(d)) for d in displacements(generated.dense_motion, flow_unit)]
 
 
 def _likenesses(embed: FaceEmbedding | None, shown: Mapping[str, np.ndarray]) -> dict[str, list[float]]:

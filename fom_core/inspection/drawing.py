@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ..compose.flow import areas
-from ..evaluation.looks import FOLDED
+from ..compose.flow import areas, cell_places
+from ..evaluation.looks import FOLDED, folded_cells
 from ..pictures import resize_picture
 from .flows import Course
 
@@ -21,12 +21,13 @@ MARGIN = 14
 def fold_picture(displacement: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """What becomes of areas under a displacement (h, w, 2) in half sides: (height, width, 3) uint8.
 
-    White keeps its area, orange shrinks, blue grows, up to twice; red folds.
+    White keeps its area, orange shrinks, blue grows, up to twice; red folds the face.
     """
-    area = cv2.resize(areas(displacement).astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)[..., None]
+    larger = cv2.resize(displacement.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
+    area, folds = areas(larger)[..., None], folded_cells(larger, cell_places(larger))[..., None]
     shrinks, grows = np.clip((1 - area) / (1 - FOLDED), 0, 1), np.clip(area - 1, 0, 1)
     colours = 255 + shrinks * (np.array(SHRUNK) - 255.0) + grows * (np.array(GROWN) - 255.0)
-    return np.where(area < FOLDED, RED, np.rint(colours)).astype(np.uint8)
+    return np.where(folds, RED, np.rint(colours)).astype(np.uint8)
 
 
 def course_picture(course: Course, bound: float, size: tuple[int, int]) -> np.ndarray:

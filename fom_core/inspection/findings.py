@@ -16,7 +16,7 @@ from .flows import GAINS, Course
 
 SOURCE_PX, DRIVER_PX = 40, 32  # longer side of a face: in smaller ones keypoints go astray
 FOLDS = 0.005  # share of the flow that folds, above which a face is bent
-TURNS = 0.07  # movement unlike that of a plane, in half sides of the crop, above which a head is turned too far
+TURNS = 0.045  # movement unlike that of a plane, in half sides of the crop, above which a head is turned too far
 UNLIKE = 0.05  # by how much a pose is further from the source's than the driver's nearest one
 FEWER = 0.5  # another initial frame is better if so much of the folds is left from there, or less
 SHOWN = 6  # parts of the driver in a sentence

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..backends import Backend
-from ..compose.flow import FACE, unlike_a_plane
-from ..evaluation.looks import folded_cells
-from ..geometry import identity_grid
+from ..compose.flow import cell_places, displacements, unlike_a_plane
+from ..evaluation.looks import folded_share
 from ..motion import initial_frame, transfer_sequence
 from ..resources.memory import in_chunks
-from ..types import CHUNK_SIZE, DenseMotion, Generated, Keypoints, Motion, MotionTransfer, Progress, SourceFeatures
+from ..types import CHUNK_SIZE, Generated, Keypoints, Motion, MotionTransfer, Progress, SourceFeatures
 
 GAINS = tuple(round(0.1 * step, 1) for step in range(1, 21))  # that are tried: 0.1 to 2
 
@@ -98,7 +97,7 @@ class FaceFlow:
         ]
         return Course(
             np.array(frames),
-            np.array([folded_share_of(d) for d in moved]),
+            np.array([folded_share(d, cell_places(d)) for d in moved]),
             np.array([unlike_a_plane(d) for d in moved]),
         )
 
@@ -113,21 +112,3 @@ class FaceFlow:
             course = self.course(replace(transfer, gain=GAINS[middle - 1]), frames)
             low, high = (middle, high) if course.worst <= bound else (low, middle - 1)
         return GAINS[low - 1] if low else None
-
-
-def displacements(motion: DenseMotion, flow_unit: float) -> np.ndarray:
-    """The flow of T frames less the identity, (T, h, w, 2) in half sides of the crop."""
-    flow = motion.deformation.float()
-    return (flow - identity_grid(*flow.shape[1:3], like=flow)).cpu().numpy() * np.float32(flow_unit)
-
-
-def folded_share_of(displacement: np.ndarray) -> float:
-    """Share of the cells in the middle of (h, w, 2) in half sides that shrink an area of the face below a fifth, or
-    turn it inside out.
-
-    Where the flow goes home around a head it folds often, and nobody sees it there: a wall is what stretches.
-    """
-    rows, columns = (slice(round(FACE[0] * side), round(FACE[1] * side)) for side in displacement.shape[:2])
-    y, x = ((np.arange(side) + 0.5) * (2 / side) - 1 for side in displacement.shape[:2])
-    places = displacement + np.stack(np.meshgrid(x, y), axis=-1)
-    return float(folded_cells(displacement, places)[rows, columns].mean())

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..compose.flow import cell_places, displacements
 from ..draw import draw_keypoints, flow_picture
+from ..evaluation.looks import folded_share
 from ..faces.drawing import draw_faces
 from ..faces.regions import to_rgb
 from ..geometry import resize_map
@@ -16,7 +18,6 @@ from ..media.panels import captioned
 from ..pictures import resize_picture, to_pictures
 from ..types import Box, DenseMotion, FaceSet, Keypoints
 from .drawing import ALARM, PAPER, fold_picture, in_square
-from .flows import displacements, folded_share_of
 
 TILE = 320  # pixels a side
 SIZE = (TILE, TILE)
@@ -85,8 +86,8 @@ def moment_tiles(moment: Moment, flow_unit: float) -> list[Tile]:
     tiles.append((flow_picture(moment.motion.deformation[0], SIZE), "flow, from where (red: right)"))
     if hidden is not None:
         tiles.append((to_pictures(resize_map(hidden.float(), SIZE))[0], "occlusion, black: painted"))
-    folded = 100 * folded_share_of(displacement)
-    return [*tiles, (fold_picture(displacement, SIZE), f"folds, red: {folded:.2f} %")]
+    folded = 100 * folded_share(displacement, cell_places(displacement))
+    return [*tiles, (fold_picture(displacement, SIZE), f"folds of the face, red: {folded:.2f} %")]
 
 
 def with_points(picture: np.ndarray | None, points: Keypoints | None = None) -> np.ndarray:

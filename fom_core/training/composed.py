@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..compose.canvas import REACH, WITHIN_BORDER
-from ..compose.flow import ELSEWHERE, FACE, ROUNDS, STEEPEST, UNLIKE, UNSURE, hidden_share, soft_limit
+from ..compose.canvas import FACE, REACH, WITHIN_BORDER
+from ..compose.flow import FACE_ENDS, LEAST_CELLS, LEVEL, STEEPEST, UNLIKE, UNSURE, hidden_share, soft_limit
 from ..geometry import identity_grid, ramp
 from ..types import Generated
 
@@ -33,7 +33,7 @@ def compose_pictures(source: Tensor, generated: Generated, at_rest: Tensor, unit
     kept = soft_limit(_length(d), room)
     d = _within_borders(d * kept)
     now, still = _larger(motion.occlusion_map, size), _at(_larger(at_rest, size), d)
-    unsure = UNSURE * ramp(_unlike_planes(moved.detach()), *UNLIKE)
+    unsure = UNSURE * ramp(unlike_planes(moved.detach()), *UNLIKE)
     share = torch.maximum(hidden_share(now, still, kept), unsure[:, None, None, None] * kept)
     warped = _at(source, d)
     return warped + share * (generated.prediction - warped)
@@ -67,17 +67,20 @@ def _at(maps: Tensor, d: Tensor) -> Tensor:
     return F.grid_sample(maps, grid, padding_mode="reflection", align_corners=True)
 
 
-def _unlike_planes(d: Tensor) -> Tensor:
+def unlike_planes(d: Tensor) -> Tensor:
     """(B,) of displacements (B, h, w, 2): see :func:`~fom_core.compose.flow.unlike_a_plane`."""
     height, width = d.shape[1:3]
-    rows, columns = (slice(round(FACE[0] * side), round(FACE[1] * side)) for side in (height, width))
-    part = d[:, rows, columns]
-    grid = identity_grid(part.shape[1], part.shape[2], like=part).flatten(0, 1)
-    plane = torch.cat([torch.ones_like(grid[:, :1]), grid], dim=1)  # (N, 3)
-    moved = part.flatten(1, 2)
-    weights = away = torch.ones_like(moved[..., 0])
-    for _ in range(ROUNDS):
-        weighted = plane.mT * weights[:, None]  # (B, 3, N)
-        away = (moved - plane @ torch.linalg.solve(weighted @ plane, weighted @ moved)).square().sum(-1)
-        weights = 1 / (1 + away / ELSEWHERE**2)
-    return ((weights * away).sum(-1) / weights.sum(-1)).sqrt()
+    across, down = (torch.arange(side, device=d.device, dtype=d.dtype) for side in (width, height))
+    from_x = (across + 0.5) * (2 / width) - 1 + d[..., 0] - FACE[0]
+    from_y = (down[:, None] + 0.5) * (2 / height) - 1 + d[..., 1] - FACE[1]
+    weights = (1 - ramp(torch.hypot(from_x / FACE[2], from_y / FACE[3]), *FACE_ENDS)).flatten(1)  # (B, N)
+    total = weights.sum(1, keepdim=True)
+    enough, total = total >= LEAST_CELLS, total.clamp(min=1e-6)
+    x, y = across.repeat(height), down.repeat_interleave(width)
+    x, y = (places - (weights * places).sum(1, keepdim=True) / total for places in (x, y))
+    plane = torch.stack([torch.ones_like(x), x, y], dim=-1)  # (B, N, 3)
+    weighted, moved = (plane * weights[..., None]).mT, d.flatten(1, 2)
+    level = LEVEL * torch.eye(3, device=d.device, dtype=d.dtype)
+    slopes = torch.linalg.solve_ex(weighted @ plane + level, weighted @ moved)[0]  # which a GPU need not wait for
+    away = (moved - plane @ slopes).square().sum(-1)
+    return (((weights * away).sum(1, keepdim=True) / total).sqrt() * enough)[:, 0]

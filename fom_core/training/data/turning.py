@@ -122,7 +122,7 @@ def turn_portraits(shape: FaceShape, raw: RawPairs, turns: HeadTurns) -> TurnedP
         changed = before
         if raw.lent is not None:
             change = borrowed(raw.lent[rows].double().numpy(), before)
-            changed = _unopened(before, before + turns.borrow[rows, None, None] * change)
+            changed = before + _unopened(before, turns.borrow[rows, None, None] * change)
         after, rings = moved_heads(shape, before, changed, turns[rows])
         for number, each in enumerate(_maps(shape, before, after, rings, turns[rows])):
             maps[number] = torch.from_numpy(each)
@@ -145,14 +145,14 @@ def borrowed(lent: np.ndarray, meshes: np.ndarray) -> np.ndarray:
     return scale[:, None, None] * change @ turn.swapaxes(1, 2)
 
 
-def _unopened(before: np.ndarray, changed: np.ndarray) -> np.ndarray:
-    """Meshes (R, 468, 3) that are changed, except those whose lips would part.
+def _unopened(before: np.ndarray, change: np.ndarray) -> np.ndarray:
+    """Changes of meshes (R, 468, 3), so much of each that lips part hardly further.
 
     A mouth is opened here by stretching what there is, lips, which nobody should learn: the clips show what is inside.
     """
-    apart, parted = looks_of(before)[0], looks_of(changed)[0]
-    least, share = MAY_PART
-    return np.where((parted - apart <= np.maximum(least, share * apart))[..., None], changed, before)
+    apart, parted = looks_of(before)[0], looks_of(before + change)[0]
+    allowed = np.maximum(MAY_PART[0], MAY_PART[1] * apart)
+    return change * np.minimum(1, allowed / np.maximum(parted - apart, allowed))[..., None]
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from fom_core.compose.canvas import canvases
+from fom_core.compose.canvas import FACE, canvases, face_in_crop
 from fom_core.compose.flow import LASTS, Follower, areas, face_share, soft_limit, unfolded, unlike_a_plane
+from fom_core.faces.regions import regions_from_boxes
 from fom_core.geometry import identity_grid
 from fom_core.types import DenseMotion, FaceSet
 
@@ -99,9 +101,13 @@ def test_a_movement_of_a_plane_is_no_turn():
 
 
 def test_a_wall_that_stays_beside_a_head_is_no_turn_of_it():
-    beside = np.where(X[..., None] < -0.3, 0.0, np.array([0.4, 0.1]))
+    away = 0.4 * np.clip((X + 0.85) / 0.3, 0, 1)  # the head went to the right: the wall where it was stretches
 
-    assert unlike_a_plane(beside) < 0.1  # 0.117 from the plane that is nearest to all
+    assert unlike_a_plane(np.stack([-away, np.zeros_like(away)], axis=-1)) < 0.01
+
+
+def test_a_head_that_left_the_crop_does_not_turn():
+    assert unlike_a_plane(np.full((N, N, 2), 3.0) + squeezed(2.0)) == 0
 
 
 def test_areas_grow_shrink_and_fold_with_the_flow():
@@ -109,11 +115,26 @@ def test_areas_grow_shrink_and_fold_with_the_flow():
     assert areas(squeezed(0.3)).min() > 0 > areas(squeezed(2.0)).min()
 
 
-def test_the_face_is_in_the_middle_of_the_crop():
-    share = face_share(np.stack([X, Y], axis=-1))
+BOX = (40.0, 60.0, 120.0, 170.0)
 
-    assert share[np.hypot(X, Y) < 0.4].min() == 1
-    assert share[np.hypot(X, Y) > 0.55].max() == 0
+
+@pytest.mark.parametrize("margin", [0.0, 0.75, 1.5])
+def test_the_face_is_where_its_box_is_in_the_crop(margin):
+    (face,) = regions_from_boxes([BOX], (300, 300), margin=margin)
+    left, top, right, bottom = face.crop_px
+    places = np.array([[(80.0, 115.0), (80.0, 145.0), (80.0, 168.0), BOX[:2], (BOX[2], BOX[3])]])  # of the picture
+
+    share = face_share(2 * (places - (left, top)) / (right - left, bottom - top) - 1, face_in_crop(face))[0]
+
+    assert share[:3] == pytest.approx(1, abs=0.02)  # middle, mouth and chin
+    assert share[3:].max() < 0.1  # corners of the box
+
+
+def test_without_a_box_the_face_is_where_usual_crops_have_it():
+    (face,) = regions_from_boxes([BOX], (300, 300))
+
+    assert face_in_crop(face) == pytest.approx(FACE, abs=0.02)
+    assert face_in_crop(replace(face, roll_deg=20.0)) == face_in_crop(replace(face, box_px=face.crop_px)) == FACE
 
 
 @pytest.mark.parametrize("strength", [1.2, 2.0])

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from fom_core.compose.flow import cell_places
 from fom_core.evaluation import looks
 from fom_core.evaluation.view import View, crop_distance, moved
 
@@ -184,14 +185,25 @@ def test_folds_are_counted_by_their_area_in_the_units_of_the_grid():
     assert folds.mean() == pytest.approx(0.5, abs=1 / 32)
 
 
+def test_folds_count_in_the_face_and_not_where_the_flow_goes_home():
+    still = np.zeros((40, 40, 2))
+    inside, rim = still.copy(), still.copy()
+    inside[:, 20:22, 0] = 0.2
+    rim[:, 38:, 0] = 0.2
+    share = {name: looks.folded_share(d, cell_places(d)) for name, d in (("rim", rim), ("inside", inside))}
+
+    assert share["rim"] == looks.folded_share(still, cell_places(still)) == 0
+    assert 0 < share["inside"] < 0.2
+
+
 def test_folds_of_a_flow_are_sought_in_the_face_in_the_middle_of_the_crop():
     y, x = np.indices(SHAPE, np.float32)
-    crop = (20, 10, 120, 110)  # the face is in the middle 48 pixels, or so
+    crop = (20, 10, 120, 110)
     to_nothing = np.stack([70 - x, 60 - y], axis=-1)  # everything shows one point of it
     left, beside = (np.where((x < edge)[..., None], to_nothing, 0) for edge in (45, 10))
 
     assert looks.folded_in(to_nothing, crop) == 1
-    assert looks.folded_in(left, crop) == pytest.approx(0.25, abs=0.04)
+    assert looks.folded_in(left, crop) == pytest.approx(0.51, abs=0.04)  # a quarter of the crop, and as much is whole
     assert looks.folded_in(beside, crop) == 0
     assert looks.folded_in(np.stack([119 - x, 60 - y], axis=-1), crop) == 0  # or one of the wall
 

@@ -6,19 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from fom_core.inspection.flows import GAINS, Course, FaceFlow, folded_share_of
+from fom_core.inspection.flows import GAINS, Course, FaceFlow
 from fom_core.pipeline import encode_face, read_motion
 from fom_core.types import MotionTransfer
-
-
-def test_folds_count_in_the_face_and_not_where_the_flow_goes_home():
-    still = np.zeros((40, 40, 2))
-    inside, rim = still.copy(), still.copy()
-    inside[:, 20:22, 0] = 0.2
-    rim[:, 38:, 0] = 0.2
-
-    assert folded_share_of(still) == folded_share_of(rim) == 0
-    assert 0 < folded_share_of(inside) < 0.1
 
 
 def test_marked_frames_next_to_one_another_are_one_part():

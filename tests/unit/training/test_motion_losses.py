@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from fom_core.compose import open_composer
-from fom_core.compose.flow import areas
+from fom_core.compose.flow import areas, unlike_a_plane
 from fom_core.geometry import identity_grid
 from fom_core.networks.model import MotionModel
 from fom_core.pictures import to_batch, to_pictures
-from fom_core.training.composed import compose_pictures
+from fom_core.training.composed import compose_pictures, unlike_planes
 from fom_core.training.motion_losses import evidence_loss, flow_areas, fold_penalty, singular_penalty
 from fom_core.types import DenseMotion, FaceSet, Generated, Keypoints
 
@@ -98,3 +98,16 @@ def test_at_rest_it_is_the_source(tiny_model: MotionModel):
     composed = compose_pictures(source, generated, still, 1.0)
 
     assert composed.numpy() == pytest.approx(source.numpy(), abs=1e-4)
+
+
+def test_faces_turn_in_training_as_far_as_the_compositor_finds():
+    random = torch.Generator().manual_seed(3)
+    moved = 0.15 * torch.nn.functional.interpolate(
+        torch.randn(4, 2, 4, 4, generator=random), size=(32, 32), mode="bicubic"
+    ).movedim(1, -1)
+    moved[3] += 3  # that head left the crop
+
+    ours = unlike_planes(moved)
+
+    assert ours.tolist() == pytest.approx([unlike_a_plane(d.numpy()) for d in moved], abs=1e-5)
+    assert (ours[:3] > 0.02).all() and ours[3] == 0
