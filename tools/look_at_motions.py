@@ -3,8 +3,8 @@
     python -m tools.look_at_motions PICTURE [PICTURE ...] --output FOLDER
 
 Writes ``motions/``, ``limits/`` (one control at a time) and ``together/`` (all at their ends, as far as a pose lets
-them) as `fom evaluate --looks` does: a contact sheet and figures, of which ``folded`` is the share of the flow that is
-inside out. Take pictures of many kinds: a painting, an old photograph, glasses, a beard.
+them) as `fom evaluate --looks` does: a contact sheet and figures, of which ``folded`` is the share of the face that the
+flow folds. Take pictures of many kinds: a painting, an old photograph, glasses, a beard.
 """
 
 from __future__ import annotations
