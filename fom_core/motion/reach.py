@@ -14,7 +14,7 @@ from .similarity import fit_similarity
 from .timing import held
 
 log = logging.getLogger(__name__)
-MOST = 1.2  # times the farthest of a pose's limits; the widest motion that comes along, sing, reaches 1.12
+MOST = 1.2  # times the farthest of a pose's limits; the widest motion that comes along, sing, reaches 0.98
 MORE = 1.01  # times what a motion reaches by itself
 
 
