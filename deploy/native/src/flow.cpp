@@ -8,11 +8,11 @@
 namespace {
 
 constexpr float STEEPEST = 0.6f;  // of the room: a displacement that grows no faster cannot fold by itself
-constexpr float SHOWN_LOW = 0.4f, SHOWN_HIGH = 0.8f;    // visibility over which the source's pixels take over
-constexpr float STILL = 1e-5f;                          // half sides that are no movement, but rounding
-constexpr float LEAST_SEEN = 0.3f;                      // visibility of the still source that counts at least
-constexpr double UNLIKE_LOW = 0.04, UNLIKE_HIGH = 0.1;  // movement unlike a plane's over which sharp pixels lose trust
-constexpr double UNSURE = 0.8;                          // the network's share in a face that turns furthest
+constexpr float SHOWN_LOW = 0.4f, SHOWN_HIGH = 0.8f;       // visibility over which the source's pixels take over
+constexpr float STILL = 1e-5f;                             // half sides that are no movement, but rounding
+constexpr float LEAST_SEEN = 0.3f;                         // visibility of the still source that counts at least
+constexpr double UNLIKE_LOW = 0.025, UNLIKE_HIGH = 0.065;  // movement unlike a plane's: over it sharp pixels lose trust
+constexpr double UNSURE = 0.8;                             // the network's share in a face that turns furthest
 
 /** By what to multiply a displacement of this length, so that it stays below `room`: 1 while it is small. */
 float held_back(float length, float room) {

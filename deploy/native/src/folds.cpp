@@ -10,14 +10,14 @@
 
 namespace {
 
-constexpr double WHOLE_LOW = 0.15, WHOLE_HIGH = 0.45;  // of an area in a face: below it is calmed, above left as it is
-constexpr double AROUND_LOW = -0.5, AROUND_HIGH = -0.1;  // the same around a face: walls stretch, may turn a little
-constexpr double INSIDE_LOW = 0.4, INSIDE_HIGH = 0.55;   // from the crop's middle, in half sides, where the face ends
+constexpr double FACE[] = {0, 0.09, 0.42, 0.57};  // middle (x, y) and half axes in a usual crop, in its half sides
+constexpr double FACE_ENDS_LOW = 0.95, FACE_ENDS_HIGH = 1.3;  // where it ends, in these half axes
+constexpr double WHOLE_LOW = 0.15, WHOLE_HIGH = 0.45;    // of areas of a face: below it calmed, above left as they are
+constexpr double AROUND_LOW = -0.5, AROUND_HIGH = -0.1;  // the same around it: walls stretch, or turn a little
 constexpr double CALM[] = {2, 4};  // widths of the averages that calm it, one after the other, in cells of the flow
-constexpr double FACE_LOW = 0.2, FACE_HIGH = 0.8;  // part of the crop that is compared with a plane
-constexpr double ELSEWHERE = 0.1;                  // half sides from that plane at which a place counts half
-constexpr int ROUNDS = 6;                          // in which that is found
-constexpr int TAIL = 4;                            // widths of a gaussian that are summed
+constexpr double LEAST_CELLS = 4;  // of a face that tell of a plane
+constexpr double LEVEL = 1e-6;     // how little a plane likes to slope
+constexpr int TAIL = 4;            // widths of a gaussian that are summed
 
 int held(int at, int length) {
   return std::clamp(at, 0, length - 1);
@@ -31,29 +31,37 @@ double slope(const std::vector<float>& values, std::size_t at, std::size_t step,
 }
 
 /** From the middle of the crop to that of a cell, in half sides. */
-double from_middle(int index, int side) {
-  return (index + 0.5) * (2.0 / side) - 1;
+float from_middle(int index, int side) {
+  return (index + 0.5f) * static_cast<float>(2.0 / side) - 1;
 }
 
-/** How much a cell that is moved to a place shows of the face in the middle of the source's crop. */
-float face_share(double x, double y) {
-  return static_cast<float>(1 - smooth_step(std::hypot(x, y), INSIDE_LOW, INSIDE_HIGH));
+/** How far each cell of a displacement shows the face of the source's crop. */
+std::vector<float> face_share(const Displacement& d) {
+  std::vector<float> result;
+  for (int row = 0; row < d.height; ++row) {
+    for (int column = 0; column < d.width; ++column) {
+      const float* moved = &d.values[2 * result.size()];
+      const float x = from_middle(column, d.width) + moved[0], y = from_middle(row, d.height) + moved[1];
+      const double away = std::hypot((x - FACE[0]) / FACE[2], (y - FACE[1]) / FACE[3]);
+      result.push_back(static_cast<float>(1 - smooth_step(away, FACE_ENDS_LOW, FACE_ENDS_HIGH)));
+    }
+  }
+  return result;
 }
 
 /** How much each cell is to be calmed, by what becomes of its area. */
-std::vector<float> torn(const Displacement& d) {
+std::vector<float> calming(const Displacement& d) {
   std::vector<float> result;
+  const std::vector<float> shares = face_share(d);
   const std::size_t row = 2 * static_cast<std::size_t>(d.width);
   for (int y = 0; y < d.height; ++y) {
     for (int x = 0; x < d.width; ++x) {
       const std::size_t at = y * row + 2 * x;
       const double xx = slope(d.values, at, 2, x, d.width), yx = slope(d.values, at + 1, 2, x, d.width);
       const double xy = slope(d.values, at, row, y, d.height), yy = slope(d.values, at + 1, row, y, d.height);
-      const double of = (1 + xx) * (1 + yy) - xy * yx;
-      const double face =
-          face_share(from_middle(x, d.width) + d.values[at], from_middle(y, d.height) + d.values[at + 1]);
-      result.push_back(static_cast<float>(1 - face * smooth_step(of, WHOLE_LOW, WHOLE_HIGH) -
-                                          (1 - face) * smooth_step(of, AROUND_LOW, AROUND_HIGH)));
+      const double area = (1 + xx) * (1 + yy) - xy * yx, face = shares[at / 2];
+      result.push_back(static_cast<float>(1 - face * smooth_step(area, WHOLE_LOW, WHOLE_HIGH) -
+                                          (1 - face) * smooth_step(area, AROUND_LOW, AROUND_HIGH)));
     }
   }
   return result;
@@ -130,7 +138,7 @@ int mirrored(int at, int length) {
 
 Displacement unfolded(Displacement d) {
   for (const double calm : CALM) {
-    const auto found = torn(d);
+    const auto found = calming(d);
     if (std::none_of(found.begin(), found.end(), [](float weight) { return weight > 0; })) break;
     const auto weight = blurred(dilated(found, d.width, d.height), d.width, d.height, 1, 1, mirrored);
     const auto calmed = blurred(d.values, d.width, d.height, 2, calm, held);
@@ -140,37 +148,37 @@ Displacement unfolded(Displacement d) {
 }
 
 double unlike_a_plane(const Displacement& d) {
-  const auto part = [](double share, int side) { return static_cast<int>(std::nearbyint(share * side)); };
-  const int left = part(FACE_LOW, d.width), right = part(FACE_HIGH, d.width);
-  const int top = part(FACE_LOW, d.height), bottom = part(FACE_HIGH, d.height);
-  const double middle_x = (left + right - 1) / 2.0, middle_y = (top + bottom - 1) / 2.0;
-  std::vector<std::array<double, 5>> places;  // 1, x, y, and the movement there
-  for (int row = top; row < bottom; ++row) {
-    for (int column = left; column < right; ++column) {
-      const float* moved = &d.values[2 * (static_cast<std::size_t>(row) * d.width + column)];
-      places.push_back({1, column - middle_x, row - middle_y, moved[0], moved[1]});
+  const std::vector<float> weights = face_share(d);
+  double total = 0, middle_x = 0, middle_y = 0;
+  for (std::size_t at = 0; at < weights.size(); ++at) {
+    total += weights[at];
+    middle_x += weights[at] * static_cast<double>(at % d.width);
+    middle_y += weights[at] * static_cast<double>(at / d.width);
+  }
+  if (total < LEAST_CELLS) return 0;
+  middle_x /= total;
+  middle_y /= total;
+  const auto place = [&](std::size_t at) {  // 1, x, y, and the movement there
+    return std::array<double, 5>{1, at % d.width - middle_x, at / d.width - middle_y, d.values[2 * at],
+                                 d.values[2 * at + 1]};
+  };
+  std::array<std::array<double, 5>, 3> sums{};
+  for (int one = 0; one < 3; ++one) sums[one][one] = LEVEL;
+  for (std::size_t at = 0; at < weights.size(); ++at) {
+    const auto here = place(at);
+    for (int one = 0; one < 3; ++one) {
+      for (int other = 0; other < 5; ++other) sums[one][other] += weights[at] * here[one] * here[other];
     }
   }
-  std::vector<double> weights(places.size(), 1), away(places.size(), 0);
-  for (int round = 0; round < ROUNDS; ++round) {
-    std::array<std::array<double, 5>, 3> sums{};
-    for (std::size_t at = 0; at < places.size(); ++at) {
-      for (int one = 0; one < 3; ++one) {
-        for (int other = 0; other < 5; ++other) sums[one][other] += weights[at] * places[at][one] * places[at][other];
-      }
-    }
-    solve(sums);
-    for (std::size_t at = 0; at < places.size(); ++at) {
-      away[at] = 0;
-      for (int axis = 3; axis < 5; ++axis) {
-        double rest = places[at][axis];
-        for (int one = 0; one < 3; ++one) rest -= sums[one][axis] * places[at][one];
-        away[at] += rest * rest;
-      }
-      weights[at] = 1 / (1 + away[at] / (ELSEWHERE * ELSEWHERE));
+  solve(sums);
+  double away = 0;
+  for (std::size_t at = 0; at < weights.size(); ++at) {
+    const auto here = place(at);
+    for (int axis = 3; axis < 5; ++axis) {
+      double rest = here[axis];
+      for (int one = 0; one < 3; ++one) rest -= sums[one][axis] * here[one];
+      away += weights[at] * rest * rest;
     }
   }
-  double all = 0, total = 0;
-  for (std::size_t at = 0; at < places.size(); ++at) all += weights[at] * away[at], total += weights[at];
-  return std::sqrt(all / total);
+  return std::sqrt(away / total);
 }

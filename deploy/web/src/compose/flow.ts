@@ -5,7 +5,7 @@ const STEEPEST = 0.6 // of the room: a displacement that grows no faster cannot 
 const SHOWN: [number, number] = [0.4, 0.8] // visibility over which the source's pixels take over from the network's
 const STILL = 1e-5 // half sides that are no movement, but rounding
 const LEAST_SEEN = 0.3 // visibility of the still source that counts at least: what was never seen is no measure
-const UNLIKE: [number, number] = [0.04, 0.1] // movement unlike that of a plane, in half sides, over which sharp pixels lose trust
+const UNLIKE: [number, number] = [0.025, 0.065] // movement unlike that of a plane, in half sides, over which sharp pixels lose trust
 const UNSURE = 0.8 // the network's share in a face that turns furthest
 
 /** What a network tells of a moment beside the pixels. */

@@ -1,12 +1,12 @@
 import { smoothStep } from './canvas'
 
-const WHOLE: [number, number] = [0.15, 0.45] // what becomes of an area in a face over which the flow is left as it is, and below which calmed
-const AROUND: [number, number] = [-0.5, -0.1] // the same where a face is not: a wall that stays beside a head stretches, and may turn a little
-const INSIDE: [number, number] = [0.4, 0.55] // from the middle of the crop, in half sides, where the face ends
+const FACE = [0, 0.09, 0.42, 0.57] // middle (x, y) and half axes of a face in a crop of the page, in half sides from its middle
+const FACE_ENDS: [number, number] = [0.95, 1.3] // where it ends, in these half axes
+const WHOLE: [number, number] = [0.15, 0.45] // what becomes of areas of a face: below it they are calmed, above left as they are
+const AROUND: [number, number] = [-0.5, -0.1] // the same around it: between a wall that stays and a head the flow stretches, or turns a little
 const CALM = [2, 4] // widths of the averages that calm it, one after the other, in cells of the flow
-const FACE: [number, number] = [0.2, 0.8] // part of the crop that is compared with a plane
-const ELSEWHERE = 0.1 // half sides from that plane at which a place counts half
-const ROUNDS = 6 // in which that is found
+const LEAST_CELLS = 4 // of a face that tell of a plane
+const LEVEL = 1e-6 // how little a plane likes to slope
 const TAIL = 4 // widths of a gaussian that are summed
 
 /** A displacement of the crop's pixels, (height, width, 2) in half sides. */
@@ -26,9 +26,9 @@ export function unfolded(given: Displacement): Displacement {
   const { width, height } = given
   let values = given.values
   for (const calm of CALM) {
-    const folds = torn({ values, width, height })
-    if (!folds.some((weight) => weight > 0)) break
-    const weight = blurred(dilated(folds, width, height), width, height, 1, 1, mirrored)
+    const found = calming({ values, width, height })
+    if (!found.some((weight) => weight > 0)) break
+    const weight = blurred(dilated(found, width, height), width, height, 1, 1, mirrored)
     const calmed = blurred(values, width, height, 2, calm, held)
     const before = values
     values = before.map((value, at) => value + weight[at >> 1] * (calmed[at] - value))
@@ -37,17 +37,27 @@ export function unfolded(given: Displacement): Displacement {
 }
 
 /** How much each cell of a displacement is to be calmed. */
-function torn(d: Displacement): Float32Array {
+function calming(d: Displacement): Float32Array {
   const face = faceShare(d)
-  return areas(d).map((of, cell) => 1 - face[cell] * smoothStep(of, ...WHOLE) - (1 - face[cell]) * smoothStep(of, ...AROUND))
+  return areas(d).map((area, cell) => 1 - face[cell] * smoothStep(area, ...WHOLE) - (1 - face[cell]) * smoothStep(area, ...AROUND))
 }
 
-/** How much each cell of a displacement shows of the face in the middle of the source's crop. */
-function faceShare({ values, width, height }: Displacement): Float32Array {
+/** How far each cell of a displacement shows the face of the source's crop. */
+function faceShare(d: Displacement): Float32Array {
+  const [middleX, middleY, halfX, halfY] = FACE
+  const places = cellPlaces(d)
+  return Float32Array.from({ length: d.width * d.height }, (_, cell) => {
+    const [x, y] = [(places[2 * cell] - middleX) / halfX, (places[2 * cell + 1] - middleY) / halfY]
+    return 1 - smoothStep(Math.hypot(x, y), ...FACE_ENDS)
+  })
+}
+
+/** Where in the crop each cell of a displacement comes from, (height, width, 2) in half sides from the crop's middle. */
+function cellPlaces({ values, width, height }: Displacement): Float32Array {
   const middle = (index: number, side: number): number => (index + 0.5) * (2 / side) - 1
-  return Float32Array.from({ length: width * height }, (_, cell) => {
-    const [x, y] = [middle(cell % width, width), middle(Math.floor(cell / width), height)]
-    return 1 - smoothStep(Math.hypot(x + values[2 * cell], y + values[2 * cell + 1]), ...INSIDE)
+  return values.map((value, at) => {
+    const cell = at >> 1
+    return value + (at % 2 ? middle(Math.floor(cell / width), height) : middle(cell % width, width))
   })
 }
 
@@ -66,38 +76,28 @@ export function areas({ values, width, height }: Displacement): Float32Array {
 }
 
 /**
- * How far the parts of a face move otherwise than one flat thing would: rms distance from the affine map of most.
+ * How far the parts of a face move otherwise than one flat thing would: rms distance from the best affine map.
  *
- * Places count by Cauchy's weights, found in rounds, so that a wall that stays beside a head is no part of the face.
+ * In half sides; 0 where the displacement shows hardly anything of the face.
  */
-export function unlikeAPlane({ values, width, height }: Displacement): number {
-  const [left, right, top, bottom] = [width, width, height, height].map((side, index) => Math.round(FACE[index % 2] * side))
-  const [middleX, middleY] = [(left + right - 1) / 2, (top + bottom - 1) / 2]
-  const places: number[][] = [] // 1, x, y, and the movement there
-  for (let row = top; row < bottom; row++) {
-    for (let column = left; column < right; column++) {
-      const at = 2 * (row * width + column)
-      places.push([1, column - middleX, row - middleY, values[at], values[at + 1]])
-    }
-  }
-  let weights = places.map(() => 1)
-  let away = weights
-  for (let round = 0; round < ROUNDS; round++) {
-    const sums = Array.from({ length: 3 }, () => new Array<number>(5).fill(0))
-    places.forEach((place, index) => {
-      for (let one = 0; one < 3; one++) {
-        for (let other = 0; other < 5; other++) sums[one][other] += weights[index] * place[one] * place[other]
-      }
-    })
-    const planes = solved(sums)
-    away = places.map((place) => [3, 4].reduce((sum, axis, number) => {
-      const rest = place[axis] - planes.reduce((moved, plane, one) => moved + plane[number] * place[one], 0)
-      return sum + rest * rest
-    }, 0))
-    weights = away.map((distance) => 1 / (1 + distance / ELSEWHERE ** 2))
-  }
-  const total = (terms: number[]): number => terms.reduce((sum, term) => sum + term, 0)
-  return Math.sqrt(total(away.map((distance, index) => weights[index] * distance)) / total(weights))
+export function unlikeAPlane(d: Displacement): number {
+  const weights = faceShare(d)
+  const total = (term: (cell: number) => number): number => weights.reduce((sum, weight, cell) => sum + weight * term(cell), 0)
+  const all = total(() => 1)
+  if (all < LEAST_CELLS) return 0
+  const [column, row] = [(cell: number) => cell % d.width, (cell: number) => Math.floor(cell / d.width)]
+  const [middleX, middleY] = [total(column) / all, total(row) / all]
+  const place = (cell: number): number[] => [1, column(cell) - middleX, row(cell) - middleY]
+  const moved = (cell: number): number[] => [d.values[2 * cell], d.values[2 * cell + 1]]
+  const places = Array.from(weights, (_, cell) => [...place(cell), ...moved(cell)]) // 1, x, y, and the movement there
+  const sums = [0, 1, 2].map((one) => [0, 1, 2, 3, 4].map((other) =>
+    total((cell) => places[cell][one] * places[cell][other]) + (one === other ? LEVEL : 0)))
+  const slopes = solved(sums)
+  const away = (cell: number): number => [0, 1].reduce((sum, axis) => {
+    const rest = slopes.reduce((left, slope, one) => left - slope[axis] * places[cell][one], places[cell][3 + axis])
+    return sum + rest * rest
+  }, 0)
+  return Math.sqrt(total(away) / all)
 }
 
 /** The solutions X, three rows of two, of A X = B, from three rows of A and B beside one another; A is positive. */
