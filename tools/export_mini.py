@@ -36,8 +36,8 @@ CONFIG = CONFIGS / "mini.yaml"
 FAILURES = (
     "Pictures are softer than the source: 128 pixels, a small network and a short training. At 256 pixels, with motion "
     "seen at 128, they keep more of it.",
-    "A closed mouth that opens a little swells; one that opens wide shows something dark or reddish inside, seldom "
-    "teeth.",
+    "A closed mouth that opens a little swells; one that opens wide shows something dark with a bright edge for teeth. "
+    "Teeth that show in a smile blur when it opens.",
     "What a turned head uncovers is guessed: ground with edges bends or blurs there, and strands of hair may stay "
     "behind.",
     "Drivers whose pose is far from the source's stretch the face.",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from ..compose.flow import areas, cell_places
-from ..evaluation.looks import FOLDED, folded_cells
+from ..compose.flow import areas, cell_places, face_share
+from ..evaluation.looks import FOLDED, SHOWS
 from ..pictures import resize_picture
 from .flows import Course
 
@@ -23,8 +23,11 @@ def fold_picture(displacement: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     White keeps its area, orange shrinks, blue grows, up to twice; red folds the face.
     """
-    larger = cv2.resize(displacement.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
-    area, folds = areas(larger)[..., None], folded_cells(larger, cell_places(larger))[..., None]
+    area, places = (
+        cv2.resize(cells.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
+        for cells in (areas(displacement), cell_places(displacement))
+    )
+    folds, area = ((area < FOLDED) & (face_share(places) > SHOWS))[..., None], area[..., None]
     shrinks, grows = np.clip((1 - area) / (1 - FOLDED), 0, 1), np.clip(area - 1, 0, 1)
     colours = 255 + shrinks * (np.array(SHRUNK) - 255.0) + grows * (np.array(GROWN) - 255.0)
     return np.where(folds, RED, np.rint(colours)).astype(np.uint8)
