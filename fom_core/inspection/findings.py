@@ -16,7 +16,7 @@ from .flows import GAINS, Course
 
 SOURCE_PX, DRIVER_PX = 40, 32  # longer side of a face: in smaller ones keypoints go astray
 FOLDS = 0.005  # share of the flow that folds, above which a face is bent
-TURNS = 0.045  # movement unlike that of a plane, in half sides of the crop, above which a head is turned too far
+TURNS = 0.06  # movement unlike that of a plane, in half sides of the crop, above which a head is turned too far
 UNLIKE = 0.05  # by how much a pose is further from the source's than the driver's nearest one
 FEWER = 0.5  # another initial frame is better if so much of the folds is left from there, or less
 SHOWN = 6  # parts of the driver in a sentence
@@ -51,7 +51,7 @@ class Finding:
 class Measured:
     """All that a verdict goes by.
 
-    face:   that moves: number ``number`` from the left, of ``faces`` in the picture.
+    face:   that moves: number ``number`` from the left of all that are found; of ``faces`` large enough.
     view:   what is known of the driver's face; None where nobody looked. ``seen`` is the motion's.
     still:  whether all frames of the driver are the same. ``relative`` says whether the motion is.
     first:  the initial frame; ``begins`` is the first one that shows the driver, ``nearest`` the one of nearest pose.
@@ -183,8 +183,8 @@ def _faces(measured: Measured) -> Iterator[Finding]:
     """Which face it is about, where there are several."""
     if measured.faces > 1:
         text = (
-            f"The picture shows {measured.faces} faces; this is about number {measured.number} from the left. "
-            "Another can be chosen (`--faces 2`)."
+            f"The picture shows {measured.faces} faces to choose from; this is about number {measured.number} from the "
+            "left of all that `fom faces` finds. Another can be chosen (`--faces 2`)."
         )
         yield Finding("several_faces", False, text, figures={"faces": measured.faces, "number": measured.number})
     view = measured.view

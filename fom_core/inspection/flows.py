@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from ..backends import Backend
-from ..compose.flow import cell_places, displacements, unlike_a_plane
-from ..evaluation.looks import folded_share
+from ..compose.flow import cell_places, displacements, face_share, hidden_share, unlike_a_plane
+from ..evaluation.looks import SHOWS, folded_cells
+from ..geometry import resize_map
 from ..motion import initial_frame, transfer_sequence
 from ..resources.memory import in_chunks
-from ..types import CHUNK_SIZE, Generated, Keypoints, Motion, MotionTransfer, Progress, SourceFeatures
+from ..types import CHUNK_SIZE, DenseMotion, Generated, Keypoints, Motion, MotionTransfer, Progress, SourceFeatures
 
 GAINS = tuple(round(0.1 * step, 1) for step in range(1, 21))  # that are tried: 0.1 to 2
 
@@ -22,7 +24,7 @@ class Course:
     """What the flow of a face is like over a driver.
 
     frames: (N,) numbers of the driver's frames that were looked at.
-    folded: (N,) share of the face's flow that folds there: its areas shrink below a fifth, or are inside out.
+    folded: (N,) :func:`seen_folds` there.
     turned: (N,) movement unlike that of a plane, in half sides of the crop: how far the head turns.
     """
 
@@ -89,17 +91,13 @@ class FaceFlow:
 
     def course(self, transfer: MotionTransfer, frames: Sequence[int]) -> Course:
         """What the flow is like in these frames."""
-        moved = [
-            displacement
-            for generated in self.generated(transfer, frames)
-            if generated.dense_motion is not None
-            for displacement in displacements(generated.dense_motion, self.model.config.flow_unit)
-        ]
-        return Course(
-            np.array(frames),
-            np.array([folded_share(d, cell_places(d)) for d in moved]),
-            np.array([unlike_a_plane(d) for d in moved]),
-        )
+        folded, turned = [], []
+        for generated in self.generated(transfer, frames):
+            if generated.dense_motion is not None:
+                moved = displacements(generated.dense_motion, self.model.config.flow_unit)
+                folded += [seen_folds(*each) for each in zip(moved, painted_cells(generated.dense_motion), strict=True)]
+                turned += [unlike_a_plane(d) for d in moved]
+        return Course(np.array(frames), np.array(folded), np.array(turned))
 
     def largest_gain(self, transfer: MotionTransfer, frames: Sequence[int], bound: float) -> float | None:
         """The largest of :data:`GAINS` at which no more than ``bound`` of the flow folds in any frame; None for none.
@@ -112,3 +110,23 @@ class FaceFlow:
             course = self.course(replace(transfer, gain=GAINS[middle - 1]), frames)
             low, high = (middle, high) if course.worst <= bound else (low, middle - 1)
         return GAINS[low - 1] if low else None
+
+
+def painted_cells(motion: DenseMotion) -> np.ndarray:
+    """Cells (T, h, w) of the flow that show more of the network's painting than of the source, as opened mouths do."""
+    size = motion.deformation.shape[1], motion.deformation.shape[2]
+    if motion.occlusion_map is None:
+        return np.zeros((len(motion.deformation), *size), bool)
+    seen = resize_map(motion.occlusion_map.float(), size)[:, 0]
+    whole = torch.ones_like(seen)
+    return (hidden_share(seen, whole, whole) > 0.5).cpu().numpy()
+
+
+def seen_folds(displacement: np.ndarray, painted: np.ndarray) -> float:
+    """Share of the face that the flow (h, w, 2) shrinks below a fifth or turns inside out, and that is not painted.
+
+    Around a head, where a wall stretches, and behind what is painted nobody sees a fold.
+    """
+    places = cell_places(displacement)
+    face = max(int((face_share(places) > SHOWS).sum()), 1)
+    return float((folded_cells(displacement, places) & ~painted).sum() / face)

@@ -24,9 +24,8 @@ def measure(moving: FaceFlow, faces: FaceSet, transfer: MotionTransfer, view: Dr
     motion, first = moving.motion, moving.first(transfer)
     seen = [frame for frame, here in enumerate(motion.seen or ()) if here] or list(range(len(motion)))
     apart = dict(zip(seen, pose_distances(moving.source.keypoints, motion.keypoints.pick(seen)), strict=True))
-    left_to_right = sorted((*faces, *faces.others), key=lambda face: face.box_px[0] + face.box_px[2])
     known = Measured(
-        face=faces[0], faces=len(left_to_right), number=left_to_right.index(faces[0]) + 1, view=view, seen=motion.seen,
+        face=faces[0], faces=len(faces) + len(faces.others), number=faces[0].id + 1, view=view, seen=motion.seen,
         still=stands_still(motion), relative=transfer.relative_motion, first=first, begins=seen[0],
         nearest=min(seen, key=apart.__getitem__), apart=apart, asked=transfer.gain,
         rested=motion.neutral is not None,

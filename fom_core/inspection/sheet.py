@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..compose.flow import cell_places, displacements
+from ..compose.flow import displacements
 from ..draw import draw_keypoints, flow_picture
-from ..evaluation.looks import folded_share
 from ..faces.drawing import draw_faces
 from ..faces.regions import to_rgb
 from ..geometry import resize_map
@@ -18,6 +17,7 @@ from ..media.panels import captioned
 from ..pictures import resize_picture, to_pictures
 from ..types import Box, DenseMotion, FaceSet, Keypoints
 from .drawing import ALARM, PAPER, fold_picture, in_square
+from .flows import painted_cells, seen_folds
 
 TILE = 320  # pixels a side
 SIZE = (TILE, TILE)
@@ -86,8 +86,9 @@ def moment_tiles(moment: Moment, flow_unit: float) -> list[Tile]:
     tiles.append((flow_picture(moment.motion.deformation[0], SIZE), "flow, from where (red: right)"))
     if hidden is not None:
         tiles.append((to_pictures(resize_map(hidden.float(), SIZE))[0], "occlusion, black: painted"))
-    folded = 100 * folded_share(displacement, cell_places(displacement))
-    return [*tiles, (fold_picture(displacement, SIZE), f"folds of the face, red: {folded:.2f} %")]
+    painted = painted_cells(moment.motion)[0]
+    folded = 100 * seen_folds(displacement, painted)
+    return [*tiles, (fold_picture(displacement, painted, SIZE), f"folds of the face, red: {folded:.2f} %")]
 
 
 def with_points(picture: np.ndarray | None, points: Keypoints | None = None) -> np.ndarray:

@@ -55,8 +55,10 @@ def test_json_takes_the_place_of_words_or_goes_into_a_file(fom, pair, tmp_path):
 def test_the_face_that_is_taken_is_named(fom, faces):
     most_prominent, first = fom(*faces), fom(*faces, "--faces", 1)
 
-    assert any("2 faces; this is about number 2 from the left" in line for line in most_prominent.results)
-    assert any("2 faces; this is about number 1 from the left" in line for line in first.results)
+    assert any(
+        "2 faces to choose from; this is about number 2 from the left" in line for line in most_prominent.results
+    )
+    assert any("2 faces to choose from; this is about number 1 from the left" in line for line in first.results)
     assert any("12 pixels" in line for line in first.results)  # that face is small
     assert any("The driver shows 2 faces" in line for line in first.results)
 

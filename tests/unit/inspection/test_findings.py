@@ -158,7 +158,7 @@ def test_a_gain_that_was_asked_for_is_no_reason_to_warn_while_it_is_within_the_l
 def test_several_faces_are_told_with_the_one_that_is_taken():
     found = verdict(faces=4, number=2, view=replace(VIEW, faces=3))
 
-    assert "4 faces; this is about number 2" in found["several_faces"].text
+    assert "4 faces to choose from; this is about number 2 from" in found["several_faces"].text
     assert "3 faces" in found["several_drivers"].text
     assert not found["several_faces"].warns and not found["several_drivers"].warns
 
