@@ -21,8 +21,8 @@ RIM = 1.58  # how far a canvas reaches that is handed to other nodes: around wha
 CELLS = 64  # of the grid on which flow and shares are computed, per side of the crop
 WITHIN_BORDER = 0.6  # share of the way to the picture's border that a colour may come from
 PAINTED = (0.7, 0.98)  # distance over which the network's pixels fade out
-FACE = (0.0, 0.09, 0.42, 0.57)  # middle (x, y) and half axes of a face in the crop that a detected one gets
 SEAM = 0.08  # the same towards another face, from the border between the two
+FACE = (0.0, 0.09, 0.42, 0.57)  # the ellipse of a face in the crop that a detected one gets
 
 
 Ellipse = tuple[float, float, float, float]
