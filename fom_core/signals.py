@@ -96,14 +96,18 @@ def _exception(number: int) -> BaseException:
 
 
 def _raise_again(problem: Any) -> None:
-    """Python drops what is raised while it clears an object away; a signal is not to be lost there."""
+    """Python drops what is raised while it clears an object away; a signal is not to be lost there.
+
+    Once one came, other faults there are not told: libraries were stopped amid making what they now cannot close.
+    """
     global _arrived  # noqa: PLW0603
     if problem.exc_type is KeyboardInterrupt:
         number = signal.SIGINT
     elif problem.exc_type is SystemExit and problem.exc_value.code == TERMINATED:
         number = signal.SIGTERM
     else:
-        sys.__unraisablehook__(problem)
+        if not _arrived:
+            sys.__unraisablehook__(problem)
         return
     _arrived = 0
     _arrive_again(number)

@@ -104,6 +104,27 @@ def test_a_second_sigterm_waits_for_the_clearing_away():
     assert (done.returncode, done.stdout, done.stderr) == (143, "cleared\n", "Terminated.\n")
 
 
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_what_cannot_be_closed_is_told_unless_a_signal_stopped_it_amid_being_made(interrupted):
+    code = (
+        "import signal, fom_core.signals as s\n"
+        "class Writer:\n"
+        "    def __init__(self):\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "    def __del__(self):\n"
+        "        self.pages.clear()\n"
+        "s.working()\n"
+        "try:\n"
+        f"    {'Writer()' if interrupted else 'Writer.__new__(Writer)'}\n"
+        "except KeyboardInterrupt:\n"
+        "    pass\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0
+    assert ("no attribute 'pages'" in done.stderr) is not interrupted
+
+
 @pytest.mark.parametrize("words", [["weights", "list"], ["--help"], ["--version"]])
 def test_a_reader_that_has_seen_enough_is_no_error(words):
     reading, writing = os.pipe()
