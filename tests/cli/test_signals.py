@@ -110,13 +110,13 @@ def test_what_cannot_be_closed_is_told_unless_a_signal_stopped_it_amid_being_mad
         "import signal, fom_core.signals as s\n"
         "class Writer:\n"
         "    def __init__(self):\n"
-        "        signal.raise_signal(signal.SIGINT)\n"
+        "        signal.raise_signal(signal.SIGTERM)\n"
         "    def __del__(self):\n"
         "        self.pages.clear()\n"
         "s.working()\n"
         "try:\n"
         f"    {'Writer()' if interrupted else 'Writer.__new__(Writer)'}\n"
-        "except KeyboardInterrupt:\n"
+        "except SystemExit:\n"
         "    pass\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
