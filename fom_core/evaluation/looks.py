@@ -106,9 +106,17 @@ def folded_cells(
     return (areas(displacement, spacing) < FOLDED) & (face_share(places) > SHOWS)
 
 
-def folded_share(displacement: np.ndarray, places: np.ndarray, spacing: tuple[float, float] | None = None) -> float:
-    """Share of the face that :func:`folded_cells` finds folded; 0 where none of it is shown."""
-    return float(folded_cells(displacement, places, spacing).sum() / max((face_share(places) > SHOWS).sum(), 1))
+def folded_share(
+    displacement: np.ndarray,
+    places: np.ndarray,
+    spacing: tuple[float, float] | None = None,
+    unseen: np.ndarray | None = None,
+) -> float:
+    """Share of the face that :func:`folded_cells` finds folded, but for ``unseen`` cells (h, w); 0 without a face."""
+    folds = folded_cells(displacement, places, spacing)
+    if unseen is not None:
+        folds &= ~unseen
+    return float(folds.sum() / max((face_share(places) > SHOWS).sum(), 1))
 
 
 def folded_in(flow: np.ndarray, crop: Box) -> float:

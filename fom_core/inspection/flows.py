@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from ..backends import Backend
-from ..compose.flow import cell_places, displacements, face_share, hidden_share, unlike_a_plane
-from ..evaluation.looks import SHOWS, folded_cells
+from ..compose.flow import cell_places, displacements, hidden_share, unlike_a_plane
+from ..evaluation.looks import folded_share
 from ..geometry import resize_map
 from ..motion import initial_frame, transfer_sequence
 from ..resources.memory import in_chunks
@@ -24,7 +24,7 @@ class Course:
     """What the flow of a face is like over a driver.
 
     frames: (N,) numbers of the driver's frames that were looked at.
-    folded: (N,) :func:`seen_folds` there.
+    folded: (N,) share of the face that folds there and is not painted.
     turned: (N,) movement unlike that of a plane, in half sides of the crop: how far the head turns.
     """
 
@@ -95,7 +95,10 @@ class FaceFlow:
         for generated in self.generated(transfer, frames):
             if generated.dense_motion is not None:
                 moved = displacements(generated.dense_motion, self.model.config.flow_unit)
-                folded += [seen_folds(*each) for each in zip(moved, painted_cells(generated.dense_motion), strict=True)]
+                painted = painted_cells(generated.dense_motion)
+                folded += [
+                    folded_share(d, cell_places(d), unseen=cells) for d, cells in zip(moved, painted, strict=True)
+                ]
                 turned += [unlike_a_plane(d) for d in moved]
         return Course(np.array(frames), np.array(folded), np.array(turned))
 
@@ -113,20 +116,13 @@ class FaceFlow:
 
 
 def painted_cells(motion: DenseMotion) -> np.ndarray:
-    """Cells (T, h, w) of the flow that show more of the network's painting than of the source, as opened mouths do."""
+    """Cells (T, h, w) of the flow that show more of the network's painting than of the source, as opened mouths do.
+
+    Nobody sees a fold behind that, nor around a head, where a wall stretches.
+    """
     size = motion.deformation.shape[1], motion.deformation.shape[2]
     if motion.occlusion_map is None:
         return np.zeros((len(motion.deformation), *size), bool)
     seen = resize_map(motion.occlusion_map.float(), size)[:, 0]
     whole = torch.ones_like(seen)
     return (hidden_share(seen, whole, whole) > 0.5).cpu().numpy()
-
-
-def seen_folds(displacement: np.ndarray, painted: np.ndarray) -> float:
-    """Share of the face that the flow (h, w, 2) shrinks below a fifth or turns inside out, and that is not painted.
-
-    Around a head, where a wall stretches, and behind what is painted nobody sees a fold.
-    """
-    places = cell_places(displacement)
-    face = max(int((face_share(places) > SHOWS).sum()), 1)
-    return float((folded_cells(displacement, places) & ~painted).sum() / face)

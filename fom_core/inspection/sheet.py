@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ..compose.flow import displacements
+from ..compose.flow import cell_places, displacements
 from ..draw import draw_keypoints, flow_picture
+from ..evaluation.looks import folded_share
 from ..faces.drawing import draw_faces
 from ..faces.regions import to_rgb
 from ..geometry import resize_map
@@ -17,7 +18,7 @@ from ..media.panels import captioned
 from ..pictures import resize_picture, to_pictures
 from ..types import Box, DenseMotion, FaceSet, Keypoints
 from .drawing import ALARM, PAPER, fold_picture, in_square
-from .flows import painted_cells, seen_folds
+from .flows import painted_cells
 
 TILE = 320  # pixels a side
 SIZE = (TILE, TILE)
@@ -87,7 +88,7 @@ def moment_tiles(moment: Moment, flow_unit: float) -> list[Tile]:
     if hidden is not None:
         tiles.append((to_pictures(resize_map(hidden.float(), SIZE))[0], "occlusion, black: painted"))
     painted = painted_cells(moment.motion)[0]
-    folded = 100 * seen_folds(displacement, painted)
+    folded = 100 * folded_share(displacement, cell_places(displacement), unseen=painted)
     return [*tiles, (fold_picture(displacement, painted, SIZE), f"folds of the face, red: {folded:.2f} %")]
 
 
