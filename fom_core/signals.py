@@ -45,9 +45,13 @@ def working() -> None:
 def delayed() -> Iterator[None]:
     """What is begun inside is ended: a signal that comes meanwhile raises when the outermost block is left.
 
-    A third one still ends the program. In a library, whose signals are its user's, nothing changes.
+    A third one still ends the program. In a library, whose signals are its user's, nothing changes, nor in another
+    thread than the main one: signals raise in that alone.
     """
     global _holding, _waiting  # noqa: PLW0603
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     _holding += 1
     try:
         yield

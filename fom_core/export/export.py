@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,8 +13,8 @@ from ..backends import MANIFEST, ExportedModel, Package, write_manifest
 from ..backends.package import ONNX, STREAMING, format_and_precision, variant_name
 from ..errors import FomError, UsageError
 from ..files.handover import hand_over
-from ..files.leftovers import READY, reserve_folder, temporary_name
-from ..files.paths import missing_folders, remove_empty, unwritable
+from ..files.leftovers import READY, give_up, reserve_folder, temporary_name
+from ..files.paths import require_name, unwritable
 from ..networks import MotionModel
 from .compare import ExportCheck, read_check_frames
 from .formats import FORMATS, NEVER_RUN
@@ -221,9 +220,8 @@ def _work_folder(folder: Path) -> Iterator[Path]:
     """A folder beside the target that vanishes at the end. Raises WriteError."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"The output {folder} is a file. Give the name of a folder.")
-    made = missing_folders(folder)
+    require_name(folder, folder=True)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
         work = reserve_folder(folder.parent, folder.name)
     except OSError as error:
         raise unwritable(folder, error) from error
@@ -232,8 +230,7 @@ def _work_folder(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise unwritable(folder, error) from error
     finally:
-        shutil.rmtree(work, ignore_errors=True)
-        remove_empty(made)
+        give_up(work)
 
 
 def files_in(folder: Path) -> list[Path]:

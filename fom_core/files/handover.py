@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from .. import signals
 from .leftovers import complete, is_abandoned, results_in
 
 
@@ -19,8 +20,14 @@ def hand_over(
     """Make the files of ``work`` those of ``folder``, where other files may lie; outdated ones leave it.
 
     A new folder appears as a whole. What is still on its way to the folder, such as of a run that was killed, loses
-    the files that these replace. ``ready_name`` is a name of the kind READY of :func:`.temporary_name`. Raises OSError.
+    the files that these replace. ``ready_name`` is a name of the kind READY of :func:`.temporary_name`. A program's
+    signals wait until all are there. Raises OSError.
     """
+    with signals.delayed():
+        _hand_over(work, folder, ready_name, is_outdated)
+
+
+def _hand_over(work: Path, folder: Path, ready_name: str, is_outdated: Callable[[str], bool]) -> None:
     if not folder.exists():
         work.rename(folder)
         return

@@ -8,7 +8,7 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import MediaError, WriteError
-from .leftovers import reserve_file
+from .leftovers import give_up, reserve_file
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 ASSETS = _PACKAGE / "assets"
@@ -101,34 +101,14 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def missing_folders(path: Path) -> list[Path]:
-    """The folders above ``path`` that do not exist yet, deepest first: to be given back by :func:`remove_empty`.
-
-    Raises WriteError for a name that no result can have.
-    """
-    require_name(path, folder=True)
-    return [folder for folder in path.parents if not folder.exists()]
-
-
-def remove_empty(folders: list[Path]) -> None:
-    """Remove folders that were made for a result that did not come; those that hold something stay."""
-    with suppress(OSError):
-        for folder in folders:
-            folder.rmdir()
-
-
 def reserve_temporary(path: Path) -> Path:
     """Create an empty file beside ``path`` to be renamed to it later, so that an unwritable place shows at once.
 
-    The suffix is kept because encoders choose the container by it. Missing folders are made; what
-    killed runs left there is removed. Raises WriteError.
+    The suffix is kept because encoders choose the container by it. Missing folders are made; what killed runs left
+    there is removed. :func:`.leftovers.give_up` takes it all back. Raises WriteError.
     """
     require_name(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileNotFoundError):  # another process, whose result did not come, has just removed the folder
-            return reserve_file(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         return reserve_file(path)
     except OSError as error:
         raise unwritable(path, error) from error
@@ -174,7 +154,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        give_up(temporary)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:

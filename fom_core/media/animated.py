@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..errors import MediaError
+from ..files.leftovers import give_up
 from ..files.paths import reserve_temporary
 from . import ffmpeg
 from .animation import delays_of
@@ -70,7 +71,7 @@ class MovingPicture(PipedResult):
 
     def _drop_aside(self) -> None:
         for path in self._aside:
-            path.unlink(missing_ok=True)
+            give_up(path)
 
     def _command(self, height: int, width: int, channels: int) -> list[str]:
         most = _LARGEST[self._suffix]

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FomError, MediaError
-from ..files.paths import missing_folders, remove_empty, reserve_temporary, unwritable
+from ..files.leftovers import give_up
+from ..files.paths import reserve_temporary, unwritable
 from . import seal
 from .process import Ending, Ffmpeg
 from .program import executable
@@ -23,7 +24,6 @@ class PipedResult:
         self._suffix = path.suffix.lower()
         self._rate = rate
         self._synthetic = synthetic
-        self._made = missing_folders(path)
         self._temporary = reserve_temporary(path)
         self._process: Ffmpeg | None = None
 
@@ -45,8 +45,7 @@ class PipedResult:
         """Stop ffmpeg and leave nothing behind."""
         if self._process is not None:
             self._process.kill()
-        self._temporary.unlink(missing_ok=True)
-        remove_empty(self._made)
+        give_up(self._temporary)
 
     def _command(self, height: int, width: int, channels: int) -> list[str]:
         """Arguments for frames of this size. Raises MediaError for one that the format does not hold."""

@@ -11,14 +11,16 @@ import signal
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from .. import signals
 from ..errors import MissingPackage
+from ..files.leftovers import end_first
 from .program import environment, executable
 
 STALL_S = 600  # without a byte in or out, while one is waited for, before an ffmpeg is given up
@@ -96,24 +98,6 @@ class Ffmpeg:
 
     def __init__(self, *arguments: str, feed: bool = False, read: bool = False) -> None:
         """Start it. ``feed``, ``read``: whether it gets bytes from us, or gives us some. Raises MissingPackage."""
-        apart: dict[str, Any] = {"start_new_session": True}
-        if os.name == "nt":
-            apart = {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
-        program = executable()
-        try:
-            self._process = subprocess.Popen[bytes](
-                [program, "-hide_banner", "-nostdin", "-nostats", "-progress", "pipe:2", *arguments],
-                stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if read else subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                env=environment(),
-                **apart,
-            )
-        except OSError as error:
-            raise MissingPackage(
-                f"The ffmpeg program {program} cannot be started ({error.strerror or error}). Run: pip install "
-                "--force-reinstall imageio-ffmpeg, or name another one in the environment variable IMAGEIO_FFMPEG_EXE."
-            ) from error
         self._head: list[str] = []
         self._tail: deque[str] = deque(maxlen=_KEPT_LINES)
         self._told: dict[bytes, bytes] = {}  # of its progress, by name
@@ -121,8 +105,11 @@ class Ffmpeg:
         self._awaited = self._stalled = False
         self._ended = threading.Event()
         self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
-        threading.Thread(target=self._watch, daemon=True).start()
+        with signals.delayed():
+            self._process = _started(arguments, feed, read)
+            _running[self] = os.getpid()
+            self._listener.start()
+            threading.Thread(target=self._watch, daemon=True).start()
 
     def write(self, data: Any) -> None:
         """Feed it. Raises OSError when it takes no more."""
@@ -187,6 +174,7 @@ class Ffmpeg:
         self._close()
 
     def _close(self) -> None:
+        _running.pop(self, None)
         self._ended.set()
         pipes = [self._process.stdin, self._process.stdout]
         if not self._listener.is_alive():
@@ -231,3 +219,37 @@ class Ffmpeg:
     def _kill_all(self) -> None:
         with suppress(OSError):
             self._process.kill() if os.name == "nt" else os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def _started(arguments: Sequence[str], feed: bool, read: bool) -> subprocess.Popen[bytes]:
+    apart: dict[str, Any] = {"start_new_session": True}
+    if os.name == "nt":
+        apart = {"creationflags": 0x200}  # CREATE_NEW_PROCESS_GROUP
+    program = executable()
+    try:
+        return subprocess.Popen[bytes](
+            [program, "-hide_banner", "-nostdin", "-nostats", "-progress", "pipe:2", *arguments],
+            stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
+            stdout=subprocess.PIPE if read else subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            **apart,
+        )
+    except OSError as error:
+        raise MissingPackage(
+            f"The ffmpeg program {program} cannot be started ({error.strerror or error}). Run: pip install "
+            "--force-reinstall imageio-ffmpeg, or name another one in the environment variable IMAGEIO_FFMPEG_EXE."
+        ) from error
+
+
+_running: dict[Ffmpeg, int] = {}  # and the process that started it, which a fork is not
+
+
+def _end_all() -> None:
+    """At the end of the process: one that nobody ends, as a signal came right after its start, would write on."""
+    for ffmpeg, starter in list(_running.items()):
+        if starter == os.getpid():
+            ffmpeg.kill()
+
+
+end_first(_end_all)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from shutil import copyfileobj
 
+from ..files.leftovers import give_up
 from ..files.paths import reserve_temporary
 from .header import declared_size
 from .label import comment, xmp_box, xmp_packet
@@ -39,7 +40,7 @@ def _seal_gif(path: Path) -> None:
             copyfileobj(made, file)
         fresh.replace(path)
     finally:
-        fresh.unlink(missing_ok=True)
+        give_up(fresh)
 
 
 def _gif_blocks() -> bytes:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 
 from ..files.handover import hand_over
-from ..files.leftovers import READY, reserve_folder, temporary_name
-from ..files.paths import missing_folders, remove_empty, require_name, unwritable
+from ..files.leftovers import READY, give_up, reserve_folder, temporary_name
+from ..files.paths import require_name, unwritable
 from ..files.places import NUMBER, with_number
 from .pictures import write_picture
 from .read import VideoReader
@@ -39,12 +38,10 @@ class NumberedPictures:
         assert number is not None
         self._before, self._after = path.name[: number.start()], path.name[number.end() :]
         self._count = 0
-        self._made = missing_folders(path)
         require_name(path.with_name(self._name(0)))
         try:
             # A new folder is made beside its place, so that it appears with all pictures in it.
             place = path.parent if path.parent.exists() else path.parent.parent
-            place.mkdir(parents=True, exist_ok=True)
             self._aside = reserve_folder(place, path.parent.name)
         except OSError as error:
             raise unwritable(path, error) from error
@@ -75,8 +72,7 @@ class NumberedPictures:
 
     def discard(self) -> None:
         """Leave nothing behind."""
-        shutil.rmtree(self._aside, ignore_errors=True)
-        remove_empty(self._made)
+        give_up(self._aside)
 
     def _name(self, number: int) -> str:
         return with_number(self.path.name, number)

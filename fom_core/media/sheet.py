@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MediaError
-from ..files.paths import missing_folders, remove_empty, reserve_temporary
+from ..files.leftovers import give_up
+from ..files.paths import reserve_temporary
 from .panels import sheet
 from .pictures import write_picture
 
@@ -31,7 +32,6 @@ class SheetWriter:
         self.keeps_alpha = path.suffix.lower() in _KEEP_ALPHA
         self.captions: Sequence[str] = ()
         self._frames: list[np.ndarray] = []
-        self._made = missing_folders(path)
         self._temporary = reserve_temporary(path)
 
     @property
@@ -55,8 +55,7 @@ class SheetWriter:
 
     def discard(self) -> None:
         """Leave nothing behind."""
-        self._temporary.unlink(missing_ok=True)
-        remove_empty(self._made)
+        give_up(self._temporary)
 
     def __enter__(self) -> SheetWriter:
         return self

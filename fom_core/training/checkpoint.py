@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ..documents.readers import DocumentError, parse_json, read_text
 from ..errors import WriteError
-from ..files.leftovers import keep_alive, sweep, temporary_name
+from ..files.leftovers import give_up, reserve_folder, sweep, temporary_name
 from ..resources.faults import pass_on
 from ..weights.read import read_state_dict, read_tree
 
@@ -57,22 +57,22 @@ def save_checkpoint(
     Raises WriteError when the place is full or refuses; earlier checkpoints stay as they are then.
     """
     final = folder / f"step-{step:06d}"
-    partial = folder / temporary_name(final.name)
     try:
-        partial.mkdir(parents=True)
-        keep_alive(partial)
-        tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
-        save_file(tensors, partial / WEIGHTS, None if metadata is None else dict(metadata))
-        with (partial / STATE).open("wb") as file:
-            torch.save(dict(state), file)
-        (partial / ABOUT).write_text(json.dumps({"step": step, **(about or {})}, indent=1))
-        for path in (*partial.iterdir(), partial):
-            _settle(path)
-        _remove(final)
-        partial.replace(final)
-        _settle(folder)
+        partial = reserve_folder(folder, final.name)
+        try:
+            tensors = {name: value.detach().cpu().contiguous() for name, value in weights.items()}
+            save_file(tensors, partial / WEIGHTS, None if metadata is None else dict(metadata))
+            with (partial / STATE).open("wb") as file:
+                torch.save(dict(state), file)
+            (partial / ABOUT).write_text(json.dumps({"step": step, **(about or {})}, indent=1))
+            for path in (*partial.iterdir(), partial):
+                _settle(path)
+            _remove(final)
+            partial.replace(final)
+            _settle(folder)
+        finally:
+            give_up(partial)
     except (OSError, SafetensorError, RuntimeError) as error:  # torch's writer reports a full disk as a RuntimeError
-        shutil.rmtree(partial, ignore_errors=True)
         raise _not_written(folder, final, error) from error
     _drop_old(folder, keep)
     return final

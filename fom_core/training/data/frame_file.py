@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ...files.leftovers import give_up
 from ...files.paths import reserve_temporary, unwritable
 
 HEADER = 128  # bytes; wide enough for any number of frames
@@ -44,7 +45,7 @@ class FrameFile:
         finally:
             with suppress(OSError):
                 self._file.close()
-            self._temporary.unlink(missing_ok=True)
+            give_up(self._temporary)
 
     def _header(self) -> bytes:
         """Version 1.0 of NumPy's format, padded to :data:`HEADER` bytes."""

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from fom_core.errors import FomError, MediaError, WriteError
-from fom_core.files import paths
 from fom_core.files.paths import replacing, require_file, require_name, write_tensors
 from fom_core.media import VideoReader, VideoWriter, read_picture
 from fom_core.motion import load_motion
@@ -34,14 +33,14 @@ def test_an_unwritable_place_is_explained_before_the_work(tmp_path):
 
 def test_a_folder_that_another_process_takes_away_meanwhile_is_made_again(tmp_path, monkeypatch):
     """Such as one that makes results there as well, and whose first one fails."""
-    reserve = paths.reserve_file
+    touch = Path.touch
     takers = iter([lambda folder: folder.rmdir()])
 
-    def reserved(path):
+    def touched(path, **options):
         next(takers, lambda folder: None)(path.parent)
-        return reserve(path)
+        touch(path, **options)
 
-    monkeypatch.setattr(paths, "reserve_file", reserved)
+    monkeypatch.setattr(Path, "touch", touched)
 
     with replacing(tmp_path / "new" / "result.txt") as temporary:
         temporary.write_text("whole")
