@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,13 +36,13 @@ def write_pack(args: argparse.Namespace) -> int:
     """Write all that ``go`` takes into one file. Refuses what is larger than :data:`MOST_MB`."""
     listed = subprocess.run(["git", "ls-files", *PACKED], cwd=ROOT, check=True, capture_output=True, text=True)
     target = Path(args.pack)
-    with tarfile.open(target, "w:gz") as tar:
+    with tarfile.open(target, "w:xz") as tar:
         for name in listed.stdout.splitlines():
             tar.add(ROOT / name, name)
         for place, name in _clips(Path(args.clips), args.licence_class):
             _add(tar, place, f"clips/{name}")
         for wheel in sorted(Path(args.wheels).glob("*.whl")) if args.wheels else ():
-            tar.add(wheel, f"wheels/{wheel.name}")
+            _add(tar, _unpacked(wheel), f"wheels/{wheel.name}")
         if args.yunet:
             tar.add(args.yunet, "yunet.onnx")
         if args.mesh:
@@ -73,6 +74,17 @@ def _clips(folder: Path, licence_class: str) -> Iterator[tuple[Path | bytes, str
         table.writerow(row)
         yield path, row["file"]
     yield text.getvalue().encode(), "index.csv"
+
+
+def _unpacked(wheel: Path) -> bytes:
+    """The same wheel without compression of its own: the pack's is better by a quarter."""
+    held = io.BytesIO()
+    with zipfile.ZipFile(wheel) as packed, zipfile.ZipFile(held, "w") as stored:
+        for entry in packed.infolist():
+            content = packed.read(entry)
+            entry.compress_type = zipfile.ZIP_STORED
+            stored.writestr(entry, content)
+    return held.getvalue()
 
 
 def _add(tar: tarfile.TarFile, content: Path | bytes, name: str) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -184,8 +185,12 @@ def test_a_pack_holds_the_code_the_clips_that_may_be_learnt_from_and_weights_to_
     mesh.write_bytes(b"a mesh")
     matte = tmp_path / "selfie_segmentation.tflite"
     matte.write_bytes(b"a matte")
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    with zipfile.ZipFile(wheels / "more-1-py3-none-any.whl", "w", zipfile.ZIP_DEFLATED) as wheel:
+        wheel.writestr("more.py", "NUMBER = 1\n" * 1000)
     args = argparse.Namespace(
-        pack=tmp_path / "pack.tar", clips=clips, licence_class="permissive", state=weights, wheels=None, yunet=None,
+        pack=tmp_path / "pack.tar", clips=clips, licence_class="permissive", state=weights, wheels=wheels, yunet=None,
         mesh=mesh,
         matte=matte,
     )  # fmt: skip
@@ -196,6 +201,10 @@ def test_a_pack_holds_the_code_the_clips_that_may_be_learnt_from_and_weights_to_
         names = set(tar.getnames())
         index = tar.extractfile("clips/index.csv")
         assert index is not None and b"anna" in (text := index.read()) and b"bert" not in text
+        tar.extract("wheels/more-1-py3-none-any.whl", tmp_path / "there")
+    with zipfile.ZipFile(tmp_path / "there" / "wheels" / "more-1-py3-none-any.whl") as wheel:
+        assert wheel.read("more.py") == b"NUMBER = 1\n" * 1000
+        assert wheel.getinfo("more.py").compress_type == zipfile.ZIP_STORED  # the pack's own compression is better
     assert status == 0
     assert {"fom_core/configs/mini.yaml", "pyproject.toml", "clips/video/anna.png", "state.safetensors"} <= names
     assert {"mesh.tflite", "matte.tflite"} <= set(names)
