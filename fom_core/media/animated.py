@@ -88,8 +88,9 @@ class MovingPicture(PipedResult):
             quality = max(0, 100 - self._crf * 5 / 6)  # 85 where H.264 has 18: both have 40 to 43 dB
             codec = ["-c:v", _CODECS[".webp"], "-pix_fmt", "bgra", "-quality", f"{quality:g}"]
             return [*command, *codec, "-loop", str(self._loop), target]
-        # Browsers take numbers of AVIF for what they say, so these are sRGB's; full range, as other writers have it.
-        to_srgb = ",".join(to_bt709(height, width, "yuv420p", "pc", keep_odd=True))
+        # Browsers take numbers of AVIF for what they say, so these are sRGB's. Not of full range, as other writers have
+        # it: of what moves, Chromium 156 takes that for television's, and shows more contrast. Alpha it reads as it is.
+        to_srgb = ",".join(to_bt709(height, width, "yuv420p", keep_odd=True, curve="iec61966-2-1"))
         if channels == 4:
             graph = f"split[c][a];[c]{to_srgb}[colour];[a]{_ALPHA}[alpha]"
             streams = ["-filter_complex", graph, "-map", "[colour]", "-map", "[alpha]"]

@@ -6,22 +6,21 @@ from typing import Literal
 
 # In the middle of four pixels: where ffmpeg puts it, and browsers look for it. Silent H.264 means their left side.
 SITED = ["-chroma_sample_location", "center"]
-_CURVES = {"tv": "bt709", "pc": "iec61966-2-1"}
 
 
 def to_bt709(
-    height: int, width: int, pixel_format: str, colour_range: Literal["tv", "pc"], *, keep_odd: bool
+    height: int, width: int, pixel_format: str, *, keep_odd: bool, curve: Literal["bt709", "iec61966-2-1"] = "bt709"
 ) -> list[str]:
-    """Filters for frames of this size.
+    """Filters for frames of this size, into the range of television.
 
-    colour_range: that of television, as videos have it, or full and with sRGB's curve, as pictures have it.
-    keep_odd:     whether the format holds odd sides; else they become even by repeating the last row or column.
+    keep_odd: whether the format holds odd sides; else they become even by repeating the last row or column.
+    curve:    that the numbers are said to have: of videos, or of pictures, sRGB's.
     """
     row, column = height % 2, width % 2
     filters = [
-        f"scale=out_color_matrix=bt709:out_range={colour_range}:flags=accurate_rnd+full_chroma_int",
+        "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int",
         f"format={pixel_format}",
-        f"setparams=colorspace=bt709:color_primaries=bt709:color_trc={_CURVES[colour_range]}:range={colour_range}",
+        f"setparams=colorspace=bt709:color_primaries=bt709:color_trc={curve}:range=tv",
     ]
     if row or column:
         even = f"pad=iw+{column}:ih+{row},fillborders=right={column}:bottom={row}:mode=smear"

@@ -63,7 +63,7 @@ class EncodedVideo(PipedResult):
         hardware = ENCODERS[self._encoder]
         command = ["-v", "error", "-y", *hardware.device.split(), *self._frames_in(height, width, channels)]
         webm = self._suffix == ".webm"
-        filters = to_bt709(height, width, "yuva420p" if channels == 4 else "yuv420p", "tv", keep_odd=webm)
+        filters = to_bt709(height, width, "yuva420p" if channels == 4 else "yuv420p", keep_odd=webm)
         if webm:
             # VP9 counts quality up to 63 where H.264 ends at 51; 12 more looks the same.
             codec = ["-c:v", "libvpx-vp9", "-crf", str(self._crf + 12), "-b:v", "0", "-row-mt", "1", "-cpu-used", "4"]
