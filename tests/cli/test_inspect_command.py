@@ -82,6 +82,24 @@ def test_a_saved_motion_is_looked_at_without_its_pictures(fom, pair, tmp_path):
     assert json.loads("\n".join(outcome.results))["frames"] == list(range(6))
 
 
+def test_a_pose_alone_is_looked_at_as_the_motion_that_it_makes(fom, picture_file, tmp_path):
+    pose, words = ["--pose", "0:yaw=0;0.5:yaw=-12"], ["inspect", "-s", picture_file, "--source_crop", "none", "--cpu"]
+    fom("motion", *pose, "--output", tmp_path / "left.safetensors")
+
+    alone = json.loads("\n".join(fom(*words, *pose, "--json").results))
+    saved = json.loads("\n".join(fom(*words, "--motion", tmp_path / "left.safetensors", "--json").results))
+
+    assert alone["driver"] is None and alone["frames"] == list(range(25)) and max(alone["turned"]) > 0
+    assert alone == {**saved, "driver": None}
+
+
+def test_what_drives_is_asked_for_in_one_line(fom, picture_file):
+    outcome = fom("inspect", "-s", picture_file)
+
+    assert outcome.status == 2 and outcome.results == []
+    assert outcome.messages == ["fom: What drives the picture is needed: give --driving_video, --motion or --pose."]
+
+
 def test_what_is_told_of_the_files_stands_in_the_verdict(fom, pair, clip_file, ffmpeg, tmp_path):
     video = tmp_path / "hdr.mp4"
     tags = "setparams=colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084:range=tv"
