@@ -93,6 +93,21 @@ def test_a_pose_alone_is_looked_at_as_the_motion_that_it_makes(fom, picture_file
     assert alone == {**saved, "driver": None}
 
 
+def test_the_verdict_is_of_the_motion_with_its_pose_and_not_of_that_motion_alone(fom, picture_file):
+    still = ["inspect", "-s", picture_file, "--source_crop", "none", "--motion", "nod", "--amplitude", 0, "--cpu"]
+
+    at_rest, posed = (
+        json.loads("\n".join(fom(*still, *more, "--json").results)) for more in ([], ["--pose", "yaw=18"])
+    )
+
+    assert [each["text"] for each in at_rest["verdict"]] == [
+        "All frames of the driver are its pose at rest, so nothing moves."
+    ]
+    assert max(at_rest["turned"]) < 1e-5 and at_rest["gain"] is None
+    assert not any(each["name"] == "driver_still" and each["warns"] for each in posed["verdict"])
+    assert max(posed["turned"]) > 1e-3 and "gain" in {each["name"] for each in posed["verdict"]}
+
+
 def test_what_drives_is_asked_for_in_one_line(fom, picture_file):
     outcome = fom("inspect", "-s", picture_file)
 
