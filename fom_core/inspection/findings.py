@@ -81,6 +81,11 @@ class Measured:
     asked: float = 1.0
     rested: bool = False
 
+    @property
+    def counts_from(self) -> int | None:
+        """The frame from which the motion counts; None where it counts from none."""
+        return self.first if self.relative and not self.rested else None
+
 
 def findings_of(measured: Measured, further: Sequence[Finding] = ()) -> tuple[Finding, ...]:
     """The verdict, with ``further`` sentences; warnings come first. One sentence where nothing speaks against it."""
@@ -161,7 +166,7 @@ def _movement(measured: Measured) -> Iterator[Finding]:
 
 def _start(measured: Measured) -> Iterator[Finding]:
     """The initial frame: whether the first one would do, and which is better."""
-    if not measured.relative or measured.still or measured.rested:
+    if measured.counts_from is None or measured.still:
         return
     begins, nearest, apart = measured.begins, measured.nearest, measured.apart
     if apart[begins] - apart[nearest] > UNLIKE:

@@ -16,9 +16,9 @@ from ..faces.regions import as_face_set, crop_face
 from ..faces.tracking import DrivingView
 from ..pictures import require_frames, require_picture, to_pictures
 from ..pipeline import driving_keypoints, encode_face
-from ..types import CHUNK_SIZE, FaceRegion, FaceSet, Motion, MotionTransfer, Progress
+from ..types import CHUNK_SIZE, Box, FaceRegion, FaceSet, Motion, MotionTransfer, Progress
 from .drawing import course_picture, words
-from .findings import FOLDS, Finding, findings_of
+from .findings import FOLDS, Finding, Measured, findings_of
 from .flows import Course, FaceFlow
 from .measure import badness, measure
 from .sheet import COLUMNS, SIZE, TILE, Moment, Tile, driver_tiles, laid_out, moment_tiles, source_tiles
@@ -31,7 +31,8 @@ class Inspection:
     """What is to be expected of a picture and a driver.
 
     model:         by its name, and ``face`` that was looked at.
-    initial_frame: of the driver, from which relative motion counts.
+    initial_frame: of the driver, from which relative motion counts; None where it counts from a pose at rest, or the
+                   motion is not relative.
     course:        the flow over the driver; None for a model without one.
     gain:          the largest gain, in tenths up to 2, at which the face stays whole; None where none does, or where
                    the motion is not relative.
@@ -41,7 +42,7 @@ class Inspection:
 
     model: str
     face: FaceRegion
-    initial_frame: int
+    initial_frame: int | None
     course: Course | None
     gain: float | None
     findings: tuple[Finding, ...]
@@ -95,16 +96,14 @@ def inspect_animation(
     pictures = _picked(frames, {measured.first, *worst})
     box = None if view is None else view.box
     views = {number: look_at(model, frame, box) for number, frame in pictures.items()}
-    first = measured.first
     tiles = source_tiles(picture, every, crop, moving.source.keypoints)
-    rest = None if first in pictures else motion.neutral
-    points, number = (motion.keypoints.pick([first]), first) if rest is None else (rest, None)
-    tiles += driver_tiles(pictures.get(first), box, views.get(first), points, number)
+    tiles += _driver(measured, motion, pictures, views, box)
     if measured.course is not None:
         tiles.append((course_picture(measured.course, FOLDS, SIZE), "folded share of the flow"))
     rows = [tiles, *_moments(moving, picture, every[:1], transfer, {number: views.get(number) for number in worst})]
     verdict = words([(finding.line, finding.warns) for finding in findings], COLUMNS * TILE)
-    return Inspection(model.name, every[0], first, measured.course, measured.gain, findings, laid_out(rows, verdict))
+    sheet = laid_out(rows, verdict)
+    return Inspection(model.name, every[0], measured.counts_from, measured.course, measured.gain, findings, sheet)
 
 
 def _worst(course: Course | None) -> list[int]:
@@ -131,6 +130,21 @@ def _picked(frames: Iterable[np.ndarray], numbers: set[int]) -> dict[int, np.nda
             if len(found) == len(numbers):
                 break
     return found
+
+
+def _driver(
+    measured: Measured,
+    motion: Motion,
+    pictures: Mapping[int, np.ndarray],
+    views: Mapping[int, np.ndarray],
+    box: Box | None,
+) -> list[Tile]:
+    """The driver where its motion counts from: in its initial frame, or at rest; of what has no such, in a frame."""
+    first = measured.first
+    if measured.relative and motion.neutral is not None and first not in pictures:
+        return driver_tiles(None, None, None, motion.neutral, "at rest")
+    moment = f"frame {first}" if measured.counts_from is None else f"initial frame {first}"
+    return driver_tiles(pictures.get(first), box, views.get(first), motion.keypoints.pick([first]), moment)
 
 
 def _moments(

@@ -54,13 +54,12 @@ def source_tiles(picture: np.ndarray, faces: FaceSet, crop: np.ndarray, points: 
 
 
 def driver_tiles(
-    frame: np.ndarray | None, box: Box | None, view: np.ndarray | None, points: Keypoints, number: int | None
+    frame: np.ndarray | None, box: Box | None, view: np.ndarray | None, points: Keypoints, moment: str
 ) -> list[Tile]:
-    """The driver's initial frame with the part that is looked at, and that part with its keypoints.
+    """A frame of the driver with the part that is looked at, and that part with its keypoints.
 
-    number: of the frame; None for the pose at rest. A motion without pictures has the keypoints alone.
+    moment: which frame, in words. A motion without pictures has the keypoints alone.
     """
-    moment = "at rest" if number is None else f"initial frame {number}"
     if frame is None:
         return [(with_points(None, points), f"motion (no pictures), {moment}")]
     drawn = np.ascontiguousarray(frame).copy()

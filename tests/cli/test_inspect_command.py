@@ -48,6 +48,7 @@ def test_json_takes_the_place_of_words_or_goes_into_a_file(fom, pair, tmp_path):
 
     assert json.loads((tmp_path / "verdict.json").read_text()) == on_stdout
     assert [line[2:] for line in words] == [finding["text"] for finding in on_stdout["verdict"]]
+    assert on_stdout["initial_frame"] in range(12)
     assert on_stdout["frames"] == list(range(12)) and len(on_stdout["folded"]) == len(on_stdout["turned"]) == 12
     assert set(on_stdout["face"]) == {"id", "box", "crop", "score", "roll"}
 
@@ -103,6 +104,7 @@ def test_the_verdict_is_of_the_motion_with_its_pose_and_not_of_that_motion_alone
     assert [each["text"] for each in at_rest["verdict"]] == [
         "All frames of the driver are its pose at rest, so nothing moves."
     ]
+    assert at_rest["initial_frame"] is None and posed["initial_frame"] is None
     assert max(at_rest["turned"]) < 1e-5 and at_rest["gain"] is None
     assert not any(each["name"] == "driver_still" and each["warns"] for each in posed["verdict"])
     assert max(posed["turned"]) > 1e-3 and "gain" in {each["name"] for each in posed["verdict"]}

@@ -17,10 +17,10 @@ from fom_core.errors import NoFaceFound, UsageError
 from fom_core.faces.detect import detect_faces, load_detector
 from fom_core.faces.selection import select_faces
 from fom_core.faces.tracking import DrivingView
-from fom_core.inspection import inspect_animation
+from fom_core.inspection import inspect_animation, sheet
 from fom_core.inspection.sheet import driver_tiles
 from fom_core.media import VideoReader, read_picture
-from fom_core.motion import load_motion
+from fom_core.motion import load_motion, rested
 from fom_core.networks import create_model
 from fom_core.pipeline import read_motion
 from fom_core.types import FaceSet, Keypoints, MotionTransfer
@@ -55,6 +55,31 @@ def test_the_sheet_shows_source_driver_and_the_worst_moments(tiny_model, clip, w
     assert (found.model, found.initial_frame) == ("tiny", 2)
     assert found.course is not None and len(found.course.frames) == len(clip)
     assert found.verdict.splitlines() == [f"{'!' if each.warns else '-'} {each.text}" for each in found.findings]
+
+
+@pytest.mark.parametrize(
+    ("at_rest", "relative", "pictures", "caption"),
+    [
+        (False, True, True, "driver, initial frame 2"),
+        (False, False, True, "driver, frame 2"),
+        (False, False, False, "motion (no pictures), frame 2"),
+        (True, True, True, "driver, frame 2"),
+        (True, True, False, "motion (no pictures), at rest"),
+    ],
+)
+def test_an_initial_frame_is_given_only_where_the_motion_counts_from_one(
+    tiny_model, clip, whole, motion, monkeypatch, at_rest, relative, pictures, caption
+):
+    captions = []
+    monkeypatch.setattr(sheet, "captioned", lambda tile, text: (captions.append(text), tile)[1])
+    transfer = MotionTransfer(relative_motion=relative, initial_frame=2)
+
+    found = inspect_animation(
+        tiny_model, clip[2], whole, rested(motion) if at_rest else motion, transfer, frames=clip if pictures else ()
+    )
+
+    assert found.initial_frame == (2 if relative and not at_rest else None)
+    assert captions[2] == caption
 
 
 def test_a_motion_without_pictures_is_looked_at_too(tiny_model, clip, whole, motion):
@@ -170,8 +195,8 @@ def test_real_drivers_are_told_apart(mini, shared):
 def test_a_motion_is_shown_without_pictures_at_rest_and_a_video_by_its_initial_frame():
     points, frame = Keypoints(torch.zeros(1, 4, 2)), np.zeros((40, 60, 3), np.uint8)
 
-    alone = [caption for _, caption in driver_tiles(None, None, None, points, None)]
-    video = [caption for _, caption in driver_tiles(frame, None, frame, points, 7)]
+    alone = [caption for _, caption in driver_tiles(None, None, None, points, "at rest")]
+    video = [caption for _, caption in driver_tiles(frame, None, frame, points, "initial frame 7")]
 
     assert alone == ["motion (no pictures), at rest"]
     assert video == ["driver, initial frame 7", "what is looked at, keypoints"]
