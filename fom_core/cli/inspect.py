@@ -151,10 +151,11 @@ def _inspected(args: argparse.Namespace, told: list[Finding]) -> Inspection:
             f"The driver's frame rate varies: it is read at {reader.fps:.6g} frames a second, with repeats in pauses."
         )
         told.append(Finding("variable_rate", False, text))
+    shown = reader if reader is not None and edits.shows_driver(args) else ()
     with ProgressBar("looking at the flow") as progress:
         return inspect_animation(
             model, picture, faces, motion, transfer,
-            frames=reader or (), view=view, further=told, chunk_size=common.chunk_size(args), progress=progress,
+            frames=shown, view=view, further=told, chunk_size=common.chunk_size(args), progress=progress,
         )  # fmt: skip
 
 

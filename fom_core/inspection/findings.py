@@ -200,8 +200,8 @@ def _faces(measured: Measured) -> Iterator[Finding]:
     view = measured.view
     if view is not None and view.faces > 1:
         text = (
-            f"The driver shows {view.faces} faces where it begins; the one in the square on the sheet drives. Another "
-            "can be chosen (`--driving_face 2`)."
+            f"The driver shows {view.faces} faces where it begins; the largest drives, unless another is chosen "
+            "(`--driving_face 2`)."
         )
         yield Finding("several_drivers", False, text, figures={"faces": view.faces})
 

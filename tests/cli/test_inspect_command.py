@@ -142,6 +142,27 @@ def test_a_variable_frame_rate_is_told(fom, pair, clip_file, ffmpeg, tmp_path):
     assert not any("varies" in line for line in fom(*pair).results)
 
 
+@pytest.mark.parametrize(
+    ("edit", "pictures"),
+    [
+        ([], True),
+        (["--amplitude", 1.5], True),
+        (["--speed", 2], False),
+        (["--play", "ping-pong"], False),
+        (["--mirror"], False),
+    ],
+)
+def test_the_sheet_shows_the_driver_only_where_its_pictures_are_of_the_same_moments(
+    fom, pair, monkeypatch, edit, pictures
+):
+    captions = []
+    monkeypatch.setattr("fom_core.inspection.sheet.captioned", lambda tile, text: (captions.append(text), tile)[1])
+
+    assert fom(*pair, *edit).status == 0
+    drivers = [caption for caption in captions if caption.startswith(("driver", "motion"))]
+    assert drivers and all(caption.startswith("driver,") == pictures for caption in drivers)
+
+
 def test_nothing_is_written_over_an_input(fom, pair, picture_file):
     before = Path(picture_file).read_bytes()
 
