@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ..backends import Backend
+from ..compose.canvas import FACE, Ellipse
 from ..compose.flow import cell_places, displacements, hidden_share, unlike_a_plane
 from ..evaluation.looks import folded_share
 from ..geometry import resize_map
@@ -55,6 +56,7 @@ class FaceFlow:
     """An encoded face and the motion that it is to take over, on the model's device.
 
     motion: of the driver; before it is first seen and after the last time, the face stands still.
+    face:   where in its crop the face is, which alone counts: see :func:`~fom_core.compose.canvas.face_in_crop`.
     """
 
     def __init__(
@@ -64,8 +66,10 @@ class FaceFlow:
         motion: Motion,
         chunk_size: int = CHUNK_SIZE,
         progress: Progress | None = None,
+        *,
+        face: Ellipse = FACE,
     ) -> None:
-        self.model, self.source, self.motion = model, source, motion
+        self.model, self.source, self.motion, self.face = model, source, motion, face
         self._chunk_size, self._progress, self._painted = chunk_size, progress, 0
 
     def first(self, transfer: MotionTransfer) -> int:
@@ -97,9 +101,10 @@ class FaceFlow:
                 moved = displacements(generated.dense_motion, self.model.config.flow_unit)
                 painted = painted_cells(generated.dense_motion)
                 folded += [
-                    folded_share(d, cell_places(d), unseen=cells) for d, cells in zip(moved, painted, strict=True)
+                    folded_share(d, cell_places(d), unseen=cells, face=self.face)
+                    for d, cells in zip(moved, painted, strict=True)
                 ]
-                turned += [unlike_a_plane(d) for d in moved]
+                turned += [unlike_a_plane(d, self.face) for d in moved]
         return Course(np.array(frames), np.array(folded), np.array(turned))
 
     def largest_gain(self, transfer: MotionTransfer, frames: Sequence[int], bound: float) -> float | None:

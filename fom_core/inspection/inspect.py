@@ -10,6 +10,7 @@ import torch
 
 from ..backends import Backend
 from ..compose import open_composer
+from ..compose.canvas import face_in_crop
 from ..driver import look_at
 from ..errors import NoFaceFound
 from ..faces.regions import as_face_set, crop_face
@@ -86,7 +87,8 @@ def inspect_animation(
         raise NoFaceFound("There is no face to look at. Take a picture with a visible face, or another detector.")
     crop = crop_face(picture, every[0], model.config.image_size)
     motion = replace(motion, keypoints=driving_keypoints(model, motion))
-    moving = FaceFlow(model, encode_face(model, crop), motion, chunk_size, progress)
+    source, face = encode_face(model, crop), face_in_crop(every[0])
+    moving = FaceFlow(model, source, motion, chunk_size, progress, face=face)
     transfer = transfer or MotionTransfer()
     transfer = replace(transfer, initial_frame=moving.first(transfer))
     measured = measure(moving, every, transfer, view)
@@ -165,5 +167,5 @@ def _moments(
             result = crop_face(composer([generated])[0], faces[0], SIZE)
         driver, moved = moving.motion.keypoints.pick([number]), moving.keypoints(transfer, [number])
         moment = Moment(number, view, driver, moved, result, generated.dense_motion)
-        rows.append(moment_tiles(moment, moving.model.config.flow_unit))
+        rows.append(moment_tiles(moment, moving.model.config.flow_unit, moving.face))
     return rows

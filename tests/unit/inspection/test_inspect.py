@@ -12,17 +12,22 @@ import torch
 
 from fom_core.backends import Backend
 from fom_core.backends.load import load_model
+from fom_core.compose.canvas import FACE, canvases
+from fom_core.compose.flow import cell_places, displacements, unlike_a_plane
 from fom_core.driver import find_view, read_driver
 from fom_core.errors import NoFaceFound, UsageError
+from fom_core.evaluation.looks import folded_share
 from fom_core.faces.detect import detect_faces, load_detector
+from fom_core.faces.regions import crop_face, regions_from_boxes
 from fom_core.faces.selection import select_faces
 from fom_core.faces.tracking import DrivingView
 from fom_core.inspection import inspect_animation, sheet
-from fom_core.inspection.sheet import driver_tiles
+from fom_core.inspection.flows import FaceFlow, painted_cells
+from fom_core.inspection.sheet import TILE, driver_tiles
 from fom_core.media import VideoReader, read_picture
 from fom_core.motion import load_motion, rested
 from fom_core.networks import create_model
-from fom_core.pipeline import read_motion
+from fom_core.pipeline import encode_face, read_motion
 from fom_core.types import FaceSet, Keypoints, MotionTransfer
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -162,6 +167,31 @@ def test_the_largest_gain_takes_away_the_folds_that_the_motion_has_without_it(mi
     assert {"folds", "gain"} <= names(bent) and "fine" not in names(bent)
     assert bent.gain is not None and 1.0 < bent.gain < 2.0
     assert {"fine", "gain"} == names(look(mini, read_picture(PORTRAIT), load_motion(TALK), bent.gain))
+
+
+def test_folds_and_turns_are_counted_where_the_composition_has_the_face(mini, monkeypatch):
+    picture, motion = read_picture(PORTRAIT), load_motion(TALK).pick(range(0, 60, 5))
+    (found,) = detect_faces(picture, load_detector("embedded"))
+    faces = regions_from_boxes([found.box_px], picture.shape[:2], margin=0.3)
+    transfer, drawn, tile = MotionTransfer(gain=3.0), [], np.zeros((TILE, TILE, 3), np.uint8)
+    monkeypatch.setattr(sheet, "fold_picture", lambda *given: (drawn.append(given[-1]), tile)[1])
+
+    course = inspect_animation(mini, picture, faces, motion, transfer).course
+
+    ellipse = canvases(faces)[0].face
+    source = encode_face(mini, crop_face(picture, faces[0], mini.config.image_size))
+    with torch.inference_mode():
+        (generated,) = FaceFlow(mini, source, motion, 12).generated(transfer, range(12))
+    assert generated.dense_motion is not None
+    moved, painted = displacements(generated.dense_motion, mini.config.flow_unit), painted_cells(generated.dense_motion)
+    there, usual = (
+        [folded_share(d, cell_places(d), None, cells, face) for d, cells in zip(moved, painted, strict=True)]
+        for face in (ellipse, FACE)
+    )
+    assert max(there) > 0 and np.abs(np.subtract(there, usual)).max() > 0.001
+    assert course is not None and drawn == [ellipse] * 2
+    np.testing.assert_allclose(course.folded, there, atol=1e-3)
+    np.testing.assert_allclose(course.turned, [unlike_a_plane(d, ellipse) for d in moved], atol=1e-5)
 
 
 def test_a_portrait_that_is_made_small_is_told(mini, bent):
