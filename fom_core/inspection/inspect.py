@@ -16,7 +16,7 @@ from ..errors import NoFaceFound
 from ..faces.regions import as_face_set, crop_face
 from ..faces.tracking import DrivingView
 from ..pictures import require_frames, require_picture, to_pictures
-from ..pipeline import driving_keypoints, encode_face
+from ..pipeline import driving_motions, encode_face
 from ..types import CHUNK_SIZE, Box, FaceRegion, FaceSet, Motion, MotionTransfer, Progress
 from .drawing import course_picture, words
 from .findings import FOLDS, Finding, Measured, findings_of
@@ -86,7 +86,7 @@ def inspect_animation(
     if not len(every):
         raise NoFaceFound("There is no face to look at. Take a picture with a visible face, or another detector.")
     crop = crop_face(picture, every[0], model.config.image_size)
-    motion = replace(motion, keypoints=driving_keypoints(model, motion))
+    (motion,) = driving_motions(model, motion, 1)
     source, face = encode_face(model, crop), face_in_crop(every[0])
     moving = FaceFlow(model, source, motion, chunk_size, progress, face=face)
     transfer = transfer or MotionTransfer()

@@ -137,6 +137,20 @@ def test_pictures_of_any_channels_are_looked_at(tiny_model, clip, whole, motion,
     assert inspect_animation(tiny_model, picture, whole, motion).sheet.shape[1:] == (WIDTH, 3)
 
 
+def test_a_motion_of_another_model_counts_from_the_rest_that_it_is_carried_to(
+    tiny_model, clip, whole, motion, monkeypatch
+):
+    ours = rested(motion, 5)
+    other = replace(ours, model="other", neutral=motion.keypoints[9:10])
+    monkeypatch.setattr("fom_core.pipeline.fitting_motion", lambda _, given: ours if given.model == "other" else given)
+
+    carried, expected = (inspect_animation(tiny_model, clip[2], whole, given) for given in (other, ours))
+
+    assert carried.course is not None and expected.course is not None
+    assert carried.course.turned.max() > 0
+    np.testing.assert_array_equal(carried.course.turned, expected.course.turned)
+
+
 def test_what_cannot_be_looked_at_is_refused(tiny_model, clip, whole, motion):
     with pytest.raises(NoFaceFound, match="no face to look at"):
         inspect_animation(tiny_model, clip[2], FaceSet((), (80, 80)), motion)
