@@ -107,17 +107,31 @@ class FaceFlow:
                 turned += [unlike_a_plane(d, self.face) for d in moved]
         return Course(np.array(frames), np.array(folded), np.array(turned))
 
-    def largest_gain(self, transfer: MotionTransfer, frames: Sequence[int], bound: float) -> float | None:
-        """The largest of :data:`GAINS` at which no more than ``bound`` of the flow folds in any frame; None for none.
+    def largest_gain(
+        self, transfer: MotionTransfer, frames: Sequence[int], worst: Sequence[int], bound: float
+    ) -> float | None:
+        """One of :data:`GAINS` at which no more than ``bound`` of the flow folds in any frame; None for none.
 
-        Folds grow with the gain, so it is found by halving.
+        It is sought as the largest that does in the ``worst`` frames, and held against all of them: which ones fold
+        most changes with the gain, for opened further, a mouth is painted where it folded.
         """
-        low, high = 0, len(GAINS)  # so many of them are known to do, and the next ones not to
-        while low < high:
-            middle = (low + high + 1) // 2
+        most = len(GAINS)
+        while most := self._gains_that_do(transfer, worst, bound, most):
+            course = self.course(replace(transfer, gain=GAINS[most - 1]), frames)
+            if course.worst <= bound:
+                return GAINS[most - 1]
+            worst = course.frames[course.folded.argsort()[::-1][: len(worst)]].tolist()
+            most -= 1
+        return None
+
+    def _gains_that_do(self, transfer: MotionTransfer, frames: Sequence[int], bound: float, most: int) -> int:
+        """How many of the first ``most`` gains do in these frames, found by halving as if folds grew with the gain."""
+        low = 0
+        while low < most:
+            middle = (low + most + 1) // 2
             course = self.course(replace(transfer, gain=GAINS[middle - 1]), frames)
-            low, high = (middle, high) if course.worst <= bound else (low, middle - 1)
-        return GAINS[low - 1] if low else None
+            low, most = (middle, most) if course.worst <= bound else (low, middle - 1)
+        return low
 
 
 def painted_cells(motion: DenseMotion) -> np.ndarray:

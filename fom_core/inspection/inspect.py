@@ -77,7 +77,7 @@ def inspect_animation(
               sheet is to show them.
     view:     what :func:`~fom_core.find_view` gave for it: tells how large its face is, and whether there are others.
     further:  sentences that the verdict is to hold as well, such as what was told of the files.
-    progress: hears how many frames were painted; they are some 250 at most.
+    progress: hears how many frames were painted; they are some 250, seldom 100 more.
     Raises NoFaceFound without a face, UsageError for a motion of another model and an initial frame beyond its end.
     """
     require_picture(picture)

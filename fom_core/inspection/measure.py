@@ -13,7 +13,7 @@ from .findings import FOLDS, Measured
 from .flows import Course, FaceFlow
 
 LOOKS = 48  # frames of the driver whose flow is looked at, spread over it
-WORST = 12  # of them by which the gain is found
+WORST = 12  # of them by which the gain is sought
 
 
 def measure(moving: FaceFlow, faces: FaceSet, transfer: MotionTransfer, view: DrivingView | None) -> Measured:
@@ -41,7 +41,7 @@ def measure(moving: FaceFlow, faces: FaceSet, transfer: MotionTransfer, view: Dr
         known,
         course=course,
         better=_best_start(moving, transfer, course, seen[0]),
-        gain=moving.largest_gain(transfer, worst, FOLDS),
+        gain=moving.largest_gain(transfer, frames, worst, FOLDS),
     )
 
 
