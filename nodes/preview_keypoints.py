@@ -11,7 +11,7 @@ from ..fom_core.draw import explain
 from ..fom_core.errors import UsageError
 from ..fom_core.faces.tracking import DrivingCrop
 from ..fom_core.inspection import inspect_animation
-from ..fom_core.pipeline import driving_keypoints
+from ..fom_core.pipeline import driving_motions
 from ..fom_core.types import CHUNK_SIZE, FaceSet
 from . import host, motions, transfers
 from .base import Node
@@ -120,8 +120,9 @@ class PreviewKeypoints(Node):
                     network, picture, members, motion, transfer, frames=opened.frames(), view=read.found
                 )
         face = crops_of(faces, network)[face_number - 1]
+        (motion,) = driving_motions(network, motion, 1)
         keypoints, flow, occlusion = explain(
-            network, face, driving_keypoints(network, motion), frame_number, transfer, view=view, seen=motion.seen,
+            network, face, motion.keypoints, frame_number, transfer, view=view, seen=motion.seen,
             neutral=motion.neutral,
         )  # fmt: skip
         shown = host.to_images((np.hstack([keypoints, flow]) if found is None else found.sheet)[None])

@@ -36,8 +36,8 @@ def add_drivers(parser: argparse.ArgumentParser) -> None:
         type=common.file_name,
         nargs="+",
         metavar="FILE",
-        help="video, GIF, folder of pictures or picture that moves it; needed, or --motion. Several animate every "
-        "face: the first one moves the leftmost, and so on, the last one all the rest",
+        help="video, GIF, folder of pictures or picture that moves it; needed, or --motion, or --pose. Several "
+        "animate every face: the first one moves the leftmost, and so on, the last one all the rest",
     )
     driving.add_argument(
         "--motion",

@@ -147,6 +147,11 @@ def changes_time(args: argparse.Namespace) -> bool:
     return args.speed != 1 or args.play != "once" or args.seconds is not None or bool(args.then)
 
 
+def shows_driver(args: argparse.Namespace) -> bool:
+    """Whether the frames of a motion are still those of the driver's pictures, moment for moment and side for side."""
+    return not (changes_time(args) or args.mirror)
+
+
 def further_motions(args: argparse.Namespace) -> list[str]:
     """The files of all saved motions that the options name."""
     names = [*(args.then or ()), *(name for name, _ in args.mix or ())]

@@ -40,18 +40,19 @@ def add_parser(subparsers: Any) -> None:
         help=HELP["inspect"],
         description="Look at a picture and a driver before they are animated: what will go wrong, in which frames, and "
         "what may help, in words and on a sheet with keypoints, flow, occlusion and folds.",
+        usage="fom inspect --source_image FILE (--driving_video FILE | --motion MOTION | --pose TEXT) [OPTION ...]",
         allow_abbrev=False,
     )
     parser.add_argument(
         "-s", "--source_image", type=common.file_name, required=True, metavar="FILE", help="picture with a face"
     )
-    driving = parser.add_mutually_exclusive_group(required=True)
+    driving = parser.add_mutually_exclusive_group()
     driving.add_argument(
         "-d",
         "--driving_video",
         type=common.file_name,
         metavar="FILE",
-        help="video, GIF, folder of pictures or picture that is to move it",
+        help="video, GIF, folder of pictures or picture that is to move it; needed, or --motion, or --pose",
     )
     driving.add_argument(
         "--motion", type=common.file_name, metavar="MOTION", help=f"in its place one of the {edits.MOTION_HELP}"
@@ -84,9 +85,11 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look, and write what was asked for."""
+    if args.driving_video is None and args.motion is None and args.pose is None:
+        raise UsageError("What drives the picture is needed: give --driving_video, --motion or --pose.")
     json_file: Path | None = None if args.json == common.STDOUT else args.json
-    driver = args.driving_video or str(motion_path(args.motion))
-    inputs = [args.source_image, driver, *edits.further_motions(args), *common.files_of_model(args)]
+    named = [args.driving_video, args.motion and str(motion_path(args.motion)), *edits.further_motions(args)]
+    inputs = common.files_of_model(args, args.source_image, *named)
     keep_apart([Work(inputs, [path for path in (args.output, json_file) if path is not None])])
     if args.output is not None:
         require_written(args.output)  # before the work
@@ -148,16 +151,19 @@ def _inspected(args: argparse.Namespace, told: list[Finding]) -> Inspection:
             f"The driver's frame rate varies: it is read at {reader.fps:.6g} frames a second, with repeats in pauses."
         )
         told.append(Finding("variable_rate", False, text))
+    shown = reader if reader is not None and edits.shows_driver(args) else ()
     with ProgressBar("looking at the flow") as progress:
         return inspect_animation(
             model, picture, faces, motion, transfer,
-            frames=reader or (), view=view, further=told, chunk_size=common.chunk_size(args), progress=progress,
+            frames=shown, view=view, further=told, chunk_size=common.chunk_size(args), progress=progress,
         )  # fmt: skip
 
 
 def _driver(args: argparse.Namespace) -> drivers.Driver:
     if args.motion:
         return drivers.part_of(open_motion(args.motion), args.motion, args)
+    if not args.driving_video:
+        return edits.posed_alone(args)
     return drivers.open_video(args.driving_video, args)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
+from ..compose.canvas import FACE, Ellipse
 from ..compose.flow import areas, face_share
 from ..types import Box
 from .view import crop_distance, ellipse, gradients, moved, outward, slices_of
@@ -94,16 +95,17 @@ def at_rest(result: np.ndarray, source: np.ndarray, crop: Box) -> float:
 
 
 def folded_cells(
-    displacement: np.ndarray, places: np.ndarray, spacing: tuple[float, float] | None = None
+    displacement: np.ndarray, places: np.ndarray, spacing: tuple[float, float] | None = None, face: Ellipse = FACE
 ) -> np.ndarray:
     """Cells (h, w) that shrink an area of the face below a fifth, or turn it inside out: a wall beside it may stretch.
 
-    displacement: (h, w, 2) in half sides of a face's usual crop.
+    displacement: (h, w, 2) in half sides of a face's crop.
     places:       (h, w, 2) where in it each cell comes from, in half sides from its middle:
                   :func:`~fom_core.compose.flow.cell_places`, if the cells are the crop's own.
     spacing:      as of :func:`~fom_core.compose.flow.areas`.
+    face:         where in the crop the face is, see :func:`~fom_core.compose.canvas.face_in_crop`.
     """
-    return (areas(displacement, spacing) < FOLDED) & (face_share(places) > SHOWS)
+    return (areas(displacement, spacing) < FOLDED) & (face_share(places, face) > SHOWS)
 
 
 def folded_share(
@@ -111,12 +113,13 @@ def folded_share(
     places: np.ndarray,
     spacing: tuple[float, float] | None = None,
     unseen: np.ndarray | None = None,
+    face: Ellipse = FACE,
 ) -> float:
     """Share of the face that :func:`folded_cells` finds folded, but for ``unseen`` cells (h, w); 0 without a face."""
-    folds = folded_cells(displacement, places, spacing)
+    folds = folded_cells(displacement, places, spacing, face)
     if unseen is not None:
         folds &= ~unseen
-    return float(folds.sum() / max((face_share(places) > SHOWS).sum(), 1))
+    return float(folds.sum() / max((face_share(places, face) > SHOWS).sum(), 1))
 
 
 def folded_in(flow: np.ndarray, crop: Box) -> float:

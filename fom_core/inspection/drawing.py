@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from ..compose.canvas import Ellipse
 from ..compose.flow import areas, cell_places, face_share
 from ..evaluation.looks import FOLDED, SHOWS
 from ..pictures import resize_picture
@@ -18,7 +19,7 @@ FONT, LETTERS, LINE = cv2.FONT_HERSHEY_SIMPLEX, 0.55, 26  # size of letters; pix
 MARGIN = 14
 
 
-def fold_picture(displacement: np.ndarray, painted: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def fold_picture(displacement: np.ndarray, painted: np.ndarray, size: tuple[int, int], face: Ellipse) -> np.ndarray:
     """What becomes of areas under a displacement (h, w, 2) in half sides: (height, width, 3) uint8.
 
     White keeps its area, orange shrinks, blue grows, up to twice; red folds the face, where that is not painted.
@@ -27,7 +28,7 @@ def fold_picture(displacement: np.ndarray, painted: np.ndarray, size: tuple[int,
         cv2.resize(cells.astype(np.float32), size[::-1], interpolation=cv2.INTER_LINEAR)
         for cells in (areas(displacement), cell_places(displacement), painted)
     )
-    folds, area = ((area < FOLDED) & (face_share(places) > SHOWS) & (unseen < 0.5))[..., None], area[..., None]
+    folds, area = ((area < FOLDED) & (face_share(places, face) > SHOWS) & (unseen < 0.5))[..., None], area[..., None]
     shrinks, grows = np.clip((1 - area) / (1 - FOLDED), 0, 1), np.clip(area - 1, 0, 1)
     colours = 255 + shrinks * (np.array(SHRUNK) - 255.0) + grows * (np.array(GROWN) - 255.0)
     return np.where(folds, RED, np.rint(colours)).astype(np.uint8)

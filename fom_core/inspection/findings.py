@@ -53,7 +53,8 @@ class Measured:
 
     face:   that moves: number ``number`` from the left of all that are found; of ``faces`` large enough.
     view:   what is known of the driver's face; None where nobody looked. ``seen`` is the motion's.
-    still:  whether all frames of the driver are the same. ``relative`` says whether the motion is.
+    still:  whether relative motion moves nothing, see :func:`~fom_core.motion.stands_still`; ``one_pose``, whether all
+            frames of the driver are the same. ``relative`` says whether the motion is.
     first:  the initial frame; ``begins`` is the first one that shows the driver, ``nearest`` the one of nearest pose.
     apart:  how far their poses are from the source's, by their numbers, see :func:`~fom_core.motion.pose_distances`.
     course: the flow over the driver; None for a model without one, as are those below.
@@ -68,6 +69,7 @@ class Measured:
     view: DrivingView | None
     seen: Sequence[bool] | None
     still: bool
+    one_pose: bool
     relative: bool
     first: int
     begins: int
@@ -78,6 +80,11 @@ class Measured:
     gain: float | None = None
     asked: float = 1.0
     rested: bool = False
+
+    @property
+    def counts_from(self) -> int | None:
+        """The frame from which the motion counts; None where it counts from none."""
+        return self.first if self.relative and not self.rested else None
 
 
 def findings_of(measured: Measured, further: Sequence[Finding] = ()) -> tuple[Finding, ...]:
@@ -111,7 +118,7 @@ def _sizes(measured: Measured) -> Iterator[Finding]:
 
 
 def _sight(measured: Measured) -> Iterator[Finding]:
-    """A driver that is nowhere, for a while, or stands still."""
+    """A driver that is nowhere, for a while, or stands still, at rest or in one pose."""
     if measured.view is not None and measured.view.looked and measured.view.seen is None:
         text = "No face was found in the driver, so its whole frames drive. Take a driver with a visible face."
         yield Finding("driver_not_found", True, text)
@@ -124,9 +131,12 @@ def _sight(measured: Measured) -> Iterator[Finding]:
             "(`--start`, `--duration`)."
         )
         yield Finding("driver_missing", True, text, gone, {"share": share})
-    if measured.still:
-        advice = "so nothing moves; absolute motion takes its pose" if measured.relative else "so one pose is taken"
-        yield Finding("driver_still", measured.relative, f"All frames of the driver are the same, {advice}.")
+    if measured.still and measured.relative:
+        same = "the same, so nothing moves; absolute motion takes its pose"
+        which = "its pose at rest, so nothing moves" if measured.rested else same
+        yield Finding("driver_still", True, f"All frames of the driver are {which}.")
+    elif measured.one_pose:
+        yield Finding("driver_still", False, "All frames of the driver are the same, so one pose is held.")
 
 
 def _movement(measured: Measured) -> Iterator[Finding]:
@@ -156,7 +166,7 @@ def _movement(measured: Measured) -> Iterator[Finding]:
 
 def _start(measured: Measured) -> Iterator[Finding]:
     """The initial frame: whether the first one would do, and which is better."""
-    if not measured.relative or measured.still or measured.rested:
+    if measured.counts_from is None or measured.still:
         return
     begins, nearest, apart = measured.begins, measured.nearest, measured.apart
     if apart[begins] - apart[nearest] > UNLIKE:
@@ -190,8 +200,8 @@ def _faces(measured: Measured) -> Iterator[Finding]:
     view = measured.view
     if view is not None and view.faces > 1:
         text = (
-            f"The driver shows {view.faces} faces where it begins; the one in the square on the sheet drives. Another "
-            "can be chosen (`--driving_face 2`)."
+            f"The driver shows {view.faces} faces where it begins; the largest drives, unless another is chosen "
+            "(`--driving_face 2`)."
         )
         yield Finding("several_drivers", False, text, figures={"faces": view.faces})
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ..backends import Backend
+from ..compose.canvas import FACE, Ellipse
 from ..compose.flow import cell_places, displacements, hidden_share, unlike_a_plane
 from ..evaluation.looks import folded_share
 from ..geometry import resize_map
@@ -55,6 +56,7 @@ class FaceFlow:
     """An encoded face and the motion that it is to take over, on the model's device.
 
     motion: of the driver; before it is first seen and after the last time, the face stands still.
+    face:   where in its crop the face is, which alone counts: see :func:`~fom_core.compose.canvas.face_in_crop`.
     """
 
     def __init__(
@@ -64,8 +66,10 @@ class FaceFlow:
         motion: Motion,
         chunk_size: int = CHUNK_SIZE,
         progress: Progress | None = None,
+        *,
+        face: Ellipse = FACE,
     ) -> None:
-        self.model, self.source, self.motion = model, source, motion
+        self.model, self.source, self.motion, self.face = model, source, motion, face
         self._chunk_size, self._progress, self._painted = chunk_size, progress, 0
 
     def first(self, transfer: MotionTransfer) -> int:
@@ -97,22 +101,37 @@ class FaceFlow:
                 moved = displacements(generated.dense_motion, self.model.config.flow_unit)
                 painted = painted_cells(generated.dense_motion)
                 folded += [
-                    folded_share(d, cell_places(d), unseen=cells) for d, cells in zip(moved, painted, strict=True)
+                    folded_share(d, cell_places(d), unseen=cells, face=self.face)
+                    for d, cells in zip(moved, painted, strict=True)
                 ]
-                turned += [unlike_a_plane(d) for d in moved]
+                turned += [unlike_a_plane(d, self.face) for d in moved]
         return Course(np.array(frames), np.array(folded), np.array(turned))
 
-    def largest_gain(self, transfer: MotionTransfer, frames: Sequence[int], bound: float) -> float | None:
-        """The largest of :data:`GAINS` at which no more than ``bound`` of the flow folds in any frame; None for none.
+    def largest_gain(
+        self, transfer: MotionTransfer, frames: Sequence[int], worst: Sequence[int], bound: float
+    ) -> float | None:
+        """One of :data:`GAINS` at which no more than ``bound`` of the flow folds in any frame; None for none.
 
-        Folds grow with the gain, so it is found by halving.
+        It is sought as the largest that does in the ``worst`` frames, and held against all of them: which ones fold
+        most changes with the gain, for opened further, a mouth is painted where it folded.
         """
-        low, high = 0, len(GAINS)  # so many of them are known to do, and the next ones not to
-        while low < high:
-            middle = (low + high + 1) // 2
+        most = len(GAINS)
+        while most := self._gains_that_do(transfer, worst, bound, most):
+            course = self.course(replace(transfer, gain=GAINS[most - 1]), frames)
+            if course.worst <= bound:
+                return GAINS[most - 1]
+            worst = course.frames[course.folded.argsort()[::-1][: len(worst)]].tolist()
+            most -= 1
+        return None
+
+    def _gains_that_do(self, transfer: MotionTransfer, frames: Sequence[int], bound: float, most: int) -> int:
+        """How many of the first ``most`` gains do in these frames, found by halving as if folds grew with the gain."""
+        low = 0
+        while low < most:
+            middle = (low + most + 1) // 2
             course = self.course(replace(transfer, gain=GAINS[middle - 1]), frames)
-            low, high = (middle, high) if course.worst <= bound else (low, middle - 1)
-        return GAINS[low - 1] if low else None
+            low, most = (middle, most) if course.worst <= bound else (low, middle - 1)
+        return low
 
 
 def painted_cells(motion: DenseMotion) -> np.ndarray:

@@ -10,15 +10,16 @@ import torch
 
 from ..backends import Backend
 from ..compose import open_composer
+from ..compose.canvas import face_in_crop
 from ..driver import look_at
 from ..errors import NoFaceFound
 from ..faces.regions import as_face_set, crop_face
 from ..faces.tracking import DrivingView
 from ..pictures import require_frames, require_picture, to_pictures
-from ..pipeline import driving_keypoints, encode_face
-from ..types import CHUNK_SIZE, FaceRegion, FaceSet, Motion, MotionTransfer, Progress
+from ..pipeline import driving_motions, encode_face
+from ..types import CHUNK_SIZE, Box, FaceRegion, FaceSet, Motion, MotionTransfer, Progress
 from .drawing import course_picture, words
-from .findings import FOLDS, Finding, findings_of
+from .findings import FOLDS, Finding, Measured, findings_of
 from .flows import Course, FaceFlow
 from .measure import badness, measure
 from .sheet import COLUMNS, SIZE, TILE, Moment, Tile, driver_tiles, laid_out, moment_tiles, source_tiles
@@ -31,7 +32,8 @@ class Inspection:
     """What is to be expected of a picture and a driver.
 
     model:         by its name, and ``face`` that was looked at.
-    initial_frame: of the driver, from which relative motion counts.
+    initial_frame: of the driver, from which relative motion counts; None where it counts from a pose at rest, or the
+                   motion is not relative.
     course:        the flow over the driver; None for a model without one.
     gain:          the largest gain, in tenths up to 2, at which the face stays whole; None where none does, or where
                    the motion is not relative.
@@ -41,7 +43,7 @@ class Inspection:
 
     model: str
     face: FaceRegion
-    initial_frame: int
+    initial_frame: int | None
     course: Course | None
     gain: float | None
     findings: tuple[Finding, ...]
@@ -75,7 +77,7 @@ def inspect_animation(
               sheet is to show them.
     view:     what :func:`~fom_core.find_view` gave for it: tells how large its face is, and whether there are others.
     further:  sentences that the verdict is to hold as well, such as what was told of the files.
-    progress: hears how many frames were painted; they are some 250 at most.
+    progress: hears how many frames were painted; they are some 250, seldom 100 more.
     Raises NoFaceFound without a face, UsageError for a motion of another model and an initial frame beyond its end.
     """
     require_picture(picture)
@@ -84,8 +86,9 @@ def inspect_animation(
     if not len(every):
         raise NoFaceFound("There is no face to look at. Take a picture with a visible face, or another detector.")
     crop = crop_face(picture, every[0], model.config.image_size)
-    motion = replace(motion, keypoints=driving_keypoints(model, motion))
-    moving = FaceFlow(model, encode_face(model, crop), motion, chunk_size, progress)
+    (motion,) = driving_motions(model, motion, 1)
+    source, face = encode_face(model, crop), face_in_crop(every[0])
+    moving = FaceFlow(model, source, motion, chunk_size, progress, face=face)
     transfer = transfer or MotionTransfer()
     transfer = replace(transfer, initial_frame=moving.first(transfer))
     measured = measure(moving, every, transfer, view)
@@ -95,16 +98,14 @@ def inspect_animation(
     pictures = _picked(frames, {measured.first, *worst})
     box = None if view is None else view.box
     views = {number: look_at(model, frame, box) for number, frame in pictures.items()}
-    first = measured.first
     tiles = source_tiles(picture, every, crop, moving.source.keypoints)
-    rest = None if first in pictures else motion.neutral
-    points, number = (motion.keypoints.pick([first]), first) if rest is None else (rest, None)
-    tiles += driver_tiles(pictures.get(first), box, views.get(first), points, number)
+    tiles += _driver(measured, motion, pictures, views, box)
     if measured.course is not None:
         tiles.append((course_picture(measured.course, FOLDS, SIZE), "folded share of the flow"))
     rows = [tiles, *_moments(moving, picture, every[:1], transfer, {number: views.get(number) for number in worst})]
     verdict = words([(finding.line, finding.warns) for finding in findings], COLUMNS * TILE)
-    return Inspection(model.name, every[0], first, measured.course, measured.gain, findings, laid_out(rows, verdict))
+    sheet = laid_out(rows, verdict)
+    return Inspection(model.name, every[0], measured.counts_from, measured.course, measured.gain, findings, sheet)
 
 
 def _worst(course: Course | None) -> list[int]:
@@ -133,6 +134,21 @@ def _picked(frames: Iterable[np.ndarray], numbers: set[int]) -> dict[int, np.nda
     return found
 
 
+def _driver(
+    measured: Measured,
+    motion: Motion,
+    pictures: Mapping[int, np.ndarray],
+    views: Mapping[int, np.ndarray],
+    box: Box | None,
+) -> list[Tile]:
+    """The driver where its motion counts from: in its initial frame, or at rest; of what has no such, in a frame."""
+    first = measured.first
+    if measured.relative and motion.neutral is not None and first not in pictures:
+        return driver_tiles(None, None, None, motion.neutral, "at rest")
+    moment = f"frame {first}" if measured.counts_from is None else f"initial frame {first}"
+    return driver_tiles(pictures.get(first), box, views.get(first), motion.keypoints.pick([first]), moment)
+
+
 def _moments(
     moving: FaceFlow,
     picture: np.ndarray,
@@ -151,5 +167,5 @@ def _moments(
             result = crop_face(composer([generated])[0], faces[0], SIZE)
         driver, moved = moving.motion.keypoints.pick([number]), moving.keypoints(transfer, [number])
         moment = Moment(number, view, driver, moved, result, generated.dense_motion)
-        rows.append(moment_tiles(moment, moving.model.config.flow_unit))
+        rows.append(moment_tiles(moment, moving.model.config.flow_unit, moving.face))
     return rows

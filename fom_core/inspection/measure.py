@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from ..faces.tracking import DrivingView
-from ..motion import pose_distances, stands_still
+from ..motion import holds_one_pose, pose_distances, stands_still
 from ..types import FaceSet, MotionTransfer
 from .findings import FOLDS, Measured
 from .flows import Course, FaceFlow
 
 LOOKS = 48  # frames of the driver whose flow is looked at, spread over it
-WORST = 12  # of them by which the gain is found
+WORST = 12  # of them by which the gain is sought
 
 
 def measure(moving: FaceFlow, faces: FaceSet, transfer: MotionTransfer, view: DrivingView | None) -> Measured:
@@ -26,8 +26,8 @@ def measure(moving: FaceFlow, faces: FaceSet, transfer: MotionTransfer, view: Dr
     apart = dict(zip(seen, pose_distances(moving.source.keypoints, motion.keypoints.pick(seen)), strict=True))
     known = Measured(
         face=faces[0], faces=len(faces) + len(faces.others), number=faces[0].id + 1, view=view, seen=motion.seen,
-        still=stands_still(motion), relative=transfer.relative_motion, first=first, begins=seen[0],
-        nearest=min(seen, key=apart.__getitem__), apart=apart, asked=transfer.gain,
+        one_pose=holds_one_pose(motion), still=stands_still(motion), relative=transfer.relative_motion,
+        first=first, begins=seen[0], nearest=min(seen, key=apart.__getitem__), apart=apart, asked=transfer.gain,
         rested=motion.neutral is not None,
     )  # fmt: skip
     if moving.model.config.generator.dense_motion is None:
@@ -41,7 +41,7 @@ def measure(moving: FaceFlow, faces: FaceSet, transfer: MotionTransfer, view: Dr
         known,
         course=course,
         better=_best_start(moving, transfer, course, seen[0]),
-        gain=moving.largest_gain(transfer, worst, FOLDS),
+        gain=moving.largest_gain(transfer, frames, worst, FOLDS),
     )
 
 

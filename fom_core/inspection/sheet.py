@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from ..compose.canvas import Ellipse
 from ..compose.flow import cell_places, displacements
 from ..draw import draw_keypoints, flow_picture
 from ..evaluation.looks import folded_share
@@ -54,13 +55,12 @@ def source_tiles(picture: np.ndarray, faces: FaceSet, crop: np.ndarray, points: 
 
 
 def driver_tiles(
-    frame: np.ndarray | None, box: Box | None, view: np.ndarray | None, points: Keypoints, number: int | None
+    frame: np.ndarray | None, box: Box | None, view: np.ndarray | None, points: Keypoints, moment: str
 ) -> list[Tile]:
-    """The driver's initial frame with the part that is looked at, and that part with its keypoints.
+    """A frame of the driver with the part that is looked at, and that part with its keypoints.
 
-    number: of the frame; None for the pose at rest. A motion without pictures has the keypoints alone.
+    moment: which frame, in words. A motion without pictures has the keypoints alone.
     """
-    moment = "at rest" if number is None else f"initial frame {number}"
     if frame is None:
         return [(with_points(None, points), f"motion (no pictures), {moment}")]
     drawn = np.ascontiguousarray(frame).copy()
@@ -71,8 +71,8 @@ def driver_tiles(
     return [(whole, f"driver, {moment}"), (with_points(view, points), "what is looked at, keypoints")]
 
 
-def moment_tiles(moment: Moment, flow_unit: float) -> list[Tile]:
-    """Driver, result, flow, occlusion and folds of a moment."""
+def moment_tiles(moment: Moment, flow_unit: float, face: Ellipse) -> list[Tile]:
+    """Driver, result, flow, occlusion and folds of a moment; the face is where ``face`` says in the crop."""
     tiles = [
         (
             with_points(moment.view, moment.driver),
@@ -88,8 +88,8 @@ def moment_tiles(moment: Moment, flow_unit: float) -> list[Tile]:
     if hidden is not None:
         tiles.append((to_pictures(resize_map(hidden.float(), SIZE))[0], "occlusion, black: painted"))
     painted = painted_cells(moment.motion)[0]
-    folded = 100 * folded_share(displacement, cell_places(displacement), unseen=painted)
-    return [*tiles, (fold_picture(displacement, painted, SIZE), f"folds of the face, red: {folded:.2f} %")]
+    folded = 100 * folded_share(displacement, cell_places(displacement), unseen=painted, face=face)
+    return [*tiles, (fold_picture(displacement, painted, SIZE, face), f"folds of the face, red: {folded:.2f} %")]
 
 
 def with_points(picture: np.ndarray | None, points: Keypoints | None = None) -> np.ndarray:

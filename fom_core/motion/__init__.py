@@ -9,6 +9,7 @@ from .headless import expression_of, without_head
 from .initial import (
     find_best_frame,
     find_medoid,
+    holds_one_pose,
     initial_frame,
     initial_pose,
     pose_distances,
@@ -59,6 +60,7 @@ __all__ = [
     "find_medoid",
     "fit_length",
     "held",
+    "holds_one_pose",
     "hull_area",
     "initial_frame",
     "initial_pose",

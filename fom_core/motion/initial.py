@@ -60,10 +60,13 @@ def initial_pose(source: Keypoints, driving: Motion, transfer: MotionTransfer) -
 def with_initial_frame(driving: Motion, transfer: MotionTransfer) -> MotionTransfer:
     """``transfer`` with the number of the initial frame, where that is the same for every source.
 
-    A line in the log says so where it is another frame than the one asked for. Raises UsageError beyond the end.
+    Lines in the log say so where it is another frame than the one asked for, and where nothing moves. Raises
+    UsageError beyond the end.
     """
     asked = transfer.initial_frame
     if driving.neutral is not None:
+        if transfer.relative_motion and stands_still(driving):
+            log.warning("Nothing in the driver moves: all of it is its pose at rest, so it moves no face.")
         return transfer
     hidden = driving.seen is not None and not all(driving.seen)  # what looked for the face has told of it
     if transfer.relative_motion and stands_still(driving) and not hidden:
@@ -81,6 +84,14 @@ def with_initial_frame(driving: Motion, transfer: MotionTransfer) -> MotionTrans
 
 
 def stands_still(driving: Motion) -> bool:
+    """Whether relative motion moves nothing: all frames are the pose at rest or, without one, the same."""
+    if driving.neutral is None:
+        return holds_one_pose(driving)
+    points = driving.keypoints.value
+    return bool((points - driving.neutral.value.to(points)).abs().max() < _SAME)
+
+
+def holds_one_pose(driving: Motion) -> bool:
     """Whether all frames are the same one, as those of a single picture that is held."""
     points = driving.keypoints.value
     return bool((points - points[:1]).abs().max() < _SAME)

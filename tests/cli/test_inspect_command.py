@@ -48,6 +48,7 @@ def test_json_takes_the_place_of_words_or_goes_into_a_file(fom, pair, tmp_path):
 
     assert json.loads((tmp_path / "verdict.json").read_text()) == on_stdout
     assert [line[2:] for line in words] == [finding["text"] for finding in on_stdout["verdict"]]
+    assert on_stdout["initial_frame"] in range(12)
     assert on_stdout["frames"] == list(range(12)) and len(on_stdout["folded"]) == len(on_stdout["turned"]) == 12
     assert set(on_stdout["face"]) == {"id", "box", "crop", "score", "roll"}
 
@@ -82,6 +83,40 @@ def test_a_saved_motion_is_looked_at_without_its_pictures(fom, pair, tmp_path):
     assert json.loads("\n".join(outcome.results))["frames"] == list(range(6))
 
 
+def test_a_pose_alone_is_looked_at_as_the_motion_that_it_makes(fom, picture_file, tmp_path):
+    pose, words = ["--pose", "0:yaw=0;0.5:yaw=-12"], ["inspect", "-s", picture_file, "--source_crop", "none", "--cpu"]
+    fom("motion", *pose, "--output", tmp_path / "left.safetensors")
+
+    alone = json.loads("\n".join(fom(*words, *pose, "--json").results))
+    saved = json.loads("\n".join(fom(*words, "--motion", tmp_path / "left.safetensors", "--json").results))
+
+    assert alone["driver"] is None and alone["frames"] == list(range(25)) and max(alone["turned"]) > 0
+    assert alone == {**saved, "driver": None}
+
+
+def test_the_verdict_is_of_the_motion_with_its_pose_and_not_of_that_motion_alone(fom, picture_file):
+    still = ["inspect", "-s", picture_file, "--source_crop", "none", "--motion", "nod", "--amplitude", 0, "--cpu"]
+
+    at_rest, posed = (
+        json.loads("\n".join(fom(*still, *more, "--json").results)) for more in ([], ["--pose", "yaw=18"])
+    )
+
+    assert [each["text"] for each in at_rest["verdict"]] == [
+        "All frames of the driver are its pose at rest, so nothing moves."
+    ]
+    assert at_rest["initial_frame"] is None and posed["initial_frame"] is None
+    assert max(at_rest["turned"]) < 1e-5 and at_rest["gain"] is None
+    assert not any(each["name"] == "driver_still" and each["warns"] for each in posed["verdict"])
+    assert max(posed["turned"]) > 1e-3 and "gain" in {each["name"] for each in posed["verdict"]}
+
+
+def test_what_drives_is_asked_for_in_one_line(fom, picture_file):
+    outcome = fom("inspect", "-s", picture_file)
+
+    assert outcome.status == 2 and outcome.results == []
+    assert outcome.messages == ["fom: What drives the picture is needed: give --driving_video, --motion or --pose."]
+
+
 def test_what_is_told_of_the_files_stands_in_the_verdict(fom, pair, clip_file, ffmpeg, tmp_path):
     video = tmp_path / "hdr.mp4"
     tags = "setparams=colorspace=bt2020nc:color_primaries=bt2020:color_trc=smpte2084:range=tv"
@@ -105,6 +140,27 @@ def test_a_variable_frame_rate_is_told(fom, pair, clip_file, ffmpeg, tmp_path):
 
     assert any(f"frame rate varies: it is read at {VideoReader(video).fps:g} frames" in line for line in varied)
     assert not any("varies" in line for line in fom(*pair).results)
+
+
+@pytest.mark.parametrize(
+    ("edit", "pictures"),
+    [
+        ([], True),
+        (["--amplitude", 1.5], True),
+        (["--speed", 2], False),
+        (["--play", "ping-pong"], False),
+        (["--mirror"], False),
+    ],
+)
+def test_the_sheet_shows_the_driver_only_where_its_pictures_are_of_the_same_moments(
+    fom, pair, monkeypatch, edit, pictures
+):
+    captions = []
+    monkeypatch.setattr("fom_core.inspection.sheet.captioned", lambda tile, text: (captions.append(text), tile)[1])
+
+    assert fom(*pair, *edit).status == 0
+    drivers = [caption for caption in captions if caption.startswith(("driver", "motion"))]
+    assert drivers and all(caption.startswith("driver,") == pictures for caption in drivers)
 
 
 def test_nothing_is_written_over_an_input(fom, pair, picture_file):

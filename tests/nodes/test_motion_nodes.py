@@ -134,6 +134,26 @@ def test_a_motion_without_pictures_is_shown_too(execute, model, faces, motion):
     assert keypoints.shape == (1, 384, 3 * 384, 3)
 
 
+def test_a_motion_of_another_model_counts_from_the_rest_that_it_is_carried_to(
+    execute, model, faces, motion, monkeypatch
+):
+    from dataclasses import replace
+
+    ours = replace(motion, neutral=motion.keypoints[:1])
+    other = replace(ours, model="other", neutral=motion.keypoints[3:4])
+
+    def fitting(_, given):
+        return ours if given.model == "other" else given
+
+    monkeypatch.setattr("fom_pack.fom_core.pipeline.fitting_motion", fitting)
+
+    def shown(driver):
+        return execute("FOMPreviewKeypoints", model=model, faces=faces, driver=driver, frame_number=4).args[0]
+
+    assert not torch.equal(shown(ours), shown(replace(ours, neutral=other.neutral)))
+    torch.testing.assert_close(shown(other), shown(ours))
+
+
 def test_a_face_or_frame_that_is_not_there_is_refused(execute, model, faces, motion):
     with pytest.raises(Exception, match="no face 3"):
         execute("FOMPreviewKeypoints", model=model, faces=faces, driver=motion, face_number=3)

@@ -41,6 +41,7 @@ GOOD = Measured(
     view=VIEW,
     seen=(True,) * 50,
     still=False,
+    one_pose=False,
     relative=True,
     first=20,
     begins=0,
@@ -94,10 +95,20 @@ def test_a_driver_in_whom_no_face_was_found_is_told():
 
 
 def test_a_driver_that_stands_still_moves_nothing():
-    found = verdict(still=True)
+    found = verdict(still=True, one_pose=True)
+    at_rest = verdict(still=True, one_pose=True, rested=True)
 
-    assert found["driver_still"].warns and "gain" not in found
-    assert not verdict(still=True, relative=False)["driver_still"].warns  # its pose is taken
+    assert found["driver_still"].warns and "absolute motion takes its pose" in found["driver_still"].text
+    assert at_rest["driver_still"].warns and "pose at rest, so nothing moves." in at_rest["driver_still"].text
+    assert "gain" not in found and "gain" not in at_rest
+
+
+@pytest.mark.parametrize("changes", [{"relative": False, "still": True}, {"rested": True}])
+def test_a_driver_that_holds_one_pose_moves_the_face_there(changes):
+    found = verdict(one_pose=True, **changes)
+
+    assert not found["driver_still"].warns and "one pose is held" in found["driver_still"].text
+    assert ("gain" in found) == ("rested" in changes) and "fine" in found
 
 
 def test_frames_in_which_the_head_turns_too_far_are_named():

@@ -39,7 +39,23 @@ def test_the_largest_gain_is_found(moving, monkeypatch, limit, expected):
 
     monkeypatch.setattr(moving, "course", folds_beyond)
 
-    assert moving.largest_gain(MotionTransfer(), [5], 0.01) == expected
+    assert moving.largest_gain(MotionTransfer(), [5], [5], 0.01) == expected
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"), [((1.8, 9.0, 1.2), 1.2), ((1.8, 1.5, 1.2), 1.2), ((9.0, 9.0, 0.05), None)]
+)
+def test_the_largest_gain_holds_in_frames_too_that_fold_least_without_it(moving, monkeypatch, limits, expected):
+    """Of three frames the first one folds most as the motion is, and others from a lower gain on."""
+
+    def folds_beyond(transfer, frames):
+        return Course(
+            np.array(frames), np.array([float(transfer.gain > limits[frame]) for frame in frames]), np.zeros(1)
+        )
+
+    monkeypatch.setattr(moving, "course", folds_beyond)
+
+    assert moving.largest_gain(MotionTransfer(), [0, 1, 2], [0], 0.01) == expected
 
 
 def test_progress_hears_of_every_painted_frame(tiny_model, clip):

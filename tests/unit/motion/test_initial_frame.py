@@ -1,12 +1,13 @@
 """The moment in which the driver corresponds to the source."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 import torch
 
 from fom_core.errors import UsageError
-from fom_core.motion import find_medoid, initial_frame, with_initial_frame
+from fom_core.motion import find_medoid, holds_one_pose, initial_frame, stands_still, with_initial_frame
 from fom_core.pipeline import animate
 from fom_core.types import INITIAL_FRAME, Keypoints, Motion, MotionTransfer
 
@@ -91,6 +92,17 @@ def test_a_still_driver_is_told_unless_its_face_is_out_of_sight(caplog, seen, to
     with_initial_frame(motion(0, 0, seen=seen), MotionTransfer())
     assert ("Nothing in the driver moves" in caplog.text) == told
     assert "still picture" not in caplog.text
+
+
+@pytest.mark.parametrize(("pose", "told"), [(0, True), (1, False)])
+def test_a_motion_that_stays_at_its_pose_at_rest_is_told_and_a_held_pose_is_not(caplog, pose, told):
+    resting = replace(motion(pose, pose, pose), neutral=at(0))
+    with_initial_frame(resting, MotionTransfer())
+    assert stands_still(resting) == told and holds_one_pose(resting)
+    assert ("all of it is its pose at rest" in caplog.text) == told
+
+    with_initial_frame(resting, MotionTransfer(relative_motion=False))
+    assert caplog.text.count("pose at rest") == told
 
 
 def test_a_driver_of_one_frame_is_called_a_still_picture(caplog):
