@@ -52,6 +52,22 @@ def test_graphs_pass_the_checker_and_tell_nothing_of_the_machine(exported: Path)
         assert b"fom_core" not in path.read_bytes()
 
 
+def test_graphs_hold_nothing_that_runtimes_take_for_something_else(exported: Path):
+    """Scripts in ``findings/`` show which: paddings by name, antialias as an attribute, warps but linear ones."""
+    onnx = pytest.importorskip("onnx")
+    padded = warps = 0
+    for path in exported.glob("*.onnx"):
+        for node in onnx.load(path).graph.node:
+            said = {given.name: onnx.helper.get_attribute_value(given) for given in node.attribute}
+            assert said.get("auto_pad", b"NOTSET") == b"NOTSET", (path.name, node.name)
+            assert not said.get("antialias"), (path.name, node.name)
+            if node.op_type == "GridSample":
+                assert (said["mode"], said["padding_mode"]) in {(b"bilinear", b"zeros"), (b"linear", b"zeros")}
+                warps += 1
+            padded += any(said.get("pads", []))
+    assert padded and warps
+
+
 def test_smaller_variants_are_smaller(exported: Path):
     sizes = [(exported / f"generator{suffix}").stat().st_size for suffix in (".onnx", ".fp16.onnx", ".int8.onnx")]
     assert sizes[1] < 0.7 * sizes[0]
