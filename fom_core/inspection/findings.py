@@ -194,7 +194,7 @@ def _faces(measured: Measured) -> Iterator[Finding]:
     if measured.faces > 1:
         text = (
             f"The picture shows {measured.faces} faces to choose from; this is about number {measured.number} from the "
-            "left of all that `fom faces` finds. Another can be chosen (`--faces 2`)."
+            f"left of all that `fom faces` finds. Another can be chosen (`--faces {1 if measured.number != 1 else 2}`)."
         )
         yield Finding("several_faces", False, text, figures={"faces": measured.faces, "number": measured.number})
     view = measured.view

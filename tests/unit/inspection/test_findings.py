@@ -170,6 +170,8 @@ def test_several_faces_are_told_with_the_one_that_is_taken():
     found = verdict(faces=4, number=2, view=replace(VIEW, faces=3))
 
     assert "4 faces to choose from; this is about number 2 from" in found["several_faces"].text
+    assert "(`--faces 1`)" in found["several_faces"].text
+    assert "(`--faces 2`)" in verdict(faces=4, number=1)["several_faces"].text
     assert "3 faces" in found["several_drivers"].text
     assert not found["several_faces"].warns and not found["several_drivers"].warns
 
