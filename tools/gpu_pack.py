@@ -33,7 +33,12 @@ PART_MB = 15  # of a file of the state that comes back
 
 
 def write_pack(args: argparse.Namespace) -> int:
-    """Write all that ``go`` takes into one file. Refuses what is larger than :data:`MOST_MB`."""
+    """Write all that ``go`` takes into one file. Refuses what is larger than :data:`MOST_MB`, and what is not there."""
+    given = [Path(args.clips) / "index.csv", args.state, args.wheels, args.yunet, args.mesh, args.matte]
+    missing = [path for path in given if path and not Path(path).exists()]
+    if missing:
+        print(f"Wanted {missing[0]}, and nothing is there. Check the path.", file=sys.stderr)
+        return 1
     listed = subprocess.run(["git", "ls-files", *PACKED], cwd=ROOT, check=True, capture_output=True, text=True)
     target = Path(args.pack)
     with tarfile.open(target, "w:xz") as tar:
@@ -129,7 +134,10 @@ def _write_parts(folder: Path, checkpoint: Path, output: Path) -> None:
         tar.add(checkpoint, f"{folder.name}/{checkpoint.name}")
     used = sum(path.stat().st_size for path in output.iterdir())
     if used + held.tell() > MOST_MB * 1e6:
-        print(f"The state has {held.tell() / 1e6:.0f} MB and is left here: at most {MOST_MB:g} MB come back.")
+        print(
+            f"The state has {held.tell() / 1e6:.0f} MB and is left here: beside {used / 1e6:.0f} MB of other results "
+            f"it would be more than the {MOST_MB:g} MB that come back."
+        )
         return
     data, size = held.getvalue(), PART_MB * 2**20
     for number, start in enumerate(range(0, len(data), size)):

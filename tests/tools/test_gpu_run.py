@@ -180,6 +180,16 @@ def test_figures_beyond_their_bounds_are_seen():
     assert not is_beyond("card", "none")
 
 
+def test_a_pack_of_what_is_not_there_is_refused_in_a_line(tmp_path, clips, capsys):
+    given = {"wheels": None, "yunet": tmp_path / "yunet.onnx", "mesh": None, "matte": None, "state": None}
+    for folder, wanted in ((tmp_path / "none", tmp_path / "none" / "index.csv"), (clips, tmp_path / "yunet.onnx")):
+        args = argparse.Namespace(pack=tmp_path / "pack.tar", clips=folder, licence_class="permissive", **given)
+
+        assert write_pack(args) == 1
+        assert capsys.readouterr().err == f"Wanted {wanted}, and nothing is there. Check the path.\n"
+        assert not args.pack.exists()
+
+
 def test_a_pack_holds_the_code_the_clips_that_may_be_learnt_from_and_weights_to_start_from(tmp_path, clips):
     weights, mesh = ASSETS / "mini.safetensors", tmp_path / "face_landmark.tflite"
     mesh.write_bytes(b"a mesh")
