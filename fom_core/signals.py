@@ -22,6 +22,7 @@ WORDS = {STOPPED: "Stopped.", TERMINATED: "Terminated."}
 AGAIN_S = 0.02  # by then Python has left the place that drops exceptions, or where a lock would stay taken
 _TAKING = (threading.Condition.__enter__.__code__, threading.Condition.__exit__.__code__)
 _arrived = 0
+_first = 0
 _holding = 0
 _waiting: int | None = None
 
@@ -67,8 +68,16 @@ def waiting() -> bool:
     return _waiting is not None
 
 
+def stopped() -> int | None:
+    """The status that the first signal ends the program with; None if none came.
+
+    A library may have made another fault of what was raised in it.
+    """
+    return 128 + _first if _arrived else None
+
+
 def leaving(status: int) -> None:
-    """The work is done: from now on either signal ends the program at once with its status."""
+    """The work is done and cleared away: from now on either signal ends the program at once with its status."""
     for number in (signal.SIGINT, signal.SIGTERM):
         if signal.getsignal(number) is _interrupt:
             signal.signal(number, lambda *_: os._exit(status))
@@ -82,12 +91,13 @@ def _stop(number: int, *_: object) -> NoReturn:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    global _arrived, _waiting  # noqa: PLW0603 - a program has one keyboard
+    global _arrived, _first, _waiting  # noqa: PLW0603 - a program has one keyboard
     if frame is not None and frame.f_code in _TAKING:  # raised in there, other threads would wait for ever
         _arrive_again(number)
         return
     _arrived += 1
     if _arrived == 1:
+        _first = number
         if not _holding:
             raise _exception(number)
         _waiting = number

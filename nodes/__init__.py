@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+
 from comfy_api.latest import ComfyExtension, io
 
+from ..fom_core.files.reserved import clear_away
 from . import examples, host
 from .animate_face import AnimateFace
 from .animate_picture import AnimatePicture
@@ -36,6 +39,7 @@ class FOMExtension(ComfyExtension):
     """What ComfyUI asks for the pack's nodes."""
 
     async def on_load(self) -> None:
+        atexit.register(clear_away)  # ComfyUI may end while its worker is amid a prompt
         host.register_folders()
         host.share_help_pictures()
         examples.place(host.input_folder())

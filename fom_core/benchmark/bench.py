@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..documents.charts import Chart, charts_as_svg
-from ..files.leftovers import scratch_folder
+from ..files.reserved import scratch_folder
 from .against import SIDES, Comparison, measure_against
 from .backends import measure_backends
 from .measure import machine, matmul_flops

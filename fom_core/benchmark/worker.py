@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FomError
-from ..files.leftovers import scratch_folder
+from ..files.reserved import scratch_folder
 from .against import Comparison, peak_of, runner
 from .subject import Subject
 from .whole import BenchmarkJob, prepare, run_job

@@ -17,6 +17,7 @@ from importlib import import_module
 
 from .. import signals
 from ..errors import FomError
+from ..files.reserved import clear_away
 from ..parallel.ranks import launched_rank
 from ..version import version
 from . import verbs
@@ -136,13 +137,22 @@ def _stopped(status: int) -> int:
     return status
 
 
+@contextmanager
+def _clearing_away(program: bool) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if program:
+            clear_away()
+
+
 def _run(args: argparse.Namespace, debug: bool, program: bool) -> int:
     from ..media import limits  # noqa: PLC0415 - imports PyTorch, as the verb has done
     from .progress import sentence  # noqa: PLC0415
 
     status = 0
     try:
-        with limits.allowing(args.max_pixels), _whoever_reads():
+        with limits.allowing(args.max_pixels), _whoever_reads(), _clearing_away(program):
             if program:
                 signals.working()
             status = args.run(args) or 0
@@ -155,6 +165,8 @@ def _run(args: argparse.Namespace, debug: bool, program: bool) -> int:
             raise
         return _stopped(signals.TERMINATED)
     except Exception as error:
+        if program and (stopped := signals.stopped()):
+            return _stopped(stopped)
         if debug:
             traceback.print_exc()
         if "RANK" not in os.environ or _speaks_of_failure(error):

@@ -8,7 +8,7 @@ from torch import Tensor
 from ..backends.pytorch import PyTorchModel
 from ..benchmark.counting import ONCE, layer_multiply_adds, multiply_adds, part_of_layer, per_frame
 from ..benchmark.measure import seconds
-from ..files.leftovers import scratch_folder
+from ..files.reserved import scratch_folder
 from ..networks.model import MotionModel
 from ..weights.load import save_model
 

@@ -13,8 +13,9 @@ from ..backends import MANIFEST, ExportedModel, Package, write_manifest
 from ..backends.package import ONNX, STREAMING, format_and_precision, variant_name
 from ..errors import FomError, UsageError
 from ..files.handover import hand_over
-from ..files.leftovers import READY, give_up, reserve_folder, temporary_name
+from ..files.leftovers import READY, temporary_name
 from ..files.paths import require_name, unwritable
+from ..files.reserved import release, reserve_folder
 from ..networks import MotionModel
 from .compare import ExportCheck, read_check_frames
 from .formats import FORMATS, NEVER_RUN
@@ -230,7 +231,7 @@ def _work_folder(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise unwritable(folder, error) from error
     finally:
-        give_up(work)
+        release(work)
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -1,7 +1,5 @@
 """Temporary files and folders whose names tell who made them, so that what a killed run left is found and removed.
 
-What a process reserved and did not finish goes at its end, wherever a signal or an error stopped it.
-
 A name is ``.STEM.fom-HOST-PROCESS-BEGAN-RANDOM.KIND``, then the suffix of the result. Whose process is gone, on this
 machine, its remains go at once; where nobody can be asked, such as another machine that shares the folder, a day after
 their last change: a running process touches its own from time to time. Nothing of another name is ever removed, and
@@ -10,7 +8,6 @@ nothing of another user's: in a folder that all may write to, anybody can give a
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import re
@@ -20,8 +17,8 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from .locks import SUFFIX as LOCK
@@ -48,69 +45,6 @@ def temporary_name(stem: str, suffix: str = "", kind: str = TEMPORARY) -> str:
     suffix = suffix if len(suffix.encode("utf-8", "ignore")) <= SUFFIX_BYTES else ""
     pid = os.getpid()
     return f".{short}.fom-{this_host()}-{pid:x}-{began_at(pid) or 0:x}-{secrets.token_hex(4)}.{kind}{suffix}"
-
-
-def reserve_file(beside: Path) -> Path:
-    """Create an empty temporary file for ``beside``, and the folders above it.
-
-    What killed runs left in its folder goes. To be renamed or given to :func:`give_up`. Raises OSError.
-    """
-    temporary = beside.with_name(temporary_name(beside.stem, beside.suffix))
-    _reserve(temporary, lambda: temporary.touch(exist_ok=False))
-    return temporary
-
-
-def reserve_folder(place: Path, stem: str, mode: int = 0o777) -> Path:
-    """Create a temporary folder in ``place``, as :func:`reserve_file` does a file. Raises OSError."""
-    folder = place / temporary_name(stem)
-    _reserve(folder, lambda: folder.mkdir(mode))
-    return folder
-
-
-def _reserve(path: Path, create: Callable[[], None]) -> None:
-    keep_alive(path, [folder for folder in path.parents if not folder.exists()])  # first: a signal may come any time
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            create()
-        except FileNotFoundError:  # another process, whose result did not come, has just removed the folder
-            path.parent.mkdir(parents=True, exist_ok=True)
-            create()
-    except OSError:
-        give_up(path)
-        raise
-    tidy(path.parent)
-
-
-def give_up(temporary: Path) -> None:
-    """Remove what was reserved, if it is still there, and the folders made for it that hold nothing else."""
-    with suppress(OSError):
-        if temporary.is_dir() and not temporary.is_symlink():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
-    with suppress(OSError):
-        for folder in _alive.get(temporary, ()):
-            folder.rmdir()
-
-
-@atexit.register
-def _give_up_all() -> None:
-    """At the end of the process: a signal between two lines may have kept others from doing so."""
-    for path in reversed(list(_alive)):  # of those in one folder the first one has it removed
-        facts = _facts(path)
-        if facts["kind"] == TEMPORARY and int(facts["pid"], 16) == os.getpid():  # not a forked process its parent's
-            give_up(path)
-
-
-@contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """A folder of one's own among the system's temporary files; it vanishes at the end."""
-    folder = reserve_folder(Path(tempfile.gettempdir()), "work", 0o700)
-    try:
-        yield folder
-    finally:
-        give_up(folder)
 
 
 def tidy(folder: Path) -> None:
@@ -227,25 +161,22 @@ def is_abandoned(path: Path) -> bool:
     return _untouched_s(path) > ABANDONED_S
 
 
-def end_first(end: Callable[[], None]) -> None:
-    """Call something at the end of the process before what is unfinished goes, such as what ends its writers."""
-    atexit.register(end)  # what registers last is called first
+def made_by_this_process(path: Path) -> bool:
+    """Whether a name of ours was made here, not before a fork."""
+    return int(_facts(path)["pid"], 16) == os.getpid()
 
 
-def keep_alive(path: Path, made: Sequence[Path] = ()) -> None:
-    """Touch a temporary file or folder now and then, until it is gone: other machines see that it is in use.
-
-    made: the folders that are made for it, deepest first.
-    """
+def keep_alive(path: Path) -> None:
+    """Touch a temporary file or folder now and then, until it is gone: other machines see that it is in use."""
     with _beats:
-        _alive[path] = made
+        _alive.add(path)
         if _beater.get("pid") != os.getpid():  # a forked process has none of its parent's threads
             _beater["pid"] = os.getpid()
             threading.Thread(target=_beat, name="fom-alive", daemon=True).start()
 
 
 _beats = threading.Lock()
-_alive: dict[Path, Sequence[Path]] = {}  # and the folders made for it
+_alive: set[Path] = set()
 _beater: dict[str, int] = {}
 
 
@@ -256,15 +187,16 @@ def _beat() -> None:
             known = list(_alive)
         gone = {path for path in known if not _touched(path)}
         with _beats:
-            for path in gone:
-                del _alive[path]
+            _alive.difference_update(gone)
 
 
 def _touched(path: Path) -> bool:
     try:
         os.utime(path)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:  # such as of a network folder that is away for a while
+        pass
     return True
 
 

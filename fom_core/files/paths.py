@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..errors import MediaError, WriteError
-from .leftovers import give_up, reserve_file
+from .reserved import release, reserve_file
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 ASSETS = _PACKAGE / "assets"
@@ -105,7 +105,7 @@ def reserve_temporary(path: Path) -> Path:
     """Create an empty file beside ``path`` to be renamed to it later, so that an unwritable place shows at once.
 
     The suffix is kept because encoders choose the container by it. Missing folders are made; what killed runs left
-    there is removed. :func:`.leftovers.give_up` takes it all back. Raises WriteError.
+    there is removed. :func:`.reserved.release` takes it all back. Raises WriteError.
     """
     require_name(path)
     try:
@@ -154,7 +154,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
-        give_up(temporary)
+        release(temporary)
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:

@@ -7,8 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 
 from ..errors import MediaError
-from ..files.leftovers import give_up
 from ..files.paths import reserve_temporary
+from ..files.reserved import release
 from . import ffmpeg
 from .animation import delays_of
 from .chroma import to_bt709
@@ -71,7 +71,7 @@ class MovingPicture(PipedResult):
 
     def _drop_aside(self) -> None:
         for path in self._aside:
-            give_up(path)
+            release(path)
 
     def _command(self, height: int, width: int, channels: int) -> list[str]:
         most = _LARGEST[self._suffix]

@@ -7,8 +7,8 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-from ..files.leftovers import give_up
 from ..files.paths import reserve_temporary
+from ..files.reserved import release
 from . import ffmpeg, label
 from .chroma import SITED, to_bt709
 from .encoders import ENCODERS, SOFTWARE, options_of, require_encoder
@@ -110,7 +110,7 @@ class EncodedVideo(PipedResult):
             else:
                 self._leave_sound_out(driver, ending)
         finally:
-            give_up(target)
+            release(target)
 
     def _mix(self, driver: VideoReader, frame_count: int, codec: str, target: Path) -> Ending:
         length_s = float(frame_count / self._rate)

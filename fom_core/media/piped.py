@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import FomError, MediaError
-from ..files.leftovers import give_up
 from ..files.paths import reserve_temporary, unwritable
+from ..files.reserved import release
 from . import seal
 from .process import Ending, Ffmpeg
 from .program import executable
@@ -45,7 +45,7 @@ class PipedResult:
         """Stop ffmpeg and leave nothing behind."""
         if self._process is not None:
             self._process.kill()
-        give_up(self._temporary)
+        release(self._temporary)
 
     def _command(self, height: int, width: int, channels: int) -> list[str]:
         """Arguments for frames of this size. Raises MediaError for one that the format does not hold."""
@@ -64,6 +64,7 @@ class PipedResult:
             self._temporary.replace(self.path)
         except OSError as error:
             raise unwritable(self.path, error) from error
+        release(self._temporary)
 
     @staticmethod
     def _is_whole(path: Path, ending: Ending, frame_count: int | None) -> bool:

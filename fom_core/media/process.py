@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import signals
 from ..errors import MissingPackage
-from ..files.leftovers import end_first
+from ..files.reserved import end_first
 from .program import environment, executable
 
 STALL_S = 600  # without a byte in or out, while one is waited for, before an ffmpeg is given up
@@ -246,7 +246,7 @@ _running: dict[Ffmpeg, int] = {}  # and the process that started it, which a for
 
 
 def _end_all() -> None:
-    """At the end of the process: one that nobody ends, as a signal came right after its start, would write on."""
+    """One that nobody ends, as a signal came right after its start, would write on."""
     for ffmpeg, starter in list(_running.items()):
         if starter == os.getpid():
             ffmpeg.kill()

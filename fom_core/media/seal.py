@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from shutil import copyfileobj
 
-from ..files.leftovers import give_up
 from ..files.paths import reserve_temporary
+from ..files.reserved import release
 from .header import declared_size
 from .label import comment, xmp_box, xmp_packet
 from .packets import labelled
@@ -40,7 +40,7 @@ def _seal_gif(path: Path) -> None:
             copyfileobj(made, file)
         fresh.replace(path)
     finally:
-        give_up(fresh)
+        release(fresh)
 
 
 def _gif_blocks() -> bytes:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ..files.handover import hand_over
-from ..files.leftovers import READY, give_up, reserve_folder, temporary_name
+from ..files.leftovers import READY, temporary_name
 from ..files.paths import require_name, unwritable
 from ..files.places import NUMBER, with_number
+from ..files.reserved import release, reserve_folder
 from .pictures import write_picture
 from .read import VideoReader
 
@@ -72,7 +73,7 @@ class NumberedPictures:
 
     def discard(self) -> None:
         """Leave nothing behind."""
-        give_up(self._aside)
+        release(self._aside)
 
     def _name(self, number: int) -> str:
         return with_number(self.path.name, number)

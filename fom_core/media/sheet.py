@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MediaError
-from ..files.leftovers import give_up
 from ..files.paths import reserve_temporary
+from ..files.reserved import release
 from .panels import sheet
 from .pictures import write_picture
 
@@ -55,7 +55,7 @@ class SheetWriter:
 
     def discard(self) -> None:
         """Leave nothing behind."""
-        give_up(self._temporary)
+        release(self._temporary)
 
     def __enter__(self) -> SheetWriter:
         return self

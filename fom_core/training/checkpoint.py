@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from ..documents.readers import DocumentError, parse_json, read_text
 from ..errors import WriteError
-from ..files.leftovers import give_up, reserve_folder, sweep, temporary_name
+from ..files.leftovers import sweep, temporary_name
+from ..files.reserved import release, reserve_folder
 from ..resources.faults import pass_on
 from ..weights.read import read_state_dict, read_tree
 
@@ -71,7 +72,7 @@ def save_checkpoint(
             partial.replace(final)
             _settle(folder)
         finally:
-            give_up(partial)
+            release(partial)
     except (OSError, SafetensorError, RuntimeError) as error:  # torch's writer reports a full disk as a RuntimeError
         raise _not_written(folder, final, error) from error
     _drop_old(folder, keep)

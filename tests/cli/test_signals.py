@@ -128,6 +128,43 @@ def test_what_cannot_be_closed_is_told_unless_a_signal_stopped_it_amid_being_mad
     assert ("no attribute 'pages'" in done.stderr) is not interrupted
 
 
+def test_a_signal_that_a_library_takes_for_damage_still_ends_in_a_word(tmp_path):
+    """Such as safetensors, which tells of an exception in PyTorch as of a file that it cannot read."""
+    code = (
+        "import signal, sys, fom_core.signals as s\n"
+        "s.starting()\n"
+        "from fom_core import cli\n"
+        "from fom_core.cli import weights\n"
+        "def listed(args):\n"
+        "    try: signal.raise_signal(signal.SIGTERM)\n"
+        "    except BaseException: raise ValueError('damaged') from None\n"
+        "weights.run_list = listed\n"
+        "sys.argv[1:] = ['weights', 'list']\n"
+        "sys.exit(cli.main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "Terminated.\n")
+
+
+def test_a_signal_does_not_wait_for_another_thread():
+    code = (
+        "import threading, signal, fom_core.signals as s\n"
+        "s.working()\n"
+        "inside, heard = threading.Event(), threading.Event()\n"
+        "def work():\n"
+        "    with s.delayed():\n"
+        "        inside.set(); heard.wait(20)\n"
+        "threading.Thread(target=work).start(); inside.wait()\n"
+        "try: signal.raise_signal(signal.SIGTERM)\n"
+        "except SystemExit: print('heard')\n"
+        "finally: heard.set()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.stdout, done.stderr) == ("heard\n", "")
+
+
 @pytest.mark.parametrize("words", [["weights", "list"], ["--help"], ["--version"]])
 def test_a_reader_that_has_seen_enough_is_no_error(words):
     reading, writing = os.pipe()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
 import re
 import sys
 
@@ -73,3 +75,17 @@ def test_errors_are_shown_without_the_folder_of_the_pack(pack):
     with pytest.raises(MediaError) as raised:
         told(execute)(None)
     assert f"{raised.type.__module__}.{raised.type.__qualname__}" == "FOM.MediaError"
+
+
+def test_what_a_prompt_has_begun_is_cleared_away_when_comfyui_ends(pack, monkeypatch):
+    from fom_pack import nodes
+    from fom_pack.fom_core.files.reserved import clear_away
+
+    registered = []
+    monkeypatch.setattr(atexit, "register", registered.append)
+    for name in ("register_folders", "share_help_pictures"):  # which were called once
+        monkeypatch.setattr(nodes.host, name, lambda: None)
+    monkeypatch.setattr(nodes.examples, "place", lambda folder: None)
+    asyncio.run(nodes.FOMExtension().on_load())
+
+    assert registered == [clear_away]

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ...files.leftovers import give_up
 from ...files.paths import reserve_temporary, unwritable
+from ...files.reserved import release
 
 HEADER = 128  # bytes; wide enough for any number of frames
 
@@ -45,7 +45,7 @@ class FrameFile:
         finally:
             with suppress(OSError):
                 self._file.close()
-            give_up(self._temporary)
+            release(self._temporary)
 
     def _header(self) -> bytes:
         """Version 1.0 of NumPy's format, padded to :data:`HEADER` bytes."""

@@ -16,6 +16,7 @@ from fom_core.files.handover import hand_over
 from fom_core.files.leftovers import PART, READY, complete, is_abandoned, keep_alive, sweep, temporary_name
 from fom_core.files.locks import alone
 from fom_core.files.paths import replacing
+from fom_core.files.reserved import scratch_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -281,7 +282,7 @@ def test_among_the_system_s_temporary_files_no_result_is_put_in_place(tmp_path, 
     (tmp_path / "mine.txt").write_text("mine")
     ready = a_result_on_its_way(tmp_path, dead_name, "mine.txt")
 
-    with leftovers.scratch_folder():
+    with scratch_folder():
         pass
 
     assert (tmp_path / "mine.txt").read_text() == "mine"
