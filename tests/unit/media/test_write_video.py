@@ -13,7 +13,8 @@ import pytest
 
 from fom_core import signals
 from fom_core.errors import MediaError, WriteError
-from fom_core.media import VideoReader, VideoWriter, read_picture
+from fom_core.files import reserved
+from fom_core.media import VideoReader, VideoWriter, process, read_picture
 
 
 def moving(count: int, height: int = 48, width: int = 64) -> np.ndarray:
@@ -256,4 +257,18 @@ def test_a_signal_waits_until_what_failed_is_cleared_away(tmp_path):
     with pytest.raises(SystemExit), writer:
         raise MediaError("The video breaks off.")
 
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.gif", "a.webp"])
+def test_at_the_end_of_a_program_an_ffmpeg_that_still_writes_is_ended_before_its_file_goes(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(reserved, "_unreleased", {})
+    monkeypatch.setattr(process, "_running", {})
+    writer = VideoWriter(tmp_path / "new" / name, 25)
+    writer.write(moving(3))
+    (ffmpeg,) = process._running
+
+    reserved.clear_away()
+
+    assert not ffmpeg.runs and not process._running
     assert list(tmp_path.iterdir()) == []
