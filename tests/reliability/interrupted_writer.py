@@ -66,7 +66,7 @@ def stopped_at(path: Path, last: int) -> str:
         write(path, FRAMES)
     except SystemExit:
         pass
-    except RuntimeError:  # of a lock in the library, which lost its owner
+    except Exception:  # such as of a lock in the library, which lost its owner
         if not signals.stopped():
             raise
     finally:
