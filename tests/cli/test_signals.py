@@ -147,6 +147,29 @@ def test_a_signal_that_a_library_takes_for_damage_still_ends_in_a_word(tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (143, "", "Terminated.\n")
 
 
+def test_what_a_command_reserved_and_nobody_released_goes_with_it(tmp_path):
+    code = (
+        "import signal, sys, fom_core.signals as s\n"
+        "s.starting()\n"
+        "from pathlib import Path\n"
+        "from fom_core import cli\n"
+        "from fom_core.cli import weights\n"
+        "from fom_core.files.reserved import reserve_file\n"
+        "place = Path(sys.argv.pop()) / 'new' / 'a.mp4'\n"
+        "def listed(args):\n"
+        "    print(reserve_file(place).exists())\n"
+        "    signal.raise_signal(signal.SIGTERM)\n"
+        "weights.run_list = listed\n"
+        "sys.argv[1:] = ['weights', 'list']\n"
+        "sys.exit(cli.main())"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (143, "True\n", "Terminated.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_signal_does_not_wait_for_another_thread():
     code = (
         "import threading, signal, fom_core.signals as s\n"
